@@ -1,0 +1,65 @@
+"""How models of each framework predict, are counted and are serialised.
+
+Adapters are found by class name: importing this package imports no framework.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pytest_speedacc.adapters.base import Adapter, DeviceMemory, ParameterCount, class_name
+from pytest_speedacc.adapters.callable import CallableAdapter, PredictorAdapter
+from pytest_speedacc.adapters.registry import lookup_adapter, register
+from pytest_speedacc.adapters.sklearn import SklearnAdapter
+from pytest_speedacc.errors import GateError
+
+__all__ = [
+    "Adapter",
+    "DeviceMemory",
+    "ParameterCount",
+    "count_parameters",
+    "find_adapter",
+    "model_size",
+    "register",
+]
+
+# Asked last to first: LightGBM's and XGBoost's estimators are scikit-learn estimators too.
+register(SklearnAdapter())
+
+
+def find_adapter(model: Any) -> Adapter:
+    """The adapter of a model: its framework's, or the one for whatever can be called or has `predict`.
+
+    What can be called and has `predict` is called. Raises `GateError` for anything else.
+    """
+    adapter = lookup_adapter(model)
+    if adapter is not None:
+        return adapter
+    if callable(model):
+        return CallableAdapter()
+    if callable(getattr(model, "predict", None)):
+        return PredictorAdapter()
+    raise GateError(
+        f"{class_name(model)} is not a model: it is of no known framework, cannot be called and has no "
+        "predict method. Pass a fitted model, or a function of the inputs."
+    )
+
+
+def count_parameters(model: Any) -> int:
+    """The number of learned scalars in a model, by its framework's definition.
+
+    Raises `GateError` for a model that is not fitted, or that cannot be counted whole.
+    """
+    adapter = find_adapter(model)
+    adapter.check_usable(model)
+    return adapter.count_parameters(model).total
+
+
+def model_size(model: Any) -> int:
+    """The bytes of a model's canonical serialisation.
+
+    Raises `GateError` for a model that is not fitted, or that has none.
+    """
+    adapter = find_adapter(model)
+    adapter.check_usable(model)
+    return len(adapter.serialise(model))

@@ -1,0 +1,27 @@
+"""Which adapter a model belongs to, decided by class names so that no framework is imported for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from pytest_speedacc.adapters.base import Adapter
+
+_adapters: list[Adapter] = []
+
+
+def register(adapter: Adapter) -> None:
+    """Ask this adapter before all that were registered earlier, the built-in ones included."""
+    _adapters.insert(0, adapter)
+
+
+def lookup_adapter(model: Any) -> Adapter | None:
+    """The adapter registered last that recognises the model's class or one of its bases."""
+    names = frozenset(f"{base.__module__}.{base.__qualname__}" for base in type(model).__mro__)
+    return next((adapter for adapter in _adapters if adapter.recognises(names)), None)
+
+
+def own_format(obj: Any) -> Callable[[Any], bytes] | None:
+    """What serialises an object in its framework's own format, or None where that would be a pickle."""
+    adapter = lookup_adapter(obj)
+    return adapter.serialise if adapter is not None and adapter.own_format else None
