@@ -1,0 +1,153 @@
+"""Latency against a base: bounds for the slow-down that stay valid however often they are looked at.
+
+Every difference, bound and tolerance here is a logarithm of the ratio candidate / base: 0 is unchanged, and a
+tolerance of 3 % enters as log(1.03).
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Literal
+
+SD_FLOOR = 0.003
+"""The smallest launch-to-launch standard deviation believed: a few launches may agree better by luck."""
+
+FEWEST_LAUNCHES = 4
+"""The launch pairs before which nothing is decided."""
+
+MIXTURE = 0.3
+"""The weight of the mixture's prior, in launches: it sets at how many launches the bounds are tightest."""
+
+LaunchVerdict = Literal["passed", "failed", "more", "inconclusive"]
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """A slow-down, as a log-ratio, with a one-sided bound on either side."""
+
+    mean: float
+    """The estimate."""
+    lower: float
+    """The bound that the true slow-down lies above."""
+    upper: float
+    """The bound that the true slow-down lies below."""
+
+
+def half_width(sd: float, k: int, level: float) -> float:
+    """How far a one-sided bound at `level` lies from the mean of k launches with this standard deviation.
+
+    The bound holds at all k at once with probability 1 - level: the t-mixture confidence sequence of Lindon
+    et al., arXiv 2210.08589. Standard deviations below `SD_FLOOR` count as that. Infinite while k is too
+    small. Raises ValueError unless k >= 1 and 0 < level < 0.5.
+    """
+    if k < 1 or not 0 < level < 0.5:
+        raise ValueError(f"a bound needs k >= 1 and 0 < level < 0.5, got k = {k}, level = {level}")
+    r = MIXTURE / (MIXTURE + k)
+    q = (r * (2 * level) ** 2) ** (1 / k)
+    if q <= r:
+        return math.inf
+    return max(sd, SD_FLOOR) / math.sqrt(k) * math.sqrt((k - 1) * (1 - q) / (q - r))
+
+
+def launch_bounds(differences: Sequence[float], alpha: float, beta: float = 0.05) -> Bounds:
+    """The mean of the launch pairs' differences, its lower bound at `alpha` and its upper bound at `beta`.
+
+    Raises ValueError when there are no differences or one is not finite.
+    """
+    k, mean, sd = len(differences), *_mean_and_sd(differences)
+    return Bounds(mean, mean - half_width(sd, k, alpha), mean + half_width(sd, k, beta))
+
+
+def judge_launches(
+    differences: Sequence[float], tolerance_log: float, alpha: float, budget_left: bool
+) -> LaunchVerdict:
+    """Whether the slow-down is within the tolerance, beyond it, or needs another launch to tell.
+
+    To be asked after every launch; `budget_left` says whether another is possible. An unchanged model fails
+    with a probability of at most `alpha` over all looks, and one slower than the tolerance passes with at
+    most 5 %.
+    """
+    undecided: LaunchVerdict = "more" if budget_left else "inconclusive"
+    if len(differences) < FEWEST_LAUNCHES:
+        return undecided
+    bounds = launch_bounds(differences, alpha)
+    if bounds.upper < tolerance_log:
+        return "passed"
+    if bounds.lower > tolerance_log:
+        return "failed"
+    if not budget_left and bounds.mean > tolerance_log and bounds.lower > tolerance_log / 5:
+        # Shown to be slower, and the best estimate is beyond what is allowed.
+        return "failed"
+    return undecided
+
+
+def resolution(differences: Sequence[float], tolerance_log: float, alpha: float) -> float:
+    """The smallest slow-down, as a log-ratio, that these launches would have failed had they shown it.
+
+    Infinite while there are too few launches to fail anything. Raises as `launch_bounds` does.
+    """
+    _, sd = _mean_and_sd(differences)
+    if len(differences) < FEWEST_LAUNCHES:
+        return math.inf
+    return max(tolerance_log, tolerance_log / 5 + half_width(sd, len(differences), alpha))
+
+
+def prediction_interval(mean: float, sd: float, k: int, k0: int, floor: float, level: float) -> Bounds:
+    """The slow-down against a stored base, with a bound on either side at `level`, to be looked at once.
+
+    `mean` is the difference of the log-ratios to the yardstick, `sd` their launch-to-launch standard
+    deviation pooled over the candidate's k and the base's k0 launches, and `floor` the standard deviation
+    that baselines have shown from day to day, which no number of launches reduces. `sd` is estimated from a
+    handful of launches, so its part is scaled by Student's t with k + k0 - 2 degrees of freedom (with 6
+    launches a side, the normal would err twice as often as it says at 1 %); `floor` is taken as known and
+    scaled by the normal. The parts are independent and add in quadrature, each with its own quantile
+    (MOVER: Zou and Donner, Statistics in Medicine 27, 2008).
+
+    Raises ValueError unless k and k0 are at least 1, together at least 3, and 0 < level < 0.5.
+    """
+    if min(k, k0) < 1 or k + k0 < 3 or not 0 < level < 0.5:
+        raise ValueError(
+            f"a prediction needs launches on both sides and 0 < level < 0.5, got {k}, {k0}, {level}"
+        )
+    launches = _student_quantile(level, k + k0 - 2) * max(sd, SD_FLOOR) * math.sqrt(1 / k + 1 / k0)
+    days = NormalDist().inv_cdf(1 - level) * floor
+    half = math.hypot(launches, days)
+    return Bounds(mean, mean - half, mean + half)
+
+
+def _mean_and_sd(differences: Sequence[float]) -> tuple[float, float]:
+    """The mean and the standard deviation (n - 1); a single difference has no spread, and counts as 0."""
+    if not differences or not all(map(math.isfinite, differences)):
+        raise ValueError(f"differences must be finite and at least one, got {list(differences)}")
+    k = len(differences)
+    mean = math.fsum(differences) / k
+    return mean, math.sqrt(math.fsum((d - mean) ** 2 for d in differences) / max(1, k - 1))
+
+
+def _student_quantile(level: float, freedom: int) -> float:
+    """The t that Student's distribution with whole degrees of freedom exceeds with probability `level`.
+
+    Bisection on the angle whose tangent is t / sqrt(freedom), in which the distribution is a finite sum
+    (Abramowitz and Stegun, 26.7.3 and 26.7.4).
+    """
+    low, high = 0.0, math.pi / 2
+    for _ in range(60):
+        angle = (low + high) / 2
+        if _student_within(angle, freedom) < 1 - 2 * level:
+            low = angle
+        else:
+            high = angle
+    return math.sqrt(freedom) * math.tan(low)
+
+
+def _student_within(angle: float, freedom: int) -> float:
+    """P[|T| < sqrt(freedom) * tan(angle)] for Student's T."""
+    sine, cosine = math.sin(angle), math.cos(angle)
+    odd = freedom % 2
+    term = cosine if odd else 1.0
+    total = 0.0
+    for j in range(2 + odd, freedom + 1, 2):
+        total += term
+        term *= cosine**2 * (j - 1) / j
+    return 2 / math.pi * (angle + sine * total) if odd else sine * total
