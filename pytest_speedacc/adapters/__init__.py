@@ -9,8 +9,11 @@ from typing import Any
 
 from pytest_speedacc.adapters.base import Adapter, DeviceMemory, ParameterCount, class_name
 from pytest_speedacc.adapters.callable import CallableAdapter, PredictorAdapter
+from pytest_speedacc.adapters.lightgbm import LightGBMAdapter
 from pytest_speedacc.adapters.registry import lookup_adapter, register
 from pytest_speedacc.adapters.sklearn import SklearnAdapter
+from pytest_speedacc.adapters.torch import TorchAdapter
+from pytest_speedacc.adapters.xgboost import XGBoostAdapter
 from pytest_speedacc.errors import GateError
 
 __all__ = [
@@ -24,7 +27,8 @@ __all__ = [
 ]
 
 # Asked last to first: LightGBM's and XGBoost's estimators are scikit-learn estimators too.
-register(SklearnAdapter())
+for _adapter in (SklearnAdapter(), TorchAdapter(), XGBoostAdapter(), LightGBMAdapter()):
+    register(_adapter)
 
 
 def find_adapter(model: Any) -> Adapter:

@@ -146,6 +146,13 @@ def class_name(model: Any) -> str:
     return type(model).__name__
 
 
+def not_fitted(model: Any, why: str = "") -> GateError:
+    """The refusal of a model that has not been fitted."""
+    return GateError(
+        f"{class_name(model)} is not fitted{why}. Fit it before the check, or pass the model that was fitted."
+    )
+
+
 def to_array(raw: Any, response: str) -> np.ndarray:
     """An output of `response` as an array of samples; sparse ones are made dense.
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from pytest_speedacc.adapters.base import Adapter, ParameterCount, class_name
+from pytest_speedacc.adapters.base import Adapter, ParameterCount, class_name, not_fitted
 from pytest_speedacc.adapters.pickling import canonical_pickle
 from pytest_speedacc.adapters.registry import lookup_adapter
 from pytest_speedacc.adapters.sklearn import special, trees
@@ -81,10 +81,7 @@ class SklearnAdapter(Adapter):
 
     def check_usable(self, model: Any) -> None:
         for path, part in _unfitted(model):
-            where = f"{class_name(model)} is not fitted"
-            if path:
-                where += f": its part {path!r} ({class_name(part)}) is not"
-            raise GateError(f"{where}. Fit it before the check, or pass the model that was fitted.")
+            raise not_fitted(model, f": its part {path!r} ({class_name(part)}) is not" if path else "")
 
     def count_parameters(self, model: Any) -> ParameterCount:
         rule = _rule_name(model)

@@ -1,0 +1,88 @@
+"""LightGBM: native boosters and the scikit-learn interface."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from pytest_speedacc.adapters.base import Adapter, ParameterCount, not_fitted, to_array
+from pytest_speedacc.adapters.labels import from_probabilities
+
+_CLASSIFICATION = ("binary", "multiclass", "multiclassova")
+
+
+class LightGBMAdapter(Adapter):
+    """Boosters predict, are counted and are sized by the trees up to their best iteration."""
+
+    framework = "LightGBM"
+    counted = (
+        "2 x splits + leaf values of the trees up to the best iteration; the leaves of linear trees add "
+        "their constants and coefficients."
+    )
+    serialisation = (
+        "The model text (model_to_string) of the trees up to the best iteration, without the training "
+        "parameters, which record the machine's thread count."
+    )
+    own_format = True
+
+    def recognises(self, names: frozenset[str]) -> bool:
+        return not names.isdisjoint({"lightgbm.basic.Booster", "lightgbm.sklearn.LGBMModel"})
+
+    def check_usable(self, model: Any) -> None:
+        if not _is_booster(model) and not model.__sklearn_is_fitted__():
+            raise not_fitted(model)
+
+    def responses(self, model: Any) -> tuple[str, ...]:
+        if not _is_booster(model):
+            return super().responses(model)
+        return ("predict", "predict_proba") if _objective(model) in _CLASSIFICATION else ("predict",)
+
+    def responder(self, model: Any, response: str) -> Callable[[Any], Any]:
+        """A booster's own `predict` serves both responses: its raw output is probabilities."""
+        return super().responder(model, "predict" if _is_booster(model) else response)
+
+    def predictions(self, model: Any, raw: Any, response: str) -> np.ndarray:
+        """Labels under "predict" where the objective is classification, as LGBMClassifier gives them."""
+        array = to_array(raw, response)
+        if _is_booster(model) and _objective(model) in _CLASSIFICATION:
+            return from_probabilities(array, response)
+        return array
+
+    def count_parameters(self, model: Any) -> ParameterCount:
+        text = _model_text(model)
+        leaves = [int(number) for number in re.findall(r"^num_leaves=(\d+)$", text, re.MULTILINE)]
+        linear = sum(
+            len(values.split()) for values in re.findall(r"^leaf_(?:const|coeff)=(.*)$", text, re.MULTILINE)
+        )
+        return ParameterCount.of_trees(
+            trees=len(leaves),
+            splits=sum(leaves) - len(leaves),
+            leaves=sum(leaves),
+            values=sum(leaves) + linear,
+        )
+
+    def serialise(self, model: Any) -> bytes:
+        return _model_text(model).encode()
+
+
+def _is_booster(model: Any) -> bool:
+    return not hasattr(model, "booster_")
+
+
+def _booster(model: Any) -> Any:
+    return model if _is_booster(model) else model.booster_
+
+
+def _objective(booster: Any) -> str | None:
+    """The objective's name as the model's header has it; a function of the user's has none."""
+    found = re.search(r"^objective=(\w+)", booster.model_to_string(num_iteration=1), re.MULTILINE)
+    return found.group(1) if found else None
+
+
+def _model_text(model: Any) -> str:
+    """The trees that `predict` uses, without the block of training parameters."""
+    text: str = _booster(model).model_to_string()
+    return re.sub(r"^parameters:.*^end of parameters\n", "", text, flags=re.MULTILINE | re.DOTALL)

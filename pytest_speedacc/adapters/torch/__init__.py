@@ -1,0 +1,195 @@
+"""PyTorch modules, on the processor and on CUDA."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pytest_speedacc.adapters.base import Adapter, ParameterCount, class_name, to_array
+from pytest_speedacc.adapters.torch.counting import count_parameters
+from pytest_speedacc.adapters.torch.serialising import distinct, serialise
+from pytest_speedacc.errors import GateError
+
+if TYPE_CHECKING:
+    import torch
+
+
+class TorchAdapter(Adapter):
+    """Modules are called as they are, in evaluation and inference mode."""
+
+    framework = "PyTorch"
+    counted = (
+        "The elements of model.parameters(), trainable or not, tensors that share their storage once; "
+        "buffers are not counted, and modules with packed or quantised weights are refused."
+    )
+    serialisation = (
+        "The safetensors layout of state_dict(): eight bytes, a JSON header sorted by name, and each "
+        "distinct tensor's bytes once."
+    )
+    own_format = True
+
+    def recognises(self, names: frozenset[str]) -> bool:
+        return "torch.nn.modules.module.Module" in names
+
+    def check_usable(self, model: Any) -> None:
+        from torch.nn.parameter import is_lazy
+
+        for name, tensor in _named_tensors(model):
+            if is_lazy(tensor):
+                raise GateError(
+                    f"{class_name(model)}.{name} has no shape yet, for it is lazy. "
+                    "Call the model on one batch before the check."
+                )
+            if tensor.is_meta:
+                raise GateError(
+                    f"{class_name(model)}.{name} is on the meta device and has no values. "
+                    "Load its weights first."
+                )
+
+    def responses(self, model: Any) -> tuple[str, ...]:
+        """Whatever the module returns: as predictions, or as the scores that a ranking score takes."""
+        return ("predict", "decision_function")
+
+    def responder(self, model: Any, response: str) -> Callable[[Any], Any]:
+        predict: Callable[[Any], Any] = model
+        return predict
+
+    @contextmanager
+    def running(self, model: Any) -> Iterator[None]:
+        """Evaluation and inference mode; each submodule gets its own training flag back."""
+        import torch
+
+        # A frozen script module has no flag, and no mode to leave.
+        flags = [(module, module.training) for module in model.modules() if hasattr(module, "training")]
+        was_training = getattr(model, "training", False)
+        try:
+            model.eval()
+            with torch.inference_mode():
+                yield
+        finally:
+            # Some modules act on a change of mode, so it is announced before each flag is put back.
+            if was_training:
+                model.train()
+            for module, training in flags:
+                module.training = training
+
+    def inputs(self, model: Any, inputs: Any) -> Any:
+        """Tensors on the model's device; floats of arrays take the model's type, integers keep theirs."""
+        import torch
+
+        if isinstance(inputs, torch.Tensor):
+            return inputs.to(_device(model))
+        if isinstance(inputs, Mapping):
+            return {name: self.inputs(model, value) for name, value in inputs.items()}
+        if isinstance(inputs, tuple):
+            return tuple(self.inputs(model, value) for value in inputs)
+        if isinstance(inputs, list) and inputs and isinstance(inputs[0], torch.Tensor):
+            return torch.stack(inputs).to(_device(model))
+        array = np.asarray(inputs)
+        if array.dtype.kind not in "fiub":
+            raise GateError(
+                f"{class_name(model)} takes tensors, and inputs of type {array.dtype} cannot become one. "
+                "Pass numbers, or tensors."
+            )
+        # A copy, so that a model that writes into its input does not change the user's.
+        dtype = _floating_dtype(model) if array.dtype.kind == "f" else None
+        return torch.from_numpy(array.copy()).to(_device(model), dtype)
+
+    def predictions(self, model: Any, raw: Any, response: str) -> np.ndarray:
+        """The output, or its `logits`, as an array; of two class scores a ranking takes the difference."""
+        import torch
+
+        output = (
+            raw["logits"] if isinstance(raw, Mapping) and "logits" in raw else getattr(raw, "logits", raw)
+        )
+        if not isinstance(output, torch.Tensor):
+            raise GateError(
+                f"{class_name(model)} returned a {type(output).__name__}, not a tensor. "
+                "Pass predict= with a function that returns the predictions as one array."
+            )
+        output = output.detach().cpu()
+        array: np.ndarray = to_array(output.float() if output.dtype == torch.bfloat16 else output, response)
+        if response != "decision_function" or array.ndim != 2 or array.shape[1] > 2:
+            return array
+        scores: np.ndarray = array[:, -1] - array[:, 0] if array.shape[1] == 2 else array[:, 0]
+        return scores
+
+    def count_parameters(self, model: Any) -> ParameterCount:
+        return count_parameters(model)
+
+    def serialise(self, model: Any) -> bytes:
+        return serialise(model.state_dict())
+
+    def weights_bytes(self, model: Any) -> int | None:
+        """Parameters and buffers, tensors that share their storage once."""
+        return sum(int(tensor.nbytes) for tensor in distinct(tensor for _, tensor in _named_tensors(model)))
+
+    def synchronise(self, model: Any) -> Callable[[], None] | None:
+        import torch
+
+        devices = _cuda_devices(model)
+        if len(devices) == 1:
+            return partial(torch.cuda.synchronize, devices[0])
+        return partial(_synchronise_all, devices) if devices else None
+
+    def device_memory(self, model: Any) -> CudaMemory | None:
+        devices = _cuda_devices(model)
+        return CudaMemory(devices) if devices else None
+
+
+class CudaMemory:
+    """The allocator statistics of the CUDA devices that a model is on, added up."""
+
+    def __init__(self, devices: list[torch.device]) -> None:
+        self._devices = devices
+        self._live = dict.fromkeys(devices, 0)
+
+    def reset(self) -> None:
+        """Take what is live now as the zero of the next peak."""
+        import torch
+
+        for device in self._devices:
+            torch.cuda.synchronize(device)
+            torch.cuda.reset_peak_memory_stats(device)
+            self._live[device] = torch.cuda.memory_allocated(device)
+
+    def peak(self) -> int:
+        """The most bytes that were live since `reset`, beyond what was live then."""
+        import torch
+
+        _synchronise_all(self._devices)
+        return sum(torch.cuda.max_memory_allocated(device) - live for device, live in self._live.items())
+
+
+def _synchronise_all(devices: list[torch.device]) -> None:
+    import torch
+
+    for device in devices:
+        torch.cuda.synchronize(device)
+
+
+def _named_tensors(model: Any) -> Iterator[tuple[str, Any]]:
+    yield from model.named_parameters()
+    yield from model.named_buffers()
+
+
+def _device(model: Any) -> torch.device:
+    """Where the model's first tensor is; a module without tensors runs on the processor."""
+    import torch
+
+    return next((tensor.device for _, tensor in _named_tensors(model)), torch.device("cpu"))
+
+
+def _floating_dtype(model: Any) -> torch.dtype:
+    import torch
+
+    dtypes = (tensor.dtype for _, tensor in _named_tensors(model))
+    return next((dtype for dtype in dtypes if dtype.is_floating_point), torch.get_default_dtype())
+
+
+def _cuda_devices(model: Any) -> list[torch.device]:
+    return sorted({tensor.device for _, tensor in _named_tensors(model) if tensor.is_cuda}, key=str)

@@ -1,0 +1,141 @@
+"""XGBoost: native boosters and the scikit-learn interface."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from pytest_speedacc.adapters.base import Adapter, ParameterCount, not_fitted, to_array
+from pytest_speedacc.adapters.labels import from_probabilities
+
+_PROBABILITIES = ("binary:logistic", "multi:softprob")
+
+
+class XGBoostAdapter(Adapter):
+    """Boosters predict, are counted and are sized by the rounds up to their best iteration.
+
+    A native booster trained with early stopping predicts with all its rounds unless told otherwise; here
+    it is told, as XGBoost's own scikit-learn interface does.
+    """
+
+    framework = "XGBoost"
+    counted = (
+        "2 x splits + leaf values of the trees up to the best iteration; of a linear booster, its weights "
+        "and biases."
+    )
+    serialisation = "save_raw in UBJSON of the rounds up to the best iteration."
+    own_format = True
+
+    def recognises(self, names: frozenset[str]) -> bool:
+        return not names.isdisjoint({"xgboost.core.Booster", "xgboost.sklearn.XGBModel"})
+
+    def check_usable(self, model: Any) -> None:
+        if not _is_booster(model) and not model.__sklearn_is_fitted__():
+            raise not_fitted(model)
+
+    def responses(self, model: Any) -> tuple[str, ...]:
+        if not _is_booster(model):
+            return super().responses(model)
+        return ("predict", "predict_proba") if _objective(model) in _PROBABILITIES else ("predict",)
+
+    def inputs(self, model: Any, inputs: Any) -> Any:
+        """Lists become arrays for a native booster, which takes no lists."""
+        return np.asarray(inputs) if _is_booster(model) and isinstance(inputs, list) else inputs
+
+    def responder(self, model: Any, response: str) -> Callable[[Any], Any]:
+        """For a booster, a call on arrays, DataFrames or a DMatrix; its raw output is probabilities."""
+        return _booster_predict(model) if _is_booster(model) else super().responder(model, response)
+
+    def predictions(self, model: Any, raw: Any, response: str) -> np.ndarray:
+        """Labels under "predict" where the objective is classification, as XGBClassifier gives them."""
+        array = to_array(raw, response)
+        if not _is_booster(model):
+            return array
+        objective = _objective(model)
+        if objective in _PROBABILITIES:
+            return from_probabilities(array, response)
+        if objective == "binary:logitraw":
+            return (array > 0).astype(np.int64)
+        return array.astype(np.int64) if objective in ("multi:softmax", "binary:hinge") else array
+
+    def count_parameters(self, model: Any) -> ParameterCount:
+        dumps = [json.loads(dump) for dump in _used_rounds(model).get_dump(dump_format="json")]
+        if _kind(model) == "gblinear":
+            weights, biases = (sum(np.size(dump[key]) for dump in dumps) for key in ("weight", "bias"))
+            return ParameterCount(weights + biases, {"coefficients": weights, "intercepts": biases})
+        leaf_values = [np.size(node["leaf"]) for tree in dumps for node in _leaves(tree)]
+        return ParameterCount.of_trees(
+            # A tree whose splits have two children each has one leaf more than it has splits.
+            trees=len(dumps),
+            splits=len(leaf_values) - len(dumps),
+            leaves=len(leaf_values),
+            values=sum(leaf_values),
+        )
+
+    def serialise(self, model: Any) -> bytes:
+        return bytes(_used_rounds(model).save_raw("ubj"))
+
+
+def _is_booster(model: Any) -> bool:
+    return not hasattr(model, "get_booster")
+
+
+def _booster(model: Any) -> Any:
+    return model if _is_booster(model) else model.get_booster()
+
+
+def _learner(model: Any) -> Any:
+    return json.loads(_booster(model).save_config())["learner"]
+
+
+def _objective(model: Any) -> str:
+    name: str = _learner(model)["objective"]["name"]
+    return name
+
+
+def _kind(model: Any) -> str:
+    kind: str = _learner(model)["gradient_booster"]["name"]
+    return kind
+
+
+def _rounds(booster: Any) -> int:
+    """How many boosting rounds predict: up to the best one where training stopped early, else all."""
+    best = booster.attr("best_iteration")
+    return booster.num_boosted_rounds() if best is None else int(best) + 1
+
+
+def _used_rounds(model: Any) -> Any:
+    booster = _booster(model)
+    if booster.attr("best_iteration") is None:
+        return booster
+    return booster[: _rounds(booster)]
+
+
+def _booster_predict(booster: Any) -> Callable[[Any], Any]:
+    from xgboost import DMatrix
+
+    linear = _kind(booster) == "gblinear"
+    used = (0, 0) if linear else (0, _rounds(booster))
+
+    def predict(batch: Any) -> Any:
+        # A linear booster has no in-place prediction.
+        if linear and not isinstance(batch, DMatrix):
+            batch = DMatrix(batch)
+        if isinstance(batch, DMatrix):
+            return booster.predict(batch, iteration_range=used)
+        return booster.inplace_predict(batch, iteration_range=used)
+
+    return predict
+
+
+def _leaves(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The leaves under a node, found without recursion: a tree may be deeper than Python's stack."""
+    nodes = [node]
+    while nodes:
+        node = nodes.pop()
+        if "leaf" in node:
+            yield node
+        nodes.extend(node.get("children", ()))
