@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from pytest_speedacc.adapters.base import Adapter, DeviceMemory, ParameterCount, class_name
-from pytest_speedacc.adapters.callable import CallableAdapter, PredictorAdapter
+from pytest_speedacc.adapters.callables import CallableAdapter, PredictorAdapter
 from pytest_speedacc.adapters.lightgbm import LightGBMAdapter
 from pytest_speedacc.adapters.registry import lookup_adapter, register
 from pytest_speedacc.adapters.sklearn import SklearnAdapter

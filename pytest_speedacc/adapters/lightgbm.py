@@ -69,7 +69,7 @@ class LightGBMAdapter(Adapter):
 
 
 def _is_booster(model: Any) -> bool:
-    return not hasattr(model, "booster_")
+    return not hasattr(type(model), "booster_")
 
 
 def _booster(model: Any) -> Any:

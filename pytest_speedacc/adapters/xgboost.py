@@ -80,7 +80,7 @@ class XGBoostAdapter(Adapter):
 
 
 def _is_booster(model: Any) -> bool:
-    return not hasattr(model, "get_booster")
+    return not hasattr(type(model), "get_booster")
 
 
 def _booster(model: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_speedacc.adapters.base import Adapter, ParameterCount, class_name, to_array
-from pytest_speedacc.adapters.torch.counting import count_parameters
+from pytest_speedacc.adapters.torch.counting import count_parameters, refuse_unseen_weights
 from pytest_speedacc.adapters.torch.serialising import distinct, serialise
 from pytest_speedacc.errors import GateError
 
@@ -122,7 +122,9 @@ class TorchAdapter(Adapter):
         return count_parameters(model)
 
     def serialise(self, model: Any) -> bytes:
-        return serialise(model.state_dict())
+        refuse_unseen_weights(model)
+        # torch.compile wraps the module and renames its tensors, which changes no byte of the model.
+        return serialise(getattr(model, "_orig_mod", model).state_dict())
 
     def weights_bytes(self, model: Any) -> int | None:
         """Parameters and buffers, tensors that share their storage once."""

@@ -27,14 +27,14 @@ def count_parameters(model: Any) -> ParameterCount:
 
     Raises `GateError` for packed, quantised or frozen-in weights, and for submodules kept out of sight.
     """
+    refuse_unseen_weights(model)
     for module_name, module in model.named_modules():
-        for reason in _hidden_weights(module):
+        for reason in _packed_weights(module):
             where = f"{class_name(model)}.{module_name}" if module_name else class_name(model)
             raise GateError(
                 f"{where} {reason}, so model.parameters() would leave weights out. "
                 "Count the model before that, or gate its size instead (max_model_size)."
             )
-    _refuse_unregistered_modules(model)
     parameters = distinct(model.parameters())
     elements: Counter[int] = Counter()
     capacity: dict[int, int] = {}
@@ -48,7 +48,7 @@ def count_parameters(model: Any) -> ParameterCount:
     return ParameterCount(total, {"tensors": len(parameters), "trainable": min(trainable, total)})
 
 
-def _hidden_weights(module: Any) -> Iterator[str]:
+def _packed_weights(module: Any) -> Iterator[str]:
     """Reasons to think that a module has weights which its parameters do not show one by one."""
     import torch
 
@@ -63,8 +63,6 @@ def _hidden_weights(module: Any) -> Iterator[str]:
     for name, buffer in module.named_buffers(recurse=False):
         if buffer.is_quantized or name == "qweight" or (buffer.dtype == torch.int8 and buffer.dim() > 1):
             yield f"keeps the buffer {name} as {str(buffer.dtype).removeprefix('torch.')} weights"
-    if isinstance(module, torch.jit.ScriptModule) and _script_holds_weights(module):
-        yield "is a script module with weights frozen or packed into its code"
 
 
 def _script_holds_weights(module: Any) -> bool:
@@ -84,12 +82,20 @@ def _script_holds_weights(module: Any) -> bool:
     return any(constant.is_floating_point() and constant.numel() > 1 for constant in constants)
 
 
-def _refuse_unregistered_modules(model: Any) -> None:
-    """Modules in a plain list or dict are not the model's as far as PyTorch can see."""
+def refuse_unseen_weights(model: Any) -> None:
+    """Raise `GateError` for weights that neither `parameters()` nor `state_dict()` shows.
+
+    These are constants in a script module's code, and modules in a plain list or dict.
+    """
     import torch
 
     registered = {id(module) for module in model.modules()}
     for module in model.modules():
+        if isinstance(module, torch.jit.ScriptModule) and _script_holds_weights(module):
+            raise GateError(
+                f"{class_name(module)} is a script module with weights frozen or packed into its code, which "
+                "PyTorch does not show. Check the module that it was made from."
+            )
         for name, value in vars(module).items():
             held = list(value.values()) if isinstance(value, Mapping) else value
             if name.startswith("_") or not isinstance(held, list | tuple):

@@ -64,8 +64,12 @@ def _flatten(name: str, value: Any) -> Iterator[tuple[str, Any]]:
     elif isinstance(value, torch.Tensor) and value.is_quantized:
         yield name, value.int_repr()
         per_channel = value.qscheme() in (torch.per_channel_affine, torch.per_channel_symmetric)
-        yield f"{name}.scale", value.q_per_channel_scales() if per_channel else value.q_scale()
-        yield f"{name}.zero_point", value.q_per_channel_zero_points() if per_channel else value.q_zero_point()
+        if per_channel:
+            scale, zero = value.q_per_channel_scales(), value.q_per_channel_zero_points()
+        else:
+            scale, zero = torch.tensor(value.q_scale()), torch.tensor(value.q_zero_point())
+        yield f"{name}.scale", scale
+        yield f"{name}.zero_point", zero
     elif _is_plain(value):
         yield name, value
     else:
