@@ -32,7 +32,8 @@ class LightGBMAdapter(Adapter):
         return not names.isdisjoint({"lightgbm.basic.Booster", "lightgbm.sklearn.LGBMModel"})
 
     def check_usable(self, model: Any) -> None:
-        if not _is_booster(model) and not model.__sklearn_is_fitted__():
+        fitted = model.num_trees() > 0 if _is_booster(model) else model.__sklearn_is_fitted__()
+        if not fitted:
             raise not_fitted(model)
 
     def responses(self, model: Any) -> tuple[str, ...]:

@@ -30,6 +30,13 @@ class _Pickler(pickle.Pickler):
         serialise = own_format(obj)
         return None if serialise is None else serialise(obj)
 
+    def reducer_override(self, obj: Any) -> Any:
+        if not hasattr(type(obj), "get_tree_stats"):
+            return NotImplemented
+        # scikit-learn's neighbour trees count their own calls, in integers whose pickles grow with use.
+        build, arguments, state = obj.__reduce__()
+        return build, arguments, (*state[:7], 0, 0, 0, 0, *state[11:])
+
 
 class _Unpickler(pickle.Unpickler):
     def persistent_load(self, pid: Any) -> _Embedded:

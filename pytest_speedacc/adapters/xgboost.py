@@ -33,7 +33,8 @@ class XGBoostAdapter(Adapter):
         return not names.isdisjoint({"xgboost.core.Booster", "xgboost.sklearn.XGBModel"})
 
     def check_usable(self, model: Any) -> None:
-        if not _is_booster(model) and not model.__sklearn_is_fitted__():
+        fitted = _has_rounds(model) if _is_booster(model) else model.__sklearn_is_fitted__()
+        if not fitted:
             raise not_fitted(model)
 
     def responses(self, model: Any) -> tuple[str, ...]:
@@ -99,6 +100,16 @@ def _objective(model: Any) -> str:
 def _kind(model: Any) -> str:
     kind: str = _learner(model)["gradient_booster"]["name"]
     return kind
+
+
+def _has_rounds(booster: Any) -> bool:
+    from xgboost.core import XGBoostError
+
+    try:
+        rounds: int = booster.num_boosted_rounds()
+    except XGBoostError:  # a booster that has never seen data does not even know that it has none
+        return False
+    return rounds > 0
 
 
 def _rounds(booster: Any) -> int:

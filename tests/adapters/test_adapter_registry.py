@@ -1,0 +1,101 @@
+"""Adapters are found without imports, and third parties can add theirs."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from pytest_speedacc.adapters import count_parameters, find_adapter, register, registry
+from pytest_speedacc.adapters.base import Adapter, ParameterCount
+
+SIZES = """
+import pickle
+from sklearn.datasets import load_iris
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.pipeline import make_pipeline
+from pytest_speedacc.adapters import model_size
+inputs, targets = load_iris(return_X_y=True)
+forest = RandomForestClassifier(3, random_state=0)
+text = make_pipeline(TfidfVectorizer(stop_words=["and", "or", "of"]), forest)
+print(model_size(RandomForestClassifier(20, random_state=0).fit(inputs, targets)),
+      model_size(text.fit(["one two", "two three", "and four"], [0, 1, 0])))
+"""
+
+
+def run_python(code, **environment):
+    """The standard output of `code` in a fresh interpreter."""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
+    )
+    return done.stdout
+
+
+def fresh_environment(**more):
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **more}
+
+
+def test_importing_the_adapters_imports_no_framework():
+    frameworks = "sklearn", "lightgbm", "xgboost", "torch", "pandas", "scipy"
+    code = (
+        f"import sys, pytest_speedacc.adapters; print([name for name in {frameworks} if name in sys.modules])"
+    )
+    assert run_python(code, **fresh_environment()).strip() == "[]"
+
+
+def test_size_is_the_same_in_two_processes():
+    pytest.importorskip("sklearn")
+    first, second = (run_python(SIZES, **fresh_environment(PYTHONHASHSEED=seed)) for seed in ("1", "2"))
+    assert first == second
+    assert len(first.split()) == 2
+
+
+class Ours:
+    """A third party's model."""
+
+    def predict(self, batch):
+        return batch
+
+
+class OursAdapter(Adapter):
+    framework = "ours"
+    counted = "Always 42."
+    serialisation = "One byte."
+
+    def recognises(self, names):
+        return any(name.endswith(".Ours") for name in names)
+
+    def count_parameters(self, model):
+        return ParameterCount(42)
+
+    def serialise(self, model):
+        return b"x"
+
+
+def test_a_third_party_adds_an_adapter_with_one_call(monkeypatch):
+    monkeypatch.setattr(registry, "_adapters", list(registry._adapters))
+    adapter = OursAdapter()
+    register(adapter)
+    assert find_adapter(Ours()) is adapter
+    assert count_parameters(Ours()) == 42
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "framework"),
+    [
+        ("sklearn.linear_model", "LogisticRegression", "scikit-learn"),
+        ("lightgbm", "LGBMClassifier", "LightGBM"),
+        ("xgboost", "XGBClassifier", "XGBoost"),
+        ("xgboost", "Booster", "XGBoost"),
+        ("torch.nn", "Identity", "PyTorch"),
+    ],
+)
+def test_the_most_specific_framework_wins(module, name, framework):
+    model = getattr(pytest.importorskip(module), name)()
+    assert find_adapter(model).framework == framework
+
+
+def test_counts_of_parts_add_up_with_their_details():
+    both = ParameterCount(3, {"trees": 1, "leaves": 2}) + ParameterCount(4, {"leaves": 3})
+    assert both == ParameterCount(7, {"trees": 1, "leaves": 5})
