@@ -1,0 +1,196 @@
+"""Peak memory of inference, by an allocator-level tracker that sees native code as well as Python objects."""
+
+from __future__ import annotations
+
+import gc
+import statistics
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FunctionType
+from typing import Any
+
+from pytest_speedacc.errors import GateError
+
+RESOLUTION = 1024
+"""Bytes within which two peaks are the same: the interpreter's own tables grow by a little now and then."""
+RELATIVE_RESOLUTION = 0.001
+"""The same for a large peak, as a fraction of it."""
+WARM_UP = 2
+"""Passes before the first tracked one: a compiler that profiles the first call rewrites the second."""
+OWN_STACK = 70_000
+"""Slots of a frame that has the interpreter open a new chunk of stack, with 480 KiB left to the model."""
+FROZEN_AT_START = 1000
+"""More objects than Python itself freezes at its start (3.12 does with 375), fewer than any ``gc.freeze``."""
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryPeak:
+    """The most that inference had allocated at any moment, above what was live before it."""
+
+    peak: int
+    """Bytes."""
+    repeats: tuple[int, ...]
+    """Bytes, the peak of each repeated measurement."""
+
+    @property
+    def band(self) -> int:
+        """Bytes by which two measurements of this model may differ with nothing changed.
+
+        The resolution where most repeats agree: one that does not has met a table of the interpreter that
+        grew. Where they do not agree, all of their range: threads race.
+        """
+        return _resolution(self.peak) if _settled(self.repeats) else max(self.repeats) - min(self.repeats)
+
+
+def measure_memory(call: Callable[[Any], Any], batches: Sequence[Any], *, repeats: int = 5) -> MemoryPeak:
+    """Call the model on every batch under memray, up to ``repeats`` times, until most of the peaks agree.
+
+    The median is the peak then, else the largest. A batch's output is dropped before the next batch, and
+    garbage is collected between them. Memory that was live before is neither counted nor, when freed,
+    subtracted. Other threads that allocate meanwhile are counted. A library with an allocator of its own is
+    seen where it asks the system for memory.
+
+    Raises GateError where memray cannot run, and passes on whatever the model raises.
+    """
+    memray = _import_memray()
+    peaks: list[int] = []
+    with _scratch_folder() as folder:
+        # Made before the warm-up: the first tracker of a process imports modules, which empties the caches of
+        # ``isinstance`` that the warm-up fills.
+        tracker, file = _new_tracker(memray, folder, 0)
+        _warm_up(call, batches)
+        with _quiet_heap():
+            while True:
+                _track(tracker, call, batches)
+                peaks.append(_read_peak(memray, file))
+                if _settled(peaks) or len(peaks) >= repeats:
+                    break
+                tracker, file = _new_tracker(memray, folder, len(peaks))
+    return MemoryPeak(statistics.median_low(peaks) if _settled(peaks) else max(peaks), tuple(peaks))
+
+
+def _settled(peaks: Sequence[int]) -> bool:
+    if max(peaks) <= RESOLUTION:  # cannot be told from nothing, however often it is repeated
+        return True
+    middle = statistics.median_low(peaks)
+    agreeing = sum(abs(peak - middle) <= _resolution(middle) for peak in peaks)
+    return agreeing > max(1, len(peaks) / 2)
+
+
+def _resolution(peak: int) -> int:
+    return max(RESOLUTION, round(peak * RELATIVE_RESOLUTION))
+
+
+def _import_memray() -> Any:
+    try:
+        import memray
+    except ImportError as error:
+        raise GateError(
+            f"memory cannot be measured here, since memray does not run ({error}): it needs Linux or macOS. "
+            "Drop the memory limits on this machine."
+        ) from error
+    return memray
+
+
+def _scratch_folder() -> tempfile.TemporaryDirectory[str]:
+    try:
+        return tempfile.TemporaryDirectory(prefix="speedacc-")
+    except OSError as error:
+        raise _no_room(error) from error
+
+
+def _new_tracker(memray: Any, folder: str, number: int) -> tuple[Any, Path]:
+    file = Path(folder, f"{number}.bin")
+    try:
+        tracker = memray.Tracker(
+            file,
+            trace_python_allocators=True,  # every object by itself, whichever arena it falls into
+            file_format=memray.FileFormat.AGGREGATED_ALLOCATIONS,
+        )
+    except OSError as error:
+        raise _no_room(error) from error
+    return tracker, file
+
+
+def _read_peak(memray: Any, file: Path) -> int:
+    try:
+        with memray.FileReader(file) as reader:
+            return int(reader.metadata.peak_memory)
+    except OSError as error:
+        raise _no_room(error) from error
+
+
+def _no_room(error: OSError) -> GateError:
+    return GateError(
+        f"memory cannot be measured, since memray's file in the temporary folder cannot be used ({error}). "
+        "Free some space there, or point TMPDIR to a folder that has some."
+    )
+
+
+def _warm_up(call: Callable[[Any], Any], batches: Sequence[Any]) -> None:
+    # memray listens to function calls, for which the interpreter builds a table per function and keeps it.
+    # The idle profile function has them built now, or they would count as the model's: 40 KiB for a pipeline.
+    previous, previous_in_threads = sys.getprofile(), threading.getprofile()
+    sys.setprofile(_ignore_event)
+    threading.setprofile(_ignore_event)
+    try:
+        for _ in range(WARM_UP):
+            for batch in batches:
+                call(batch)
+    finally:
+        sys.setprofile(previous)
+        threading.setprofile(previous_in_threads)
+
+
+def _ignore_event(frame: object, event: str, argument: object) -> None:
+    pass
+
+
+@contextmanager
+def _quiet_heap() -> Iterator[None]:
+    """Set aside all objects there are, so that collections are quick and come at the same moments whatever is
+    alive. A freeze of the user's own is left alone, since it could not be put back."""
+    if gc.get_freeze_count() > FROZEN_AT_START:
+        yield
+        return
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
+def _track(tracker: Any, call: Callable[[Any], Any], batches: Sequence[Any]) -> None:
+    def run() -> None:
+        try:
+            tracker.__enter__()
+        except RuntimeError as error:
+            raise GateError(
+                "memory cannot be measured, since another memray tracker is running here, and a process has "
+                "room for one: run the gates without pytest --memray and outside memray run."
+            ) from error
+        try:
+            for batch in batches:
+                call(batch)
+                _forget()
+        finally:
+            tracker.__exit__(None, None, None)
+
+    _forget()
+    # A call that crosses the end of a chunk of stack shows 16 KiB more. With a chunk of its own, the figure
+    # does not depend on how deep in the stack the test stands.
+    FunctionType(run.__code__.replace(co_stacksize=OWN_STACK), globals(), closure=run.__closure__)()
+
+
+def _forget() -> None:
+    """Drop cyclic garbage, the free lists, and the type cache, which keeps names alive beyond their use."""
+    gc.collect()
+    if sys.version_info >= (3, 13):
+        sys._clear_internal_caches()
+    else:
+        sys._clear_type_cache()
