@@ -65,10 +65,11 @@ def test_an_object_with_predict_is_used_by_its_methods():
     [
         (later, "the function later"),
         (functools.partial(later), "a partial of the function later"),
+        (functools.partial(AsyncObject()), "a partial of AsyncObject"),
         (AsyncObject(), "AsyncObject"),
         (AsyncDuck(), "AsyncDuck.predict"),
     ],
-    ids=["function", "partial", "object", "predict"],
+    ids=["function", "partial", "partial of an object", "object", "predict"],
 )
 def test_async_models_are_refused(model, name):
     with pytest.raises(GateError, match=f"^{name} is asynchronous, and async models cannot be gated yet"):
