@@ -52,7 +52,7 @@ class _UnknownKindError(Exception):
 
 
 def _add(feed: Feed, value: Any) -> None:
-    """Feed a tag, the sizes and the bytes of a value, so that nothing that follows can pass for part of it."""
+    """Feed a tag, the sizes and the bytes of a value: nothing that follows can pass for a part of it."""
     match value:
         case None | bool() | int() | str():
             _token(feed, type(value).__name__, value)
