@@ -1,0 +1,1 @@
+"""The base revision, run beside the candidate in the same session."""
