@@ -1,0 +1,216 @@
+"""Where a number was measured: what must agree before two times are compared, and what is worth knowing."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Iterable
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+
+import msgspec
+
+DISTRIBUTIONS = {
+    "numpy": "numpy",
+    "scipy": "scipy",
+    "pandas": "pandas",
+    "sklearn": "scikit-learn",
+    "lightgbm": "lightgbm",
+    "xgboost": "xgboost",
+    "torch": "torch",
+    "tensorflow": "tensorflow",
+    "keras": "keras",
+    "jax": "jax",
+    "onnxruntime": "onnxruntime",
+}
+"""Modules that what a model does may depend on, and the names they are installed under."""
+
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "BLIS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "LOKY_MAX_CPU_COUNT",
+)
+GIT_SECONDS = 10
+
+
+class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The hardware, operating system, cores and threads that a time or a memory peak belongs to."""
+
+    cpu: str
+    """Model of the processor."""
+    cpu_flags: str
+    """Digest of its instruction sets; empty where the system does not list them."""
+    accelerator: str
+    """Name of the device that the model is on; empty for the processor."""
+    system: str
+    """Operating system and its version."""
+    machine: str
+    """Architecture, such as ``x86_64``."""
+    cores: float
+    """Cores this process may use, by affinity and container quota; 1.5 means one and a half."""
+    threads: int
+    """The smallest number of threads among the loaded thread pools (BLAS, OpenMP)."""
+    thread_variables: str
+    """Environment variables that limit threads, as ``NAME=value``."""
+
+    @classmethod
+    def current(cls, accelerator: str = "") -> Environment:
+        """This process now, for a model on the device named ``accelerator``."""
+        cores = _cores()
+        return cls(
+            cpu=_cpu(),
+            cpu_flags=_cpu_flags(),
+            accelerator=accelerator,
+            system=_system(),
+            machine=platform.machine(),
+            cores=cores,
+            threads=_threads(cores),
+            thread_variables=" ".join(
+                f"{name}={os.environ[name]}" for name in THREAD_VARIABLES if name in os.environ
+            ),
+        )
+
+    @property
+    def key(self) -> str:
+        """12 hexadecimal digits, equal for two environments whose times may be compared."""
+        return hashlib.sha256(repr(msgspec.structs.astuple(self)).encode()).hexdigest()[:12]
+
+    def describe(self) -> str:
+        """One line for a report."""
+        cores = "1 core" if self.cores == 1 else f"{self.cores:g} cores"
+        threads = "1 thread" if self.threads == 1 else f"{self.threads} threads"
+        if self.thread_variables:
+            threads += f" ({self.thread_variables})"
+        parts = (self.cpu, self.accelerator, cores, threads, f"{self.system} {self.machine}")
+        return ", ".join(part for part in parts if part)
+
+
+def library_versions(modules: Iterable[str] = DISTRIBUTIONS) -> dict[str, str]:
+    """Versions by distribution: Python, this plugin, and those of ``modules`` that are imported already."""
+    versions = {"python": platform.python_version()}
+    with contextlib.suppress(metadata.PackageNotFoundError):
+        versions["pytest-speedacc"] = metadata.version("pytest-speedacc")
+    for name in modules:
+        if name in sys.modules:
+            # The module's own word comes first: a variant such as xgboost-cpu goes by another name.
+            version = getattr(sys.modules[name], "__version__", None)
+            distribution = DISTRIBUTIONS.get(name, name)
+            with contextlib.suppress(metadata.PackageNotFoundError):
+                versions[distribution] = str(version) if version else metadata.version(distribution)
+    return versions
+
+
+def commit(root: Path) -> str | None:
+    """Commit of the repository around ``root``, with ``-dirty`` when tracked files differ from it.
+
+    None without git, a repository, or a first commit.
+    """
+    described = _output(
+        "git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"
+    )
+    return described or None
+
+
+def _output(*command: str) -> str:
+    """What a command prints; empty when it is missing, fails or hangs."""
+    quiet = os.environ | {"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+    try:
+        ran = subprocess.run(
+            command, capture_output=True, text=True, timeout=GIT_SECONDS, env=quiet, stdin=subprocess.DEVNULL
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return ran.stdout.strip() if ran.returncode == 0 else ""
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+@cache
+def _cpuinfo() -> dict[str, str]:
+    """The first processor's entries in ``/proc/cpuinfo``; empty where there is none."""
+    first = _read(Path("/proc/cpuinfo")).split("\n\n", 1)[0]
+    pairs = (line.split(":", 1) for line in first.splitlines() if ":" in line)
+    return {name.strip().lower(): value.strip() for name, value in pairs}
+
+
+@cache
+def _cpu() -> str:
+    entries = _cpuinfo()
+    if "model name" in entries:
+        return entries["model name"]
+    if "cpu part" in entries:  # ARM names neither maker nor model
+        return f"implementer {entries.get('cpu implementer', '?')} part {entries['cpu part']}"
+    if sys.platform == "darwin":
+        return _output("sysctl", "-n", "machdep.cpu.brand_string") or platform.processor()
+    return platform.processor() or "unknown processor"
+
+
+@cache
+def _cpu_flags() -> str:
+    entries = _cpuinfo()
+    flags = sorted((entries.get("flags") or entries.get("features") or "").split())
+    return hashlib.sha256(" ".join(flags).encode()).hexdigest()[:12] if flags else ""
+
+
+@cache
+def _system() -> str:
+    if sys.platform == "darwin":
+        return f"macOS {platform.mac_ver()[0]}"
+    try:
+        release = platform.freedesktop_os_release()
+    except OSError:
+        return f"{platform.system()} {platform.release()}"
+    # Not the kernel's release, which changes every few weeks.
+    return f"{release.get('NAME', 'Linux')} {release.get('VERSION_ID', '')}".strip()
+
+
+def _cores() -> float:
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(float(allowed), _quota(Path("/")))
+
+
+def _quota(root: Path) -> float:
+    """Cores that control groups of version 1 or 2 leave to this process; infinite without a limit."""
+    limits = [float("inf")]
+    groups = root / "sys/fs/cgroup"
+    paths = [
+        line.split(":", 2)[2] for line in _read(root / "proc/self/cgroup").splitlines() if line.count(":") > 1
+    ]
+    # Inside a container the paths are the host's and are not there: its own group is then the top one.
+    for path in {"", *paths}:
+        here = Path(path.strip("/"))
+        for part in (here, *here.parents):
+            limits.append(_share(_read(groups / part / "cpu.max")))
+            v1 = groups / "cpu" / part
+            quota, period = (_read(v1 / f"cpu.cfs_{name}_us").strip() for name in ("quota", "period"))
+            limits.append(_share(f"{quota} {period}"))
+    return min(limits)
+
+
+def _share(text: str) -> float:
+    """Quota over period; infinite for "max", -1 or nothing."""
+    quota, _, period = text.strip().partition(" ")
+    if not quota.isdecimal() or not period.isdecimal() or not int(quota) * int(period):
+        return float("inf")
+    return round(int(quota) / int(period), 2)
+
+
+def _threads(cores: float) -> int:
+    from threadpoolctl import threadpool_info  # type: ignore[import-untyped]
+
+    # The smallest, since a library that is loaded later brings a pool of the usual size with it.
+    return min((pool["num_threads"] for pool in threadpool_info()), default=max(1, int(cores)))
