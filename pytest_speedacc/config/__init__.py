@@ -1,0 +1,1 @@
+"""Settings: pyproject.toml and the marker, read into limits, tolerances and policies."""

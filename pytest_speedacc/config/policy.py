@@ -1,0 +1,79 @@
+"""What holds for one gate: marker beats test pattern beats policy beats ``[tool.speedacc]``, key by key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+from pytest_speedacc.config.project import AccuracyRule, Project, Table, parse_table
+from pytest_speedacc.config.settings import Bound, suggestion
+from pytest_speedacc.errors import ConfigError
+
+DEFAULT_BUDGET = 10.0
+"""Seconds of timing for a gate; most are decided long before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The limits, tolerances and rules of one gate, after precedence."""
+
+    bounds: tuple[Bound, ...]
+    """Every limit and tolerance, each at most once."""
+    accuracy_rule: AccuracyRule
+    """``exact``, ``evidence`` or ``noninferior``."""
+    budget: float
+    """Seconds of timing."""
+
+    @property
+    def noisy_checks(self) -> int:
+        """How many checks rest on a statistical test; the suite's false alarm rate is shared among them."""
+        return sum(bound.setting.is_noisy for bound in self.bounds)
+
+
+def parse_marker(arguments: tuple[Any, ...], keywords: Mapping[str, Any]) -> Table:
+    """Read ``@pytest.mark.speedacc(...)``. Raises ConfigError."""
+    if arguments:
+        raise ConfigError(
+            f'@pytest.mark.speedacc takes keywords only, such as max_latency="5 ms", not {arguments[0]!r}.'
+        )
+    return parse_table(keywords, "marker")
+
+
+def join(*tables: Table) -> Table:
+    """Lay tables over each other, key by key; a later one beats an earlier one."""
+    joined = Table()
+    for table in tables:
+        joined = Table(
+            bounds={**joined.bounds, **table.bounds},
+            accuracy_rule=table.accuracy_rule or joined.accuracy_rule,
+            budget=table.budget or joined.budget,
+            policy=table.policy or joined.policy,
+        )
+    return joined
+
+
+def resolve(project: Project, test: str, marker: Table, *, budget: float | None = None) -> Policy:
+    """Join the tables that hold for ``test``, a node id; ``budget`` in seconds comes from the command line.
+
+    Raises ConfigError for a policy that is not defined.
+    """
+    patterns = [table for pattern, table in project.tests if matches(pattern, test)]
+    layers = [*patterns, marker]
+    if name := join(project.defaults, *layers).policy:
+        if name not in project.policies:
+            hint = suggestion(name, project.policies) if project.policies else "None is defined."
+            raise ConfigError(f"the policy {name!r} is not defined in [tool.speedacc.policies]. {hint}")
+        layers = [project.policies[name], *layers]
+    joined = join(project.defaults, *layers)
+    return Policy(
+        bounds=tuple(joined.bounds.values()),
+        accuracy_rule=joined.accuracy_rule or "exact",
+        budget=budget or joined.budget or DEFAULT_BUDGET,
+    )
+
+
+def matches(pattern: str, test: str) -> bool:
+    """Match a node id against a pattern of ``*`` and ``?``; brackets stand for themselves."""
+    return fnmatchcase(test, pattern.replace("[", "[[]"))

@@ -1,0 +1,155 @@
+"""``[tool.speedacc]`` of pyproject.toml, read and checked once."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+from pytest_speedacc.config.settings import SETTINGS, Bound, not_yet, parse_bound, parse_positive, suggestion
+from pytest_speedacc.config.units import Kind
+from pytest_speedacc.errors import ConfigError
+
+AccuracyRule = Literal["exact", "evidence", "noninferior"]
+Leniency = Literal["warn", "fail"]
+
+DEFAULT_FOLDER = "speedacc-baselines"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The settings of one table of pyproject or of one marker, before precedence."""
+
+    bounds: Mapping[str, Bound] = field(default_factory=dict)
+    """By name; ``max_latency_p50`` is found as ``max_latency``."""
+    accuracy_rule: AccuracyRule | None = None
+    """How an accuracy drop is judged; None when the table does not say."""
+    budget: float | None = None
+    """Seconds of timing for a gate; None when the table does not say."""
+    policy: str | None = None
+    """The policy it chooses; None when the table does not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """All that pyproject says."""
+
+    root: Path
+    """The folder that relative paths start from."""
+    baselines: Path
+    """The folder of the baseline files."""
+    inconclusive: Leniency | None = None
+    """What an inconclusive check does; None leaves it to the default."""
+    not_compared: Leniency | None = None
+    """What a check with nothing to compare does; None leaves it to the default."""
+    defaults: Table = field(default_factory=Table)
+    """``[tool.speedacc]`` itself."""
+    policies: Mapping[str, Table] = field(default_factory=dict)
+    """``[tool.speedacc.policies.NAME]``."""
+    tests: tuple[tuple[str, Table], ...] = ()
+    """``[tool.speedacc.tests."pattern"]`` in the order of the file."""
+
+
+def load_project(root: Path) -> Project:
+    """Read ``pyproject.toml`` in ``root``; without one, or without our table, the defaults.
+
+    Raises ConfigError for what cannot be read and for every unknown or wrong key.
+    """
+    path = root / "pyproject.toml"
+    try:
+        document = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        document = {}
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}.") from error
+    except ValueError as error:  # of the syntax or of the encoding, which TOML fixes to UTF-8
+        raise ConfigError(f"{path} is not valid TOML: {error}.") from error
+    tool = _table(document.get("tool", {}), "[tool]")
+    return parse_project(tool.get("speedacc", {}), root)
+
+
+def parse_project(section: object, root: Path) -> Project:
+    """Turn the value of ``tool.speedacc`` into a Project. Raises ConfigError."""
+    where = "[tool.speedacc]"
+    keys = dict(_table(section, where))
+    folder = _text(keys.pop("baselines", DEFAULT_FOLDER), f"{where}: baselines")
+    policies = _table(keys.pop("policies", {}), "[tool.speedacc.policies]")
+    tests = _table(keys.pop("tests", {}), "[tool.speedacc.tests]")
+    outcomes = {
+        key: _choice(keys.pop(key), get_args(Leniency), f"{where}: {key}")
+        for key in ("inconclusive", "not_compared")
+        if key in keys
+    }
+    return Project(
+        root=root,
+        baselines=root / folder,
+        **outcomes,
+        defaults=parse_table(keys, where, known=_RUN_KEYS),
+        policies={name: _policy(body, f"[tool.speedacc.policies.{name}]") for name, body in policies.items()},
+        tests=tuple(
+            (pattern, parse_table(body, f'[tool.speedacc.tests."{pattern}"]'))
+            for pattern, body in tests.items()
+        ),
+    )
+
+
+def parse_table(section: object, where: str, *, known: tuple[str, ...] = ()) -> Table:
+    """Read the limits, tolerances and rules of one table or marker.
+
+    ``known`` are further keys, read elsewhere, that a misspelt one may have meant. Raises ConfigError.
+    """
+    bounds: dict[str, Bound] = {}
+    rules: dict[str, Any] = {}
+    for key, value in _table(section, where).items():
+        if key in SETTINGS:
+            bound = parse_bound(key, value, where)
+            other = bounds.setdefault("max_latency" if key == "max_latency_p50" else key, bound)
+            if other is not bound:
+                raise ConfigError(f"{where}: {other.setting.name} and {key} are the same limit: keep one.")
+        elif key in _RULES:
+            rules[key] = _RULES[key](value, f"{where}: {key}")
+        elif key in _LATER:
+            raise not_yet(where, key)
+        elif key in _RUN_KEYS:
+            raise ConfigError(f"{where}: {key} holds for the whole run: move it to [tool.speedacc].")
+        else:
+            names = (*SETTINGS, *_RULES, *known)
+            raise ConfigError(f"{where}: unknown key {key!r}. {suggestion(key, names)}")
+    return Table(bounds, **rules)
+
+
+def _policy(section: object, where: str) -> Table:
+    table = parse_table(section, where)
+    if table.policy is not None:
+        raise ConfigError(f"{where}: a policy cannot choose another policy: write its limits here.")
+    return table
+
+
+def _table(value: object, where: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise ConfigError(f"{where} must be a table, not {value!r}.")
+    return value
+
+
+def _text(value: object, where: str) -> str:
+    if not isinstance(value, str) or not value:
+        raise ConfigError(f"{where} = {value!r} must be a text that is not empty.")
+    return value
+
+
+def _choice(value: object, allowed: tuple[str, ...], where: str) -> Any:
+    if value not in allowed:
+        raise ConfigError(f"{where} = {value!r} must be one of {', '.join(map(repr, allowed))}.")
+    return value
+
+
+_RULES: Mapping[str, Callable[[object, str], Any]] = {
+    "accuracy_rule": lambda value, where: _choice(value, get_args(AccuracyRule), where),
+    "budget": lambda value, where: parse_positive(value, Kind.TIME, where),
+    "policy": _text,
+}
+"""What else a table or marker can say, and how it is read."""
+_RUN_KEYS = ("baselines", "inconclusive", "not_compared", "policies", "tests")
+_LATER = ("group", "live", "removed", "trades")

@@ -1,0 +1,93 @@
+"""The command line, checked as a whole: no option is ever silently ignored."""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pytest_speedacc.config.project import Leniency, Project
+from pytest_speedacc.errors import ConfigError
+
+Writes = Literal["", "update", "missing"]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line and the surroundings ask of a run."""
+
+    writes: Writes
+    """Which baselines are written."""
+    reason: str
+    """Recorded in the baselines that are written."""
+    reports: tuple[Path, ...]
+    """Files that get the verdicts."""
+    budget: float | None
+    """Seconds of timing for a gate; None leaves it to the settings."""
+    inconclusive: Leniency | None
+    """Overrides pyproject; None leaves it to that."""
+    not_compared: Leniency | None
+    """Overrides pyproject; None leaves it to that."""
+    in_ci: bool
+    """Whether ``CI`` is set: a gate that compares nothing then fails."""
+
+    def fails(self, outcome: str, project: Project) -> bool:
+        """Whether a check with this outcome fails its test."""
+        match outcome:
+            case "passed":
+                return False
+            case "inconclusive":
+                return (self.inconclusive or project.inconclusive) == "fail"
+            case "not_compared":
+                default = "fail" if self.in_ci else "warn"
+                return (self.not_compared or project.not_compared or default) == "fail"
+            case _:
+                return True
+
+
+def read_options(values: Any) -> Options:
+    """Read the parsed command line. Raises ConfigError for values and combinations that mean nothing."""
+    writes: Writes = "update" if values.speedacc_update else "missing" if values.speedacc_missing else ""
+    if values.speedacc_update and values.speedacc_missing:
+        raise ConfigError(
+            "--speedacc-update writes every baseline and --speedacc-missing only missing ones: give one."
+        )
+    if values.speedacc_reason is not None and not writes:
+        raise ConfigError(
+            "--speedacc-reason is recorded with a baseline, and none is written: "
+            "add --speedacc-update or --speedacc-missing."
+        )
+    return Options(
+        writes=writes,
+        reason=values.speedacc_reason or "",
+        reports=tuple(_report_path(text) for text in values.speedacc_report),
+        budget=None if values.speedacc_budget is None else _seconds(values.speedacc_budget),
+        inconclusive=values.speedacc_inconclusive,
+        not_compared=values.speedacc_not_compared,
+        in_ci=os.environ.get("CI", "").lower() not in ("", "0", "false"),
+    )
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 < seconds < math.inf:
+        raise ConfigError(
+            f"--speedacc-budget={text} must be a number of seconds above zero, such as 5 or 0.5."
+        )
+    return seconds
+
+
+def _report_path(text: str) -> Path:
+    path = Path(text)
+    if path.suffix != ".json":
+        raise ConfigError(
+            f"--speedacc-report={text}: reports are written as JSON: name a file that ends in .json."
+        )
+    if path.is_dir():
+        raise ConfigError(f"--speedacc-report={text} is a folder: name a file in it.")
+    return path.absolute()
