@@ -1,4 +1,4 @@
-"""The git command line, asked quietly: which commit is the base, and what stands in the way of comparing with it."""
+"""The git command line, asked quietly: which commit is the base, or why there is none."""
 
 from __future__ import annotations
 
@@ -16,17 +16,36 @@ from pytest_speedacc.errors import ConfigError
 GIT_TIMEOUT = 60.0
 """Seconds for a question that git answers from what is on disk."""
 
-# What `git rev-parse --local-env-vars` lists, less the configuration, which says how the user runs git and not where.
+# What `git rev-parse --local-env-vars` lists, less the configuration, which says how the user runs git and
+# not where.
 _OF_ONE_REPOSITORY = frozenset(
-    """
-    GIT_ALTERNATE_OBJECT_DIRECTORIES GIT_COMMON_DIR GIT_DIR GIT_GRAFT_FILE GIT_IMPLICIT_WORK_TREE GIT_INDEX_FILE
-    GIT_INTERNAL_SUPER_PREFIX GIT_NAMESPACE GIT_NO_REPLACE_OBJECTS GIT_OBJECT_DIRECTORY GIT_PREFIX
-    GIT_QUARANTINE_PATH GIT_REPLACE_REF_BASE GIT_SHALLOW_FILE GIT_WORK_TREE
-    """.split()
+    {
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+        "GIT_COMMON_DIR",
+        "GIT_DIR",
+        "GIT_GRAFT_FILE",
+        "GIT_IMPLICIT_WORK_TREE",
+        "GIT_INDEX_FILE",
+        "GIT_INTERNAL_SUPER_PREFIX",
+        "GIT_NAMESPACE",
+        "GIT_NO_REPLACE_OBJECTS",
+        "GIT_OBJECT_DIRECTORY",
+        "GIT_PREFIX",
+        "GIT_QUARANTINE_PATH",
+        "GIT_REPLACE_REF_BASE",
+        "GIT_SHALLOW_FILE",
+        "GIT_WORK_TREE",
+    }
 )
-_QUIET = {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "", "SSH_ASKPASS": "", "GIT_OPTIONAL_LOCKS": "0"}
-# The user's hooks are for their own checkouts. Large files are filled in from the local store afterwards: their
-# filter would fetch them, and would fail a checkout where git-lfs is not installed.
+_QUIET = {
+    "LC_ALL": "C",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_ASKPASS": "",
+    "SSH_ASKPASS": "",
+    "GIT_OPTIONAL_LOCKS": "0",
+}
+# The user's hooks are for their own checkouts. Large files are filled in from the local store afterwards:
+# their filter would fetch them, and would fail a checkout where git-lfs is not installed.
 _OPTIONS = (
     *("-c", f"core.hooksPath={os.devnull}"),
     *("-c", "core.fsmonitor=false"),
@@ -80,7 +99,9 @@ def resolve_base(root: Path, ref: str) -> Base:
     if head is None:
         raise ConfigError(f"{top} has no commit yet, so there is no base: run `git commit` first.")
     if not ref or ref.startswith("-"):
-        raise ConfigError(f"{ref!r} is not a revision: name a branch, a tag or a commit, such as origin/main.")
+        raise ConfigError(
+            f"{ref!r} is not a revision: name a branch, a tag or a commit, such as origin/main."
+        )
     named = find_commit(root, ref)
     if named is None:
         raise ConfigError(_missing(root, ref))
@@ -105,18 +126,21 @@ def find_commit(root: Path, revision: str) -> str | None:
 
 
 def run_git(folder: Path, *arguments: str, timeout: float = GIT_TIMEOUT) -> Finished:
-    """Run git in ``folder``, deaf to an outer hook, in English, without prompts, hooks and large-file downloads.
+    """Run git in ``folder``: no outer hook's variables, English, no prompts, hooks or downloads.
 
     Raises ConfigError where there is no git, or where it takes longer than ``timeout`` seconds.
     """
     try:
         return run_command(
-            ["git", "-C", str(folder), *_OPTIONS, *arguments], folder=folder, env=environment(_QUIET), timeout=timeout
+            ["git", "-C", str(folder), *_OPTIONS, *arguments],
+            folder=folder,
+            env=environment(_QUIET),
+            timeout=timeout,
         )
     except FileNotFoundError:
         raise ConfigError(
-            "git was not found, and a comparison with another revision needs it: install git, or put it on PATH, "
-            "so that `git --version` answers."
+            "git was not found, and a comparison with another revision needs it: install git, or put it on "
+            "PATH, so that `git --version` answers."
         ) from None
     except subprocess.TimeoutExpired:
         raise ConfigError(
@@ -133,8 +157,10 @@ def git_output(folder: Path, *arguments: str, timeout: float = GIT_TIMEOUT) -> s
     return finished.output
 
 
-def run_command(command: Sequence[str] | str, *, folder: Path, env: Mapping[str, str], timeout: float) -> Finished:
-    """Run a command, or a line for the shell, to its end, and end everything that it started when it is given up.
+def run_command(
+    command: Sequence[str] | str, *, folder: Path, env: Mapping[str, str], timeout: float
+) -> Finished:
+    """Run a command, or a line for the shell; when it is given up, what it started ends too.
 
     Raises subprocess.TimeoutExpired after ``timeout`` seconds and OSError where it cannot be started.
     """
@@ -164,7 +190,9 @@ def run_command(command: Sequence[str] | str, *, folder: Path, env: Mapping[str,
 
 def environment(changes: Mapping[str, str]) -> dict[str, str]:
     """This process's environment, less what ties git to the repository of an outer hook, with ``changes``."""
-    return {name: value for name, value in os.environ.items() if name not in _OF_ONE_REPOSITORY} | dict(changes)
+    return {name: value for name, value in os.environ.items() if name not in _OF_ONE_REPOSITORY} | dict(
+        changes
+    )
 
 
 def is_shallow(root: Path) -> bool:
@@ -183,11 +211,13 @@ def _top_level(root: Path) -> Path:
         )
     if "not a git repository" in finished.errors:
         raise ConfigError(
-            f"{root} is not in a git repository, so there is no other revision to compare with: run this in a clone, "
-            "or start one with `git init`."
+            f"{root} is not in a git repository, so there is no other revision to compare with: run this in "
+            "a clone, or start one with `git init`."
         )
     if "must be run in a work tree" in finished.errors:
-        raise ConfigError(f"{root} is a bare repository without files to test: run this in a `git clone` of it.")
+        raise ConfigError(
+            f"{root} is a bare repository without files to test: run this in a `git clone` of it."
+        )
     raise ConfigError(f"git cannot use {root}: {finished.errors.strip()}")
 
 
@@ -197,8 +227,8 @@ def _merge_base(root: Path, ref: str, named: str) -> str:
         return found.output.strip()
     if is_shallow(root):
         raise ConfigError(
-            f"This clone is shallow and does not reach back to where HEAD left {ref}: run `git fetch --unshallow`, or "
-            "give actions/checkout `fetch-depth: 0`."
+            f"This clone is shallow and does not reach back to where HEAD left {ref}: run `git fetch "
+            "--unshallow`, or give actions/checkout `fetch-depth: 0`."
         )
     raise ConfigError(
         f"HEAD and {ref} have no common ancestor, so there is no merge base: name a commit to compare with, "
@@ -224,11 +254,13 @@ def _missing(root: Path, ref: str) -> str:
             f"This clone is shallow and does not reach back to {ref}: run `git fetch --unshallow`, or give "
             "actions/checkout `fetch-depth: 0`."
         )
-    if not run_git(root, "rev-parse", "--verify", "--quiet", ref).code and not re.fullmatch("[0-9a-f]{40,64}", ref):
+    if not run_git(root, "rev-parse", "--verify", "--quiet", ref).code and not re.fullmatch(
+        "[0-9a-f]{40,64}", ref
+    ):
         return f"{ref} is not a commit: name a branch, a tag or a commit, as `git log --oneline` lists them."
     return (
-        f"There is no revision {ref}.{_near_miss(root, ref)} `git branch --all` and `git tag` list what there is; "
-        "`git fetch --all --tags` gets what is new."
+        f"There is no revision {ref}.{_near_miss(root, ref)} `git branch --all` and `git tag` list what "
+        "there is; `git fetch --all --tags` gets what is new."
     )
 
 
@@ -241,10 +273,12 @@ def _near_miss(root: Path, ref: str) -> str:
 
 
 def _refuse_dirty_submodules(top: Path) -> None:
-    """The base gets each submodule as its commit recorded it; the candidate must not have it by accident otherwise."""
+    """The base gets each submodule as recorded; the candidate must not have another one by accident."""
     if not (top / ".gitmodules").exists():
         return
-    status = git_output(top, "status", "--porcelain=v2", "-z", "--untracked-files=no", "--ignore-submodules=untracked")
+    status = git_output(
+        top, "status", "--porcelain=v2", "-z", "--untracked-files=no", "--ignore-submodules=untracked"
+    )
     for entry in status.split("\0"):
         # 1 <XY> <sub> <mH> <mI> <mW> <hH> <hI> <path>, where <sub> is S, C (other commit), M (modified), U
         if not entry.startswith("1 "):
@@ -253,11 +287,13 @@ def _refuse_dirty_submodules(top: Path) -> None:
         submodule, path = fields[2], fields[8]
         if submodule[0] == "S" and submodule[2] == "M":
             raise ConfigError(
-                f"The submodule {path} has changes that are not committed, and would be compared with what the base "
-                f"recorded: run `git -C '{path}' commit` and `git add '{path}'`, or `git -C '{path}' stash`."
+                f"The submodule {path} has changes that are not committed, and would be compared with what "
+                f"the base recorded: run `git -C '{path}' commit` and `git add '{path}'`, or `git -C "
+                f"'{path}' stash`."
             )
         if submodule[0] == "S" and submodule[1] == "C":
             raise ConfigError(
-                f"The submodule {path} is not at the commit that the candidate records: run `git submodule update "
-                f"'{path}'` to get that one, or `git add '{path}'` to compare the one that is checked out."
+                f"The submodule {path} is not at the commit that the candidate records: run `git submodule "
+                f"update '{path}'` to get that one, or `git add '{path}'` to compare the one that is checked "
+                "out."
             )

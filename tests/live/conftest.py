@@ -10,7 +10,7 @@ from scratch_repository import Repository, start_repository
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Repository:
-    """main with the commits one and two, and a branch of it with three; its path has a space and an umlaut."""
+    """main with the commits one and two, and feature with three; its path has a space and an umlaut."""
     repository = start_repository(tmp_path / "mein Modell für alle")
     repository.commit("one", model_py="SPEED = 1\n")
     repository.git("tag", "-a", "v1", "-m", "first")

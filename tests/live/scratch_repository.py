@@ -15,7 +15,14 @@ class Repository:
 
     def git(self, *arguments: str) -> str:
         """Run git, and return what it prints."""
-        who = ("-c", "user.name=Someone", "-c", "user.email=someone@example.org", "-c", "commit.gpgsign=false")
+        who = (
+            "-c",
+            "user.name=Someone",
+            "-c",
+            "user.email=someone@example.org",
+            "-c",
+            "commit.gpgsign=false",
+        )
         command = ["git", *who, "-c", "protocol.file.allow=always", *arguments]
         done = subprocess.run(command, cwd=self.path, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr

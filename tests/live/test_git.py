@@ -95,8 +95,8 @@ def test_no_git(repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_no_repository(tmp_path: Path) -> None:
     assert refusal(tmp_path, "main") == (
-        f"{tmp_path} is not in a git repository, so there is no other revision to compare with: run this in a clone, "
-        "or start one with `git init`."
+        f"{tmp_path} is not in a git repository, so there is no other revision to compare with: run this in "
+        "a clone, or start one with `git init`."
     )
 
 
@@ -132,8 +132,8 @@ def test_no_revision_at_all(repository: Repository, ref: str) -> None:
 
 def test_a_misspelt_branch(repository: Repository) -> None:
     assert refusal(repository.path, "featrue") == (
-        "There is no revision featrue. Did you mean feature? `git branch --all` and `git tag` list what there is; "
-        "`git fetch --all --tags` gets what is new."
+        "There is no revision featrue. Did you mean feature? `git branch --all` and `git tag` list what "
+        "there is; `git fetch --all --tags` gets what is new."
     )
 
 
@@ -157,7 +157,8 @@ def test_a_remote_branch_that_was_not_fetched(repository: Repository, tmp_path: 
     one = clone(repository, tmp_path / "one", "--single-branch", "--branch", "feature")
     message = refusal(one.path, "origin/main")
     assert message == (
-        "This clone has no origin/main. If it exists there, run `git fetch origin main:refs/remotes/origin/main`."
+        "This clone has no origin/main. If it exists there, run `git fetch origin "
+        "main:refs/remotes/origin/main`."
     )
     one.git(*re.findall("`git (.*?)`", message)[0].split())
     assert resolve_base(one.path, "origin/main").sha == repository.git("rev-parse", "main")
@@ -167,8 +168,8 @@ def test_a_shallow_clone_without_the_branch(repository: Repository, tmp_path: Pa
     shallow = clone(repository, tmp_path / "shallow", "--depth=1", "--branch", "feature")
     message = refusal(shallow.path, "origin/main")
     assert message == (
-        "This clone is shallow and has no origin/main: run `git fetch origin main:refs/remotes/origin/main` and "
-        "`git fetch --unshallow`, or give actions/checkout `fetch-depth: 0`."
+        "This clone is shallow and has no origin/main: run `git fetch origin main:refs/remotes/origin/main` "
+        "and `git fetch --unshallow`, or give actions/checkout `fetch-depth: 0`."
     )
     for command in re.findall("`git (.*?)`", message):
         shallow.git(*command.split())
@@ -178,10 +179,12 @@ def test_a_shallow_clone_without_the_branch(repository: Repository, tmp_path: Pa
 def test_a_shallow_clone_without_the_merge_base(repository: Repository, tmp_path: Path) -> None:
     repository.git("switch", "--quiet", "main")
     repository.commit("four", other_py="")
-    shallow = clone(repository, tmp_path / "shallow", "--depth=1", "--no-single-branch", "--branch", "feature")
+    shallow = clone(
+        repository, tmp_path / "shallow", "--depth=1", "--no-single-branch", "--branch", "feature"
+    )
     assert refusal(shallow.path, "origin/main") == (
-        "This clone is shallow and does not reach back to where HEAD left origin/main: run `git fetch --unshallow`, "
-        "or give actions/checkout `fetch-depth: 0`."
+        "This clone is shallow and does not reach back to where HEAD left origin/main: run `git fetch "
+        "--unshallow`, or give actions/checkout `fetch-depth: 0`."
     )
     shallow.git("fetch", "--unshallow")
     assert resolve_base(shallow.path, "origin/main").sha == repository.git("rev-parse", "main~1")
@@ -222,23 +225,25 @@ def test_a_clean_submodule_with_untracked_files(with_submodule: Repository) -> N
 def test_a_modified_submodule(with_submodule: Repository) -> None:
     with_submodule.write(lib__lib_py="A = 2\n")
     assert refusal(with_submodule.path, "main") == (
-        "The submodule lib has changes that are not committed, and would be compared with what the base recorded: "
-        "run `git -C 'lib' commit` and `git add 'lib'`, or `git -C 'lib' stash`."
+        "The submodule lib has changes that are not committed, and would be compared with what the base "
+        "recorded: run `git -C 'lib' commit` and `git add 'lib'`, or `git -C 'lib' stash`."
     )
 
 
 def test_a_submodule_at_another_commit(with_submodule: Repository) -> None:
     Repository(with_submodule.path / "lib").commit("ahead", lib_py="A = 2\n")
     assert refusal(with_submodule.path, "main") == (
-        "The submodule lib is not at the commit that the candidate records: run `git submodule update 'lib'` to get "
-        "that one, or `git add 'lib'` to compare the one that is checked out."
+        "The submodule lib is not at the commit that the candidate records: run `git submodule update "
+        "'lib'` to get that one, or `git add 'lib'` to compare the one that is checked out."
     )
     with_submodule.git("add", "lib")
     assert resolve_base(with_submodule.path, "main").how == "merge base with main"
 
 
 def test_a_git_that_hangs(repository: Repository) -> None:
-    with pytest.raises(ConfigError, match=r"`git -c` took longer than 0\.2 s .* by hand to see what it waits for"):
+    with pytest.raises(
+        ConfigError, match=r"`git -c` took longer than 0\.2 s .* by hand to see what it waits for"
+    ):
         run_git(repository.path, "-c", "alias.wait=!tail -f /dev/null", "wait", timeout=0.2)
 
 
