@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from pytest_speedacc.config.live import LiveSettings, parse_live
 from pytest_speedacc.config.settings import SETTINGS, Bound, not_yet, parse_bound, parse_positive, suggestion
 from pytest_speedacc.config.units import Kind
 from pytest_speedacc.errors import ConfigError
@@ -48,6 +49,8 @@ class Project:
     """``[tool.speedacc]`` itself."""
     policies: Mapping[str, Table] = field(default_factory=dict)
     """``[tool.speedacc.policies.NAME]``."""
+    live: LiveSettings = field(default_factory=LiveSettings)
+    """``[tool.speedacc.live]``."""
     tests: tuple[tuple[str, Table], ...] = ()
     """``[tool.speedacc.tests."pattern"]`` in the order of the file."""
 
@@ -85,6 +88,7 @@ def parse_project(section: object, root: Path) -> Project:
     return Project(
         root=root,
         baselines=root / folder,
+        live=parse_live(keys.pop("live", {})),
         **outcomes,
         defaults=parse_table(keys, where, known=_RUN_KEYS),
         policies={name: _policy(body, f"[tool.speedacc.policies.{name}]") for name, body in policies.items()},
@@ -151,5 +155,5 @@ _RULES: Mapping[str, Callable[[object, str], Any]] = {
     "policy": _text,
 }
 """What else a table or marker can say, and how it is read."""
-_RUN_KEYS = ("baselines", "inconclusive", "not_compared", "policies", "tests")
-_LATER = ("group", "live", "removed", "trades")
+_RUN_KEYS = ("baselines", "inconclusive", "live", "not_compared", "policies", "tests")
+_LATER = ("group", "trades")

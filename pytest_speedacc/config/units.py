@@ -22,6 +22,8 @@ class Kind(StrEnum):
     SIZE = "bytes"
     COUNT = "count"
     FRACTION = "fraction"
+    CHANGE = "change"
+    """A fraction of the former value, with its sign: 0.03 is 3 % more."""
 
 
 _MICRO = "\u00b5"
@@ -112,6 +114,8 @@ def format_value(value: float, kind: Kind) -> str:
             return f"{value:,.0f}"
         case Kind.FRACTION:
             return f"{value * 100:.6g} %"
+        case Kind.CHANGE:
+            return f"{value * 100:+z.3g} %"
         case Kind.SCORE:
             # z: a perfect negated error is -0.0.
             return f"{value:z.6g}"

@@ -74,9 +74,7 @@ class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
             machine=platform.machine(),
             cores=cores,
             threads=_threads(cores),
-            thread_variables=" ".join(
-                f"{name}={os.environ[name]}" for name in THREAD_VARIABLES if name in os.environ
-            ),
+            thread_variables=" ".join(f"{name}={os.environ[name]}" for name in THREAD_VARIABLES if name in os.environ),
         )
 
     @property
@@ -114,9 +112,7 @@ def commit(root: Path) -> str | None:
 
     None without git, a repository, or a first commit.
     """
-    described = _output(
-        "git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"
-    )
+    described = _output("git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
     return described or None
 
 
@@ -187,9 +183,7 @@ def _quota(root: Path) -> float:
     """Cores that control groups of version 1 or 2 leave to this process; infinite without a limit."""
     limits = [float("inf")]
     groups = root / "sys/fs/cgroup"
-    paths = [
-        line.split(":", 2)[2] for line in _read(root / "proc/self/cgroup").splitlines() if line.count(":") > 1
-    ]
+    paths = [line.split(":", 2)[2] for line in _read(root / "proc/self/cgroup").splitlines() if line.count(":") > 1]
     # Inside a container the paths are the host's and are not there: its own group is then the top one.
     for path in {"", *paths}:
         here = Path(path.strip("/"))

@@ -1,0 +1,92 @@
+"""``[tool.speedacc.live]``: how the base revision is run beside the candidate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Literal
+
+from pytest_speedacc.config.settings import suggestion
+from pytest_speedacc.config.units import Kind, parse_quantity
+from pytest_speedacc.errors import ConfigError
+
+WHERE = "[tool.speedacc.live]"
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSettings:
+    """What holds for every live run of a project."""
+
+    share: tuple[str, ...] = ()
+    """Untracked files and folders that the base needs too, linked into its tree."""
+    setup: str | None = None
+    """A shell command to run in the base's tree first."""
+    launches: int = 24
+    """At most so many launches for a gate."""
+    budget: float = 900.0
+    """Seconds: at most so long for the whole run, the launch under way not counted."""
+    timeout: float = 120.0
+    """Seconds that a worker may be silent, and that ``setup`` may take."""
+    threads: Literal["one", "all"] = "one"
+    """``one`` thread on one core, which resolves most, or ``all`` as the user configured."""
+    allow_slow_setup: bool = False
+    """Whether fixtures may take over ten seconds a launch."""
+    removed: Literal["warn", "fail"] = "fail"
+    """What a gate does that the base had and the candidate lost."""
+
+
+def parse_live(section: object) -> LiveSettings:
+    """Read the table. Raises ConfigError for unknown keys and wrong values."""
+    if not isinstance(section, Mapping):
+        raise ConfigError(f"{WHERE} must be a table, not {section!r}.")
+    names = [field.name for field in fields(LiveSettings)]
+    values: dict[str, Any] = {}
+    for key, value in section.items():
+        where = f"{WHERE} {key}"
+        match key:
+            case "share":
+                values[key] = _texts(value, where)
+            case "setup":
+                values[key] = _text(value, where)
+            case "launches":
+                values[key] = _launches(value, where)
+            case "budget" | "timeout":
+                values[key] = parse_quantity(value, Kind.TIME, where)
+                if values[key] == 0:
+                    raise ConfigError(f"{where} = {value!r} leaves no time to measure anything.")
+            case "threads":
+                values[key] = _one_of(value, ("one", "all"), where)
+            case "removed":
+                values[key] = _one_of(value, ("warn", "fail"), where)
+            case "allow_slow_setup":
+                if not isinstance(value, bool):
+                    raise ConfigError(f"{where} must be true or false, not {value!r}.")
+                values[key] = value
+            case _:
+                raise ConfigError(f"{WHERE}: unknown key {key!r}. {suggestion(key, names)}")
+    return LiveSettings(**values)
+
+
+def _launches(value: object, where: str) -> int:
+    # Four launches are the fewest that can pass, and ten gates at the usual error rate need five to fail.
+    if isinstance(value, bool) or not isinstance(value, int) or value < 4:
+        raise ConfigError(f"{where} = {value!r} must be a whole number from 4: fewer launches can decide nothing.")
+    return value
+
+
+def _text(value: object, where: str) -> str:
+    if not isinstance(value, str) or not value:
+        raise ConfigError(f"{where} must be a text, not {value!r}.")
+    return value
+
+
+def _texts(value: object, where: str) -> tuple[str, ...]:
+    if not isinstance(value, list):
+        raise ConfigError(f"{where} must be a list of paths, not {value!r}.")
+    return tuple(_text(entry, where) for entry in value)
+
+
+def _one_of(value: object, allowed: tuple[str, ...], where: str) -> Any:
+    if value not in allowed:
+        raise ConfigError(f"{where} = {value!r} must be one of {', '.join(map(repr, allowed))}.")
+    return value

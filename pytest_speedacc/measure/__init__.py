@@ -1,0 +1,1 @@
+"""Numbers about one model: score, latency, parameters, size and memory, and where they were taken."""

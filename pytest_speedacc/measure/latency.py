@@ -1,0 +1,218 @@
+"""Wall time of single calls of a model, one batch each."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from itertools import cycle, islice
+from typing import Any
+
+import numpy as np
+
+from pytest_speedacc.errors import GateError
+from pytest_speedacc.stats.quantiles import quantile, quantile_interval
+
+SHORTEST_CALL_IN_CLOCK_READS = 20
+"""A call shorter than this many clock reads is timed in rounds: the read itself would be over 5 % of it."""
+ROUND_IN_CLOCK_READS = 200
+"""Length of such a round: the clock is then at most half a per cent of it."""
+MOST_WARM_UP_SECONDS = 0.2
+FEWEST_WARM_UP_CALLS = 3
+
+Call = Callable[[Any], Any]
+Synchronise = Callable[[], None] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """What is timed."""
+
+    call: Call
+    """Takes one batch."""
+    batches: Sequence[Any]
+    """Distinct batches to cycle through."""
+    batch_size: int
+    """Samples in a batch."""
+    synchronise: Synchronise
+    """Waits for the accelerator; None where there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Timed calls (or rounds of calls) of one model in one process."""
+
+    seconds: np.ndarray[Any, np.dtype[np.float64]]
+    """Duration of a call, shape (observations,), in the order they were taken."""
+    calls_per_round: int
+    """1 when every call was timed by itself; otherwise each entry is a round's time divided by this."""
+    batch_size: int
+    """Samples in a call."""
+
+    @property
+    def calls(self) -> int:
+        """Number of timed observations."""
+        return len(self.seconds)
+
+    @property
+    def has_tail(self) -> bool:
+        """False when calls were too short for the clock, so that only rounds were timed."""
+        return self.calls_per_round == 1
+
+    def quantile(self, q: float) -> float:
+        """The q-quantile in seconds. Raises GateError for a tail of calls that were timed in rounds."""
+        if q != 0.5 and not self.has_tail:
+            raise GateError(
+                f"p{q * 100:g} cannot be measured: one call is too short for this machine's clock, so "
+                f"{self.calls_per_round} calls were timed together. Use the median, or a larger batch_size."
+            )
+        return quantile(np.sort(self.seconds).tolist(), q)
+
+    def interval(self, q: float) -> tuple[float, float] | None:
+        """Distribution-free 95 % interval of the q-quantile, in seconds; None when there are too few calls for one."""
+        return quantile_interval(np.sort(self.seconds).tolist(), q)
+
+    @property
+    def median(self) -> float:
+        """Median time of a call, in seconds."""
+        return self.quantile(0.5)
+
+    @property
+    def p90(self) -> float:
+        """90th percentile in seconds."""
+        return self.quantile(0.9)
+
+    @property
+    def p95(self) -> float:
+        """95th percentile in seconds."""
+        return self.quantile(0.95)
+
+    @property
+    def p99(self) -> float:
+        """99th percentile in seconds."""
+        return self.quantile(0.99)
+
+
+@dataclass(frozen=True, slots=True)
+class WarmUp:
+    """What the untimed calls taught."""
+
+    seconds_per_call: float
+    """The last calls' mean time."""
+    calls_per_round: int
+    """1, or how many calls make a round that the clock can time."""
+
+
+def warm_up(work: Workload, budget: float) -> WarmUp:
+    """Call the model untimed, with the shapes that will be timed, for at most a tenth of ``budget`` seconds."""
+    seconds = min(MOST_WARM_UP_SECONDS, budget / 10)
+    with quiet():
+        _checked_call(work)
+        calls, took = FEWEST_WARM_UP_CALLS, run_untimed(work, FEWEST_WARM_UP_CALLS)
+        end = time.perf_counter() + seconds - took
+        while time.perf_counter() < end and calls < 10**6:
+            calls *= 2
+            took = run_untimed(work, calls)
+    per_call = max(took / calls, 1e-9)
+    read = clock_read_seconds()
+    short = per_call < SHORTEST_CALL_IN_CLOCK_READS * read
+    return WarmUp(per_call, max(1, round(ROUND_IN_CLOCK_READS * read / per_call)) if short else 1)
+
+
+def time_calls(work: Workload, calls_per_round: int, count: int, start: int = 0) -> Latency:
+    """Time ``count`` calls (or rounds), beginning with batch number ``start``.
+
+    Raises GateError when the model raises or the clock goes backwards.
+    """
+    try:
+        with quiet():
+            nanoseconds = _timed(work, calls_per_round, count, start)
+    except GateError:
+        raise
+    except Exception as error:
+        raise GateError(f"the model raised {type(error).__name__} while it was timed: {error}") from error
+    if min(nanoseconds) < 0:
+        raise GateError("the clock went backwards while the model was timed: no time from this run can be trusted.")
+    return Latency(np.asarray(nanoseconds) / (1e9 * calls_per_round), calls_per_round, work.batch_size)
+
+
+def joined(first: Latency, second: Latency) -> Latency:
+    """The observations of two stretches of one measurement, in order."""
+    return Latency(np.concatenate([first.seconds, second.seconds]), first.calls_per_round, first.batch_size)
+
+
+def _timed(work: Workload, calls_per_round: int, count: int, start: int) -> list[int]:
+    call, synchronise, clock = work.call, work.synchronise, time.perf_counter_ns
+    stream = islice(cycle(work.batches), start * calls_per_round % len(work.batches), None)
+    durations = []
+    # Three plain loops rather than one with branches: the body between two clock reads must hold the call alone.
+    if calls_per_round > 1:
+        for _ in range(count):
+            chunk = list(islice(stream, calls_per_round))
+            begin = clock()
+            for batch in chunk:
+                call(batch)
+            durations.append(clock() - begin)
+    elif synchronise is None:
+        for batch in islice(stream, count):
+            begin = clock()
+            call(batch)
+            durations.append(clock() - begin)
+    else:
+        for batch in islice(stream, count):
+            synchronise()
+            begin = clock()
+            call(batch)
+            synchronise()
+            durations.append(clock() - begin)
+    return durations
+
+
+def run_untimed(work: Workload, calls: int) -> float:
+    """Call the model ``calls`` times to warm caches up; returns the seconds that took all together."""
+    begin = time.perf_counter()
+    for batch in islice(cycle(work.batches), calls):
+        work.call(batch)
+    if work.synchronise is not None:
+        work.synchronise()
+    return time.perf_counter() - begin
+
+
+def _checked_call(work: Workload) -> None:
+    try:
+        work.call(work.batches[0])
+    except GateError:
+        raise
+    except Exception as error:
+        raise GateError(
+            f"the model raised {type(error).__name__} on a batch of {work.batch_size}, "
+            f"though it predicted larger ones: {error}"
+        ) from error
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """No garbage collection, no tracer and no profiler while timing; all restored afterwards."""
+    tracer, profiler, collecting = sys.gettrace(), sys.getprofile(), gc.isenabled()
+    gc.disable()
+    sys.settrace(None)
+    sys.setprofile(None)
+    try:
+        yield
+    finally:
+        sys.setprofile(profiler)
+        sys.settrace(tracer)
+        if collecting:
+            gc.enable()
+
+
+@cache
+def clock_read_seconds() -> float:
+    """The usual cost of one clock read on this machine."""
+    clock = time.perf_counter_ns
+    reads = [clock() for _ in range(2000)]
+    return max(float(np.median(np.diff(reads))) * 1e-9, 1e-9)
