@@ -1,0 +1,81 @@
+"""A measurement written down as a baseline."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pytest_speedacc.baseline.schema import (
+    SCHEMA,
+    Baseline,
+    EnvironmentRecord,
+    EvaluationSet,
+    StoredAccuracy,
+    StoredLatency,
+    StoredMemory,
+    Updated,
+)
+from pytest_speedacc.measure.environment import Environment, commit, library_versions
+from pytest_speedacc.measure.latency import Latency
+from pytest_speedacc.measure.measurement import Measurement, Subject, Unavailable
+
+
+def record(
+    measurement: Measurement,
+    subject: Subject,
+    environment: Environment,
+    *,
+    test: str,
+    name: str,
+    reason: str,
+    root: Path,
+) -> Baseline:
+    """The baseline of this measurement alone; ``root`` is a folder of the repository whose commit is recorded."""
+    statics = measurement.statics
+    accuracy, parameters, size, memory = (
+        statics.accuracy,
+        statics.parameters,
+        statics.model_size,
+        statics.memory,
+    )
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    revision = commit(root)
+    here = EnvironmentRecord(
+        environment=environment,
+        versions=library_versions(),
+        commit=revision,
+        date=now,
+        latency=_latency(measurement.latency),
+        memory=None if isinstance(memory, Unavailable) else StoredMemory(peak=memory.peak, band=memory.band),
+    )
+    return Baseline(
+        schema=SCHEMA,
+        test=test,
+        name=name,
+        updated=Updated(commit=revision, date=now, reason=reason),
+        evaluation_set=EvaluationSet(samples=subject.samples, fingerprint=subject.fingerprint),
+        accuracy=StoredAccuracy(
+            score=accuracy.score, value=accuracy.value, greater_is_better=accuracy.greater_is_better
+        ),
+        parameters=None if isinstance(parameters, Unavailable) else parameters.total,
+        model_size=None if isinstance(size, Unavailable) else size,
+        versions=library_versions(),
+        predictions=None,
+        environments={environment.key: here},
+    )
+
+
+def _latency(latency: Latency) -> StoredLatency:
+    def told(q: float) -> float | None:
+        """A tail is kept only where there were calls enough for an interval around it."""
+        return latency.quantile(q) if latency.has_tail and latency.interval(q) else None
+
+    return StoredLatency(
+        batch_size=latency.batch_size,
+        calls=latency.calls,
+        calls_per_round=latency.calls_per_round,
+        median=latency.median,
+        p90=told(0.9),
+        p95=told(0.95),
+        p99=told(0.99),
+    )

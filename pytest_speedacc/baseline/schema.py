@@ -1,0 +1,111 @@
+"""What a baseline file holds. The order of the fields here is their order in the file."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from pytest_speedacc.measure.environment import Environment
+
+SCHEMA = 1
+"""A reader refuses a higher number; a new one reads all lower ones."""
+
+Count = Annotated[int, Meta(ge=1, le=2**63 - 1)]
+Amount = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+Seconds = Annotated[float, Meta(ge=0)]
+Digest = Annotated[str, Meta(pattern="^sha256:[0-9a-f]{64}$")]
+
+
+class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A part of the file. Every field must be there."""
+
+
+class Updated(Record, frozen=True):
+    """The last update."""
+
+    commit: str | None
+    """Of the repository; ends with ``-dirty`` when files differed from it, None without git."""
+    date: str
+    """ISO 8601, UTC."""
+    reason: str
+    """As given with ``--speedacc-reason``."""
+
+
+class EvaluationSet(Record, frozen=True):
+    """The samples behind the score."""
+
+    samples: Count
+    fingerprint: Digest
+    """Of inputs and targets."""
+
+
+class StoredAccuracy(Record, frozen=True):
+    """The score."""
+
+    score: str
+    """Its name."""
+    value: float
+    """In full: it is compared exactly."""
+    greater_is_better: bool
+
+
+class StoredLatency(Record, frozen=True):
+    """Quantiles of the wall time of a call, in seconds."""
+
+    batch_size: Count
+    """Samples in a call."""
+    calls: Count
+    """Observations behind the quantiles."""
+    calls_per_round: Count
+    """1 when every call was timed by itself."""
+    median: Seconds
+    p90: Seconds | None
+    """None, as those below, where too few calls were timed to tell."""
+    p95: Seconds | None
+    p99: Seconds | None
+
+
+class StoredMemory(Record, frozen=True):
+    """Peak memory of inference, in bytes."""
+
+    peak: Amount
+    band: Amount
+    """By how much it may differ with nothing changed."""
+
+
+class EnvironmentRecord(Record, frozen=True):
+    """What holds for one environment only."""
+
+    environment: Environment
+    versions: dict[str, str]
+    """Of the libraries, by distribution name."""
+    commit: str | None
+    date: str
+    """ISO 8601, UTC."""
+    latency: StoredLatency | None
+    memory: StoredMemory | None
+
+
+class Baseline(Record, frozen=True):
+    """One accepted model."""
+
+    schema: int
+    test: str
+    """Node id."""
+    name: str
+    """The ``name=`` of the check; empty without one."""
+    updated: Updated
+    evaluation_set: EvaluationSet
+    accuracy: StoredAccuracy | None
+    parameters: Amount | None
+    """None where the model has none, or they cannot be counted."""
+    model_size: Amount | None
+    """Bytes of the canonical serialisation."""
+    versions: dict[str, str]
+    """Of the libraries that the values above were measured with."""
+    predictions: Digest | None
+    """Of the array file beside this one."""
+    environments: dict[str, EnvironmentRecord]
+    """By ``Environment.key``."""

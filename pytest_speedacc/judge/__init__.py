@@ -1,0 +1,1 @@
+"""From numbers and bounds to a verdict: pure functions, no input or output."""

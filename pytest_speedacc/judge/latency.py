@@ -1,0 +1,105 @@
+"""An absolute latency limit, judged at looks planned before the first call is timed (the binomial test of stats)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+
+from pytest_speedacc.config.settings import Bound
+from pytest_speedacc.judge.verdict import Check, Outcome, check_of
+from pytest_speedacc.measure.latency import Latency
+from pytest_speedacc.stats.quantiles import QuantileVerdict, judge_quantile, look_sizes
+
+DESCRIPTIVE_CALLS = 256
+"""Calls timed for the printed quantiles even when the limits are decided earlier, in a tenth of the budget."""
+FEWEST_CALLS = 6
+"""Fewer cannot show a median within its limit: all six under it happen by luck in 1.6 % of cases, five in 3.1 %."""
+LAUNCH_SPREAD = 0.25
+"""An unchanged model's median moves this much between processes on a shared machine (docs/verdict.md)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What the timing of one gate has come to."""
+
+    latency: Latency | None
+    """The observations so far; None before the first."""
+    spent: float
+    """Seconds of timing so far."""
+
+
+def plan_looks(budget: float, seconds_per_observation: float) -> tuple[int, ...]:
+    """The numbers of observations at which limits are judged, chosen from the warm-up alone.
+
+    A size chosen after seeing the times would void the test. A model too slow for the first usual look within
+    ``budget`` seconds gets one look at as many calls as fit.
+    """
+    most = max(FEWEST_CALLS, int(budget / seconds_per_observation))
+    return tuple(takewhile(lambda size: size <= most, look_sizes())) or (most,)
+
+
+def next_action(progress: Progress, plan: Sequence[int], bounds: Sequence[Bound], alpha: float, budget: float) -> int:
+    """How many further observations to take; 0 when every limit is decided or the budget is spent."""
+    if progress.latency is None:
+        return plan[0]
+    calls = progress.latency.calls
+    following = [size for size in plan if size > calls]
+    if not following or progress.spent >= budget:
+        return 0
+    undecided = any(decide(progress.latency, bound, plan, alpha)[0] == "undecided" for bound in bounds)
+    described = calls >= DESCRIPTIVE_CALLS or progress.spent >= budget / 10
+    return following[0] - calls if undecided or not described else 0
+
+
+def decide(latency: Latency, bound: Bound, plan: Sequence[int], alpha: float) -> tuple[QuantileVerdict, int, int]:
+    """The first look that decides ``bound``: its verdict, the observations it saw, and how many were over the limit."""
+    q = bound.setting.quantile
+    assert q is not None, "a latency setting has its quantile"
+    over = seen = 0
+    for look, seen in enumerate(size for size in plan if size <= latency.calls):
+        over = int((latency.seconds[:seen] > bound.value).sum())
+        verdict = judge_quantile(over, seen, q, look, alpha)
+        if verdict != "undecided":
+            return verdict, seen, over
+    return "undecided", seen, over
+
+
+def judge_limit(latency: Latency, bound: Bound, plan: Sequence[int], alpha: float) -> Check:
+    """Hold a latency limit against the timed calls."""
+    setting = bound.setting
+    q = setting.quantile
+    assert q is not None, "a latency setting has its quantile"
+    if q != 0.5 and not latency.has_tail:
+        reason = (
+            f"one call is too short for this machine's clock, so {latency.calls_per_round} calls are timed together "
+            "and there is no tail to judge: limit the median, or pass a larger batch_size"
+        )
+        return check_of(bound, None, Outcome.FAILED, reason)
+    observed, interval = latency.quantile(q), latency.interval(q)
+    verdict, seen, over = decide(latency, bound, plan, alpha)
+    unit = "calls" if latency.has_tail else "rounds"
+    count = f"{over} of {seen} {unit} took longer"
+    match verdict:
+        case "passed":
+            margin = bound.value / observed - 1
+            thin = margin < LAUNCH_SPREAD
+            remark = f"; the margin of {margin:.0%} is thinner than times move between processes (about 25 %)"
+            return check_of(bound, observed, Outcome.PASSED, count + (remark if thin else ""), interval=interval)
+        case "failed":
+            return check_of(bound, observed, Outcome.FAILED, count, interval=interval)
+        case _:
+            reason = f"{count}: too close to call in the budget; raise --speedacc-budget, or move the limit"
+            return check_of(bound, observed, Outcome.INCONCLUSIVE, reason, interval=interval)
+
+
+def judge_increase(latency: Latency, bound: Bound, stored: float | None) -> Check:
+    """A latency tolerance: not compared, because a stored time cannot tell a slow-down from another hour."""
+    q = bound.setting.quantile
+    assert q is not None, "a latency setting has its quantile"
+    observed = latency.quantile(q) if q == 0.5 or latency.has_tail else None
+    reason = (
+        "a stored time is no evidence (an unchanged model's median moves by a quarter from run to run), and the base "
+        'revision cannot be measured beside this one yet; remove the tolerance, or set not_compared = "warn"'
+    )
+    return check_of(bound, observed, Outcome.NOT_COMPARED, reason, reference=stored)

@@ -1,0 +1,93 @@
+"""A latency tolerance judged by launches of both revisions, and what to measure next (the rule of stats.sequence)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from pytest_speedacc.config.policy import Policy
+from pytest_speedacc.config.settings import Bound
+from pytest_speedacc.config.units import Kind, format_seconds
+from pytest_speedacc.judge.verdict import Check, Outcome, check_of
+from pytest_speedacc.live.campaign import LiveGate
+from pytest_speedacc.live.duel import LaunchResult
+from pytest_speedacc.live.launch import Key
+from pytest_speedacc.stats.sequence import judge_launches, launch_bounds, resolution
+
+SUITE_ALPHA = 0.01
+"""How often a live run of unchanged models may call any of them slower."""
+FEWEST_TAIL_CALLS = 600
+"""Calls a side that a relative p95 needs."""
+SMALLEST_TAIL_TOLERANCE = 0.2
+
+
+def latency_tolerances(policy: Policy) -> tuple[Bound, ...]:
+    """What a live run decides for a gate: the latency tolerances of its policy."""
+    return tuple(bound for bound in policy.bounds if bound.setting.is_noisy and bound.setting.is_tolerance)
+
+
+def live_alpha(keys: Sequence[Key], bounds: Mapping[str, Sequence[Bound]]) -> float:
+    """The false alarm rate of one check: the suite's, shared among the checks that are compared."""
+    return SUITE_ALPHA / max(1, sum(len(bounds[test]) for test, _ in keys))
+
+
+def undecided(results: Mapping[Key, Sequence[LaunchResult]], bounds: Mapping[str, Sequence[Bound]]) -> frozenset[Key]:
+    """The checks that another launch could decide: what a live run measures next."""
+    alpha = live_alpha(list(results), bounds)
+    return frozenset(
+        key
+        for key, launches in results.items()
+        if any(_verdict(bound, launches, alpha, budget_left=True) == "more" for bound in bounds[key[0]])
+    )
+
+
+def judge_live_increase(bound: Bound, gate: LiveGate, canary: Sequence[LaunchResult], alpha: float) -> Check:
+    """Hold a latency tolerance against the launches of one check."""
+    if gate.is_new:
+        return check_of(bound, None, Outcome.PASSED, f"{gate.problem}, so there is nothing yet to be slower than")
+    if not gate.launches:
+        return check_of(bound, None, Outcome.FAILED, f"not compared with the base: {gate.problem}")
+    differences = _differences(bound, gate.launches)
+    bounds = launch_bounds(differences, alpha)
+    slower, low, high = (math.expm1(value) for value in (bounds.mean, bounds.lower, bounds.upper))
+    interval = (low, high) if math.isfinite(low) and math.isfinite(high) else None
+    verdict = _verdict(bound, gate.launches, alpha, budget_left=False)
+    last = gate.launches[-1]
+    times = f"{format_seconds(last.candidate_seconds)} against {format_seconds(last.base_seconds)}"
+    reason = f"{times} in the last of {len(gate.launches)} launches"
+    outcome = {"passed": Outcome.PASSED, "failed": Outcome.FAILED}.get(verdict, Outcome.INCONCLUSIVE)
+    if outcome is Outcome.FAILED and bounds.lower <= (noise := _canary_bound(bound, canary)):
+        outcome = Outcome.INCONCLUSIVE
+        reason += f"; the base differs from itself by up to {math.expm1(noise):.1%} here and now, which could explain it"
+    elif outcome is Outcome.INCONCLUSIVE:
+        smallest = resolution(differences, math.log1p(bound.value), alpha)
+        could = f"{math.expm1(smallest):.1%}" if math.isfinite(smallest) else "any amount with more launches only"
+        reason += f"; too close to call here: the smallest slow-down these launches could have shown is {could}"
+    elif high < 0:
+        reason += "; it is faster"
+    return check_of(bound, slower, outcome, reason, interval=interval, kind=Kind.CHANGE)
+
+
+def _verdict(bound: Bound, launches: Sequence[LaunchResult], alpha: float, *, budget_left: bool) -> str:
+    if (
+        bound.setting.quantile != 0.5
+        and budget_left
+        and sum(launch.tail_calls for launch in launches) < FEWEST_TAIL_CALLS
+    ):
+        return "more"
+    return judge_launches(_differences(bound, launches), math.log1p(bound.value), alpha, budget_left)
+
+
+def _differences(bound: Bound, launches: Sequence[LaunchResult]) -> list[float]:
+    if bound.setting.quantile == 0.5:
+        return [launch.difference for launch in launches]
+    return [launch.tail_difference for launch in launches if launch.tail_difference is not None]
+
+
+def _canary_bound(bound: Bound, canary: Sequence[LaunchResult]) -> float:
+    """How much slower than itself the base may have looked; nothing is held against a failure without a canary."""
+    differences = _differences(bound, canary)
+    if len(differences) < 2:
+        return -math.inf
+    upper = launch_bounds(differences, alpha=0.05).upper
+    return upper if math.isfinite(upper) else -math.inf

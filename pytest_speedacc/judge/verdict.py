@@ -1,0 +1,142 @@
+"""The words of a verdict: outcomes, checks, and the verdict they make together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from pytest_speedacc.config.settings import Bound, Unit
+from pytest_speedacc.config.units import Kind, format_value
+
+
+class Outcome(IntEnum):
+    """What a check came to; a gate's verdict is its worst check, in this order."""
+
+    PASSED = 0
+    """Shown to hold."""
+    INCONCLUSIVE = 1
+    """Measured, and this machine cannot tell."""
+    NOT_COMPARED = 2
+    """Asked for, and there is nothing comparable."""
+    FAILED = 3
+    """Shown to be violated, or impossible to measure."""
+
+    @property
+    def word(self) -> str:
+        """As it is printed and stored."""
+        return self.name.lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One bound held against one number."""
+
+    setting: str
+    """The limit or tolerance, as the user wrote its name."""
+    metric: str
+    """The axis."""
+    statistic: str
+    """``median`` or ``p95`` for a latency, empty elsewhere."""
+    slice: str
+    """The part of the evaluation set; empty for all of it."""
+    kind: Kind
+    """What the numbers are measured in."""
+    observed: float | None
+    """What was measured; None when it could not be."""
+    interval: tuple[float, float] | None
+    """95 % interval of what was measured, where there is one."""
+    limit: float | None
+    """The absolute bound; None for a tolerance."""
+    reference: float | None
+    """The baseline's value; None for a limit or without a baseline."""
+    allowed: str
+    """The bound in words, such as ``at most 5.00 ms`` or ``worse by at most 3 %``."""
+    outcome: Outcome
+    """What it came to."""
+    reason: str
+    """Why, in one sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """A number that was measured, whether or not anything bounds it."""
+
+    metric: str
+    statistic: str
+    kind: Kind
+    observed: float | None
+    """None when it could not be measured."""
+    interval: tuple[float, float] | None
+    reference: float | None
+    """The baseline's value, as information."""
+    note: str
+    """What explains it: trees and leaves, why it is missing."""
+    points: bool = False
+    """True for a score that lies within 0 to 1 by definition, whose changes are told in points."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was decided about one model in one test."""
+
+    test: str
+    """The node id."""
+    name: str
+    """``check(name=...)``; empty for the only one."""
+    checks: tuple[Check, ...]
+    """Every bound, in the order of the axes."""
+    observations: tuple[Observation, ...]
+    """Every axis that was measured."""
+    notes: tuple[str, ...]
+    """Remarks that may change how the verdict is read."""
+    error: str = ""
+    """Why nothing could be judged; the verdict is then failed."""
+
+    @property
+    def outcome(self) -> Outcome:
+        """The worst of the checks; failed when there is none, for then nothing was judged."""
+        return max((check.outcome for check in self.checks), default=Outcome.FAILED)
+
+    @property
+    def title(self) -> str:
+        """The node id, with the name of the check where it has one."""
+        return f"{self.test} ({self.name})" if self.name else self.test
+
+    def worst(self) -> tuple[Check, ...]:
+        """The checks that made the verdict what it is."""
+        return tuple(check for check in self.checks if check.outcome is self.outcome)
+
+
+def check_of(
+    bound: Bound,
+    observed: float | None,
+    outcome: Outcome,
+    reason: str,
+    *,
+    interval: tuple[float, float] | None = None,
+    reference: float | None = None,
+    kind: Kind | None = None,
+) -> Check:
+    """The check that ``bound`` came to; ``kind`` where what was observed is not of the setting's own."""
+    setting = bound.setting
+    return Check(
+        setting=setting.name,
+        metric=setting.metric,
+        statistic=setting.statistic,
+        slice="",
+        kind=kind or setting.kind,
+        observed=observed,
+        interval=interval,
+        limit=None if setting.is_tolerance else bound.value,
+        reference=reference,
+        allowed=allowed_text(bound),
+        outcome=outcome,
+        reason=reason,
+    )
+
+
+def allowed_text(bound: Bound) -> str:
+    """The bound in words: ``at most 5.00 ms``, ``worse by at most 3 %``."""
+    if bound.unit is Unit.PLAIN:
+        return f"{bound.setting.role} {format_value(bound.value, bound.setting.kind)}"
+    return f"{bound.setting.role} {bound.value * 100:g} {bound.unit}"

@@ -1,0 +1,110 @@
+"""A verdict in words: the failure text of one gate and the summary of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pytest_speedacc.config.units import format_change, format_value
+from pytest_speedacc.judge.verdict import Check, Observation, Outcome, Verdict
+from pytest_speedacc.report.table import table_lines
+
+AXES = {"model_size": "model size"}
+
+
+def headline(verdict: Verdict) -> str:
+    """The news in one line: which axis, by how much, against what."""
+    worst = verdict.worst()
+    news = "; ".join(f"{axis(check)} {_observed(check)}, allowed {check.allowed}" for check in worst[:3])
+    more = f"; and {len(worst) - 3} more" if len(worst) > 3 else ""
+    return f"{verdict.outcome.word.replace('_', ' ')}: {news}{more}" if worst else "nothing was judged"
+
+
+def verdict_text(verdict: Verdict, environment: str) -> str:
+    """The whole verdict of a gate: the news, the table, what was measured, the notes, and how to accept it."""
+    lines = [f"speedacc {headline(verdict)}", ""]
+    rows = [
+        (axis(check), _observed(check), _baseline(check), check.allowed, check.outcome.word, check.reason)
+        for check in verdict.checks
+    ]
+    lines += table_lines(("axis", "observed", "baseline", "allowed", "outcome", "why"), rows)
+    bounded = {(check.metric, check.statistic) for check in verdict.checks}
+    others = [row for row in verdict.observations if (row.metric, row.statistic) not in bounded]
+    if others:
+        lines += ["", "Also measured, not limited: " + "; ".join(map(observation_text, others)) + "."]
+    lines += [f"Note: {note}." for note in verdict.notes]
+    lines += ["", f"Measured on {environment}."]
+    if any(check.reference is not None and check.outcome is not Outcome.PASSED for check in verdict.checks):
+        lines.append(f'If this change is meant, accept it: {update_command(verdict.test)} --speedacc-reason="why"')
+    return "\n".join(lines)
+
+
+def update_command(test: str) -> str:
+    """The command that writes the baseline of one test."""
+    return f'python -m pytest "{test}" --speedacc-update'
+
+
+def observation_text(row: Observation) -> str:
+    """One measured number with its unit, and the baseline's beside it."""
+    name = _name(row.metric, row.statistic)
+    if row.observed is None:
+        return f"{name} not measured ({row.note})"
+    text = f"{name} {format_value(row.observed, row.kind)}"
+    shown = format_value(row.observed, row.kind)
+    if row.reference is not None and format_value(row.reference, row.kind) != shown:
+        change = format_change(row.observed, row.reference, row.kind, points=row.points)
+        text += f" ({change} from {format_value(row.reference, row.kind)} in the baseline)"
+    return text
+
+
+def axis(check: Check) -> str:
+    """``latency p95``; with the slice where there is one."""
+    name = _name(check.metric, check.statistic)
+    return f"{name} [{check.slice}]" if check.slice else name
+
+
+def summary_lines(verdicts: Sequence[Verdict]) -> list[str]:
+    """One table for the run, a gate a line, and below it whatever is not a plain pass."""
+    rows = [(*_summary_cells(verdict), verdict.outcome.word) for verdict in verdicts]
+    lines = table_lines(("gate", "score", "median", "p95", "parameters", "model size", "memory", "verdict"), rows)
+    loud = [
+        f"{check.outcome.word.replace('_', ' ')}: {verdict.title}: {axis(check)}: {check.reason}"
+        for verdict in verdicts
+        for check in verdict.checks
+        if check.outcome in (Outcome.INCONCLUSIVE, Outcome.NOT_COMPARED)
+    ]
+    return [*lines, *([""] if loud else []), *loud]
+
+
+def _summary_cells(verdict: Verdict) -> tuple[str, ...]:
+    values = {(row.metric, row.statistic): row for row in verdict.observations}
+    columns = (
+        ("accuracy", ""),
+        ("latency", "median"),
+        ("latency", "p95"),
+        ("parameters", ""),
+        ("model_size", ""),
+        ("memory", ""),
+    )
+    cells = []
+    for column in columns:
+        row = values.get(column)
+        cells.append("-" if row is None or row.observed is None else format_value(row.observed, row.kind))
+    return (verdict.title, *cells)
+
+
+def _name(metric: str, statistic: str) -> str:
+    return " ".join(filter(None, (AXES.get(metric, metric), statistic)))
+
+
+def _observed(check: Check) -> str:
+    if check.observed is None:
+        return "not measured"
+    text = format_value(check.observed, check.kind)
+    if check.interval is None:
+        return text
+    low, high = (format_value(end, check.kind) for end in check.interval)
+    return f"{text} ({low} to {high})"
+
+
+def _baseline(check: Check) -> str:
+    return "" if check.reference is None else format_value(check.reference, check.kind)
