@@ -1,0 +1,74 @@
+"""The command line of a worker: the user's own, without what makes no sense there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+OWN_PREFIX = "--speedacc-"
+OWN_FLAGS = ("--speedacc-update", "--speedacc-missing", "--speedacc-selfcheck", "--speedacc-profile")
+
+# These two act before any plugin can change an option. Given last they win over the command line, PYTEST_ADDOPTS
+# and the ini file alike; blocking the plugins instead would make their options in addopts unknown.
+_EARLY = {"xdist": ("--numprocesses=0", "--dist=no"), "pytest_cov": ("--no-cov",)}
+
+# Everything else is set once the command line is parsed, where the option exists.
+_NEUTRAL: dict[str, Any] = {
+    "keyword": "",
+    "markexpr": "",
+    "deselect": None,
+    "maxfail": 0,
+    "lf": False,
+    "failedfirst": False,
+    "newfirst": False,
+    "stepwise": False,
+    "usepdb": False,
+    "trace": False,
+    "xmlpath": None,
+    "reruns": 0,
+    "timeout": 0,
+    "memray": False,
+    "codspeed": False,
+    "benchmark_only": False,
+    "benchmark_skip": False,
+    "benchmark_disable": True,
+    "benchmark_enable": False,
+    "benchmark_json": None,
+    "benchmark_save": None,
+    "benchmark_autosave": False,
+    "benchmark_compare": [],
+    "benchmark_compare_fail": None,
+    "benchmark_histogram": [],
+}
+
+
+def worker_arguments(
+    given: Sequence[str], paths: Sequence[str], has_plugin: Callable[[str], bool], scratch: Path
+) -> tuple[str, ...]:
+    """The arguments for a worker from those ``given`` to this run, whose test paths were ``paths``."""
+    kept: list[str] = []
+    unplaced = list(paths)
+    is_value = False
+    for argument in given:
+        if is_value:
+            is_value = False
+        elif argument.startswith(OWN_PREFIX):
+            is_value = "=" not in argument and argument not in OWN_FLAGS
+        elif argument in unplaced:
+            unplaced.remove(argument)
+        else:
+            kept.append(argument)
+    # The cache of the last run belongs to the user's own runs.
+    kept += ["--color=no", "-o", f"cache_dir={scratch / 'cache'}"]
+    for plugin, arguments in _EARLY.items():
+        if has_plugin(plugin):
+            kept += arguments
+    return tuple(kept)
+
+
+def neutralise(options: Any, seed: int) -> None:
+    """Set every option that makes no sense in a worker to its neutral value."""
+    neutral = {**_NEUTRAL, "randomly_seed": seed}
+    for name in neutral.keys() & vars(options).keys():
+        setattr(options, name, neutral[name])

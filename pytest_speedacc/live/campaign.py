@@ -1,0 +1,179 @@
+"""Launch after launch until every gate is decided or the budget ends: what a live run does, gate by gate."""
+
+from __future__ import annotations
+
+import random
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from pytest_speedacc.live.duel import LaunchResult
+from pytest_speedacc.live.handle import Side, WorkerLost
+from pytest_speedacc.live.launch import NEW_GATE, Key, LaunchReport, Orders, run_launch
+from pytest_speedacc.live.protocol import StaticFacts
+
+FEWEST_ROUNDS, USUAL_ROUNDS, MOST_ROUNDS = 20, 40, 100
+SEEN_LAUNCHES = 4
+"""Launches before the number of rounds follows the measured spreads."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveGate:
+    """What a live run found out about one check."""
+
+    launches: tuple[LaunchResult, ...]
+    """In order."""
+    candidate: StaticFacts | None
+    """Score, counts and memory in a worker; None when the candidate's worker did not get there."""
+    base: StaticFacts | None
+    """The same of the base; None when it has no such check."""
+    problem: str
+    """Why there is nothing to compare; empty when there is."""
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the base does not have this gate at all."""
+        return self.problem == NEW_GATE
+
+
+@dataclass(frozen=True, slots=True)
+class LiveRun:
+    """What a live run found out."""
+
+    gates: Mapping[Key, LiveGate]
+    canary: tuple[LaunchResult, ...]
+    """The base against itself, a launch each."""
+    canary_test: str
+    base_gates: tuple[str, ...]
+    """Node ids of all gates that the base collected."""
+    lost: str
+    """Why the run ended early; empty when it did not."""
+    seconds: float
+    """Wall time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """When a live run stops asking."""
+
+    launches: int
+    """At most, for a gate."""
+    seconds: float
+    """At most, for the run."""
+
+
+@dataclass(slots=True)
+class _State:
+    results: dict[Key, list[LaunchResult]] = field(default_factory=dict)
+    facts: dict[Key, tuple[StaticFacts | None, StaticFacts | None]] = field(default_factory=dict)
+    problems: dict[Key, str] = field(default_factory=dict)
+    canary: list[LaunchResult] = field(default_factory=list)
+    canary_test: str = ""
+    base_gates: tuple[str, ...] = ()
+    lost: str = ""
+
+    def take(self, report: LaunchReport) -> None:
+        for key, result in report.results.items():
+            self.results.setdefault(key, []).append(result)
+        self.facts.update(report.facts)
+        self.problems.update(report.problems)
+        self.base_gates = self.base_gates or report.base_gates
+        if report.canary:
+            self.canary.append(report.canary)
+
+
+def run_campaign(
+    candidate: Side,
+    base: Side,
+    tests: tuple[str, ...],
+    arguments: tuple[str, ...],
+    *,
+    tails: frozenset[str],
+    undecided: Callable[[Mapping[Key, Sequence[LaunchResult]]], frozenset[Key]],
+    budget: Budget,
+    scratch: Path,
+    timeout: float,
+    say: Callable[[str], None],
+) -> LiveRun:
+    """Measure ``tests`` on both sides until nothing is ``undecided`` or the budget ends.
+
+    A lost worker ends the run: what was decided before stands, and everything else carries the reason.
+    """
+    began = time.monotonic()
+    state = _State()
+    wanted: dict[str, frozenset[str]] | None = None
+    for launch in range(budget.launches):
+        orders = Orders(
+            arguments=arguments,
+            tests=tests if wanted is None else tuple(wanted),
+            wanted=wanted,
+            tails=tails,
+            rounds=_rounds(state),
+            seed=random.SystemRandom().randrange(2**32),
+            base_first=launch % 2 == 1,
+            statics=launch == 0,
+            canary=state.canary_test if wanted and state.canary_test in wanted else "",
+            scratch=scratch,
+            timeout=timeout,
+        )
+        try:
+            state.take(run_launch(candidate, base, orders, partial(_say, say, launch)))
+        except WorkerLost as error:
+            state.lost = f"launch {launch + 1} came to nothing: {error}"
+            break
+        wanted = _by_test(tests, undecided(state.results))
+        state.canary_test = state.canary_test or _cheapest(state)
+        if not wanted or time.monotonic() - began > budget.seconds:
+            break
+    open_keys = undecided(state.results) if state.lost else frozenset()
+    return LiveRun(
+        gates={key: _gate(key, state, key in open_keys) for key in {**state.facts, **state.results, **state.problems}},
+        lost=state.lost,
+        canary=tuple(state.canary),
+        canary_test=state.canary_test,
+        base_gates=state.base_gates,
+        seconds=time.monotonic() - began,
+    )
+
+
+def _gate(key: Key, state: _State, is_open: bool) -> LiveGate:
+    problem = state.problems.get(key, "") or (state.lost if is_open else "")
+    launches = () if problem else tuple(state.results.get(key, ()))
+    return LiveGate(launches, *state.facts.get(key, (None, None)), problem)
+
+
+def _by_test(tests: tuple[str, ...], keys: frozenset[Key]) -> dict[str, frozenset[str]]:
+    """The names of the checks by node id, in the order of the run, so that fixtures are shared as usual."""
+    names = {test: frozenset(name for other, name in keys if other == test) for test in tests}
+    return {test: found for test, found in names.items() if found}
+
+
+def _say(say: Callable[[str], None], launch: int, test: str) -> None:
+    say(f"launch {launch + 1}: {test}")
+
+
+def _cheapest(state: _State) -> str:
+    """The gate that costs least to run a second time beside the others."""
+    costs = {test: results[0].setup_seconds + results[0].base_seconds for (test, _), results in state.results.items()}
+    return min(costs, key=lambda test: costs[test], default="")
+
+
+def _rounds(state: _State) -> int:
+    """Rounds a side for the next launch, from the spread within launches over the spread between them.
+
+    The median of n quads has a variance of about 1.57/n of a quad's; a quarter of the variance between launches is
+    little enough that more rounds would not narrow the verdict.
+    """
+    needs = []
+    for results in state.results.values():
+        if len(results) >= SEEN_LAUNCHES:
+            between = max(statistics.stdev(result.difference for result in results), 0.003)
+            within = statistics.median(result.within for result in results)
+            needs.append(2 * 4 * 1.57 * (within / between) ** 2)
+    if not needs:
+        return USUAL_ROUNDS
+    rounds = round(min(max(max(needs), FEWEST_ROUNDS), MOST_ROUNDS))
+    return rounds + rounds % 2

@@ -1,0 +1,70 @@
+"""What a worker is told at its start, and what it says of a gate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSpec:
+    """Everything a worker needs to know, passed to it as JSON."""
+
+    is_base: bool
+    """Whether editable installs must be pointed from ``other_root`` to ``root``."""
+    port: int
+    """Where the coordinator listens on loopback."""
+    token: str
+    """Proves that the worker is the one that was started."""
+    root: str
+    """The tree whose tests it runs."""
+    other_root: str
+    """The other side's tree, from which nothing may be imported."""
+    sys_path: tuple[str, ...]
+    """The coordinator's import path, mapped into ``root``; empty with another interpreter, which has its own."""
+    arguments: tuple[str, ...]
+    """For pytest, without test paths."""
+    rootdir: str
+    """pytest's root directory, which node ids start from, in this tree."""
+    tests: tuple[str, ...]
+    """The node ids to run, in this order."""
+    paths: tuple[str, ...]
+    """Further files and folders to collect and to run nothing of, only to report which gates there are."""
+    cores: tuple[int, ...]
+    """The cores to be timed on; empty to stay unpinned."""
+    seed: int
+    """For every random generator, the same on both sides of a launch."""
+    statics: bool
+    """Whether to measure score, counts and memory as well, once in a live run."""
+    scratch: str
+    """A folder for what is too large for a message; it ends with the live run."""
+
+
+@dataclass(frozen=True, slots=True)
+class StaticFacts:
+    """One side's score, counts and memory."""
+
+    score: str
+    greater_is_better: bool
+    value: float
+    samples: int
+    fingerprint: str
+    predictions: str
+    """Path of an ``.npy`` file with one prediction a sample."""
+    parameters: int | None
+    model_size: int | None
+    memory: int | None
+    """Peak bytes."""
+    memory_band: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A worker stands in ``check`` with a warm model and waits to be told what to time."""
+
+    test: str
+    name: str
+    seconds_per_call: float
+    batch_size: int
+    setup_seconds: float
+    """From the start of the test to this ``check``: fixtures, training, loading."""
+    facts: StaticFacts | None

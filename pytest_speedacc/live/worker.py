@@ -1,0 +1,208 @@
+"""One side of a launch: pytest itself on explicit node ids, blocking in ``check`` until it is told what to time.
+
+Run as ``python -m pytest_speedacc.live.worker SPEC.json``.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+import time
+from collections.abc import Generator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from pytest_speedacc.errors import GateError
+from pytest_speedacc.live.arguments import neutralise
+from pytest_speedacc.live.channel import Channel, ChannelClosed, connect
+from pytest_speedacc.live.identity import foreign_modules, remap_editable
+from pytest_speedacc.live.process import die_with_parent, pin
+from pytest_speedacc.live.protocol import Ready, StaticFacts, WorkerSpec
+from pytest_speedacc.marks import SESSION
+from pytest_speedacc.measure.latency import Workload, run_untimed, time_calls, warm_up
+from pytest_speedacc.measure.measurement import (
+    Manner,
+    Measurement,
+    Statics,
+    Subject,
+    Unavailable,
+    measure_statics,
+    prepare,
+)
+
+WARM_UP_BUDGET = 1.0
+"""Seconds; a tenth of it is spent on untimed calls before a worker says that it is ready."""
+UNJUDGED_CALLS = 64
+"""What ``measure`` times in a worker, where its numbers are for the test's own assertions only."""
+
+
+class Worker:
+    """The plugin of a worker: it takes the place of the usual session."""
+
+    def __init__(self, spec: WorkerSpec, channel: Channel) -> None:
+        self.spec = spec
+        self.channel = channel
+        self.test_began = 0.0
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Before any other plugin reads its options; and in the place of the session that judges."""
+        neutralise(config.option, self.spec.seed)
+        config.stash[SESSION] = self
+
+    def collected(self, items: Sequence[pytest.Item]) -> None:
+        """Limits are the coordinator's business."""
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """Keep the gates that were asked for, in the order that both sides share."""
+        gates = {item.nodeid: item for item in items if "speedacc" in getattr(item, "fixturenames", ())}
+        self.channel.send("collected", gates=list(gates))
+        items[:] = [gates[test] for test in self.spec.tests if test in gates]
+        for item in items:
+            # A time limit or a rerun would end a worker that waits for its turn.
+            item.own_markers[:] = [mark for mark in item.own_markers if mark.name not in ("timeout", "flaky")]
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        self.test_began = time.perf_counter()
+        seed_everything(self.spec.seed)
+        result = yield
+        pin(())
+        self.channel.send("ended", test=item.nodeid)
+        return result
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        if report.failed:
+            self.channel.send("failed", test=item.nodeid, text=report.longreprtext[-2000:])
+        return report
+
+    def open_gate(self, request: pytest.FixtureRequest) -> WorkerGate:
+        """The fixture's value for one test."""
+        return WorkerGate(self, request.node.nodeid)
+
+
+class WorkerGate:
+    """Stands in for the usual fixture: measures where the usual one would judge."""
+
+    def __init__(self, worker: Worker, test: str) -> None:
+        self._worker = worker
+        self._test = test
+
+    def check(self, model: Any, inputs: Any, targets: Any, *, name: str = "", **options: Any) -> None:
+        """Wait in this test for the other side, and time what the coordinator asks for."""
+        worker = self._worker
+        try:
+            subject = prepare(model, inputs, targets, Manner(**options))
+            with subject.adapter.running(model):
+                facts = _facts(measure_statics(subject), subject, worker.spec) if worker.spec.statics else None
+                work = subject.workload()
+                pin(worker.spec.cores)
+                warm = warm_up(work, WARM_UP_BUDGET)
+                self._check_identity()
+                setup = time.perf_counter() - worker.test_began
+                ready = Ready(self._test, name, warm.seconds_per_call, subject.batch_size, setup, facts)
+                worker.channel.send("ready", gate=msgspec.to_builtins(ready))
+                self._serve(work)
+        except GateError as error:
+            worker.channel.send("failed", test=self._test, text=str(error))
+            pytest.skip("cannot be measured")
+
+    def measure(self, model: Any, inputs: Any, targets: Any, **options: Any) -> Measurement:
+        """Measure briefly: the numbers are for the test's own assertions."""
+        subject = prepare(model, inputs, targets, Manner(**options))
+        with subject.adapter.running(model):
+            return Measurement(measure_statics(subject), time_calls(subject.workload(), 1, UNJUDGED_CALLS))
+
+    def _serve(self, work: Workload) -> None:
+        channel = self._worker.channel
+        while True:
+            order = channel.receive()
+            match order["kind"]:
+                case "time":
+                    run_untimed(work, order["untimed"])
+                    calls = order["calls"]
+                    # Each call by itself where a tail is asked for, otherwise the round as a whole.
+                    if order["single"]:
+                        times = time_calls(work, 1, calls, start=order["start"])
+                        channel.send("times", seconds=times.seconds.tolist())
+                    else:
+                        times = time_calls(work, max(calls, 1), 1, start=order["start"])
+                        channel.send("times", seconds=[float(times.seconds[0])])
+                case "return":
+                    return
+                case _:
+                    pytest.skip("measured")
+
+    def _check_identity(self) -> None:
+        spec = self._worker.spec
+        foreign = foreign_modules(sys.modules, spec.root, spec.other_root)
+        if foreign:
+            name, file = foreign[0]
+            raise GateError(
+                f"the worker of {spec.root} imported {name} from {file}, which belongs to the other revision: "
+                "the two would not be compared with each other."
+            )
+
+
+def seed_everything(seed: int) -> None:
+    """Seed every generator that is loaded."""
+    random.seed(seed)
+    np.random.seed(seed)
+    if torch := sys.modules.get("torch"):
+        torch.manual_seed(seed)
+
+
+def _facts(statics: Statics, subject: Subject, spec: WorkerSpec) -> StaticFacts:
+    path = Path(spec.scratch) / f"{os.getpid()}-{time.monotonic_ns()}.npy"
+    np.save(path, statics.accuracy.predictions, allow_pickle=False)
+    parameters, size, memory = statics.parameters, statics.model_size, statics.memory
+    peak, band = (None, 0) if isinstance(memory, Unavailable) else (memory.peak, memory.band)
+    return StaticFacts(
+        score=statics.accuracy.score,
+        greater_is_better=statics.accuracy.greater_is_better,
+        value=statics.accuracy.value,
+        samples=subject.samples,
+        fingerprint=subject.fingerprint,
+        predictions=str(path),
+        parameters=None if isinstance(parameters, Unavailable) else parameters.total,
+        model_size=None if isinstance(size, Unavailable) else size,
+        memory=peak,
+        memory_band=band,
+    )
+
+
+def _paths(spec: WorkerSpec) -> list[str]:
+    """The test files that this side has; pytest would refuse the others."""
+    root = Path(spec.rootdir)
+    files = dict.fromkeys(test.split("::")[0] for test in spec.tests)
+    return [str(path) for path in (*(root / file for file in files), *map(Path, spec.paths)) if path.exists()]
+
+
+def main(path: str) -> int:
+    """Run one worker to its end."""
+    spec = msgspec.json.decode(Path(path).read_bytes(), type=WorkerSpec)
+    die_with_parent()
+    if spec.sys_path:
+        sys.path[:] = spec.sys_path
+    if spec.is_base:
+        remap_editable(sys.meta_path, spec.other_root, spec.root)
+    channel = connect(spec.port, spec.token)
+    try:
+        worker = Worker(spec, channel)
+        code = pytest.main([*spec.arguments, *_paths(spec)], plugins=[worker]) if _paths(spec) else 0
+        channel.send("finished", code=int(code))
+        return int(code)
+    except ChannelClosed:
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
