@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -30,6 +31,10 @@ class Options:
     """Overrides pyproject; None leaves it to that."""
     not_compared: Leniency | None
     """Overrides pyproject; None leaves it to that."""
+    against: str
+    """The revision to compare with in a live run; empty for none."""
+    base_python: str
+    """The interpreter of the base; empty for this one."""
     in_ci: bool
     """Whether ``CI`` is set: a gate that compares nothing then fails."""
 
@@ -51,9 +56,7 @@ def read_options(values: Any) -> Options:
     """Read the parsed command line. Raises ConfigError for values and combinations that mean nothing."""
     writes: Writes = "update" if values.speedacc_update else "missing" if values.speedacc_missing else ""
     if values.speedacc_update and values.speedacc_missing:
-        raise ConfigError(
-            "--speedacc-update writes every baseline and --speedacc-missing only missing ones: give one."
-        )
+        raise ConfigError("--speedacc-update writes every baseline and --speedacc-missing only missing ones: give one.")
     if values.speedacc_reason is not None and not writes:
         raise ConfigError(
             "--speedacc-reason is recorded with a baseline, and none is written: "
@@ -66,8 +69,31 @@ def read_options(values: Any) -> Options:
         budget=None if values.speedacc_budget is None else _seconds(values.speedacc_budget),
         inconclusive=values.speedacc_inconclusive,
         not_compared=values.speedacc_not_compared,
+        against=_against(values),
+        base_python=_interpreter(values),
         in_ci=os.environ.get("CI", "").lower() not in ("", "0", "false"),
     )
+
+
+def _against(values: Any) -> str:
+    ref: str = values.speedacc_against or ""
+    if ref and getattr(values, "numprocesses", None):
+        raise ConfigError(
+            "--speedacc-against times two revisions on one core in turn, and -n runs tests beside each other: "
+            "run it without -n (-n0 overrides an addopts)."
+        )
+    return ref
+
+
+def _interpreter(values: Any) -> str:
+    path: str = values.speedacc_base_python or ""
+    if path and not values.speedacc_against:
+        raise ConfigError(
+            "--speedacc-base-python is the base's interpreter, and there is none: add --speedacc-against=REF."
+        )
+    if path and shutil.which(path) is None:
+        raise ConfigError(f"--speedacc-base-python={path} is not an interpreter that can be run.")
+    return path
 
 
 def _seconds(text: str) -> float:
@@ -76,18 +102,14 @@ def _seconds(text: str) -> float:
     except ValueError:
         seconds = math.nan
     if not 0 < seconds < math.inf:
-        raise ConfigError(
-            f"--speedacc-budget={text} must be a number of seconds above zero, such as 5 or 0.5."
-        )
+        raise ConfigError(f"--speedacc-budget={text} must be a number of seconds above zero, such as 5 or 0.5.")
     return seconds
 
 
 def _report_path(text: str) -> Path:
     path = Path(text)
     if path.suffix != ".json":
-        raise ConfigError(
-            f"--speedacc-report={text}: reports are written as JSON: name a file that ends in .json."
-        )
+        raise ConfigError(f"--speedacc-report={text}: reports are written as JSON: name a file that ends in .json.")
     if path.is_dir():
         raise ConfigError(f"--speedacc-report={text} is a folder: name a file in it.")
     return path.absolute()

@@ -1,0 +1,30 @@
+"""Performance regression gating of machine-learning models, as a pytest plugin.
+
+The ``speedacc`` fixture and marker are explained by ``pytest --fixtures`` and ``pytest --markers``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pytest_speedacc.adapters import count_parameters, model_size
+    from pytest_speedacc.errors import ConfigError, GateError
+
+__all__ = ["ConfigError", "GateError", "count_parameters", "model_size"]
+
+_HOMES = {
+    "ConfigError": "pytest_speedacc.errors",
+    "GateError": "pytest_speedacc.errors",
+    "count_parameters": "pytest_speedacc.adapters",
+    "model_size": "pytest_speedacc.adapters",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import on first use: pytest imports this package at the start of every run, also of those without a gate."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,0 +1,147 @@
+"""``--speedacc-against=REF``: check the base out, run both sides beside each other, and say what was found out."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from pytest_speedacc.config.live import LiveSettings
+from pytest_speedacc.config.policy import Policy
+from pytest_speedacc.judge.live import latency_tolerances, undecided
+from pytest_speedacc.live import process
+from pytest_speedacc.live.campaign import Budget, LiveRun, run_campaign
+from pytest_speedacc.live.git import Base, resolve_base
+from pytest_speedacc.live.handle import Side
+from pytest_speedacc.live.identity import (
+    base_sys_path,
+    changed_dependency_files,
+    map_path,
+    refuse_non_editable_install,
+)
+from pytest_speedacc.live.worktree import BaseTree, base_worktree
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a live run is asked to do."""
+
+    ref: str
+    """As the user wrote it."""
+    rootdir: Path
+    """pytest's root directory, which node ids start from."""
+    folder: Path
+    """Where this run was started."""
+    arguments: Callable[[Path], tuple[str, ...]]
+    """For the workers' pytest, without test paths, given a scratch folder."""
+    paths: tuple[Path, ...]
+    """The test paths of a full run, to find gates that the base had; empty for a part of the tests."""
+    base_python: str
+    """The base's interpreter; empty for this one."""
+    settings: LiveSettings
+    policies: Mapping[str, Policy]
+    """Of every gate of this run, by node id, in the order in which they run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Against:
+    """A finished live run, with what the report says of it."""
+
+    run: LiveRun
+    base: Base
+    mode: str
+    """How the two were run, in words."""
+    notes: tuple[str, ...]
+    """What may explain a difference other than the change itself."""
+    removed: tuple[str, ...]
+    """Node ids of gates that the base had and the candidate lost."""
+
+
+def run_against(request: Request, say: Callable[[str], None]) -> Against:
+    """Run both sides of every gate of ``request``.
+
+    Raises ConfigError when the base cannot be checked out, or would not be the base.
+    """
+    settings = request.settings
+    base = resolve_base(request.rootdir, request.ref)
+    refuse_non_editable_install(base.top)
+    with (
+        tempfile.TemporaryDirectory(prefix="pytest-speedacc-live-") as folder,
+        base_worktree(
+            request.rootdir, base, share=settings.share, setup=settings.setup, timeout=settings.timeout
+        ) as tree,
+    ):
+        scratch = Path(folder)
+        candidate_side, base_side = _sides(request, base, tree)
+        bounds = {test: latency_tolerances(policy) for test, policy in request.policies.items()}
+        run = run_campaign(
+            candidate_side,
+            base_side,
+            tuple(request.policies),
+            request.arguments(scratch),
+            tails=frozenset(test for test in bounds if any(b.setting.quantile != 0.5 for b in bounds[test])),
+            undecided=partial(undecided, bounds=bounds),
+            budget=Budget(settings.launches, settings.budget),
+            scratch=scratch,
+            timeout=settings.timeout,
+            say=say,
+        )
+    lost = [test for test in run.base_gates if test not in request.policies] if request.paths else []
+    return Against(run, base, _mode(settings), tuple(_notes(request, base, tree)), tuple(lost))
+
+
+def _sides(request: Request, base: Base, tree: BaseTree) -> tuple[Side, Side]:
+    own, other = base.top, tree.top
+    one_thread = request.settings.threads == "one"
+
+    def mapped(path: Path) -> Path:
+        return Path(map_path(path, own, other))
+
+    candidate = Side(
+        label="candidate",
+        root=own,
+        other_root=other,
+        folder=request.folder,
+        python=sys.executable,
+        sys_path=tuple(sys.path),
+        one_thread=one_thread,
+        rootdir=request.rootdir,
+        paths=(),
+    )
+    base_side = Side(
+        label="base",
+        root=other,
+        other_root=own,
+        folder=mapped(request.folder) if mapped(request.folder).is_dir() else tree.path,
+        python=request.base_python or sys.executable,
+        sys_path=() if request.base_python else tuple(base_sys_path(sys.path, own, other)),
+        one_thread=one_thread,
+        rootdir=tree.path,
+        paths=tuple(str(mapped(path)) for path in request.paths),
+    )
+    return candidate, base_side
+
+
+def _mode(settings: LiveSettings) -> str:
+    if settings.threads == "all":
+        return "as many threads as configured, the idle side stopped"
+    return "one thread, one core, a steady allocator"
+
+
+def _notes(request: Request, base: Base, tree: BaseTree) -> list[str]:
+    notes = process.limitations(request.settings.threads == "all")
+    if base.is_head:
+        notes.append("the base is this checkout's own commit, so only uncommitted changes can differ")
+    changed = changed_dependency_files(base.top, base.sha)
+    if changed and not request.base_python:
+        notes.append(
+            f"{', '.join(changed)} changed since the base, and both sides ran with this environment's packages: "
+            "--speedacc-base-python=PATH runs the base with its own"
+        )
+    notes += [
+        f"the base shares {shared.path} (sha256 {shared.sha256[:12]}) with this checkout" for shared in tree.shared
+    ]
+    return notes

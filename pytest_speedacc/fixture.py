@@ -1,0 +1,131 @@
+"""The object behind the ``speedacc`` fixture: what a test can ask of a gate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+from pytest_speedacc.config.policy import Policy
+from pytest_speedacc.errors import GateError
+from pytest_speedacc.gate import Case, Judged, Run, Say, measure, run_gate
+from pytest_speedacc.judge.reference import LiveComparison
+from pytest_speedacc.judge.verdict import Verdict
+from pytest_speedacc.measure.measurement import Manner, Measurement, PredictLike, ScoreLike, prepare
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """What the fixture does to pytest, handed in so that only the plugin knows pytest."""
+
+    fail: Callable[[str], NoReturn]
+    """Ends the test as failed with this text."""
+    conclude: Callable[[Judged], None]
+    """Reports a verdict, and ends the test where it must fail."""
+    refuse: Callable[[Verdict], NoReturn]
+    """Reports a gate that could not be judged, and ends the test."""
+    recall: Callable[[str], Judged | None]
+    """The verdict that this check, by its name, already got in this run: a rerun must not try its luck again."""
+    say: Say
+    """Shows progress; an empty text clears it."""
+    live: Callable[[str], LiveComparison | None]
+    """What the live run found out about this check, by its name; None without a live run."""
+
+
+@dataclass(slots=True)
+class Speedacc:
+    """Judges models by the limits and tolerances of the marker and of ``[tool.speedacc]``."""
+
+    test: str
+    """The node id."""
+    policy: Policy
+    """What holds for this test."""
+    run: Run
+    """What holds for the whole run."""
+    doors: Doors
+    judged: list[str] = field(default_factory=list)
+    """Names of the checks of this test so far."""
+    measured: bool = False
+    """Whether ``measure`` was called."""
+
+    def check(
+        self,
+        model: Any,
+        inputs: Any,
+        targets: Any,
+        *,
+        score: ScoreLike = "accuracy",
+        greater_is_better: bool | None = None,
+        predict: PredictLike = None,
+        batch_size: int = 1,
+        name: str = "",
+    ) -> Verdict:
+        """Judge ``model`` on an evaluation set; the test fails where a limit or tolerance is violated.
+
+        ``model`` is a scikit-learn, LightGBM, XGBoost or PyTorch model, or any function of a batch that returns one
+        prediction a sample. ``inputs`` (array, DataFrame, tensor or list) and ``targets`` have the same length.
+        ``score`` is a scikit-learn scorer name, or ``callable(targets, predictions)`` with ``greater_is_better``.
+        ``predict`` is a method's name or ``callable(model, batch)``, for a model that does not predict as its
+        framework usually does. Latency and memory are those of calls with ``batch_size`` samples. A second check in
+        one test needs a ``name``.
+        """
+        if name in self.judged:
+            called = f"check(name={name!r})" if name else "check()"
+            self.doors.fail(f"speedacc: {called} was called twice in {self.test}: give each check its own name=.")
+        self.judged.append(name)
+        done = self.doors.recall(name)
+        if done is None:
+            try:
+                done = self._judge(model, inputs, targets, Manner(score, greater_is_better, predict, batch_size), name)
+            except GateError as error:
+                refusal = Verdict(self.test, name, (), (), (), error=str(error))
+            finally:
+                self.doors.say("")
+        if done is None:
+            # Outside the except block: the test's report must not show the refusal as an error within an error.
+            self.doors.refuse(refusal)
+        self.doors.conclude(done)
+        return done.verdict
+
+    def measure(
+        self,
+        model: Any,
+        inputs: Any,
+        targets: Any,
+        *,
+        score: ScoreLike = "accuracy",
+        greater_is_better: bool | None = None,
+        predict: PredictLike = None,
+        batch_size: int = 1,
+    ) -> Measurement:
+        """Measure as ``check`` does and judge nothing: the numbers are for the test's own assertions.
+
+        The result has ``accuracy``, ``latency`` (with ``median``, ``p90``, ``p95`` and ``p99`` in seconds),
+        ``parameters``, ``model_size`` and ``memory`` (bytes). Raises GateError for what cannot be measured.
+        """
+        self.measured = True
+        try:
+            subject = prepare(model, inputs, targets, Manner(score, greater_is_better, predict, batch_size))
+            return measure(subject, inputs, self.policy, self.run.alpha, self.doors.say).measurement
+        finally:
+            self.doors.say("")
+
+    def unused(self) -> str:
+        """Why a test that has ended without an error still cannot be green; empty when it can."""
+        if self.judged:
+            return ""
+        limits = ", ".join(bound.setting.name for bound in self.policy.bounds)
+        if limits:
+            what = "only measured" if self.measured else "never called check()"
+            return f"limits are set ({limits}) and the test {what}: call speedacc.check(model, inputs, targets)."
+        return "" if self.measured else "the test uses the speedacc fixture and measured nothing."
+
+    def _judge(self, model: Any, inputs: Any, targets: Any, manner: Manner, name: str) -> Judged:
+        if not self.policy.bounds:
+            raise GateError(
+                "no limit or tolerance is set for this gate, so nothing would be judged: add "
+                "@pytest.mark.speedacc(min_accuracy=..., max_latency=...) or set them in [tool.speedacc]."
+            )
+        subject = prepare(model, inputs, targets, manner)
+        case = Case(self.run, self.policy, self.test, name, subject, self.doors.live(name))
+        return run_gate(case, inputs, self.doors.say)

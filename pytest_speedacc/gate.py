@@ -1,0 +1,203 @@
+"""The conductor: measure a model, find what it is compared with, judge, and write the baseline when asked to."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pytest_speedacc.baseline import (
+    Baseline,
+    baseline_path,
+    load_baseline,
+    load_predictions,
+    merged,
+    save_baseline,
+)
+from pytest_speedacc.baseline.record import record
+from pytest_speedacc.config.policy import Policy
+from pytest_speedacc.errors import GateError
+from pytest_speedacc.judge.gate import judge, observe
+from pytest_speedacc.judge.latency import Progress, next_action, plan_looks
+from pytest_speedacc.judge.reference import LiveComparison, Reference, from_baseline, from_live
+from pytest_speedacc.judge.verdict import Check, Outcome, Verdict
+from pytest_speedacc.measure.environment import Environment, library_versions
+from pytest_speedacc.measure.latency import Latency, joined, time_calls, warm_up
+from pytest_speedacc.measure.lock import timing_lock
+from pytest_speedacc.measure.measurement import Measurement, Subject, check_unchanged, measure_statics
+from pytest_speedacc.report.text import update_command
+
+SUITE_ALPHA = 0.01
+"""How often a whole run of sound models may fail on a latency limit: shared among the noisy checks of the run."""
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What holds for every gate of a run."""
+
+    baselines: Path
+    """The folder of the baseline files."""
+    writes: str
+    """``update`` writes every baseline, ``missing`` those that are not there, empty none."""
+    reason: str
+    """Recorded with each baseline that is written."""
+    noisy_checks: int
+    """Latency limits in the run: the false alarm rate is shared among them."""
+    root: Path
+    """The repository, for the commit that is recorded."""
+    base: str = ""
+    """The base revision of a live run, in words; empty without one."""
+
+    @property
+    def alpha(self) -> float:
+        """False alarm rate of one check."""
+        return SUITE_ALPHA / max(1, self.noisy_checks)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A verdict, with what other tools want of the measurement."""
+
+    verdict: Verdict
+    latency: Latency
+    environment: Environment
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One check that is about to be judged."""
+
+    run: Run
+    policy: Policy
+    test: str
+    """The node id."""
+    name: str
+    """``check(name=...)``; empty for the only one."""
+    subject: Subject
+    live: LiveComparison | None
+    """The base revision's run of it; None without a live run."""
+
+    @property
+    def path(self) -> Path:
+        """Its baseline file."""
+        return baseline_path(self.run.baselines, self.test, self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A measurement and the looks that were planned before its first timed call."""
+
+    measurement: Measurement
+    plan: tuple[int, ...]
+
+
+def measure(subject: Subject, inputs: Any, policy: Policy, alpha: float, say: Say) -> Measured:
+    """Measure everything, and time the model until every latency limit of ``policy`` is decided or its budget ends.
+
+    ``inputs`` are the user's own, to see whether the model changed them. Raises GateError for what cannot be measured.
+    """
+    with subject.adapter.running(subject.model):
+        say("accuracy, parameters, size, memory")
+        statics = measure_statics(subject)
+        with timing_lock(say):
+            latency, plan = _time(subject, policy, alpha, say)
+    check_unchanged(subject, inputs)
+    return Measured(Measurement(statics, latency), plan)
+
+
+def _time(subject: Subject, policy: Policy, alpha: float, say: Say) -> tuple[Latency, tuple[int, ...]]:
+    work = subject.workload()
+    warm = warm_up(work, policy.budget)
+    bounds = [
+        bound
+        for bound in policy.bounds
+        if bound.setting.is_noisy
+        and not bound.setting.is_tolerance
+        # Calls timed in rounds have no tail; its limits fail without more of them.
+        and (warm.calls_per_round == 1 or bound.setting.quantile == 0.5)
+    ]
+    plan = plan_looks(policy.budget, warm.seconds_per_call * warm.calls_per_round)
+    progress = Progress(None, 0.0)
+    while more := next_action(progress, plan, bounds, alpha, policy.budget):
+        taken = progress.latency.calls if progress.latency else 0
+        say(f"latency, {taken} of at most {plan[-1]} calls")
+        begin = time.perf_counter()
+        part = time_calls(work, warm.calls_per_round, more, start=taken)
+        latency = joined(progress.latency, part) if progress.latency else part
+        progress = Progress(latency, progress.spent + time.perf_counter() - begin)
+    assert progress.latency is not None, "the first action always times something"
+    return progress.latency, plan
+
+
+def run_gate(case: Case, inputs: Any, say: Say) -> Judged:
+    """Measure, compare and judge one model; write its baseline when the run asks for it and no limit is violated.
+
+    Raises GateError for what cannot be judged or written.
+    """
+    run = case.run
+    measured = measure(case.subject, inputs, case.policy, run.alpha, say)
+    measurement = measured.measurement
+    environment = Environment.current()
+    old = _load(case)
+    writes = run.writes == "update" or (run.writes == "missing" and old is None)
+    stored = merged(old, _recorded(case, measurement, environment)) if writes else old
+    reference = _reference(case, stored, writes, measurement, environment)
+    checks = judge(measurement, case.policy, reference, measured.plan, run.alpha)
+    notes = list(measurement.statics.notes)
+    if stored is not None and writes:
+        notes.append(_write(case, stored, measurement, checks))
+    elif stored is not None and reference.live is None:
+        notes += _suspicions(stored)
+    verdict = Verdict(case.test, case.name, checks, observe(measurement, reference), tuple(notes))
+    return Judged(verdict, measurement.latency, environment)
+
+
+def _reference(
+    case: Case, stored: Baseline | None, fresh: bool, measurement: Measurement, environment: Environment
+) -> Reference:
+    accuracy = measurement.statics.accuracy
+    if case.live is not None and case.live.gate.base is not None:
+        before = np.load(case.live.gate.base.predictions, allow_pickle=False)
+        return from_live(case.live, before, case.subject, accuracy, case.run.base)
+    if case.live is not None:
+        return from_live(case.live, None, case.subject, accuracy, case.run.base)
+    before = accuracy.predictions if fresh else load_predictions(case.path, stored) if stored else None
+    return from_baseline(stored, before, case.subject, accuracy, environment, update_command(case.test))
+
+
+def _load(case: Case) -> Baseline | None:
+    if case.run.writes != "update":
+        return load_baseline(case.path, case.test, case.name)
+    try:
+        return load_baseline(case.path, case.test, case.name)
+    except GateError:
+        # An update is the way to mend a damaged file; what it held of other environments is gone with it.
+        return None
+
+
+def _write(case: Case, stored: Baseline, measurement: Measurement, checks: tuple[Check, ...]) -> str:
+    shown = case.path.relative_to(case.run.root) if case.path.is_relative_to(case.run.root) else case.path
+    if any(check.outcome is Outcome.FAILED for check in checks):
+        return f"{shown} was not written, because a limit is violated"
+    save_baseline(case.path, stored, measurement.statics.accuracy.predictions)
+    return f"wrote {shown}: review it and commit it"
+
+
+def _recorded(case: Case, measurement: Measurement, environment: Environment) -> Baseline:
+    run = case.run
+    return record(
+        measurement, case.subject, environment, test=case.test, name=case.name, reason=run.reason, root=run.root
+    )
+
+
+def _suspicions(stored: Baseline) -> list[str]:
+    """Library versions that differ from the baseline's: a suspected cause of any change, and no bar to comparing."""
+    now = library_versions()
+    changed = [f"{name} {was} -> {now[name]}" for name, was in stored.versions.items() if now.get(name, was) != was]
+    return [f"libraries differ from the baseline's: {', '.join(changed)}"] if changed else []

@@ -1,0 +1,69 @@
+"""Living with the terminal and with pytest-benchmark."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from pytest_speedacc.gate import Judged, Say
+
+
+def progress(config: pytest.Config, title: str) -> Say:
+    """A line that says what a gate is doing, on a terminal only; an empty text clears it."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None or not reporter.isatty or hasattr(config, "workerinput"):
+        return lambda text: None
+    writer = reporter._tw
+
+    def say(text: str) -> None:
+        room = writer.fullwidth - writer.width_of_current_line - 2
+        line = f"  {title}: {text}"[:room] if text else ""
+        # Saved and restored, so that the next dot lands where pytest left off.
+        writer.write(f"\x1b7{line}\x1b[K\x1b8", flush=True)
+
+    return say
+
+
+def add_benchmark_fixture(config: pytest.Config, gates: Sequence[pytest.Item]) -> None:
+    """Make every gate a benchmark in pytest-benchmark's eyes, so that its options treat it as one."""
+    if _pytest_benchmark_runs(config):
+        for item in gates:
+            names = getattr(item, "fixturenames", None)
+            if names is not None and "speedacc" in names and "benchmark" not in names:
+                # First, so that it is torn down last, when the gate has given it what it timed.
+                names.insert(0, "benchmark")
+
+
+def feed_benchmark(request: pytest.FixtureRequest, judged: Judged) -> None:
+    """Add the timed calls as an entry of pytest-benchmark's table and JSON, unless it is off or disabled."""
+    if not _pytest_benchmark_runs(request.config):
+        return
+    fixture = request.getfixturevalue("benchmark")
+    if not fixture.enabled:
+        return
+    latency, verdict = judged.latency, judged.verdict
+    # Its public ways of timing run the function themselves; these two are what they fill (see docs/interop.md).
+    stats = fixture._make_stats(latency.calls_per_round)
+    if verdict.name:
+        stats.name, stats.fullname = (f"{text}[{verdict.name}]" for text in (stats.name, stats.fullname))
+    stats.extra_info = {"speedacc": verdict.outcome.word, "batch_size": latency.batch_size}
+    for seconds in latency.seconds.tolist():
+        stats.update(seconds * latency.calls_per_round)
+
+
+def claim_benchmark(request: pytest.FixtureRequest) -> None:
+    """Keep pytest-benchmark from warning that a gate's test never used its fixture."""
+    if _pytest_benchmark_runs(request.config) and "benchmark" in request.fixturenames:
+        fixture = request.getfixturevalue("benchmark")
+
+        def claim() -> None:
+            # At the end only: a test may also use the fixture in its own way.
+            fixture._mode = fixture._mode or "speedacc.check(...)"
+
+        request.addfinalizer(claim)
+
+
+def _pytest_benchmark_runs(config: pytest.Config) -> bool:
+    # pytest-codspeed brings a fixture of the same name and takes pytest-benchmark out.
+    return hasattr(config, "_benchmarksession") and config.pluginmanager.has_plugin("benchmark")

@@ -1,0 +1,15 @@
+"""Which tests are gates, and where the state of a run is kept: known to the plugin, the session and the workers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+SESSION = pytest.StashKey[Any]()
+"""The state of this run: a ``Session``, which judges, or a ``Worker`` of a live run."""
+
+
+def is_gate(item: pytest.Item) -> bool:
+    """Whether a test uses the fixture or carries the marker."""
+    return "speedacc" in getattr(item, "fixturenames", ()) or item.get_closest_marker("speedacc") is not None

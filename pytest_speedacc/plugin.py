@@ -1,0 +1,108 @@
+"""The doors to pytest: options, marker, fixture and hooks. What lies behind them is imported when a gate runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_speedacc.marks import SESSION, is_gate
+
+if TYPE_CHECKING:
+    from pytest_speedacc.fixture import Speedacc
+    from pytest_speedacc.live.worker import Worker, WorkerGate
+    from pytest_speedacc.session import Session
+
+PREFIX = "--speedacc-"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("speedacc", "performance regression gates for models (pytest-speedacc)")
+    flag, value = {"action": "store_true"}, {"metavar": "TEXT"}
+    group.addoption(f"{PREFIX}update", **flag, help="Write the baseline of every gate that runs and holds its limits.")
+    group.addoption(
+        f"{PREFIX}missing", **flag, help="Write baselines only for gates that have none, and judge the others."
+    )
+    group.addoption(f"{PREFIX}reason", **value, help="Why the baselines change; recorded in them.")
+    group.addoption(
+        f"{PREFIX}against",
+        metavar="REF",
+        help="Compare with this revision, run beside the candidate: a branch stands for its merge base with HEAD.",
+    )
+    group.addoption(
+        f"{PREFIX}base-python", metavar="PATH", help="The interpreter that runs the base. Default: this one."
+    )
+    group.addoption(
+        f"{PREFIX}report",
+        metavar="PATH",
+        action="append",
+        default=[],
+        help="Write the verdicts to PATH, which ends in .json. May be given several times.",
+    )
+    group.addoption(
+        f"{PREFIX}budget", metavar="SECONDS", help="Timing budget of a gate in seconds. Default: 10; most need less."
+    )
+    group.addoption(
+        f"{PREFIX}inconclusive",
+        choices=("warn", "fail"),
+        help="What a check does that this machine cannot decide. Default: warn.",
+    )
+    group.addoption(
+        f"{PREFIX}not-compared",
+        choices=("warn", "fail"),
+        help="What a tolerance does that has nothing to be compared with. Default: warn, and fail where CI is set.",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", _marker_help(config))
+    if _is_concerned(config):
+        _session(config)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    # Before anything is deselected, and before pytest-benchmark looks for its own fixture.
+    if config.stash.get(SESSION, None) or any(is_gate(item) for item in items):
+        _session(config).collected(items)
+
+
+@pytest.fixture
+def speedacc(request: pytest.FixtureRequest) -> Speedacc | WorkerGate:
+    """Judge a model: ``speedacc.check(model, inputs, targets)`` fails the test where a limit is violated.
+
+    Limits and tolerances come from ``@pytest.mark.speedacc(...)`` and from ``[tool.speedacc]`` in pyproject.toml;
+    ``pytest --markers`` lists them. ``speedacc.measure(model, inputs, targets)`` returns the same numbers for the
+    test's own assertions. Score, prediction method, batch size and name of a check are keywords of both.
+    """
+    return _session(request.config).open_gate(request)
+
+
+def _session(config: pytest.Config) -> Session | Worker:
+    """The state of this run, begun when the first thing concerns it: a run without gates imports nothing of ours."""
+    if SESSION not in config.stash:
+        from pytest_speedacc.session import Session
+
+        session = config.stash[SESSION] = Session(config)
+        config.pluginmanager.register(session, "speedacc-session")
+    return config.stash[SESSION]
+
+
+def _is_concerned(config: pytest.Config) -> bool:
+    options = vars(config.option)
+    if any(options[name] for name in options if name.startswith("speedacc_")) or options.get("dist", "no") != "no":
+        return True
+    pyproject = config.rootpath / "pyproject.toml"
+    return pyproject.is_file() and b"speedacc" in pyproject.read_bytes()
+
+
+def _marker_help(config: pytest.Config) -> str:
+    if not config.getoption("markers"):
+        return "speedacc: the limits and tolerances of a model."
+    from pytest_speedacc.config.settings import SETTINGS
+
+    keywords = ", ".join(f"{s.name}={s.example} ({s.help})" for s in SETTINGS.values() if not s.later)
+    return (
+        "speedacc(policy=..., accuracy_rule=..., budget=..., max_latency=..., ...): the limits and tolerances of a "
+        f"model, judged by the speedacc fixture's check(). Keywords: {keywords}."
+    )

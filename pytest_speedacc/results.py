@@ -1,0 +1,82 @@
+"""The end of a run: verdicts gathered from the test reports, the summary, the report files, the exit code."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from pytest_speedacc.config.project import Project
+from pytest_speedacc.errors import ConfigError
+from pytest_speedacc.judge.verdict import Outcome, Verdict
+from pytest_speedacc.options import Options
+from pytest_speedacc.report.document import write_report
+from pytest_speedacc.report.text import summary_lines
+
+
+class Results:
+    """What the process that prints the summary knows; under xdist that is the controller, which runs no test."""
+
+    def __init__(self, config: pytest.Config, options: Options, project: Project) -> None:
+        self.config = config
+        self.options = options
+        self.project = project
+        self.verdicts: dict[tuple[str, str], Verdict] = {}
+        self.environment = ""
+        self.skipped = 0
+        self.problems: list[str] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Take the verdicts off a report; a rerun's replace those of the run before."""
+        payload: dict[str, Any] | None = getattr(report, "speedacc", None)
+        if payload is None:
+            return
+        self.environment = payload["environment"] or self.environment
+        self.skipped += report.skipped and not payload["verdicts"]
+        for plain in payload["verdicts"]:
+            verdict = msgspec.convert(plain, Verdict)
+            self.verdicts[verdict.test, verdict.name] = verdict
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any, error: object | None) -> None:
+        """A worker cannot raise an error of configuration; it hands it over."""
+        problem = getattr(node, "workeroutput", {}).get("speedacc_problem")
+        if problem and problem not in self.problems:
+            self.problems.append(problem)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Write the report files, and settle the exit code where no test could."""
+        for path in self.options.reports:
+            try:
+                write_report(path, list(self.verdicts.values()), {"description": self.environment})
+            except ConfigError as error:
+                self.problems.append(str(error))
+        if self.problems:
+            session.exitstatus = pytest.ExitCode.USAGE_ERROR
+        elif self._nothing_decided() and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _nothing_decided(self) -> bool:
+        """Where CI is set, a run that decided no noisy check at all was not a gate."""
+        noisy = [check.outcome for v in self.verdicts.values() for check in v.checks if check.metric == "latency"]
+        return self.options.in_ci and bool(noisy) and set(noisy) == {Outcome.INCONCLUSIVE}
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """One table for the run, and every sentence that has no test of its own to stand in."""
+        lines = summary_lines(list(self.verdicts.values())) if self.verdicts else []
+        if self.environment:
+            lines.append(f"Measured on {self.environment}.")
+        lines += [f"Wrote {path}." for path in self.options.reports if path.is_file()]
+        if self.skipped:
+            lines.append(f"{self.skipped} gates were skipped: nothing was judged in them.")
+        if self._nothing_decided():
+            lines.append(
+                "Every latency check was inconclusive, so this run shows nothing and fails: give it more budget."
+            )
+        lines += [f"ERROR: {problem}" for problem in self.problems]
+        if lines:
+            terminalreporter.section("speedacc")
+            for line in lines:
+                terminalreporter.line(line)

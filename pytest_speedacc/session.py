@@ -1,0 +1,223 @@
+"""The gates of one pytest process: their policies at collection, and their verdicts as the tests run."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from functools import partial
+from typing import Any, NoReturn
+
+import msgspec
+import pytest
+
+from pytest_speedacc.against import Against, Request, run_against
+from pytest_speedacc.config.policy import Policy, join, matches, parse_marker, resolve
+from pytest_speedacc.config.project import Project, Table, load_project
+from pytest_speedacc.errors import ConfigError, GateError
+from pytest_speedacc.fixture import Doors, Speedacc
+from pytest_speedacc.gate import Judged, Run
+from pytest_speedacc.interop import add_benchmark_fixture, claim_benchmark, feed_benchmark, progress
+from pytest_speedacc.judge.live import latency_tolerances, live_alpha
+from pytest_speedacc.judge.reference import LiveComparison
+from pytest_speedacc.judge.verdict import Outcome, Verdict
+from pytest_speedacc.live.arguments import worker_arguments
+from pytest_speedacc.marks import is_gate
+from pytest_speedacc.options import Options, read_options
+from pytest_speedacc.report.text import headline, verdict_text
+from pytest_speedacc.results import Results
+
+_GATE = pytest.StashKey[Speedacc]()
+_PAYLOAD = pytest.StashKey[dict[str, Any]]()
+
+
+class SpeedaccWarning(pytest.PytestWarning):
+    """A gate passed though something in it was not decided."""
+
+
+class Session:
+    """The state of one process, and its hooks."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self.is_worker = hasattr(config, "workerinput")
+        try:
+            self.options: Options = read_options(config.option)
+            self.project: Project = load_project(config.rootpath)
+        except ConfigError as error:
+            raise pytest.UsageError(f"speedacc: {error}") from None
+        self.policies: dict[str, Policy | str] = {}
+        self.done: dict[tuple[str, str], Judged] = {}
+        self.against: Against | None = None
+        if not self.is_worker:
+            config.pluginmanager.register(Results(config, self.options, self.project), "speedacc-results")
+
+    # Collection
+
+    def collected(self, items: Sequence[pytest.Item]) -> None:
+        """Resolve the policy of every gate, and refuse settings that fit none."""
+        gates = [item for item in items if is_gate(item)]
+        add_benchmark_fixture(self.config, gates)
+        for item in gates:
+            try:
+                self.policies[item.nodeid] = resolve(
+                    self.project, item.nodeid, _marker(item), budget=self.options.budget
+                )
+            except ConfigError as error:
+                # An error at collection on a worker would end the parallel run as an internal error.
+                if not self.is_worker:
+                    raise pytest.UsageError(f"speedacc: {item.nodeid}: {error}") from None
+                self.policies[item.nodeid] = str(error)
+        if problem := self._unmatched(gates):
+            if not self.is_worker:
+                raise pytest.UsageError(f"speedacc: {problem}")
+            self.config.workeroutput["speedacc_problem"] = problem  # type: ignore[attr-defined]
+
+    def _unmatched(self, gates: Sequence[pytest.Item]) -> str:
+        if not self._is_full():
+            return ""
+        for pattern, _ in self.project.tests:
+            if not any(matches(pattern, item.nodeid) for item in gates):
+                return f'[tool.speedacc.tests."{pattern}"] matches no gate of this run: mend the pattern, or remove it.'
+        return ""
+
+    def _is_full(self) -> bool:
+        """Whether the run collects all that the project has."""
+        option = self.config.option
+        narrowed = option.ignore or option.ignore_glob or getattr(option, "lf", False)
+        return not narrowed and self.config.args_source is not pytest.Config.ArgsSource.ARGS
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Count what is left after deselection: the false alarm rate of the run is shared among the noisy checks."""
+        resolved = (self.policies.get(item.nodeid) for item in session.items)
+        noisy = sum(policy.noisy_checks for policy in resolved if isinstance(policy, Policy))
+        self.run = Run(
+            baselines=self.project.baselines,
+            writes=self.options.writes,
+            reason=self.options.reason,
+            noisy_checks=noisy,
+            root=self.project.root,
+            base=self.options.against,
+        )
+        self.selected = [item.nodeid for item in session.items if item.nodeid in self.policies]
+        self.tolerances = {test: latency_tolerances(policy) for test, policy in self._policies().items()}
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self) -> None:
+        """A live run comes after collection and before the tests, in which its verdicts then fail."""
+        if self.options.against and self.selected and not self.config.option.collectonly:
+            try:
+                self.against = self._run_against()
+            except ConfigError as error:
+                raise pytest.UsageError(f"speedacc: {error}") from None
+
+    def _run_against(self) -> Against:
+        config = self.config
+        request = Request(
+            ref=self.options.against,
+            rootdir=config.rootpath,
+            folder=config.invocation_params.dir,
+            arguments=partial(
+                worker_arguments,
+                config.invocation_params.args,
+                config.option.file_or_dir or (),
+                config.pluginmanager.has_plugin,
+            ),
+            paths=tuple(config.invocation_params.dir / path for path in config.args) if self._is_full() else (),
+            base_python=self.options.base_python,
+            settings=self.project.live,
+            policies=self._policies(),
+        )
+        say = progress(config, f"against {request.ref}")
+        try:
+            return run_against(request, say)
+        finally:
+            say("")
+
+    def _policies(self) -> dict[str, Policy]:
+        return {test: policy for test in self.selected if isinstance(policy := self.policies[test], Policy)}
+
+    # Tests
+
+    def open_gate(self, request: pytest.FixtureRequest) -> Speedacc:
+        """The fixture's value for one test."""
+        item = request.node
+        policy = self.policies.get(item.nodeid)
+        if not isinstance(policy, Policy):
+            why = policy or "the fixture was asked for while the test ran; name it among the test's arguments."
+            pytest.fail(f"speedacc: {why}", pytrace=False)
+        claim_benchmark(request)
+        doors = Doors(
+            fail=partial(pytest.fail, pytrace=False),
+            conclude=partial(self._conclude, request),
+            refuse=partial(self._refuse, item),
+            recall=lambda name: self.done.get((item.nodeid, name)),
+            say=progress(self.config, item.nodeid),
+            live=partial(self._live, item.nodeid),
+        )
+        item.stash[_GATE] = gate = Speedacc(item.nodeid, policy, self.run, doors)
+        return gate
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
+        """A test that carries limits and judged nothing must not be green."""
+        result = yield
+        if is_gate(item):
+            gate = item.stash.get(_GATE, None)
+            if gate is None:
+                pytest.fail(
+                    "speedacc: the test is marked speedacc and does not use the speedacc fixture: "
+                    "add it to the arguments and call speedacc.check(model, inputs, targets).",
+                    pytrace=False,
+                )
+            if problem := gate.unused():
+                pytest.fail(f"speedacc: {problem}", pytrace=False)
+        return result
+
+    def _live(self, test: str, name: str) -> LiveComparison | None:
+        """What the live run found out about one check. Raises GateError when it did not get to it."""
+        if self.against is None:
+            return None
+        run = self.against.run
+        gate = run.gates.get((test, name))
+        if gate is None:
+            raise GateError(f"the live run did not come to this check: {run.lost or 'the candidate ended without it'}")
+        return LiveComparison(gate, run.canary, live_alpha(list(run.gates), self.tolerances))
+
+    def _conclude(self, request: pytest.FixtureRequest, judged: Judged) -> None:
+        item, verdict = request.node, judged.verdict
+        if (item.nodeid, verdict.name) not in self.done:
+            feed_benchmark(request, judged)
+        self.done[item.nodeid, verdict.name] = judged
+        self._record(item, verdict, judged.environment.describe())
+        if self.options.fails(verdict.outcome.word, self.project):
+            pytest.fail(verdict_text(verdict, judged.environment.describe()), pytrace=False)
+        if verdict.outcome is not Outcome.PASSED:
+            item.warn(SpeedaccWarning(f"speedacc {headline(verdict)}"))
+
+    def _refuse(self, item: pytest.Item, verdict: Verdict) -> NoReturn:
+        self._record(item, verdict, "")
+        pytest.fail(f"speedacc: {verdict.title} cannot be judged: {verdict.error}", pytrace=False)
+
+    def _record(self, item: pytest.Item, verdict: Verdict, environment: str) -> None:
+        payload = item.stash.setdefault(_PAYLOAD, {"verdicts": [], "environment": ""})
+        payload["verdicts"].append(msgspec.to_builtins(verdict))
+        payload["environment"] = environment or payload["environment"]
+        prefix = f"speedacc.{verdict.name}." if verdict.name else "speedacc."
+        item.user_properties.append((f"{prefix}verdict", verdict.outcome.word))
+        for row in verdict.observations:
+            if row.observed is not None:
+                key = ".".join(filter(None, (row.metric, row.statistic)))
+                item.user_properties.append((prefix + key, row.observed))
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Verdicts travel on the report, so that they reach the controller of a parallel run."""
+        report = yield
+        if is_gate(item) and (report.when == "call" or not report.passed):
+            report.speedacc = item.stash.get(_PAYLOAD, {"verdicts": [], "environment": ""})  # type: ignore[attr-defined]
+            item.stash[_PAYLOAD] = {"verdicts": [], "environment": ""}
+        return report
+
+
+def _marker(item: pytest.Item) -> Table:
+    """The markers of module, class and test joined, the nearest winning key by key."""
+    return join(*reversed([parse_marker(mark.args, mark.kwargs) for mark in item.iter_markers("speedacc")]))
