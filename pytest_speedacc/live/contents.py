@@ -39,9 +39,8 @@ def fill_submodules(candidate: Path, base: Path) -> None:
         # Not a clone, which would need the commit to be reachable from a branch, nor a second worktree, which
         # would have to be taken back from the submodule's repository.
         git_output(target, "init", "--quiet")
-        (target / ".git/objects/info/alternates").write_text(f"{_git_path(source, 'objects')}\n", "utf-8")
-        if (shallow := _git_path(source, "shallow")).exists():
-            shutil.copyfile(shallow, target / ".git/shallow")
+        objects = git_output(source, "rev-parse", "--git-path", "objects").removesuffix("\n")
+        (target / ".git/objects/info/alternates").write_text(f"{(source / objects).resolve()}\n", "utf-8")
         git_output(target, "checkout", "--quiet", "--detach", sha)
         fill_submodules(source, target)
 
@@ -108,7 +107,3 @@ def _local_content(pointer: Path, common: Path) -> Path | None:
     else:
         return None
     return content if content.is_file() else None
-
-
-def _git_path(repository: Path, name: str) -> Path:
-    return (repository / git_output(repository, "rev-parse", "--git-path", name).removesuffix("\n")).resolve()

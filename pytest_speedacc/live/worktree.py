@@ -84,6 +84,7 @@ def base_worktree(
                 _set_up(setup, timeout, root, path, base, top)
             yield BaseTree(path, top, base.sha, shared)
         finally:
+            # First, since git would not remove one whose own files a test has damaged.
             _remove(top)
             run_git(base.top, "worktree", "remove", "--force", "--force", str(top))
 

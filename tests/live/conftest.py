@@ -20,7 +20,7 @@ def repository(tmp_path: Path) -> Repository:
     return repository
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder for temporary files, here and in every process started from here."""
     folder = tmp_path / "scratch"

@@ -79,7 +79,6 @@ def test_an_outer_hook_does_not_decide_which_repository(
     monkeypatch.setenv("GIT_DIR", str(other.path / ".git"))
     monkeypatch.setenv("GIT_WORK_TREE", str(other.path))
     monkeypatch.setenv("GIT_INDEX_FILE", str(other.path / "index"))
-    monkeypatch.setenv("LC_ALL", "de_DE.UTF-8")
     assert resolve_base(repository.path, "HEAD").top == repository.path.resolve()
     monkeypatch.delenv("GIT_DIR")
     assert "is not in a git repository" in refusal(tmp_path, "HEAD")

@@ -75,7 +75,7 @@ def test_a_folder_that_the_base_does_not_have(repository: Repository) -> None:
 
 def test_removed_after_an_error(repository: Repository, scratch: Path) -> None:
     base = resolve_base(repository.path, "main")
-    setup = "mkdir closed && touch closed/file && chmod 500 closed"
+    setup = "mkdir closed && touch closed/file && chmod 500 closed && rm .git"
     with (
         pytest.raises(ZeroDivisionError),
         base_worktree(repository.path, base, setup=setup, timeout=TIMEOUT),
