@@ -23,7 +23,8 @@ LARGEST_ARRAYS = 2**28
 LONGEST_NAME = 200
 """Bytes of a file name: most file systems take 255, and a temporary file's is longer."""
 
-_PLAIN = re.compile(r"[a-z0-9_]+(/[a-z0-9_]+)*\.py(::[a-z_][a-z0-9_]*)+(\[[a-z0-9_.-]+\])?(@[a-z0-9_]+)?")
+_PLAIN = re.compile(r"[a-z0-9_]+(/[a-z0-9_]+)*\.py(::[a-z_][a-z0-9_]*)+(\[[a-z0-9_.-]+\])?")
+_PLAIN_NAME = re.compile(r"[a-z0-9_]*")
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.@\[\]-]+")
 
 
@@ -33,10 +34,9 @@ def baseline_path(folder: Path, test: str, name: str) -> Path:
     No two checks share a name, not on a file system that ignores case either: what cannot be written plainly,
     capitals included, gets a digest. Names are ASCII, at most LONGEST_NAME bytes, and valid on Windows.
     """
-    whole = f"{test}@{name}" if name else test
-    stem = whole.replace(".py::", "--").replace("::", "--").replace("/", "-")
-    if not _PLAIN.fullmatch(whole) or len(f"{stem}.json") > LONGEST_NAME:
-        # With a separator, so that a test "a" with the name "b" is not the test "a@b".
+    stem = (f"{test}@{name}" if name else test).replace(".py::", "--").replace("::", "--").replace("/", "-")
+    plain = _PLAIN.fullmatch(test) and _PLAIN_NAME.fullmatch(name)
+    if not plain or len(f"{stem}.json") > LONGEST_NAME:
         digest = hashlib.sha256(f"{test}\0{name}".encode("utf-8", "surrogatepass")).hexdigest()[:12]
         stem = f"{_UNSAFE.sub('_', stem)[: LONGEST_NAME - len(f'-{digest}.json')]}-{digest}"
     return folder / f"{stem}.json"

@@ -1,0 +1,58 @@
+"""A whole baseline to begin from."""
+
+from __future__ import annotations
+
+from pytest_speedacc.baseline import (
+    SCHEMA,
+    Baseline,
+    EnvironmentRecord,
+    EvaluationSet,
+    StoredAccuracy,
+    StoredLatency,
+    StoredMemory,
+    Updated,
+)
+from pytest_speedacc.measure.environment import Environment
+
+TEST = "tests/test_digits.py::test_svm"
+
+
+def environment(cpu: str = "Fast CPU") -> Environment:
+    return Environment(
+        cpu=cpu,
+        cpu_flags="0123456789ab",
+        accelerator="",
+        system="Linux 1",
+        machine="x86_64",
+        cores=2.0,
+        threads=2,
+        thread_variables="",
+    )
+
+
+def measured(cpu: str = "Fast CPU", median: float = 0.001) -> dict[str, EnvironmentRecord]:
+    latency = StoredLatency(batch_size=1, calls=64, calls_per_round=1, median=median, p90=0.002, p95=0.003, p99=None)
+    record = EnvironmentRecord(
+        environment=environment(cpu),
+        versions={"numpy": "2.4.0", "python": "3.11.0"},
+        commit="0" * 40,
+        date="2026-01-02T03:04:05+00:00",
+        latency=latency,
+        memory=StoredMemory(peak=4096, band=1024),
+    )
+    return {record.environment.key: record}
+
+
+BASELINE = Baseline(
+    schema=SCHEMA,
+    test=TEST,
+    name="",
+    updated=Updated(commit="0" * 40, date="2026-01-02T03:04:05+00:00", reason="first"),
+    evaluation_set=EvaluationSet(samples=3, fingerprint="sha256:" + "0" * 64),
+    accuracy=StoredAccuracy(score="accuracy", value=0.9733333333333334, greater_is_better=True),
+    parameters=650,
+    model_size=5930,
+    versions={"numpy": "2.4.0", "python": "3.11.0"},
+    predictions=None,
+    environments=measured(),
+)

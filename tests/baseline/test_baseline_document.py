@@ -1,0 +1,204 @@
+"""Damaged, newer, foreign and hostile files: each an error that names the file, the field and what to do."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from baseline_examples import BASELINE, TEST, environment
+
+from pytest_speedacc.baseline import load_baseline, save_baseline
+from pytest_speedacc.baseline.document import encode_document
+from pytest_speedacc.errors import GateError
+
+KEY = environment().key
+HERE = f"$.environments.{KEY}"
+TEXT = encode_document(BASELINE).decode()
+
+
+def changed(change: Callable[[dict[str, Any]], Any]) -> str:
+    document = json.loads(TEXT)
+    change(document)
+    return json.dumps(document)
+
+
+def put(*place: str, value: Any) -> str:
+    """The document with one field set."""
+
+    def change(document: dict[str, Any]) -> None:
+        *parents, field = place
+        for parent in parents:
+            document = document[parent]
+        document[field] = value
+
+    return changed(change)
+
+
+def drop(*place: str) -> str:
+    """The document without one field."""
+
+    def change(document: dict[str, Any]) -> None:
+        *parents, field = place
+        for parent in parents:
+            document = document[parent]
+        del document[field]
+
+    return changed(change)
+
+
+def nested(depth: int) -> str:
+    return put("name", value="NEST").replace('"NEST"', "[" * depth + "]" * depth)
+
+
+DAMAGED = {
+    "empty": ("", "at line 1, column 1: it is not JSON"),
+    "truncated": (TEXT[: len(TEXT) // 2], "it is not JSON"),
+    "trailing text": (TEXT + "x", "it is not JSON (Extra data)"),
+    "merge conflict": ("<<<<<<< ours\n" + TEXT, "at line 1, column 1: it is not JSON"),
+    "not UTF-8": (b"\xff\xfe{}", "it is not JSON ('utf-8' codec"),
+    "an array": ("[]", "at $: it is not an object"),
+    "no schema": (drop("schema"), "at $.schema: it must be 1, not None"),
+    "schema as text": (put("schema", value="1"), "at $.schema: it must be 1, not '1'"),
+    "schema as truth": (put("schema", value=True), "at $.schema: it must be 1, not True"),
+    "schema zero": (put("schema", value=0), "at $.schema: it must be 1, not 0"),
+    "unknown field": (put("speed", value=1), "at $: Object contains unknown field `speed`"),
+    "missing field": (drop("parameters"), "at $: Object missing required field `parameters`"),
+    "missing inner field": (
+        drop("evaluation_set", "samples"),
+        "at $.evaluation_set: Object missing required field `samples`",
+    ),
+    "wrong type": (put("parameters", value="650"), "at $.parameters: Expected `int | null`, got `str`"),
+    "truth for a count": (
+        put("parameters", value=True),
+        "at $.parameters: Expected `int | null`, got `bool`",
+    ),
+    "fraction for a count": (put("parameters", value=1.5), "at $.parameters: Expected `int | null`"),
+    "null": (put("test", value=None), "at $.test: Expected `str`, got `null`"),
+    "negative": (put("model_size", value=-1), "at $.model_size: Expected `int` >= 0"),
+    "no samples": (
+        put("evaluation_set", "samples", value=0),
+        "at $.evaluation_set.samples: Expected `int` >= 1",
+    ),
+    "huge": (put("parameters", value=10**30), "at $.parameters: "),
+    "more digits than a number has": (
+        TEXT.replace('"parameters": 650', '"parameters": ' + "9" * 5000),
+        "it is not JSON (Exceeds the limit",
+    ),
+    "fingerprint": (
+        put("evaluation_set", "fingerprint", value="md5:0"),
+        "at $.evaluation_set.fingerprint: Expected `str` matching regex",
+    ),
+    "not a number": (
+        put("accuracy", "value", value=float("nan")),
+        "at $.accuracy.value: it is not a finite number",
+    ),
+    "infinite": (
+        put("environments", KEY, "latency", "p95", value=float("inf")),
+        f"at {HERE}.latency.p95: it is not a finite number",
+    ),
+    "overflow": (
+        TEXT.replace("0.9733333333333334", "1e999"),
+        "at $.accuracy.value: it is not a finite number",
+    ),
+    "environment: wrong type": (
+        put("environments", KEY, "latency", "p95", value="3 ms"),
+        f"at {HERE}.latency.p95: Expected `float | null`, got `str`",
+    ),
+    "environment: negative": (
+        put("environments", KEY, "latency", "median", value=-0.1),
+        f"at {HERE}.latency.median: Expected `float` >= 0",
+    ),
+    "environment: unknown field": (
+        put("environments", KEY, "environment", "gpu", value=""),
+        f"at {HERE}.environment: Object contains unknown field `gpu`",
+    ),
+    "environment: edited": (
+        put("environments", KEY, "environment", "cores", value=64.0),
+        f"at {HERE}: this is not the key of that environment",
+    ),
+    "environments as a list": (
+        put("environments", value=[]),
+        "at $.environments: Expected `object`, got `array`",
+    ),
+    "environment as text": (
+        put("environments", KEY, value="fast"),
+        f"at {HERE}: Expected `object`, got `str`",
+    ),
+    "field twice": (TEXT.replace('"name": ""', '"name": "", "name": "x"'), "the field 'name' is there twice"),
+    "nested": (nested(400), "at $.name: Expected `str`, got `array`"),
+    "nested without end": (nested(100_000), "it is nested too deeply"),
+}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "baseline.json"
+
+
+@pytest.mark.parametrize(("content", "message"), DAMAGED.values(), ids=DAMAGED)
+def test_damage_is_named_with_its_place(path: Path, content: str | bytes, message: str) -> None:
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(GateError) as error:
+        load_baseline(path, TEST, "")
+    assert f"the baseline file {path} is damaged" in str(error.value)
+    assert message in str(error.value)
+    assert str(error.value).endswith("Restore it from version control, or write it anew with --speedacc-update.")
+
+
+def test_the_undamaged_text_is_read(path: Path) -> None:
+    path.write_text(TEXT)
+    assert load_baseline(path, TEST, "") == BASELINE
+
+
+def test_a_newer_schema_asks_for_an_upgrade(path: Path) -> None:
+    path.write_text(changed(lambda document: document.update(schema=2, something_new=1)))
+    with pytest.raises(GateError, match=r"written by a newer pytest-speedacc: it has schema 2.*Upgrade"):
+        load_baseline(path, TEST, "")
+
+
+@pytest.mark.parametrize(
+    ("test", "name", "message"),
+    [
+        ("tests/test_other.py::test_svm", "", f"$.test is {TEST!r}, not 'tests/test_other.py::test_svm'"),
+        (TEST, "small", "$.name is '', not 'small'"),
+    ],
+)
+def test_a_foreign_file_is_refused(path: Path, test: str, name: str, message: str) -> None:
+    save_baseline(path, BASELINE, None)
+    with pytest.raises(GateError, match=re.escape(f"the baseline file {path} is another check's: {message}")):
+        load_baseline(path, test, name)
+
+
+def test_a_huge_file_is_not_read(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(17 * 2**20)
+    with pytest.raises(GateError, match="it is larger than 16 MiB"):
+        load_baseline(path, TEST, "")
+
+
+def test_a_folder_or_a_pipe_is_not_read(path: Path) -> None:
+    path.mkdir()
+    with pytest.raises(GateError, match="it is not an ordinary file"):
+        load_baseline(path, TEST, "")
+    if hasattr(os, "mkfifo"):
+        pipe = path.with_name("pipe.json")
+        os.mkfifo(pipe)
+        with pytest.raises(GateError, match="it is not an ordinary file"):
+            load_baseline(pipe, TEST, "")
+
+
+def test_a_link_to_nothing_is_damage_and_not_absence(path: Path) -> None:
+    path.symlink_to(path.with_name("gone.json"))
+    with pytest.raises(GateError, match="it is a link to nothing"):
+        load_baseline(path, TEST, "")
+
+
+def test_a_folder_of_baselines_that_is_a_file(path: Path) -> None:
+    path.write_text("not a folder")
+    with pytest.raises(GateError, match=r"it cannot be read \(Not a directory\)"):
+        load_baseline(path / "baseline.json", TEST, "")
