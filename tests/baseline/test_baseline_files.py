@@ -81,6 +81,7 @@ def test_anything_else_gets_a_digest(tmp_path: Path, test: str, name: str, start
 @pytest.mark.parametrize("test", ["tests/test_x.py::test_y", "tests/test_x.py::test_Y"])
 def test_a_name_is_no_part_of_the_test(tmp_path: Path, test: str) -> None:
     assert baseline_path(tmp_path, test, "b") != baseline_path(tmp_path, f"{test}@b", "")
+    assert baseline_path(tmp_path, test, "b@c") != baseline_path(tmp_path, f"{test}@b", "c")
 
 
 node_ids = st.one_of(
