@@ -87,6 +87,7 @@ def run_against(request: Request, say: Callable[[str], None]) -> Against:
             budget=Budget(settings.launches, settings.budget),
             scratch=scratch,
             timeout=settings.timeout,
+            allow_slow_setup=settings.allow_slow_setup,
             say=say,
         )
     lost = [test for test in run.base_gates if test not in request.policies] if request.paths else []

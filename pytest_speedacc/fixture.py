@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.errors import GateError
@@ -12,6 +12,8 @@ from pytest_speedacc.gate import Case, Judged, Run, Say, measure, run_gate
 from pytest_speedacc.judge.reference import LiveComparison
 from pytest_speedacc.judge.verdict import Verdict
 from pytest_speedacc.measure.measurement import Manner, Measurement, PredictLike, ScoreLike, prepare
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,14 @@ class Speedacc:
             return measure(subject, inputs, self.policy, self.run.alpha, self.doors.say).measurement
         finally:
             self.doors.say("")
+
+    def fit(self, train: Callable[[], T]) -> T:
+        """Train the model of this gate: returns what ``train()`` returns.
+
+        A live run (``--speedacc-against``) trains once on either side this way, where a fixture that trains does so
+        in every launch.
+        """
+        return train()
 
     def unused(self) -> str:
         """Why a test that has ended without an error still cannot be green; empty when it can."""

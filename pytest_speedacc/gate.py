@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from pytest_speedacc.baseline import (
     Baseline,
     baseline_path,
@@ -162,11 +160,8 @@ def _reference(
     case: Case, stored: Baseline | None, fresh: bool, measurement: Measurement, environment: Environment
 ) -> Reference:
     accuracy = measurement.statics.accuracy
-    if case.live is not None and case.live.gate.base is not None:
-        before = np.load(case.live.gate.base.predictions, allow_pickle=False)
-        return from_live(case.live, before, case.subject, accuracy, case.run.base)
     if case.live is not None:
-        return from_live(case.live, None, case.subject, accuracy, case.run.base)
+        return from_live(case.live, case.subject, accuracy, case.run.base)
     before = accuracy.predictions if fresh else load_predictions(case.path, stored) if stored else None
     return from_baseline(stored, before, case.subject, accuracy, environment, update_command(case.test))
 

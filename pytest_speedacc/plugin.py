@@ -83,9 +83,10 @@ def _session(config: pytest.Config) -> Session | Worker:
     if SESSION not in config.stash:
         from pytest_speedacc.session import Session
 
-        session = config.stash[SESSION] = Session(config)
-        config.pluginmanager.register(session, "speedacc-session")
-    return config.stash[SESSION]
+        config.stash[SESSION] = Session(config)
+        config.pluginmanager.register(config.stash[SESSION], "speedacc-session")
+    state: Session | Worker = config.stash[SESSION]
+    return state
 
 
 def _is_concerned(config: pytest.Config) -> bool:

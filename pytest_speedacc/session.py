@@ -9,17 +9,15 @@ from typing import Any, NoReturn
 import msgspec
 import pytest
 
-from pytest_speedacc.against import Against, Request, run_against
-from pytest_speedacc.config.policy import Policy, join, matches, parse_marker, resolve
+from pytest_speedacc.config.policy import Policy, join, matches, parse_marker, resolve, with_live_default
 from pytest_speedacc.config.project import Project, Table, load_project
-from pytest_speedacc.errors import ConfigError, GateError
+from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.fixture import Doors, Speedacc
 from pytest_speedacc.gate import Judged, Run
 from pytest_speedacc.interop import add_benchmark_fixture, claim_benchmark, feed_benchmark, progress
-from pytest_speedacc.judge.live import latency_tolerances, live_alpha
 from pytest_speedacc.judge.reference import LiveComparison
 from pytest_speedacc.judge.verdict import Outcome, Verdict
-from pytest_speedacc.live.arguments import worker_arguments
+from pytest_speedacc.live_session import LiveSession
 from pytest_speedacc.marks import is_gate
 from pytest_speedacc.options import Options, read_options
 from pytest_speedacc.report.text import headline, verdict_text
@@ -46,7 +44,10 @@ class Session:
             raise pytest.UsageError(f"speedacc: {error}") from None
         self.policies: dict[str, Policy | str] = {}
         self.done: dict[tuple[str, str], Judged] = {}
-        self.against: Against | None = None
+        self.live: LiveSession | None = None
+        if self.options.against:
+            self.live = LiveSession(config, self.options, self.project, self._policies, self._is_full)
+            config.pluginmanager.register(self.live, "speedacc-live")
         if not self.is_worker:
             config.pluginmanager.register(Results(config, self.options, self.project), "speedacc-results")
 
@@ -58,9 +59,8 @@ class Session:
         add_benchmark_fixture(self.config, gates)
         for item in gates:
             try:
-                self.policies[item.nodeid] = resolve(
-                    self.project, item.nodeid, _marker(item), budget=self.options.budget
-                )
+                policy = resolve(self.project, item.nodeid, _marker(item), budget=self.options.budget)
+                self.policies[item.nodeid] = with_live_default(policy) if self.live else policy
             except ConfigError as error:
                 # An error at collection on a worker would end the parallel run as an internal error.
                 if not self.is_worker:
@@ -87,8 +87,7 @@ class Session:
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Count what is left after deselection: the false alarm rate of the run is shared among the noisy checks."""
-        resolved = (self.policies.get(item.nodeid) for item in session.items)
-        noisy = sum(policy.noisy_checks for policy in resolved if isinstance(policy, Policy))
+        noisy = sum(policy.noisy_checks for policy in self._policies(session.items).values())
         self.run = Run(
             baselines=self.project.baselines,
             writes=self.options.writes,
@@ -97,43 +96,10 @@ class Session:
             root=self.project.root,
             base=self.options.against,
         )
-        self.selected = [item.nodeid for item in session.items if item.nodeid in self.policies]
-        self.tolerances = {test: latency_tolerances(policy) for test, policy in self._policies().items()}
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtestloop(self) -> None:
-        """A live run comes after collection and before the tests, in which its verdicts then fail."""
-        if self.options.against and self.selected and not self.config.option.collectonly:
-            try:
-                self.against = self._run_against()
-            except ConfigError as error:
-                raise pytest.UsageError(f"speedacc: {error}") from None
-
-    def _run_against(self) -> Against:
-        config = self.config
-        request = Request(
-            ref=self.options.against,
-            rootdir=config.rootpath,
-            folder=config.invocation_params.dir,
-            arguments=partial(
-                worker_arguments,
-                config.invocation_params.args,
-                config.option.file_or_dir or (),
-                config.pluginmanager.has_plugin,
-            ),
-            paths=tuple(config.invocation_params.dir / path for path in config.args) if self._is_full() else (),
-            base_python=self.options.base_python,
-            settings=self.project.live,
-            policies=self._policies(),
-        )
-        say = progress(config, f"against {request.ref}")
-        try:
-            return run_against(request, say)
-        finally:
-            say("")
-
-    def _policies(self) -> dict[str, Policy]:
-        return {test: policy for test in self.selected if isinstance(policy := self.policies[test], Policy)}
+    def _policies(self, items: Sequence[pytest.Item]) -> dict[str, Policy]:
+        found = {item.nodeid: self.policies.get(item.nodeid) for item in items}
+        return {test: policy for test, policy in found.items() if isinstance(policy, Policy)}
 
     # Tests
 
@@ -151,7 +117,7 @@ class Session:
             refuse=partial(self._refuse, item),
             recall=lambda name: self.done.get((item.nodeid, name)),
             say=progress(self.config, item.nodeid),
-            live=partial(self._live, item.nodeid),
+            live=partial(self._comparison, item.nodeid),
         )
         item.stash[_GATE] = gate = Speedacc(item.nodeid, policy, self.run, doors)
         return gate
@@ -172,15 +138,8 @@ class Session:
                 pytest.fail(f"speedacc: {problem}", pytrace=False)
         return result
 
-    def _live(self, test: str, name: str) -> LiveComparison | None:
-        """What the live run found out about one check. Raises GateError when it did not get to it."""
-        if self.against is None:
-            return None
-        run = self.against.run
-        gate = run.gates.get((test, name))
-        if gate is None:
-            raise GateError(f"the live run did not come to this check: {run.lost or 'the candidate ended without it'}")
-        return LiveComparison(gate, run.canary, live_alpha(list(run.gates), self.tolerances))
+    def _comparison(self, test: str, name: str) -> LiveComparison | None:
+        return None if self.live is None else self.live.comparison(test, name)
 
     def _conclude(self, request: pytest.FixtureRequest, judged: Judged) -> None:
         item, verdict = request.node, judged.verdict

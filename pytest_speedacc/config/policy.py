@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
 from pytest_speedacc.config.project import AccuracyRule, Project, Table, parse_table
-from pytest_speedacc.config.settings import Bound, suggestion
+from pytest_speedacc.config.settings import Bound, parse_bound, suggestion
 from pytest_speedacc.errors import ConfigError
 
+LIVE_TOLERANCE = "3 %"
+"""What a latency may lose against the base where nobody says otherwise."""
 DEFAULT_BUDGET = 10.0
 """Seconds of timing for a gate; most are decided long before."""
 
@@ -72,6 +74,14 @@ def resolve(project: Project, test: str, marker: Table, *, budget: float | None 
         accuracy_rule=joined.accuracy_rule or "exact",
         budget=budget or joined.budget or DEFAULT_BUDGET,
     )
+
+
+def with_live_default(policy: Policy) -> Policy:
+    """The policy for a live run, in which a latency is always compared: by the usual tolerance where none is set."""
+    if any(bound.setting.is_noisy and bound.setting.is_tolerance for bound in policy.bounds):
+        return policy
+    usual = parse_bound("max_latency_increase", LIVE_TOLERANCE, "the default of a live run")
+    return replace(policy, bounds=(*policy.bounds, usual))
 
 
 def matches(pattern: str, test: str) -> bool:

@@ -115,6 +115,10 @@ _TABLE = (
 SETTINGS = {setting.name: setting for setting in _TABLE}
 
 
+SMALLEST_TAIL_TOLERANCE = 0.2
+"""The six hundred calls a side that are timed at least leave a p95 about this uncertain."""
+
+
 def parse_bound(name: str, value: object, source: str) -> Bound:
     """Turn one keyword of the marker or key of pyproject, a name of ``SETTINGS``, into a Bound.
 
@@ -129,7 +133,12 @@ def parse_bound(name: str, value: object, source: str) -> Bound:
         parse_score = _parse_drop if setting.is_tolerance else _parse_score
         return Bound(setting, *parse_score(value, setting, where))
     if setting.is_tolerance:
-        return Bound(setting, parse_quantity(value, Kind.FRACTION, where), Unit.RELATIVE)
+        fraction = parse_quantity(value, Kind.FRACTION, where)
+        if setting.quantile not in (None, 0.5) and fraction < SMALLEST_TAIL_TOLERANCE:
+            raise ConfigError(
+                f"{where} = {value!r} is finer than a tail can be told apart: allow {SMALLEST_TAIL_TOLERANCE:.0%} or more."
+            )
+        return Bound(setting, fraction, Unit.RELATIVE)
     if setting.kind is Kind.COUNT:
         return Bound(setting, _parse_count(value, setting, where), Unit.PLAIN)
     return Bound(setting, parse_positive(value, setting.kind, where), Unit.PLAIN)

@@ -18,7 +18,6 @@ SUITE_ALPHA = 0.01
 """How often a live run of unchanged models may call any of them slower."""
 FEWEST_TAIL_CALLS = 600
 """Calls a side that a relative p95 needs."""
-SMALLEST_TAIL_TOLERANCE = 0.2
 
 
 def latency_tolerances(policy: Policy) -> tuple[Bound, ...]:
@@ -58,7 +57,7 @@ def judge_live_increase(bound: Bound, gate: LiveGate, canary: Sequence[LaunchRes
     outcome = {"passed": Outcome.PASSED, "failed": Outcome.FAILED}.get(verdict, Outcome.INCONCLUSIVE)
     if outcome is Outcome.FAILED and bounds.lower <= (noise := _canary_bound(bound, canary)):
         outcome = Outcome.INCONCLUSIVE
-        reason += f"; the base differs from itself by up to {math.expm1(noise):.1%} here and now, which could explain it"
+        reason += f"; the base differs from itself by up to {math.expm1(noise):.1%} here and now, which may be why"
     elif outcome is Outcome.INCONCLUSIVE:
         smallest = resolution(differences, math.log1p(bound.value), alpha)
         could = f"{math.expm1(smallest):.1%}" if math.isfinite(smallest) else "any amount with more launches only"

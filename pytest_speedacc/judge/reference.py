@@ -98,9 +98,7 @@ def from_baseline(
     )
 
 
-def from_live(
-    comparison: LiveComparison, before: Predictions | None, subject: Subject, accuracy: Accuracy, base: str
-) -> Reference:
+def from_live(comparison: LiveComparison, subject: Subject, accuracy: Accuracy, base: str) -> Reference:
     """The base revision, as its own worker measured it; ``base`` names it."""
     gate, facts = comparison.gate, comparison.gate.base
     if gate.is_new:
@@ -116,7 +114,7 @@ def from_live(
         missing=f"{base} was judged on another evaluation set or by another score"
         if not comparable
         else f"{base} could not measure this",
-        accuracy=_pair(facts.value, True, before, subject, accuracy) if comparable else None,
+        accuracy=_pair(facts.value, True, gate.base_predictions, subject, accuracy) if comparable else None,
         parameters=facts.parameters,
         model_size=facts.model_size,
         memory=facts.memory,

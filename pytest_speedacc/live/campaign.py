@@ -9,13 +9,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from pytest_speedacc.live.duel import LaunchResult
 from pytest_speedacc.live.handle import Side, WorkerLost
 from pytest_speedacc.live.launch import NEW_GATE, Key, LaunchReport, Orders, run_launch
 from pytest_speedacc.live.protocol import StaticFacts
+from pytest_speedacc.measure.lock import timing_lock
 
 FEWEST_ROUNDS, USUAL_ROUNDS, MOST_ROUNDS = 20, 40, 100
+SLOW_SETUP = 10.0
+"""Seconds of fixtures a launch, above which a gate must ask for it."""
 SEEN_LAUNCHES = 4
 """Launches before the number of rounds follows the measured spreads."""
 
@@ -30,6 +36,8 @@ class LiveGate:
     """Score, counts and memory in a worker; None when the candidate's worker did not get there."""
     base: StaticFacts | None
     """The same of the base; None when it has no such check."""
+    base_predictions: np.ndarray[Any, Any] | None
+    """One prediction a sample; None when the base has no such check."""
     problem: str
     """Why there is nothing to compare; empty when there is."""
 
@@ -84,6 +92,16 @@ class _State:
         if report.canary:
             self.canary.append(report.canary)
 
+    def drop_slow_setups(self) -> None:
+        for key, results in list(self.results.items()):
+            if (seconds := results[-1].setup_seconds) > SLOW_SETUP:
+                del self.results[key]
+                self.problems[key] = (
+                    f"its setup takes {seconds:.0f} s, and every launch pays that again: train in "
+                    "speedacc.fit(train), which a live run does once a side, or set allow_slow_setup = true in "
+                    "[tool.speedacc.live]"
+                )
+
 
 def run_campaign(
     candidate: Side,
@@ -96,6 +114,7 @@ def run_campaign(
     budget: Budget,
     scratch: Path,
     timeout: float,
+    allow_slow_setup: bool,
     say: Callable[[str], None],
 ) -> LiveRun:
     """Measure ``tests`` on both sides until nothing is ``undecided`` or the budget ends.
@@ -120,10 +139,14 @@ def run_campaign(
             timeout=timeout,
         )
         try:
-            state.take(run_launch(candidate, base, orders, partial(_say, say, launch)))
+            # A launch at a time, so that runs side by side on one machine take turns.
+            with timing_lock(say):
+                state.take(run_launch(candidate, base, orders, partial(_say, say, launch)))
         except WorkerLost as error:
             state.lost = f"launch {launch + 1} came to nothing: {error}"
             break
+        if not allow_slow_setup:
+            state.drop_slow_setups()
         wanted = _by_test(tests, undecided(state.results))
         state.canary_test = state.canary_test or _cheapest(state)
         if not wanted or time.monotonic() - began > budget.seconds:
@@ -142,7 +165,10 @@ def run_campaign(
 def _gate(key: Key, state: _State, is_open: bool) -> LiveGate:
     problem = state.problems.get(key, "") or (state.lost if is_open else "")
     launches = () if problem else tuple(state.results.get(key, ()))
-    return LiveGate(launches, *state.facts.get(key, (None, None)), problem)
+    ours, theirs = state.facts.get(key, (None, None))
+    # Read now: the scratch folder ends with the live run, and the tests that want them come after it.
+    predictions = np.load(theirs.predictions, allow_pickle=False) if theirs else None
+    return LiveGate(launches, ours, theirs, predictions, problem)
 
 
 def _by_test(tests: tuple[str, ...], keys: frozenset[Key]) -> dict[str, frozenset[str]]:

@@ -5,11 +5,14 @@ Run as ``python -m pytest_speedacc.live.worker SPEC.json``.
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import os
+import pickle
 import random
 import sys
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +98,7 @@ class WorkerGate:
     def __init__(self, worker: Worker, test: str) -> None:
         self._worker = worker
         self._test = test
+        self._fits = 0
 
     def check(self, model: Any, inputs: Any, targets: Any, *, name: str = "", **options: Any) -> None:
         """Wait in this test for the other side, and time what the coordinator asks for."""
@@ -114,6 +118,20 @@ class WorkerGate:
         except GateError as error:
             worker.channel.send("failed", test=self._test, text=str(error))
             pytest.skip("cannot be measured")
+
+    def fit(self, train: Callable[[], Any]) -> Any:
+        """Train once a side in a live run; later launches load what the first one kept."""
+        spec, self._fits = self._worker.spec, self._fits + 1
+        who = f"{'base' if spec.is_base else 'candidate'} {self._test} {self._fits}"
+        path = Path(spec.scratch) / f"{hashlib.sha256(who.encode()).hexdigest()[:16]}.pickle"
+        if path.exists():
+            # Written by this run's own worker, into a folder of this run.
+            return pickle.loads(path.read_bytes())
+        model = train()
+        # A model that cannot be pickled is trained in every launch, and its setup time shows that.
+        with contextlib.suppress(pickle.PicklingError, TypeError, AttributeError):
+            path.write_bytes(pickle.dumps(model))
+        return model
 
     def measure(self, model: Any, inputs: Any, targets: Any, **options: Any) -> Measurement:
         """Measure briefly: the numbers are for the test's own assertions."""
