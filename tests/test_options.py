@@ -1,3 +1,4 @@
+import sys
 from argparse import Namespace
 from pathlib import Path
 
@@ -15,6 +16,8 @@ NOT_GIVEN = {
     "speedacc_budget": None,
     "speedacc_inconclusive": None,
     "speedacc_not_compared": None,
+    "speedacc_against": None,
+    "speedacc_base_python": None,
 }
 
 
@@ -25,7 +28,15 @@ def _outside_ci(monkeypatch):
 
 def test_nothing_given_is_nothing_asked():
     assert read() == Options(
-        writes="", reason="", reports=(), budget=None, inconclusive=None, not_compared=None, in_ci=False
+        writes="",
+        reason="",
+        reports=(),
+        budget=None,
+        inconclusive=None,
+        not_compared=None,
+        against="",
+        base_python="",
+        in_ci=False,
     )
 
 
@@ -47,6 +58,8 @@ def test_everything_given_is_read(tmp_path, monkeypatch):
         budget=0.5,
         inconclusive="fail",
         not_compared="warn",
+        against="",
+        base_python="",
         in_ci=False,
     )
 
@@ -59,8 +72,7 @@ def test_missing_baselines_alone_can_be_written():
 SECONDS = "must be a number of seconds above zero, such as 5 or 0.5."
 JSON = "reports are written as JSON: name a file that ends in .json."
 UNWRITTEN = (
-    "--speedacc-reason is recorded with a baseline, and none is written: "
-    "add --speedacc-update or --speedacc-missing."
+    "--speedacc-reason is recorded with a baseline, and none is written: add --speedacc-update or --speedacc-missing."
 )
 
 
@@ -155,3 +167,26 @@ def test_each_outcome_obeys_its_own_option(outcome):
 def read(**given) -> Options:
     """Read a command line with these options; the others are as the plugin leaves them when not given."""
     return read_options(Namespace(**NOT_GIVEN | {f"speedacc_{name}": value for name, value in given.items()}))
+
+
+def test_a_base_is_read(monkeypatch):
+    options = read(against="main", base_python=sys.executable)
+    assert (options.against, options.base_python) == ("main", sys.executable)
+
+
+def test_a_live_run_beside_parallel_workers_is_refused():
+    with pytest.raises(ConfigError, match=r"--speedacc-against times two revisions .* run it without -n"):
+        read_options(Namespace(**NOT_GIVEN | {"speedacc_against": "main"}, numprocesses=2))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"base_python": "python3"}, "--speedacc-base-python is the base's interpreter, and there is none: "),
+        ({"against": "main", "base_python": "no/such/python"}, "--speedacc-base-python=no/such/python is not an "),
+    ],
+)
+def test_a_base_interpreter_must_make_sense(given, message):
+    with pytest.raises(ConfigError) as refusal:
+        read(**given)
+    assert str(refusal.value).startswith(message)

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-from pytest_speedacc.config.settings import suggestion
-from pytest_speedacc.config.units import Kind, parse_quantity
+from pytest_speedacc.config.settings import parse_positive, suggestion
+from pytest_speedacc.config.units import Kind
 from pytest_speedacc.errors import ConfigError
 
 WHERE = "[tool.speedacc.live]"
@@ -51,9 +51,7 @@ def parse_live(section: object) -> LiveSettings:
             case "launches":
                 values[key] = _launches(value, where)
             case "budget" | "timeout":
-                values[key] = parse_quantity(value, Kind.TIME, where)
-                if values[key] == 0:
-                    raise ConfigError(f"{where} = {value!r} leaves no time to measure anything.")
+                values[key] = parse_positive(value, Kind.TIME, where)
             case "threads":
                 values[key] = _one_of(value, ("one", "all"), where)
             case "removed":

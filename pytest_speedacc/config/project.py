@@ -93,8 +93,7 @@ def parse_project(section: object, root: Path) -> Project:
         defaults=parse_table(keys, where, known=_RUN_KEYS),
         policies={name: _policy(body, f"[tool.speedacc.policies.{name}]") for name, body in policies.items()},
         tests=tuple(
-            (pattern, parse_table(body, f'[tool.speedacc.tests."{pattern}"]'))
-            for pattern, body in tests.items()
+            (pattern, parse_table(body, f'[tool.speedacc.tests."{pattern}"]')) for pattern, body in tests.items()
         ),
     )
 

@@ -105,9 +105,7 @@ _TABLE = (
     Setting("max_accuracy_drop", "accuracy", _SCORE, _WORSE, "how much worse the score may get", '"0.2 pp"'),
     Setting("max_latency_increase", "latency", _TIME, _WORSE, "how much the median may grow", '"3 %"', 0.5),
     Setting("max_latency_p95_increase", "latency", _TIME, _WORSE, "how much p95 may grow", '"20 %"', 0.95),
-    Setting(
-        "max_parameters_increase", "parameters", _COUNT, _WORSE, "how much their number may grow", '"0 %"'
-    ),
+    Setting("max_parameters_increase", "parameters", _COUNT, _WORSE, "how much their number may grow", '"0 %"'),
     Setting("max_model_size_increase", "model_size", _SIZE, _WORSE, "how much the size may grow", '"1 %"'),
     Setting("max_memory_increase", "memory", _SIZE, _WORSE, "how much the peak may grow", '"5 %"'),
     Setting("max_churn", "churn", Kind.FRACTION, _MOST, "share of flipped predictions", '"1 %"', later=True),
@@ -136,7 +134,8 @@ def parse_bound(name: str, value: object, source: str) -> Bound:
         fraction = parse_quantity(value, Kind.FRACTION, where)
         if setting.quantile not in (None, 0.5) and fraction < SMALLEST_TAIL_TOLERANCE:
             raise ConfigError(
-                f"{where} = {value!r} is finer than a tail can be told apart: allow {SMALLEST_TAIL_TOLERANCE:.0%} or more."
+                f"{where} = {value!r} is finer than tails can be told apart: "
+                f"allow {SMALLEST_TAIL_TOLERANCE:.0%} or more."
             )
         return Bound(setting, fraction, Unit.RELATIVE)
     if setting.kind is Kind.COUNT:
@@ -154,9 +153,7 @@ def parse_positive(value: object, kind: Kind, where: str) -> float:
 
 def not_yet(source: str, name: str) -> ConfigError:
     """The refusal of a name that is planned: ignored, it would look as if it held."""
-    return ConfigError(
-        f"{source}: {name} is not available yet. It is refused rather than ignored: remove it."
-    )
+    return ConfigError(f"{source}: {name} is not available yet. It is refused rather than ignored: remove it.")
 
 
 def suggestion(name: str, names: Iterable[str]) -> str:
@@ -181,9 +178,7 @@ def _parse_drop(value: object, setting: Setting, where: str) -> tuple[float, Uni
 
 def _parse_score(value: object, setting: Setting, where: str) -> tuple[float, Unit]:
     if not _is_finite(value):
-        raise ConfigError(
-            f"{where} = {value!r} must be the score itself, a plain number such as {setting.example}."
-        )
+        raise ConfigError(f"{where} = {value!r} must be the score itself, a plain number such as {setting.example}.")
     return float(value), Unit.PLAIN
 
 

@@ -60,8 +60,7 @@ def parse_quantity(value: object, kind: Kind, where: str) -> float:
     number, unit = split_quantity(value, where, _EXAMPLES[kind])
     if unit not in units:
         raise ConfigError(
-            f"{where} = {value!r} has {unit_text(unit)}; it takes one of {', '.join(units)}, "
-            f"as in {_EXAMPLES[kind]}."
+            f"{where} = {value!r} has {unit_text(unit)}; it takes one of {', '.join(units)}, as in {_EXAMPLES[kind]}."
         )
     return number * units[unit]
 

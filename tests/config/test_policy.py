@@ -161,8 +161,7 @@ def test_a_node_id_matches_itself(test):
         (
             (),
             {"max_latency": "5"},
-            "marker: max_latency = '5' has no unit; "
-            'it takes one of ns, us, \u00b5s, ms, s, min, h, as in "5 ms".',
+            "marker: max_latency = '5' has no unit; it takes one of ns, us, \u00b5s, ms, s, min, h, as in \"5 ms\".",
         ),
     ],
 )

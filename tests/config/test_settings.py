@@ -146,3 +146,9 @@ def refusal(name: str, written: object) -> str:
     with pytest.raises(ConfigError) as error:
         parse_bound(name, written, "marker")
     return str(error.value)
+
+
+def test_a_tail_tolerance_that_no_run_could_resolve_is_refused():
+    assert parse_bound("max_latency_p95_increase", "20 %", "marker").value == 0.2
+    with pytest.raises(ConfigError, match="finer than tails can be told apart: allow 20% or more"):
+        parse_bound("max_latency_p95_increase", "19 %", "marker")
