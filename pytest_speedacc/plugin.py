@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -33,6 +34,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         f"{PREFIX}base-python", metavar="PATH", help="The interpreter that runs the base. Default: this one."
     )
     group.addoption(
+        f"{PREFIX}selfcheck",
+        **flag,
+        help="Run none of your tests; show in a minute whether this machine tells known faults from no change.",
+    )
+    group.addoption(
         f"{PREFIX}report",
         metavar="PATH",
         action="append",
@@ -58,6 +64,15 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", _marker_help(config))
     if _is_concerned(config):
         _session(config)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> int | None:
+    if not config.option.speedacc_selfcheck:
+        return None
+    from pytest_speedacc.selfcheck import main
+
+    return main(config.option)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -94,7 +109,13 @@ def _is_concerned(config: pytest.Config) -> bool:
     if any(options[name] for name in options if name.startswith("speedacc_")) or options.get("dist", "no") != "no":
         return True
     pyproject = config.rootpath / "pyproject.toml"
-    return pyproject.is_file() and b"speedacc" in pyproject.read_bytes()
+    text = pyproject.read_bytes() if pyproject.is_file() else b""
+    if b"speedacc" not in text:
+        return False
+    try:
+        return "speedacc" in tomllib.loads(text.decode()).get("tool", {})
+    except ValueError:
+        return True  # the session says what is wrong with it
 
 
 def _marker_help(config: pytest.Config) -> str:
