@@ -120,7 +120,7 @@ def _time(subject: Subject, policy: Policy, alpha: float, say: Say) -> tuple[Lat
         # Calls timed in rounds have no tail; its limits fail without more of them.
         and (warm.calls_per_round == 1 or bound.setting.quantile == 0.5)
     ]
-    plan = plan_looks(policy.budget, warm.seconds_per_call * warm.calls_per_round)
+    plan = plan_looks(policy.budget, warm.seconds_per_call * warm.calls_per_round, alpha)
     progress = Progress(None, 0.0)
     while more := next_action(progress, plan, bounds, alpha, policy.budget):
         taken = progress.latency.calls if progress.latency else 0
@@ -141,7 +141,7 @@ def run_gate(case: Case, inputs: Any, say: Say) -> Judged:
     run = case.run
     measured = measure(case.subject, inputs, case.policy, run.alpha, say)
     measurement = measured.measurement
-    environment = Environment.current()
+    environment = Environment.current(case.subject.adapter.device_name(case.subject.model))
     old = _load(case)
     writes = run.writes == "update" or (run.writes == "missing" and old is None)
     stored = merged(old, _recorded(case, measurement, environment)) if writes else old

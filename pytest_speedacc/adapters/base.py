@@ -103,7 +103,7 @@ class Adapter(ABC):
             others = " and ".join(offered) or "no other response"
             raise GateError(
                 f"{class_name(model)} has no {response}; it has {others}. "
-                "Choose another score, or pass predict= with a function of the inputs."
+                "Choose another score, or pass predict= with a callable(model, batch)."
             )
         return self.responder(model, response)
 
@@ -139,6 +139,10 @@ class Adapter(ABC):
     def device_memory(self, model: Any) -> DeviceMemory | None:
         """The account of the accelerator that the model is on, or None when it is on none."""
         return None
+
+    def device_name(self, model: Any) -> str:
+        """The accelerator that the model is on, by its product name; empty when it is on none."""
+        return ""
 
 
 def class_name(model: Any) -> str:

@@ -32,17 +32,12 @@ def record(
 ) -> Baseline:
     """The baseline of this measurement alone; ``root`` is a folder of the repository whose commit is recorded."""
     statics = measurement.statics
-    accuracy, parameters, size, memory = (
-        statics.accuracy,
-        statics.parameters,
-        statics.model_size,
-        statics.memory,
-    )
+    accuracy, parameters, size, memory = statics.accuracy, statics.parameters, statics.model_size, statics.memory
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    revision = commit(root)
+    revision, versions = commit(root), library_versions()
     here = EnvironmentRecord(
         environment=environment,
-        versions=library_versions(),
+        versions=versions,
         commit=revision,
         date=now,
         latency=_latency(measurement.latency),
@@ -59,7 +54,7 @@ def record(
         ),
         parameters=None if isinstance(parameters, Unavailable) else parameters.total,
         model_size=None if isinstance(size, Unavailable) else size,
-        versions=library_versions(),
+        versions=versions,
         predictions=None,
         environments={environment.key: here},
     )

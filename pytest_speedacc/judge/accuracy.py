@@ -9,10 +9,12 @@ from pytest_speedacc.config.settings import Bound, Role, Unit
 from pytest_speedacc.config.units import Kind, format_change, format_value
 from pytest_speedacc.judge.verdict import Check, Outcome, check_of
 from pytest_speedacc.measure.accuracy import Accuracy
-from pytest_speedacc.stats.paired import Flips, Interval, mcnemar
+from pytest_speedacc.stats.paired import Flips, Interval, mcnemar, resolvable_drop
 
 LEVEL = 0.05
 """Error rate of the paired test and, one-sided, of the interval."""
+LAST_DIGIT = 1e-12
+"""Scores are quotients: the last digit of one must not decide a score that equals its bound."""
 OTHER_ENVIRONMENT_POINTS = 0.001
 OTHER_ENVIRONMENT_SAMPLES = 2
 """Kernels round differently on other processors: so much of a drop there may be rounding."""
@@ -31,7 +33,9 @@ class PairedEvidence:
     flips: Flips | None
     """For accuracy with stored predictions: what flipped."""
     difference: Interval | None
-    """Observed minus reference; its 90 % interval, each end a 5 % bound; None when nothing was stored."""
+    """Observed minus reference, with its 90 % interval, each end of which is a 5 % bound; None without pairs."""
+    unpaired: str = ""
+    """Why there is no such difference; empty when there is one."""
 
 
 def judge_limit(bound: Bound, accuracy: Accuracy) -> Check:
@@ -46,9 +50,11 @@ def judge_limit(bound: Bound, accuracy: Accuracy) -> Check:
     if wants_high and accuracy.within_unit and limit > 1:
         reason = f"the score {accuracy.score!r} lies within 0 to 1: did you mean {limit / 100:g}?"
         return check_of(bound, value, Outcome.FAILED, reason)
-    held = value >= limit if wants_high else value <= limit
+    over = limit - value if wants_high else value - limit
+    outcome = Outcome.PASSED if over <= LAST_DIGIT else Outcome.FAILED
     distance = format_change(value, limit, Kind.SCORE, points=accuracy.within_unit)
-    return check_of(bound, value, Outcome.PASSED if held else Outcome.FAILED, f"{distance} from the limit")
+    reason = f"{distance} from the limit" if abs(over) > LAST_DIGIT else "exactly the limit"
+    return check_of(bound, value, outcome, reason)
 
 
 def judge_drop(bound: Bound, accuracy: Accuracy, evidence: PairedEvidence, rule: AccuracyRule) -> Check:
@@ -56,15 +62,12 @@ def judge_drop(bound: Bound, accuracy: Accuracy, evidence: PairedEvidence, rule:
     reference = evidence.reference
     if problem := _unit_problem(bound, accuracy):
         return check_of(bound, accuracy.value, Outcome.FAILED, problem, reference=reference)
-    sign = 1 if accuracy.greater_is_better else -1
-    drop = sign * (reference - accuracy.value)
+    drop = reference - accuracy.value if accuracy.greater_is_better else accuracy.value - reference
     tolerance = bound.value * abs(reference) if bound.unit is Unit.RELATIVE else bound.value
-    # Scores are quotients: half of the last digit must not decide a drop that equals its tolerance.
-    within = drop <= tolerance + 1e-12
-    outcome, why = _by_rule(rule, within, drop, tolerance, accuracy, evidence)
+    outcome, why = _by_rule(rule, drop, tolerance, accuracy, evidence)
     change = format_change(accuracy.value, reference, Kind.SCORE, points=accuracy.within_unit)
     against = f"{change} against the baseline's {format_value(reference, Kind.SCORE)}"
-    reason = "; ".join(part for part in (against, why, _flip_text(evidence)) if part)
+    reason = "; ".join(part for part in (against, why, _flip_text(evidence.flips)) if part)
     interval = None
     if evidence.difference is not None:
         interval = (reference + evidence.difference.low, reference + evidence.difference.high)
@@ -72,40 +75,42 @@ def judge_drop(bound: Bound, accuracy: Accuracy, evidence: PairedEvidence, rule:
 
 
 def _by_rule(
-    rule: AccuracyRule, within: bool, drop: float, tolerance: float, accuracy: Accuracy, evidence: PairedEvidence
+    rule: AccuracyRule, drop: float, tolerance: float, accuracy: Accuracy, evidence: PairedEvidence
 ) -> tuple[Outcome, str]:
-    if rule == "noninferior":
-        return _noninferior(within, tolerance, accuracy, evidence)
-    if within:
-        return Outcome.PASSED, ""
-    if not evidence.same_environment and drop <= tolerance + _rounding(accuracy, evidence):
+    beyond = drop - tolerance - LAST_DIGIT
+    if 0 < beyond <= _rounding(accuracy, evidence) and not evidence.same_environment:
         return Outcome.INCONCLUSIVE, "the baseline is from another environment, whose rounding can do as much"
-    if rule == "evidence" and not _proven(accuracy, evidence):
-        return (
-            Outcome.INCONCLUSIVE,
-            'this set is too small to prove the drop, which accuracy_rule = "evidence" asks for',
-        )
-    return Outcome.FAILED, ""
+    if beyond > 0 and rule == "evidence":
+        return _beyond_doubt(accuracy, evidence)
+    if beyond <= 0 and rule == "noninferior":
+        return _noninferior(tolerance, accuracy, evidence)
+    return Outcome.FAILED if beyond > 0 else Outcome.PASSED, ""
 
 
-def _noninferior(within: bool, tolerance: float, accuracy: Accuracy, evidence: PairedEvidence) -> tuple[Outcome, str]:
-    if not within:
-        return Outcome.FAILED, ""
+def _beyond_doubt(accuracy: Accuracy, evidence: PairedEvidence) -> tuple[Outcome, str]:
     if evidence.difference is None:
-        return Outcome.NOT_COMPARED, "the baseline holds no predictions to compare with; update it"
-    worst = -evidence.difference.low if accuracy.greater_is_better else evidence.difference.high
-    if worst <= tolerance:
-        return Outcome.PASSED, ""
-    most = format_value(worst, Kind.SCORE)
-    return Outcome.INCONCLUSIVE, f'a drop of {most} is not ruled out, which accuracy_rule = "noninferior" asks for'
-
-
-def _proven(accuracy: Accuracy, evidence: PairedEvidence) -> bool:
+        return Outcome.NOT_COMPARED, f'{evidence.unpaired}, so accuracy_rule = "evidence" has nothing to go by'
     if evidence.flips is not None:
-        return mcnemar(evidence.flips.lost, evidence.flips.gained).worse <= LEVEL
+        proven = mcnemar(evidence.flips.lost, evidence.flips.gained).worse <= LEVEL
+    else:
+        low, high = evidence.difference.low, evidence.difference.high
+        proven = high < 0 if accuracy.greater_is_better else low > 0
+    if proven:
+        return Outcome.FAILED, ""
+    return (
+        Outcome.INCONCLUSIVE,
+        'this set is too small to prove the drop, which accuracy_rule = "evidence" asks for',
+    )
+
+
+def _noninferior(tolerance: float, accuracy: Accuracy, evidence: PairedEvidence) -> tuple[Outcome, str]:
     if evidence.difference is None:
-        return False
-    return evidence.difference.high < 0 if accuracy.greater_is_better else evidence.difference.low > 0
+        return Outcome.NOT_COMPARED, f'{evidence.unpaired}, so accuracy_rule = "noninferior" has nothing to go by'
+    worst = -evidence.difference.low if accuracy.greater_is_better else evidence.difference.high
+    if worst <= tolerance + LAST_DIGIT:
+        return Outcome.PASSED, ""
+    most = f"{worst * 100:.3g} pp" if accuracy.within_unit else format_value(worst, Kind.SCORE)
+    return Outcome.INCONCLUSIVE, f'a drop of {most} is not ruled out, which accuracy_rule = "noninferior" asks for'
 
 
 def _rounding(accuracy: Accuracy, evidence: PairedEvidence) -> float:
@@ -124,9 +129,13 @@ def _unit_problem(bound: Bound, accuracy: Accuracy) -> str:
     return ""
 
 
-def _flip_text(evidence: PairedEvidence) -> str:
-    flips = evidence.flips
+def _flip_text(flips: Flips | None) -> str:
     if flips is None:
         return ""
     p = mcnemar(flips.lost, flips.gained).two_sided
-    return f"{flips.lost} right-to-wrong, {flips.gained} wrong-to-right of {flips.samples}, McNemar p = {p:.3g}"
+    least = resolvable_drop(flips, LEVEL)
+    could = f"can prove a drop of {least * 100:.2g} pp" if least else "is too small to prove any drop"
+    return (
+        f"{flips.lost} right-to-wrong, {flips.gained} wrong-to-right of {flips.samples}, McNemar p = {p:.3g}; "
+        f"this set {could}"
+    )

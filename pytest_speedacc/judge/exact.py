@@ -10,7 +10,7 @@ from pytest_speedacc.judge.verdict import Check, Outcome, check_of
 def judge_amount(bound: Bound, observed: int, reference: int | None, band: int = 0) -> Check:
     """Hold a limit or tolerance against an amount; ``band`` is how much it moves when nothing has changed.
 
-    A tolerance needs its ``reference``; within the band of the bound the check is inconclusive.
+    A tolerance needs its ``reference``. An amount over its bound by no more than the band is inconclusive.
     """
     setting = bound.setting
     if setting.is_tolerance:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
+from pytest_speedacc.adapters.base import ParameterCount
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.config.settings import Bound, statistic_name
 from pytest_speedacc.config.units import Kind, format_bytes
@@ -59,6 +59,8 @@ def _memory(bound: Bound, measurement: Measurement, reference: Reference) -> Che
     memory = measurement.statics.memory
     if isinstance(memory, Unavailable):
         return _amount(bound, memory, reference, None)
+    if bound.setting.is_tolerance and reference.memory is None and reference.no_memory:
+        return check_of(bound, memory.peak, Outcome.NOT_COMPARED, reference.no_memory)
     return _amount(bound, memory.peak, reference, reference.memory, max(memory.band, reference.memory_band))
 
 
@@ -75,8 +77,8 @@ def _without_reference(bound: Bound, value: float, reference: Reference) -> Chec
     return check_of(bound, value, outcome, reference.missing)
 
 
-def _total(count: Any) -> int | Unavailable:
-    return count if isinstance(count, Unavailable) else int(count.total)
+def _total(count: ParameterCount | Unavailable) -> int | Unavailable:
+    return count if isinstance(count, Unavailable) else count.total
 
 
 def observe(measurement: Measurement, reference: Reference) -> tuple[Observation, ...]:
@@ -128,5 +130,5 @@ def _observe(metric: str, kind: Kind, value: int | Unavailable, former: int | No
     return Observation(metric, "", kind, value, None, former, note)
 
 
-def _details(details: Any) -> str:
+def _details(details: Mapping[str, int]) -> str:
     return ", ".join(f"{count:,} {name}" for name, count in details.items())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import takewhile
@@ -9,12 +10,10 @@ from itertools import takewhile
 from pytest_speedacc.config.settings import Bound
 from pytest_speedacc.judge.verdict import Check, Outcome, check_of
 from pytest_speedacc.measure.latency import Latency
-from pytest_speedacc.stats.quantiles import QuantileVerdict, judge_quantile, look_sizes
+from pytest_speedacc.stats.quantiles import QuantileVerdict, judge_quantile, look_sizes, spend
 
 DESCRIPTIVE_CALLS = 256
 """Calls timed for the printed quantiles even when the limits are decided earlier, in a tenth of the budget."""
-FEWEST_CALLS = 6
-"""Fewer cannot show a median within its limit: all six under it happen by luck in 1.6 % of cases, five in 3.1 %."""
 LAUNCH_SPREAD = 0.25
 """An unchanged model's median moves this much between processes on a shared machine (docs/verdict.md)."""
 
@@ -29,13 +28,15 @@ class Progress:
     """Seconds of timing so far."""
 
 
-def plan_looks(budget: float, seconds_per_observation: float) -> tuple[int, ...]:
+def plan_looks(budget: float, seconds_per_observation: float, alpha: float) -> tuple[int, ...]:
     """The numbers of observations at which limits are judged, chosen from the warm-up alone.
 
     A size chosen after seeing the times would void the test. A model too slow for the first usual look within
-    ``budget`` seconds gets one look at as many calls as fit.
+    ``budget`` seconds gets one look at as many calls as fit, and at no fewer than can fail a median.
     """
-    most = max(FEWEST_CALLS, int(budget / seconds_per_observation))
+    # With fewer, a model whose every call is over the limit would be inconclusive: they are by luck in 0.5**n of cases.
+    fewest = math.floor(-math.log2(spend(alpha, 0))) + 1
+    most = max(fewest, int(budget / seconds_per_observation))
     return tuple(takewhile(lambda size: size <= most, look_sizes())) or (most,)
 
 
@@ -82,10 +83,12 @@ def judge_limit(latency: Latency, bound: Bound, plan: Sequence[int], alpha: floa
     count = f"{over} of {seen} {unit} took longer"
     match verdict:
         case "passed":
-            margin = bound.value / observed - 1
-            thin = margin < LAUNCH_SPREAD
-            remark = f"; the margin of {margin:.0%} is thinner than times move between processes (about 25 %)"
-            return check_of(bound, observed, Outcome.PASSED, count + (remark if thin else ""), interval=interval)
+            if bound.value < observed * (1 + LAUNCH_SPREAD):
+                count += (
+                    f"; the margin of {bound.value / observed - 1:.0%} is thinner than times move between processes "
+                    f"(about {LAUNCH_SPREAD:.0%})"
+                )
+            return check_of(bound, observed, Outcome.PASSED, count, interval=interval)
         case "failed":
             return check_of(bound, observed, Outcome.FAILED, count, interval=interval)
         case _:
@@ -99,7 +102,7 @@ def judge_increase(latency: Latency, bound: Bound, stored: float | None) -> Chec
     assert q is not None, "a latency setting has its quantile"
     observed = latency.quantile(q) if q == 0.5 or latency.has_tail else None
     reason = (
-        "a stored time is no evidence (an unchanged model's median moves by a quarter from run to run), and the base "
-        'revision cannot be measured beside this one yet; remove the tolerance, or set not_compared = "warn"'
+        "a stored time is no evidence (an unchanged model's median moves by a quarter from run to run): measure the "
+        'base revision beside this one with --speedacc-against=REF, or set not_compared = "warn"'
     )
     return check_of(bound, observed, Outcome.NOT_COMPARED, reason, reference=stored)

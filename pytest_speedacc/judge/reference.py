@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from pytest_speedacc.live.launch import NEW_GATE
 from pytest_speedacc.measure.accuracy import Accuracy, to_numpy
 from pytest_speedacc.measure.environment import Environment
 from pytest_speedacc.measure.measurement import Subject
+from pytest_speedacc.measure.score import right
 from pytest_speedacc.stats.paired import Flips, Interval, bootstrap_difference, difference_interval
 
 CONFIDENCE = 0.9
@@ -49,6 +51,8 @@ class Reference:
     """Bytes."""
     memory: int | None = None
     """Peak bytes, of this environment."""
+    no_memory: str = ""
+    """Why the peak is not known though the rest may be; empty where that is no different from ``missing``."""
     memory_band: int = 0
     """Bytes by which the peak moves when nothing has changed."""
     latency: Mapping[str, float | None] = field(default_factory=dict)
@@ -80,15 +84,28 @@ def from_baseline(
         )
     score = stored.accuracy
     if score and (score.score, score.greater_is_better) != (accuracy.score, accuracy.greater_is_better):
-        raise GateError(
-            f"the baseline holds the score {score.score!r} and this gate asks for {accuracy.score!r}. {accept}"
+        then, now = (
+            f"{each.score!r} ({'higher' if each.greater_is_better else 'lower'} is better)"
+            for each in (score, accuracy)
         )
+        raise GateError(f"the baseline holds the score {then} and this gate asks for {now}. {accept}")
     record = stored.environments.get(environment.key)
-    known = "; ".join(other.environment.describe() for other in stored.environments.values()) or "none"
     times = record.latency if record else None
     memory = record.memory if record else None
+    if record is None:
+        known = "; ".join(other.environment.describe() for other in stored.environments.values()) or "none"
+        no_memory = f"the baseline has nothing of this environment (it knows {known}): add it with {command}"
+    elif times and times.batch_size != subject.batch_size:
+        # The peak of a larger batch is larger, whatever the model.
+        no_memory = (
+            f"the baseline is of batch_size={times.batch_size}, not {subject.batch_size}: renew it with {command}"
+        )
+        times = memory = None
+    else:
+        no_memory = f"the baseline of this environment holds no memory peak: add it with {command}"
     return Reference(
-        missing=f"the baseline has nothing of this environment (it knows {known}): add it with {command}",
+        missing=f"the baseline does not hold it: add it with {command}",
+        no_memory=no_memory,
         accuracy=_pair(score.value, record is not None, before, subject, accuracy) if score else None,
         parameters=stored.parameters,
         model_size=stored.model_size,
@@ -126,25 +143,28 @@ def from_live(comparison: LiveComparison, subject: Subject, accuracy: Accuracy, 
 def _pair(
     value: float, same_environment: bool, before: Predictions | None, subject: Subject, accuracy: Accuracy
 ) -> PairedEvidence:
-    flips, difference = _compare(before, subject, accuracy)
-    return PairedEvidence(value, same_environment, subject.samples, flips, difference)
-
-
-def _compare(before: Predictions | None, subject: Subject, accuracy: Accuracy) -> tuple[Flips | None, Interval | None]:
+    paired = partial(PairedEvidence, value, same_environment, subject.samples)
     if before is None:
-        return None, None
+        return paired(None, None, "the baseline holds no predictions")
     truth, now = to_numpy(subject.targets), accuracy.predictions
+    if before.shape != now.shape:
+        return paired(None, None, f"the baseline's predictions have the shape {before.shape}, and these {now.shape}")
     if accuracy.correct is not None:
-        was = truth == before
+        was = right(truth, before)
         flips = Flips(int((was & ~accuracy.correct).sum()), int((accuracy.correct & ~was).sum()), subject.samples)
-        return flips, difference_interval(flips, CONFIDENCE)
+        return paired(flips, difference_interval(flips, CONFIDENCE))
     if np.array_equal(before, now):
-        return None, Interval(0.0, 0.0, 0.0)
+        return paired(None, Interval(0.0, 0.0, 0.0))
     score = subject.score.function
-    return None, bootstrap_difference(
-        lambda index: score(truth[index], before[index]),
-        lambda index: score(truth[index], now[index]),
-        subject.samples,
-        resamples=RESAMPLES,
-        confidence=CONFIDENCE,
-    )
+    try:
+        difference = bootstrap_difference(
+            lambda index: score(truth[index], before[index]),
+            lambda index: score(truth[index], now[index]),
+            subject.samples,
+            resamples=RESAMPLES,
+            confidence=CONFIDENCE,
+        )
+    except Exception as error:
+        # The interval is beside the point of an exact comparison: a score that a resample cannot have is no failure.
+        return paired(None, None, f"the score cannot be resampled ({error})")
+    return paired(None, difference)

@@ -44,7 +44,7 @@ class Check:
     observed: float | None
     """What was measured; None when it could not be."""
     interval: tuple[float, float] | None
-    """95 % interval of what was measured, where there is one."""
+    """Of what was measured, where there is one: 95 % of a time, 90 % of a score beside its baseline."""
     limit: float | None
     """The absolute bound; None for a tolerance."""
     reference: float | None

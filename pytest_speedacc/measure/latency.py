@@ -6,15 +6,15 @@ import gc
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from itertools import cycle, islice
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from pytest_speedacc.errors import GateError
+from pytest_speedacc.errors import GateError, model_raised
 from pytest_speedacc.stats.quantiles import quantile, quantile_interval
 
 SHORTEST_CALL_IN_CLOCK_READS = 20
@@ -22,8 +22,13 @@ SHORTEST_CALL_IN_CLOCK_READS = 20
 ROUND_IN_CLOCK_READS = 200
 """Length of such a round: the clock is then at most half a per cent of it."""
 MOST_WARM_UP_SECONDS = 0.2
-FEWEST_WARM_UP_CALLS = 3
+FEWEST_WARM_UP_CALLS = 4
+MOST_WARM_UP_CALLS = 2**20
+"""Reached only where the clock stands still."""
+MONITORING_TOOLS = 6
+"""Numbers of ``sys.monitoring`` that tools may claim."""
 
+_T = TypeVar("_T")
 Call = Callable[[Any], Any]
 Synchronise = Callable[[], None] | None
 
@@ -108,15 +113,17 @@ class WarmUp:
 
 
 def warm_up(work: Workload, budget: float) -> WarmUp:
-    """Call the model untimed, with the shapes that will be timed, for at most a tenth of ``budget`` seconds."""
-    seconds = min(MOST_WARM_UP_SECONDS, budget / 10)
+    """Call the model untimed, with the shapes that will be timed, for about a tenth of ``budget`` seconds.
+
+    At least FEWEST_WARM_UP_CALLS, unless fewer take the whole budget. Raises GateError when the model raises.
+    """
+    enough = min(MOST_WARM_UP_SECONDS, budget / 10)
     with quiet():
-        _checked_call(work)
-        calls, took = FEWEST_WARM_UP_CALLS, run_untimed(work, FEWEST_WARM_UP_CALLS)
-        end = time.perf_counter() + seconds - took
-        while time.perf_counter() < end and calls < 10**6:
-            calls *= 2
-            took = run_untimed(work, calls)
+        calls, took = 1, _first_call(work)
+        spent, done = took, 1
+        while (spent < enough or done < FEWEST_WARM_UP_CALLS) and spent < budget and done < MOST_WARM_UP_CALLS:
+            calls, took = done, _guarded(run_untimed, work, done)
+            spent, done = spent + took, 2 * done
     per_call = max(took / calls, 1e-9)
     read = clock_read_seconds()
     short = per_call < SHORTEST_CALL_IN_CLOCK_READS * read
@@ -126,17 +133,16 @@ def warm_up(work: Workload, budget: float) -> WarmUp:
 def time_calls(work: Workload, calls_per_round: int, count: int, start: int = 0) -> Latency:
     """Time ``count`` calls (or rounds), beginning with batch number ``start``.
 
-    Raises GateError when the model raises or the clock goes backwards.
+    Raises GateError when the model raises, or the clock goes backwards or stands still.
     """
-    try:
-        with quiet():
-            nanoseconds = _timed(work, calls_per_round, count, start)
-    except GateError:
-        raise
-    except Exception as error:
-        raise GateError(f"the model raised {type(error).__name__} while it was timed: {error}") from error
+    with quiet():
+        nanoseconds = _guarded(_timed, work, calls_per_round, count, start)
     if min(nanoseconds) < 0:
         raise GateError("the clock went backwards while the model was timed: no time from this run can be trusted.")
+    if max(nanoseconds) == 0:
+        raise GateError(
+            "the clock stood still while the model was timed, as under freezegun: call check() outside of it."
+        )
     return Latency(np.asarray(nanoseconds) / (1e9 * calls_per_round), calls_per_round, work.batch_size)
 
 
@@ -151,11 +157,14 @@ def _timed(work: Workload, calls_per_round: int, count: int, start: int) -> list
     durations = []
     # Three plain loops rather than one with branches: the body between two clock reads must hold the call alone.
     if calls_per_round > 1:
+        finish = synchronise or _nothing
         for _ in range(count):
             chunk = list(islice(stream, calls_per_round))
+            finish()
             begin = clock()
             for batch in chunk:
                 call(batch)
+            finish()
             durations.append(clock() - begin)
     elif synchronise is None:
         for batch in islice(stream, count):
@@ -182,32 +191,69 @@ def run_untimed(work: Workload, calls: int) -> float:
     return time.perf_counter() - begin
 
 
-def _checked_call(work: Workload) -> None:
+def _nothing() -> None:
+    pass
+
+
+def _first_call(work: Workload) -> float:
     try:
-        work.call(work.batches[0])
+        return run_untimed(work, 1)
     except GateError:
         raise
     except Exception as error:
-        raise GateError(
-            f"the model raised {type(error).__name__} on a batch of {work.batch_size}, "
-            f"though it predicted larger ones: {error}"
-        ) from error
+        raise model_raised(error, f"on a batch of {work.batch_size}, after it had predicted the whole set") from error
+
+
+def _guarded(measure: Callable[..., _T], *arguments: Any) -> _T:
+    try:
+        return measure(*arguments)
+    except GateError:
+        raise
+    except Exception as error:
+        raise model_raised(error, "while it was timed") from error
 
 
 @contextmanager
 def quiet() -> Iterator[None]:
     """No garbage collection, no tracer and no profiler while timing; all restored afterwards."""
-    tracer, profiler, collecting = sys.gettrace(), sys.getprofile(), gc.isenabled()
-    gc.disable()
-    sys.settrace(None)
-    sys.setprofile(None)
-    try:
+    with ExitStack() as stack:
+        if gc.isenabled():
+            gc.disable()
+            stack.callback(gc.enable)
+        _pause_yappi(stack)
+        _pause_monitors(stack)
+        stack.callback(sys.settrace, sys.gettrace())
+        sys.settrace(None)
+        _pause_profiler(stack)
         yield
-    finally:
-        sys.setprofile(profiler)
-        sys.settrace(tracer)
-        if collecting:
-            gc.enable()
+
+
+def _pause_profiler(stack: ExitStack) -> None:
+    profiler = sys.getprofile()
+    if profiler is None or callable(profiler):
+        sys.setprofile(None)
+        stack.callback(sys.setprofile, profiler)
+    else:
+        # cProfile before Python 3.12, which is no function and which sys.setprofile cannot put back.
+        profiler.disable()
+        stack.callback(profiler.enable)
+
+
+def _pause_yappi(stack: ExitStack) -> None:
+    yappi = sys.modules.get("yappi")
+    if yappi is not None and yappi.is_running():
+        # Not yappi.stop, after which a start has forgotten whether threads and built-ins were asked for.
+        yappi._yappi._pause()
+        stack.callback(yappi._yappi._resume)
+
+
+def _pause_monitors(stack: ExitStack) -> None:
+    """Coverage, cProfile and debuggers that use the monitoring of Python 3.12."""
+    if sys.version_info >= (3, 12):
+        for tool in range(MONITORING_TOOLS):
+            if sys.monitoring.get_tool(tool) and (events := sys.monitoring.get_events(tool)):
+                sys.monitoring.set_events(tool, sys.monitoring.events.NO_EVENTS)
+                stack.callback(sys.monitoring.set_events, tool, events)
 
 
 @cache
@@ -215,4 +261,5 @@ def clock_read_seconds() -> float:
     """The usual cost of one clock read on this machine."""
     clock = time.perf_counter_ns
     reads = [clock() for _ in range(2000)]
-    return max(float(np.median(np.diff(reads))) * 1e-9, 1e-9)
+    # A clock with coarse ticks mostly reads the same twice.
+    return max(float(np.median(np.diff(reads))) * 1e-9, time.get_clock_info("perf_counter").resolution)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import getpass
+import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,23 +16,40 @@ LONGEST_WAIT = 900.0
 
 @contextmanager
 def timing_lock(say: Callable[[str], None]) -> Iterator[None]:
-    """Hold the machine's timing lock. Raises GateError when another process does not give it back."""
+    """Hold the machine's timing lock; ``say`` is told when that means to wait.
+
+    A process that ends, however it ends, gives it back. Raises GateError when another one does not, or when the
+    temporary folder has no room for the lock's empty file.
+    """
     from filelock import FileLock, Timeout
 
-    # Named after the user: another user's lock file could not be opened, and no run may fail for that.
-    lock = FileLock(Path(tempfile.gettempdir()) / f"pytest-speedacc-{getpass.getuser()}.lock")
     try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        say("waiting for another gate on this machine to be timed")
+        lock = FileLock(lock_path())
         try:
-            lock.acquire(timeout=LONGEST_WAIT)
+            lock.acquire(timeout=0)
         except Timeout:
-            raise GateError(
-                f"another process has held the timing lock {lock.lock_file} for {LONGEST_WAIT / 60:.0f} minutes: "
-                "end that run, and run this one again."
-            ) from None
+            say("waiting for another gate on this machine to be timed")
+            lock.acquire(timeout=LONGEST_WAIT)
+    except Timeout:
+        raise GateError(
+            f"other processes have held the timing lock {lock_path()} for {LONGEST_WAIT / 60:.0f} minutes: "
+            "end those runs, and run this one again."
+        ) from None
+    except OSError as error:
+        raise GateError(
+            f"the timing lock cannot be taken in the temporary folder ({error}): make it writable, or point TMPDIR "
+            "to a folder that is."
+        ) from error
     try:
         yield
     finally:
         lock.release()
+
+
+def lock_path() -> Path:
+    """The lock's file, the same for all processes of one user.
+
+    Not for all users: another user's file could not be opened, and no run may fail for that.
+    """
+    user = os.getuid() if hasattr(os, "getuid") else "windows"  # whose temporary folder is the user's own
+    return Path(tempfile.gettempdir()) / f"pytest-speedacc-{user}.lock"

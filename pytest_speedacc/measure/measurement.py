@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-import io
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
+import numpy as np
+
 from pytest_speedacc.adapters import find_adapter
-from pytest_speedacc.adapters.base import Adapter, ParameterCount
-from pytest_speedacc.errors import GateError
-from pytest_speedacc.measure.accuracy import Accuracy, predict_all, score_predictions
+from pytest_speedacc.adapters.base import RESPONSES, Adapter, DeviceMemory, ParameterCount, class_name, to_array
+from pytest_speedacc.errors import GateError, model_raised
+from pytest_speedacc.measure.accuracy import Accuracy, predict_all, score_predictions, to_numpy
 from pytest_speedacc.measure.fingerprint import fingerprint
 from pytest_speedacc.measure.latency import Call, Latency, Workload
 from pytest_speedacc.measure.memory import MemoryPeak, measure_memory
@@ -34,6 +35,10 @@ class Unavailable:
     reason: str
     """One sentence."""
 
+
+OWN = "predict="
+"""The response of a ``check(predict=...)`` that is the user's own."""
+DEVICE_REPEATS = 3
 
 ScoreLike = str | Callable[[Any, Any], float]
 PredictLike = str | Callable[[Any, Any], Any] | None
@@ -58,24 +63,23 @@ class Subject:
     call: Call
     """Takes one batch; the very call that is timed, scored and tracked."""
     response: str
-    """The prediction method behind ``call``."""
+    """The prediction method behind ``call``; OWN for the user's own."""
     inputs: Any
     """On the model's device, in the type it was fitted with."""
     targets: Any
+    batches: Sequence[Any]
+    """Distinct batches of the inputs, for the calls that are timed and tracked."""
     samples: int
     batch_size: int
     score: Score
     fingerprint: str
     """Of the inputs and targets as the user passed them."""
+    fingerprint_called: str
+    """Of the inputs and the first batches as the model is called with them, which may be copies."""
 
     def workload(self) -> Workload:
         """What is timed."""
-        return Workload(
-            self.call,
-            batches(self.inputs, self.samples, self.batch_size),
-            self.batch_size,
-            self.adapter.synchronise(self.model),
-        )
+        return Workload(self.call, self.batches, self.batch_size, self.adapter.synchronise(self.model))
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,19 +137,24 @@ def prepare(model: Any, inputs: Any, targets: Any, manner: Manner) -> Subject:
         raise GateError(f"batch_size={batch_size!r} must be a whole number from 1 to the {samples} samples given.")
     adapter = find_adapter(model)
     adapter.check_usable(model)
-    resolved = resolve_score(manner.score, manner.greater_is_better)
-    call, response = _call(model, adapter, manner.predict, resolved.responses)
+    score = resolve_score(manner.score, manner.greater_is_better, getattr(model, "classes_", None))
+    call, response = _call(model, adapter, manner.predict, score)
+    # A tuple is a sequence of samples here; to a framework it would be several inputs.
+    called = adapter.inputs(model, list(inputs) if isinstance(inputs, tuple) else inputs)
+    distinct = batches(called, samples, batch_size)
     return Subject(
         model=model,
         adapter=adapter,
         call=call,
         response=response,
-        inputs=adapter.inputs(model, inputs),
+        inputs=called,
         targets=targets,
+        batches=distinct,
         samples=samples,
         batch_size=batch_size,
-        score=resolved,
+        score=score,
         fingerprint=fingerprint(inputs, targets),
+        fingerprint_called=fingerprint(called, distinct[:MEMORY_BATCHES]),
     )
 
 
@@ -159,54 +168,82 @@ def measure_statics(subject: Subject) -> Statics:
     accuracy = score_predictions(subject.score, subject.targets, predictions)
     notes = ("the model writes to the terminal while it predicts; its times include that",) if wrote() else ()
     memory = _memory(subject)
+    adapter, model = subject.adapter, subject.model
+    weights = _attempt(partial(adapter.weights_bytes, model), "weights")
     return Statics(
         accuracy=accuracy,
-        parameters=_attempt(partial(subject.adapter.count_parameters, subject.model)),
-        model_size=_attempt(lambda: len(subject.adapter.serialise(subject.model))),
-        weights=subject.adapter.weights_bytes(subject.model),
+        parameters=_attempt(partial(adapter.count_parameters, model), "parameters"),
+        model_size=_attempt(lambda: len(adapter.serialise(model)), "size"),
+        weights=None if isinstance(weights, Unavailable) else weights,
         memory=memory,
         notes=notes,
     )
 
 
 def check_unchanged(subject: Subject, inputs: Any) -> None:
-    """Raises GateError when the evaluation set is no longer what it was before the model saw it."""
-    if fingerprint(inputs, subject.targets) != subject.fingerprint:
+    """Raises GateError when the evaluation set is no longer what it was before the model saw it.
+
+    ``inputs`` are the user's own. The model may have been called with copies of them, which must not change either.
+    """
+    called = fingerprint(subject.inputs, subject.batches[:MEMORY_BATCHES])
+    if called != subject.fingerprint_called or fingerprint(inputs, subject.targets) != subject.fingerprint:
         raise GateError(
             "the model changes its inputs in place, so no two of its calls get the same samples: let it work on a copy."
         )
 
 
-def _call(model: Any, adapter: Adapter, predict: PredictLike, responses: tuple[str, ...]) -> tuple[Call, str]:
-    if callable(predict):
-        if inspect.iscoroutinefunction(predict):
-            raise GateError("predict= is a coroutine function: async models cannot be judged yet.")
-        return partial(predict, model), "custom"
-    wanted = responses if predict is None else (predict,)
+def _call(model: Any, adapter: Adapter, predict: PredictLike, score: Score) -> tuple[Call, str]:
+    if predict is not None:
+        return _chosen(model, adapter, predict)
     problems = []
-    for response in wanted:
+    for response in score.responses:
         try:
             return adapter.call(model, response), response
         except GateError as error:
             problems.append(error)
-    raise problems[0]
+    raise GateError(f"the score {score.name!r} needs {' or '.join(score.responses)}: {problems[-1]}")
 
 
-def _to_array(subject: Subject) -> Callable[[Any], Any]:
+def _chosen(model: Any, adapter: Adapter, predict: str | Callable[[Any, Any], Any]) -> tuple[Call, str]:
+    """The call that ``check(predict=...)`` asks for."""
+    own: Any
+    if callable(predict):
+        own, described = partial(predict, model), "predict="
+    elif predict in RESPONSES and adapter.call(model, predict) is not model:
+        return adapter.call(model, predict), predict
+    else:
+        # A model that is called may have a method of that name beside it, and that is what was asked for.
+        own, described = getattr(model, predict, None), f"predict={predict!r}"
+        if not callable(own):
+            raise GateError(
+                f"{class_name(model)} has no method {predict!r}: pass predict= with one that it has, or with a "
+                "callable(model, batch)."
+            )
+    if inspect.iscoroutinefunction(own):
+        raise GateError(f"{described} is a coroutine function: async models cannot be judged yet.")
+    return own, OWN
+
+
+def _to_array(subject: Subject) -> Callable[[Any], np.ndarray[Any, Any]]:
+    if subject.response == OWN:
+        return lambda raw: to_array(to_numpy(raw), OWN)
     return partial(subject.adapter.predictions, subject.model, response=subject.response)
 
 
 def _memory(subject: Subject) -> MemoryPeak | Unavailable:
-    device = subject.adapter.device_memory(subject.model)
-    sets = batches(subject.inputs, subject.samples, subject.batch_size)[:MEMORY_BATCHES]
-    if device is not None:
-        return _device_peak(subject, device, sets)
-    return _attempt(partial(measure_memory, subject.call, sets))
+    sets = subject.batches[:MEMORY_BATCHES]
+    try:
+        device = subject.adapter.device_memory(subject.model)
+        return measure_memory(subject.call, sets) if device is None else _device_peak(subject, device, sets)
+    except GateError as error:
+        return Unavailable(str(error))
+    except Exception as error:
+        raise model_raised(error, f"on a batch of {subject.batch_size} while its memory was measured") from error
 
 
-def _device_peak(subject: Subject, device: Any, sets: list[Any]) -> MemoryPeak:
+def _device_peak(subject: Subject, device: DeviceMemory, sets: Sequence[Any]) -> MemoryPeak:
     peaks = []
-    for _ in range(3):
+    for _ in range(DEVICE_REPEATS):
         device.reset()
         for batch in sets:
             subject.call(batch)
@@ -214,12 +251,14 @@ def _device_peak(subject: Subject, device: Any, sets: list[Any]) -> MemoryPeak:
     return MemoryPeak(max(peaks), tuple(peaks))
 
 
-def _attempt(measure: Callable[[], _T]) -> _T | Unavailable:
+def _attempt(measure: Callable[[], _T], what: str) -> _T | Unavailable:
     """A refusal is kept as a reason: it matters only when somebody limits that axis."""
     try:
         return measure()
     except GateError as error:
         return Unavailable(str(error))
+    except Exception as error:  # an adapter met a model it was not written for
+        return Unavailable(f"looking for the model's {what} raised {type(error).__name__}: {error}")
 
 
 def _available(value: _T | Unavailable) -> _T:
@@ -228,13 +267,24 @@ def _available(value: _T | Unavailable) -> _T:
     return value
 
 
+class _Watched:
+    """A stream that notes that it was written to; all else is the stream's own."""
+
+    def __init__(self, stream: Any) -> None:
+        self.stream = stream
+        self.written = False
+
+    def write(self, text: str) -> Any:
+        self.written = True
+        return self.stream.write(text)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+
 @contextlib.contextmanager
 def _watched_output() -> Iterator[Callable[[], bool]]:
-    """Tells whether anything was printed, and lets it through afterwards, so that nothing is lost."""
-    out, err = io.StringIO(), io.StringIO()
-    try:
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            yield lambda: bool(out.getvalue() or err.getvalue())
-    finally:
-        sys.stdout.write(out.getvalue())
-        sys.stderr.write(err.getvalue())
+    """Tells whether anything was printed, and lets it through."""
+    out, err = _Watched(sys.stdout), _Watched(sys.stderr)
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        yield lambda: out.written or err.written

@@ -20,7 +20,7 @@ def count_samples(data: Any, what: str) -> int:
     elif shape is None and isinstance(data, list | tuple):
         count = len(data)
     else:
-        kind = type(data).__name__
+        kind = f"a {type(data).__name__}" + (" without an axis" if shape is not None else "")
         raise GateError(f"{what} must be an array, a DataFrame, a tensor or a list of samples, not {kind}.")
     if count == 0:
         raise GateError(f"{what} are empty: nothing can be measured on 0 samples.")

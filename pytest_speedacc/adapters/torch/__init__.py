@@ -142,6 +142,14 @@ class TorchAdapter(Adapter):
         devices = _cuda_devices(model)
         return CudaMemory(devices) if devices else None
 
+    def device_name(self, model: Any) -> str:
+        """The names of its CUDA devices, each once; of any other device, its type, such as ``mps``."""
+        import torch
+
+        devices = {tensor.device for _, tensor in _named_tensors(model)} - {torch.device("cpu")}
+        names = {torch.cuda.get_device_name(each) if each.type == "cuda" else each.type for each in devices}
+        return ", ".join(sorted(names))
+
 
 class CudaMemory:
     """The allocator statistics of the CUDA devices that a model is on, added up."""
