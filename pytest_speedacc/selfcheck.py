@@ -62,7 +62,7 @@ def model(work=100, wrong=0, held=0):
     def predict(batch):
         kept = np.ones(held, dtype=np.uint8)
         for _ in range(work):
-            sum(range(40))
+            sum(range(200))
         labels = (batch[:, 0] > 200).astype(int)
         labels[batch[:, 0] < 4 * wrong] = 1
         return labels
@@ -159,7 +159,7 @@ def selfcheck_lines(result: SelfCheck) -> list[str]:
     verdict = "Verdicts on this machine can be believed" if result.sound else "Verdicts here cannot be believed now"
     return [
         *lines,
-        f"{verdict}. A live run of {USUAL.launches} launches can tell a slow-down of about {result.resolution:.1%} here.",
+        f"{verdict}. In {USUAL.launches} launches, a live run can tell a slow-down of {result.resolution:.1%} or more.",
     ]
 
 

@@ -15,7 +15,7 @@ def loosened_project(base: Project, candidate: Project) -> list[str]:
     """Switches that became more lenient, and a folder of baselines that moved, a sentence each."""
     said = []
     for name, was, now in (
-        ("inconclusive", base.inconclusive, candidate.inconclusive),
+        ("inconclusive", base.inconclusive or "warn", candidate.inconclusive or "warn"),
         ("not_compared", base.not_compared or "fail", candidate.not_compared or "fail"),
         ("removed", base.live.removed, candidate.live.removed),
     ):
