@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.errors import GateError
@@ -20,14 +20,10 @@ T = TypeVar("T")
 class Doors:
     """What the fixture does to pytest, handed in so that only the plugin knows pytest."""
 
-    fail: Callable[[str], NoReturn]
-    """Ends the test as failed with this text."""
-    conclude: Callable[[Judged], None]
-    """Reports a verdict, and ends the test where it must fail."""
-    refuse: Callable[[Verdict], NoReturn]
-    """Reports a gate that could not be judged, and ends the test."""
-    recall: Callable[[str], Judged | None]
-    """The verdict that this check, by its name, already got in this run: a rerun must not try its luck again."""
+    conclude: Callable[[Judged | Verdict], None]
+    """Reports what a check came to, and ends the test where it must fail."""
+    recall: Callable[[str], Judged | Verdict | None]
+    """What this check, by its name, already came to in this run: a rerun must not try its luck again."""
     say: Say
     """Shows progress; an empty text clears it."""
     live: Callable[[str], LiveComparison | None]
@@ -71,23 +67,16 @@ class Speedacc:
         framework usually does. Latency and memory are those of calls with ``batch_size`` samples. A second check in
         one test needs a ``name``.
         """
+        result: Judged | Verdict
         if name in self.judged:
             called = f"check(name={name!r})" if name else "check()"
-            self.doors.fail(f"speedacc: {called} was called twice in {self.test}: give each check its own name=.")
-        self.judged.append(name)
-        done = self.doors.recall(name)
-        if done is None:
-            try:
-                done = self._judge(model, inputs, targets, Manner(score, greater_is_better, predict, batch_size), name)
-            except GateError as error:
-                refusal = Verdict(self.test, name, (), (), (), error=str(error))
-            finally:
-                self.doors.say("")
-        if done is None:
-            # Outside the except block: the test's report must not show the refusal as an error within an error.
-            self.doors.refuse(refusal)
-        self.doors.conclude(done)
-        return done.verdict
+            result = self._refusal(name, f"{called} was called twice in one test: give each check its own name=.")
+        else:
+            self.judged.append(name)
+            manner = Manner(score, greater_is_better, predict, batch_size)
+            result = self.doors.recall(name) or self._judge(model, inputs, targets, manner, name)
+        self.doors.conclude(result)
+        return result.verdict if isinstance(result, Judged) else result
 
     def measure(
         self,
@@ -130,12 +119,21 @@ class Speedacc:
             return f"limits are set ({limits}) and the test {what}: call speedacc.check(model, inputs, targets)."
         return "" if self.measured else "the test uses the speedacc fixture and measured nothing."
 
-    def _judge(self, model: Any, inputs: Any, targets: Any, manner: Manner, name: str) -> Judged:
+    def _judge(self, model: Any, inputs: Any, targets: Any, manner: Manner, name: str) -> Judged | Verdict:
         if not self.policy.bounds:
-            raise GateError(
+            return self._refusal(
+                name,
                 "no limit or tolerance is set for this gate, so nothing would be judged: add "
-                "@pytest.mark.speedacc(min_accuracy=..., max_latency=...) or set them in [tool.speedacc]."
+                "@pytest.mark.speedacc(min_accuracy=..., max_latency=...) or set them in [tool.speedacc].",
             )
-        subject = prepare(model, inputs, targets, manner)
-        case = Case(self.run, self.policy, self.test, name, subject, self.doors.live(name))
-        return run_gate(case, inputs, self.doors.say)
+        try:
+            subject = prepare(model, inputs, targets, manner)
+            case = Case(self.run, self.policy, self.test, name, subject, self.doors.live(name))
+            return run_gate(case, inputs, self.doors.say)
+        except GateError as error:
+            return self._refusal(name, str(error))
+        finally:
+            self.doors.say("")
+
+    def _refusal(self, name: str, why: str) -> Verdict:
+        return Verdict(self.test, name, (), (), (), error=why)

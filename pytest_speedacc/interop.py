@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ def progress(config: pytest.Config, title: str) -> Say:
 
 def add_benchmark_fixture(config: pytest.Config, gates: Sequence[pytest.Item]) -> None:
     """Make every gate a benchmark in pytest-benchmark's eyes, so that its options treat it as one."""
-    if _pytest_benchmark_runs(config):
+    if hasattr(config, "_benchmarksession") or _codspeed_runs(config):
         for item in gates:
             names = getattr(item, "fixturenames", None)
             if names is not None and "speedacc" in names and "benchmark" not in names:
@@ -37,10 +38,8 @@ def add_benchmark_fixture(config: pytest.Config, gates: Sequence[pytest.Item]) -
 
 def feed_benchmark(request: pytest.FixtureRequest, judged: Judged) -> None:
     """Add the timed calls as an entry of pytest-benchmark's table and JSON, unless it is off or disabled."""
-    if not _pytest_benchmark_runs(request.config):
-        return
-    fixture = request.getfixturevalue("benchmark")
-    if not fixture.enabled:
+    fixture = _benchmark_fixture(request)
+    if fixture is None or not fixture.enabled:
         return
     latency, verdict = judged.latency, judged.verdict
     # Its public ways of timing run the function themselves; these two are what they fill (see docs/interop.md).
@@ -54,8 +53,8 @@ def feed_benchmark(request: pytest.FixtureRequest, judged: Judged) -> None:
 
 def claim_benchmark(request: pytest.FixtureRequest) -> None:
     """Keep pytest-benchmark from warning that a gate's test never used its fixture."""
-    if _pytest_benchmark_runs(request.config) and "benchmark" in request.fixturenames:
-        fixture = request.getfixturevalue("benchmark")
+    fixture = _benchmark_fixture(request)
+    if fixture is not None:
 
         def claim() -> None:
             # At the end only: a test may also use the fixture in its own way.
@@ -64,6 +63,15 @@ def claim_benchmark(request: pytest.FixtureRequest) -> None:
         request.addfinalizer(claim)
 
 
-def _pytest_benchmark_runs(config: pytest.Config) -> bool:
-    # pytest-codspeed brings a fixture of the same name and takes pytest-benchmark out.
-    return hasattr(config, "_benchmarksession") and config.pluginmanager.has_plugin("benchmark")
+def _benchmark_fixture(request: pytest.FixtureRequest) -> Any:
+    """pytest-benchmark's fixture; None where that plugin is not loaded, or pytest-codspeed has replaced it."""
+    if not hasattr(request.config, "_benchmarksession") or "benchmark" not in request.fixturenames:
+        return None
+    fixture = request.getfixturevalue("benchmark")
+    # By module, since the replacement claims to be of the same class.
+    return fixture if type(fixture).__module__ == "pytest_benchmark.fixture" else None
+
+
+def _codspeed_runs(config: pytest.Config) -> bool:
+    """Whether pytest-codspeed deselects every test that has no benchmark fixture."""
+    return getattr(config.pluginmanager.get_plugin("codspeed_plugin"), "is_codspeed_enabled", False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -23,9 +24,10 @@ class Results:
         self.options = options
         self.project = project
         self.verdicts: dict[tuple[str, str], Verdict] = {}
-        self.environment = ""
+        self.environment: dict[str, Any] = {}
         self.skipped = 0
         self.problems: list[str] = []
+        self.written: list[Path] = []
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take the verdicts off a report; a rerun's replace those of the run before."""
@@ -50,7 +52,8 @@ class Results:
         """Write the report files, and settle the exit code where no test could."""
         for path in self.options.reports:
             try:
-                write_report(path, list(self.verdicts.values()), {"description": self.environment})
+                write_report(path, list(self.verdicts.values()), self.environment)
+                self.written.append(path)
             except ConfigError as error:
                 self.problems.append(str(error))
         if self.problems:
@@ -67,10 +70,11 @@ class Results:
         """One table for the run, and every sentence that has no test of its own to stand in."""
         lines = summary_lines(list(self.verdicts.values())) if self.verdicts else []
         if self.environment:
-            lines.append(f"Measured on {self.environment}.")
-        lines += [f"Wrote {path}." for path in self.options.reports if path.is_file()]
+            lines.append(f"Measured on {self.environment['description']}.")
+        lines += [f"Wrote {path}." for path in self.written]
         if self.skipped:
-            lines.append(f"{self.skipped} gates were skipped: nothing was judged in them.")
+            gates = "1 gate was" if self.skipped == 1 else f"{self.skipped} gates were"
+            lines.append(f"{gates} skipped: nothing was judged there.")
         if self._nothing_decided():
             lines.append(
                 "Every latency check was inconclusive, so this run shows nothing and fails: give it more budget."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from functools import partial
-from typing import Any, NoReturn
+from typing import Any
 
 import msgspec
 import pytest
@@ -20,6 +20,7 @@ from pytest_speedacc.judge.verdict import Outcome, Verdict
 from pytest_speedacc.live_session import LiveSession
 from pytest_speedacc.marks import is_gate
 from pytest_speedacc.options import Options, read_options
+from pytest_speedacc.report.document import environment_document
 from pytest_speedacc.report.text import headline, verdict_text
 from pytest_speedacc.results import Results
 
@@ -43,7 +44,7 @@ class Session:
         except ConfigError as error:
             raise pytest.UsageError(f"speedacc: {error}") from None
         self.policies: dict[str, Policy | str] = {}
-        self.done: dict[tuple[str, str], Judged] = {}
+        self.done: dict[tuple[str, str], Judged | Verdict] = {}
         self.live: LiveSession | None = None
         if self.options.against:
             self.live = LiveSession(config, self.options, self.project, self._policies, self._is_full)
@@ -112,9 +113,7 @@ class Session:
             pytest.fail(f"speedacc: {why}", pytrace=False)
         claim_benchmark(request)
         doors = Doors(
-            fail=partial(pytest.fail, pytrace=False),
             conclude=partial(self._conclude, request),
-            refuse=partial(self._refuse, item),
             recall=lambda name: self.done.get((item.nodeid, name)),
             say=progress(self.config, item.nodeid),
             live=partial(self._comparison, item.nodeid),
@@ -141,42 +140,63 @@ class Session:
     def _comparison(self, test: str, name: str) -> LiveComparison | None:
         return None if self.live is None else self.live.comparison(test, name)
 
-    def _conclude(self, request: pytest.FixtureRequest, judged: Judged) -> None:
-        item, verdict = request.node, judged.verdict
-        if (item.nodeid, verdict.name) not in self.done:
-            feed_benchmark(request, judged)
-        self.done[item.nodeid, verdict.name] = judged
-        self._record(item, verdict, judged.environment.describe())
+    def _conclude(self, request: pytest.FixtureRequest, result: Judged | Verdict) -> None:
+        item = request.node
+        if isinstance(result, Verdict):
+            verdict, environment = result, {}
+        else:
+            verdict, environment = result.verdict, environment_document(result.environment)
+            if (item.nodeid, verdict.name) not in self.done:
+                feed_benchmark(request, result)
+        self.done[item.nodeid, verdict.name] = result
+        _record(item, verdict, environment)
         if self.options.fails(verdict.outcome.word, self.project):
-            pytest.fail(verdict_text(verdict, judged.environment.describe()), pytrace=False)
+            pytest.fail(verdict_text(verdict, environment.get("description", "")), pytrace=False)
         if verdict.outcome is not Outcome.PASSED:
             item.warn(SpeedaccWarning(f"speedacc {headline(verdict)}"))
 
-    def _refuse(self, item: pytest.Item, verdict: Verdict) -> NoReturn:
-        self._record(item, verdict, "")
-        pytest.fail(f"speedacc: {verdict.title} cannot be judged: {verdict.error}", pytrace=False)
-
-    def _record(self, item: pytest.Item, verdict: Verdict, environment: str) -> None:
-        payload = item.stash.setdefault(_PAYLOAD, {"verdicts": [], "environment": ""})
-        payload["verdicts"].append(msgspec.to_builtins(verdict))
-        payload["environment"] = environment or payload["environment"]
-        prefix = f"speedacc.{verdict.name}." if verdict.name else "speedacc."
-        item.user_properties.append((f"{prefix}verdict", verdict.outcome.word))
-        for row in verdict.observations:
-            if row.observed is not None:
-                key = ".".join(filter(None, (row.metric, row.statistic)))
-                item.user_properties.append((prefix + key, row.observed))
-
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Verdicts travel on the report, so that they reach the controller of a parallel run."""
         report = yield
         if is_gate(item) and (report.when == "call" or not report.passed):
-            report.speedacc = item.stash.get(_PAYLOAD, {"verdicts": [], "environment": ""})  # type: ignore[attr-defined]
-            item.stash[_PAYLOAD] = {"verdicts": [], "environment": ""}
+            payload = item.stash.setdefault(_PAYLOAD, _empty_payload())
+            if not payload["verdicts"] and report.failed and report.when != "teardown" and call.excinfo:
+                # Named in the summary and the report all the same: a gate that is missing there looks like none.
+                _record(item, Verdict(item.nodeid, "", (), (), (), error=_news(call.excinfo)), {})
+            report.speedacc = payload  # type: ignore[attr-defined]
+            item.stash[_PAYLOAD] = _empty_payload()
         return report
 
 
 def _marker(item: pytest.Item) -> Table:
     """The markers of module, class and test joined, the nearest winning key by key."""
     return join(*reversed([parse_marker(mark.args, mark.kwargs) for mark in item.iter_markers("speedacc")]))
+
+
+def _empty_payload() -> dict[str, Any]:
+    return {"verdicts": [], "environment": {}}
+
+
+def _record(item: pytest.Item, verdict: Verdict, environment: dict[str, Any]) -> None:
+    """Note what a check came to, for the report of its test and for junit."""
+    payload = item.stash.setdefault(_PAYLOAD, _empty_payload())
+    payload["verdicts"].append(msgspec.to_builtins(verdict))
+    payload["environment"] = environment or payload["environment"]
+    prefix = f"speedacc.{verdict.name}." if verdict.name else "speedacc."
+    properties = {f"{prefix}verdict": verdict.outcome.word} | {
+        prefix + ".".join(filter(None, (row.metric, row.statistic))): row.observed
+        for row in verdict.observations
+        if row.observed is not None
+    }
+    # Those of the run before go, where a plugin runs the test again.
+    kept = [(name, value) for name, value in item.user_properties if name not in properties]
+    item.user_properties[:] = [*kept, *properties.items()]
+
+
+def _news(failure: pytest.ExceptionInfo[BaseException]) -> str:
+    """What ended a test, in one line."""
+    text = str(failure.value) if isinstance(failure.value, pytest.fail.Exception) else failure.exconly()
+    return text.partition("\n")[0].removeprefix("speedacc: ")

@@ -7,9 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from pytest_speedacc.config.units import Kind
 from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.judge.verdict import Check, Observation, Verdict
+from pytest_speedacc.measure.environment import Environment, library_versions
 
 SCHEMA = 1
 UNITS = {
@@ -32,12 +35,22 @@ def write_report(path: Path, verdicts: Sequence[Verdict], environment: Mapping[s
         raise ConfigError(f"--speedacc-report: {path} cannot be written: {error.strerror}.") from error
 
 
+def environment_document(environment: Environment) -> dict[str, Any]:
+    """Where a gate was measured: one line for people, the fields behind it, and the libraries imported by now."""
+    return {
+        "description": environment.describe(),
+        **msgspec.structs.asdict(environment),
+        "versions": library_versions(),
+    }
+
+
 def gate_document(verdict: Verdict) -> dict[str, Any]:
     """One gate: its verdict, its checks, and every number that was measured."""
     return {
         "test": verdict.test,
         "name": verdict.name,
         "verdict": verdict.outcome.word,
+        "error": verdict.error,
         "checks": [_check(check) for check in verdict.checks],
         "measured": [_observation(row) for row in verdict.observations],
         "notes": list(verdict.notes),

@@ -14,28 +14,37 @@ AXES = {"model_size": "model size"}
 def headline(verdict: Verdict) -> str:
     """The news in one line: which axis, by how much, against what."""
     worst = verdict.worst()
-    news = "; ".join(f"{axis(check)} {_observed(check)}, allowed {check.allowed}" for check in worst[:3])
+    if not worst:
+        return f"cannot judge {verdict.title}: {verdict.error}"
     more = f"; and {len(worst) - 3} more" if len(worst) > 3 else ""
-    return f"{verdict.outcome.word.replace('_', ' ')}: {news}{more}" if worst else "nothing was judged"
+    return f"{verdict.outcome.word.replace('_', ' ')}: {'; '.join(map(_news, worst[:3]))}{more}"
 
 
 def verdict_text(verdict: Verdict, environment: str) -> str:
     """The whole verdict of a gate: the news, the table, what was measured, the notes, and how to accept it."""
-    lines = [f"speedacc {headline(verdict)}", ""]
+    lines = [f"speedacc {headline(verdict)}"]
+    if not verdict.checks:
+        return lines[0]
     rows = [
         (axis(check), _observed(check), _baseline(check), check.allowed, check.outcome.word, check.reason)
         for check in verdict.checks
     ]
-    lines += table_lines(("axis", "observed", "baseline", "allowed", "outcome", "why"), rows)
+    lines += ["", *table_lines(("axis", "observed", "baseline", "allowed", "outcome", "why"), rows)]
     bounded = {(check.metric, check.statistic) for check in verdict.checks}
     others = [row for row in verdict.observations if (row.metric, row.statistic) not in bounded]
     if others:
         lines += ["", "Also measured, not limited: " + "; ".join(map(observation_text, others)) + "."]
     lines += [f"Note: {note}." for note in verdict.notes]
     lines += ["", f"Measured on {environment}."]
-    if any(check.reference is not None and check.outcome is not Outcome.PASSED for check in verdict.checks):
+    if _is_acceptable(verdict):
         lines.append(f'If this change is meant, accept it: {update_command(verdict.test)} --speedacc-reason="why"')
     return "\n".join(lines)
+
+
+def _is_acceptable(verdict: Verdict) -> bool:
+    """Whether an update would make it pass: it is not written where a limit is violated."""
+    failed = [check for check in verdict.checks if check.outcome is Outcome.FAILED]
+    return bool(failed) and all(check.reference is not None for check in failed)
 
 
 def update_command(test: str) -> str:
@@ -104,6 +113,11 @@ def _observed(check: Check) -> str:
         return text
     low, high = (format_value(end, check.kind) for end in check.interval)
     return f"{text} ({low} to {high})"
+
+
+def _news(check: Check) -> str:
+    before = f", was {_baseline(check)}" if check.reference is not None else ""
+    return f"{axis(check)} {_observed(check)}{before}, allowed {check.allowed}"
 
 
 def _baseline(check: Check) -> str:

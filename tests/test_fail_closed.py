@@ -1,0 +1,607 @@
+"""Nothing is green because nothing was measured: each mistake with its own sentence and its exit code."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from scratch_project import Project, assert_says, output
+
+PASSED, FAILED, USAGE = pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.USAGE_ERROR
+
+CHECK = "speedacc.check(model, inputs, targets)"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One mistake: a test file, the settings and options it runs with, and what must come of it."""
+
+    id: str
+    sentence: str
+    """What the run says; ``*`` stands for anything."""
+    body: str = CHECK
+    """Of the test."""
+    marker: str = "min_accuracy=0.5"
+    """Its keywords; empty for no marker."""
+    arguments: str = "speedacc"
+    """Of the test."""
+    above: str = ""
+    """The lines above the test."""
+    pyproject: str = ""
+    """What stands below ``[tool.speedacc]``."""
+    options: tuple[str, ...] = ()
+    plugins: tuple[str, ...] = ()
+    """Further ones that are loaded."""
+    in_ci: bool = False
+    accepted: str = ""
+    """The body with which ``--speedacc-update`` ran before; empty for no baseline."""
+    spoil: Callable[[Path], object] | None = None
+    """Damages the baseline file that was written then."""
+    needs: str = ""
+    """A module without which the row says nothing."""
+    exit_code: pytest.ExitCode = FAILED
+
+    def tests(self, body: str) -> str:
+        """The test file."""
+        marker = f"@pytest.mark.speedacc({self.marker})\n" if self.marker else ""
+        return f"{self.above}\n{marker}def test_it({self.arguments}):\n    " + body.replace("\n", "\n    ")
+
+
+def check(model: str = "model", inputs: str = "inputs", targets: str = "targets", **keywords: str) -> str:
+    """The source of a call of ``check``."""
+    return f"speedacc.check({', '.join([model, inputs, targets, *(f'{k}={v}' for k, v in keywords.items())])})"
+
+
+def rewrite(path: Path, **fields: object) -> None:
+    """Change fields of a baseline file."""
+    path.write_text(json.dumps(json.loads(path.read_text()) | fields))
+
+
+MEASURED_NOTHING = (
+    Row("unused", "speedacc: the test uses the speedacc fixture and measured nothing.", "pass", marker=""),
+    Row(
+        "unused-with-limits",
+        "speedacc: limits are set (min_accuracy) and the test never called check(): "
+        "call speedacc.check(model, inputs, targets).",
+        "pass",
+    ),
+    Row(
+        "unused-with-limits-of-pyproject",
+        "speedacc: limits are set (max_latency) and the test never called check()",
+        "pass",
+        marker="",
+        pyproject='max_latency = "5 s"',
+    ),
+    Row(
+        "only-measured",
+        "speedacc: limits are set (min_accuracy) and the test only measured: call speedacc.check(",
+        "speedacc.measure(model, inputs, targets)",
+    ),
+    Row(
+        "marker-without-fixture",
+        "speedacc: the test is marked speedacc and does not use the speedacc fixture: "
+        "add it to the arguments and call speedacc.check(model, inputs, targets).",
+        "pass",
+        arguments="",
+    ),
+    Row(
+        "fixture-asked-for-late",
+        "speedacc: the fixture was asked for while the test ran; name it among the test's arguments.",
+        "request.getfixturevalue('speedacc')",
+        marker="",
+        arguments="request",
+    ),
+    Row(
+        "no-limit",
+        "speedacc cannot judge test_model.py::test_it: no limit or tolerance is set for this gate, "
+        "so nothing would be judged: add @pytest.mark.speedacc(min_accuracy=..., max_latency=...)",
+        marker="",
+    ),
+    Row(
+        "twice-without-a-name",
+        "speedacc cannot judge test_model.py::test_it: check() was called twice in one test: "
+        "give each check its own name=.",
+        f"{CHECK}\n{CHECK}",
+    ),
+    Row(
+        "twice-with-one-name",
+        "speedacc cannot judge test_model.py::test_it (a): check(name='a') was called twice in one test",
+        check(name="'a'") + "\n" + check(name="'a'"),
+    ),
+)
+
+BAD_INPUT = (
+    Row("no-inputs", "the inputs are empty: nothing can be measured on 0 samples.", check(inputs="inputs[:0]")),
+    Row("no-targets", "the targets are empty: nothing can be measured on 0 samples.", check(targets="[]")),
+    Row(
+        "no-samples",
+        "the inputs must be an array, a DataFrame, a tensor or a list of samples, not a int.",
+        check(inputs="7"),
+    ),
+    Row(
+        "lengths-that-differ",
+        "there are 60 inputs and 59 targets: they must belong together one to one.",
+        check(targets="targets[1:]"),
+    ),
+    Row("no-batch", "batch_size=0 must be a whole number from 1 to the 60 samples given.", check(batch_size="0")),
+    Row(
+        "unknown-score",
+        "score='acuracy' is not a scikit-learn scorer. Did you mean 'accuracy'?",
+        check(score="'acuracy'"),
+    ),
+    Row(
+        "function-without-direction",
+        "score=mine is a function, so its direction must be said: pass greater_is_better=True or False.",
+        check(score="mine"),
+        above="def mine(truth, guess):\n    return 1.0",
+    ),
+    Row(
+        "contradicting-direction",
+        "greater_is_better=False contradicts score='accuracy', where higher is better.",
+        check(greater_is_better="False"),
+    ),
+    Row(
+        "score-of-nan",
+        "the score '<lambda>' is nan on this evaluation set: it must be a finite number.",
+        check(score="lambda truth, guess: float('nan')", greater_is_better="True"),
+    ),
+    Row(
+        "score-that-raises",
+        "the score '<lambda>' raised ZeroDivisionError: division by zero",
+        check(score="lambda truth, guess: 1 / 0", greater_is_better="True"),
+    ),
+)
+
+BAD_MODELS = (
+    Row(
+        "nan",
+        "20 of 60 predictions are NaN, infinite or None, the first at sample 40: look for ",
+        check("lambda batch: np.where(np.arange(len(batch)) < 40, 1.0, np.nan)"),
+    ),
+    Row(
+        "infinity",
+        "60 of 60 predictions are NaN, infinite or None, the first at sample 0: look for ",
+        check("lambda batch: np.full(len(batch), -np.inf)"),
+    ),
+    Row(
+        "raises",
+        "the model raised RuntimeError while predicting samples 0 to 59: out of tune",
+        check("broken"),
+        above="def broken(batch):\n    raise RuntimeError('out of tune')",
+    ),
+    Row(
+        "raises-on-single-samples",
+        "the model raised ValueError on a batch of 1 while its memory was measured: too few",
+        check("broken"),
+        above="def broken(batch):\n"
+        "    if len(batch) == 1:\n"
+        "        raise ValueError('too few')\n"
+        "    return model(batch)",
+    ),
+    Row(
+        "changes-its-inputs",
+        "the model changes its inputs in place, so no two of its calls get the same samples: let it work on a copy.",
+        check("greedy"),
+        above="def greedy(batch):\n    batch += 1\n    return model(batch)",
+    ),
+    Row(
+        "another-length",
+        "the model returned 59 predictions for 60 samples: one a sample is needed.",
+        check("lambda batch: model(batch)[1:]"),
+    ),
+    Row(
+        "one-number",
+        "predict returned one int for the whole batch, not one prediction a sample.",
+        check("lambda batch: 1"),
+    ),
+    Row(
+        "another-shape",
+        "predictions have the shape (60, 2, 1) and targets (60,): they must be the same.",
+        check("lambda batch: np.ones((len(batch), 2, 1))"),
+    ),
+    Row(
+        "not-fitted",
+        "LogisticRegression is not fitted. Fit it before the check, or pass the model that was fitted.",
+        check("LogisticRegression()"),
+        above="from sklearn.linear_model import LogisticRegression",
+    ),
+    Row("class-for-a-model", "Echo is a class, not a model.", check("Echo"), above="class Echo:\n    pass"),
+    Row(
+        "asynchronous",
+        "the function soon is asynchronous, and async models cannot be gated yet.",
+        check("soon"),
+        above="async def soon(batch):\n    return model(batch)",
+    ),
+    Row(
+        "clock-that-goes-backwards",
+        "the clock went backwards while the model was timed: no time from this run can be trusted.",
+        f"monkeypatch.setattr('time.perf_counter_ns', iter(range(10**12, 0, -10**4)).__next__)\n{CHECK}",
+        arguments="speedacc, monkeypatch",
+    ),
+)
+
+IMMEASURABLE = (
+    Row(
+        "parameters-of-a-function",
+        "cannot be measured here: the parameters of the function model cannot be counted",
+        marker="max_parameters=5",
+    ),
+    Row(
+        "size-of-a-function",
+        "cannot be measured here: the function model has no size",
+        marker='max_model_size="1 MiB"',
+    ),
+    Row(
+        "parameters-of-neighbours",
+        "cannot be measured here: KNeighborsClassifier",
+        check("KNeighborsClassifier().fit(inputs, targets)"),
+        above="from sklearn.neighbors import KNeighborsClassifier",
+        marker="max_parameters=5",
+    ),
+    Row(
+        "parameters-of-quantised-weights",
+        "cannot be measured here: *quantised",
+        check("packed", inputs="torch.tensor(inputs, dtype=torch.float32)"),
+        above="import torch\n"
+        "network = torch.nn.Sequential(torch.nn.Linear(4, 2))\n"
+        "packed = torch.ao.quantization.quantize_dynamic(network, dtype=torch.qint8)",
+        marker="max_parameters=5",
+        needs="torch",
+    ),
+    Row(
+        "tail-of-a-call-too-short",
+        "one call is too short for this machine's clock, so * calls are timed together and there is no tail to judge",
+        check("echo", inputs="[0, 1]", targets="[0, 1]"),
+        above="def echo(batch):\n    return batch",
+        marker='max_latency_p95="1 s"',
+    ),
+)
+
+TOLERANCE = 'max_accuracy_drop="0 pp"'
+MEND = "Restore it from version control, or write it anew with --speedacc-update."
+BASELINES = (
+    Row(
+        "no-baseline",
+        "not compared: test_model.py::test_it: accuracy: no baseline yet: "
+        'create it with python -m pytest "test_model.py::test_it" --speedacc-update, and commit it',
+        marker=TOLERANCE,
+        exit_code=PASSED,
+    ),
+    Row(
+        "no-baseline-in-ci",
+        "speedacc not compared: accuracy 1, allowed worse by at most 0 pp",
+        marker=TOLERANCE,
+        in_ci=True,
+    ),
+    Row(
+        "latency-tolerance-in-ci",
+        "speedacc not compared: latency median *, allowed worse by at most 3 %",
+        marker='max_latency_increase="3 %"',
+        in_ci=True,
+        accepted=CHECK,
+    ),
+    Row(
+        "truncated",
+        f"the baseline file *.json is damaged at line *: it is not JSON (*). {MEND}",
+        marker=TOLERANCE,
+        accepted=CHECK,
+        spoil=lambda path: path.write_bytes(path.read_bytes()[:100]),
+    ),
+    Row(
+        "not-json",
+        f"*.json is damaged at line 1, column 1: it is not JSON (Expecting value). {MEND}",
+        marker=TOLERANCE,
+        accepted=CHECK,
+        spoil=lambda path: path.write_text("accuracy: 1.0\n"),
+    ),
+    Row(
+        "newer-schema",
+        "*.json was written by a newer pytest-speedacc: it has schema 2, and this version reads up to 1.",
+        marker=TOLERANCE,
+        accepted=CHECK,
+        spoil=lambda path: rewrite(path, schema=2),
+    ),
+    Row(
+        "another-tests",
+        f"*.json is another check's: $.test is 'test_other.py::test', not 'test_model.py::test_it'. {MEND}",
+        marker=TOLERANCE,
+        accepted=CHECK,
+        spoil=lambda path: rewrite(path, test="test_other.py::test"),
+    ),
+    Row(
+        "predictions-missing",
+        f"*.npz is damaged: it is missing, and *.json refers to it ($.predictions). {MEND}",
+        marker=TOLERANCE,
+        accepted=CHECK,
+        spoil=lambda path: path.with_suffix(".npz").unlink(),
+    ),
+    Row(
+        "changed-evaluation-set",
+        "the evaluation set is not the one of the baseline (60 samples now, 50 then): "
+        "scores on different samples cannot be compared. If the change is meant: "
+        'python -m pytest "test_model.py::test_it" --speedacc-update --speedacc-reason="why"',
+        marker=TOLERANCE,
+        accepted=check(inputs="inputs[:50]", targets="targets[:50]"),
+    ),
+    Row(
+        "another-score",
+        "the baseline holds the score 'f1' (*) and this gate asks for 'accuracy' (*). If the change is meant:",
+        marker=TOLERANCE,
+        accepted=check(score="'f1'"),
+    ),
+    Row(
+        "folder-that-is-a-file",
+        "the baseline *.json cannot be written (*), and was left as it was",
+        pyproject='baselines = "pyproject.toml"',
+        options=("--speedacc-update",),
+    ),
+    Row(
+        "read-only-folder",
+        "the baseline *.json cannot be written (Read-only file system), and was left as it was: "
+        "make room or make the folder writable, then run the update again.",
+        f"monkeypatch.setattr('pathlib.Path.open', read_only)\n{CHECK}",
+        arguments="speedacc, monkeypatch",
+        above="import errno\n"
+        "def read_only(path, mode='r', **keywords):\n"
+        "    if path.parent.name == 'speedacc-baselines' and 'w' in mode:\n"
+        "        raise OSError(errno.EROFS, 'Read-only file system')\n"
+        "    return open(path, mode, **keywords)",
+        options=("--speedacc-update",),
+    ),
+    Row(
+        "full-disk",
+        "the baseline *.json cannot be written (No space left on device), and was left as it was",
+        f"monkeypatch.setattr('os.fsync', full)\n{CHECK}",
+        arguments="speedacc, monkeypatch",
+        above="def full(file):\n    raise OSError(28, 'No space left on device')",
+        options=("--speedacc-update",),
+    ),
+)
+
+SETTINGS = (
+    Row(
+        "no-unit",
+        "speedacc: test_model.py::test_it: marker: max_latency = '5' has no unit; it takes one of ns, us, ",
+        marker='max_latency="5"',
+        exit_code=USAGE,
+    ),
+    Row(
+        "bare-number",
+        "marker: max_latency = 5 has no unit; it takes one of ns, us, ",
+        marker="max_latency=5",
+        exit_code=USAGE,
+    ),
+    Row(
+        "unit-of-another-axis",
+        "marker: max_memory = '5 ms' has the unit 'ms'; it takes one of B, ",
+        marker='max_memory="5 ms"',
+        exit_code=USAGE,
+    ),
+    Row(
+        "per-cent-for-a-score", "the score 'accuracy' lies within 0 to 1: did you mean 0.95?", marker="min_accuracy=95"
+    ),
+    Row(
+        "limit-of-the-other-direction",
+        "higher is better for the score 'accuracy': use min_accuracy",
+        marker="max_error=0.1",
+    ),
+    Row(
+        "misspelt-limit",
+        "test_model.py::test_it: marker: unknown key 'max_latancy'. Did you mean 'max_latency'?",
+        marker='max_latancy="5 ms"',
+        exit_code=USAGE,
+    ),
+    Row(
+        "positional-marker",
+        '@pytest.mark.speedacc takes keywords only, such as max_latency="5 ms", not 0.9.',
+        marker="0.9",
+        exit_code=USAGE,
+    ),
+    Row(
+        "limit-of-later",
+        "marker: max_churn is not available yet. It is refused rather than ignored: remove it.",
+        marker='max_churn="1 %"',
+        exit_code=USAGE,
+    ),
+    Row(
+        "unknown-policy",
+        "the policy 'custmer' is not defined in [tool.speedacc.policies]. Did you mean 'customer'?",
+        marker='policy="custmer"',
+        pyproject="policies.customer.min_accuracy = 0.5",
+        exit_code=USAGE,
+    ),
+    Row(
+        "misspelt-key",
+        "speedacc: [tool.speedacc]: unknown key 'min_acuracy'. Did you mean 'min_accuracy'?",
+        pyproject="min_acuracy = 0.5",
+        exit_code=USAGE,
+    ),
+    Row(
+        "misspelt-key-of-the-run",
+        "speedacc: [tool.speedacc]: unknown key 'baseline'. Did you mean 'baselines'?",
+        pyproject='baseline = "here"',
+        exit_code=USAGE,
+    ),
+    Row(
+        "no-unit-in-pyproject",
+        "[tool.speedacc]: max_latency = 5 has no unit",
+        pyproject="max_latency = 5",
+        exit_code=USAGE,
+    ),
+    Row(
+        "pattern-without-a-gate",
+        '[tool.speedacc.tests."test_modle.py::*"] matches no gate of this run: mend the pattern, or remove it.',
+        pyproject='tests."test_modle.py::*".min_accuracy = 0.5',
+        exit_code=USAGE,
+    ),
+    Row(
+        "no-budget-in-pyproject",
+        "[tool.speedacc]: budget = '0 s' must be above zero.",
+        pyproject='budget = "0 s"',
+        exit_code=USAGE,
+    ),
+    Row(
+        "no-budget-in-the-marker",
+        "marker: budget = '0 s' must be above zero.",
+        marker='min_accuracy=0.5, budget="0 s"',
+        exit_code=USAGE,
+    ),
+)
+
+OPTIONS = (
+    Row(
+        "no-budget",
+        "speedacc: --speedacc-budget=0 must be a number of seconds above zero, such as 5 or 0.5.",
+        options=("--speedacc-budget=0",),
+        exit_code=USAGE,
+    ),
+    Row("misspelt-option", "unrecognized arguments: --speedacc-updat", options=("--speedacc-updat",), exit_code=USAGE),
+    Row(
+        "reason-alone",
+        "speedacc: --speedacc-reason is recorded with a baseline, and none is written: "
+        "add --speedacc-update or --speedacc-missing.",
+        options=("--speedacc-reason=why",),
+        exit_code=USAGE,
+    ),
+    Row(
+        "two-ways-to-write",
+        "speedacc: --speedacc-update writes every baseline and --speedacc-missing only missing ones: give one.",
+        options=("--speedacc-update", "--speedacc-missing"),
+        exit_code=USAGE,
+    ),
+    Row(
+        "report-of-another-kind",
+        "speedacc: --speedacc-report=out.xml: reports are written as JSON: name a file that ends in .json.",
+        options=("--speedacc-report=out.xml",),
+        exit_code=USAGE,
+    ),
+    Row(
+        "report-that-cannot-be-written",
+        "ERROR: --speedacc-report: *report.json cannot be written: ",
+        options=("--speedacc-report=pyproject.toml/report.json",),
+        exit_code=USAGE,
+    ),
+    Row(
+        "unknown-leniency",
+        "argument --speedacc-inconclusive: invalid choice: 'maybe'",
+        options=("--speedacc-inconclusive=maybe",),
+        exit_code=USAGE,
+    ),
+    Row(
+        "base-python-alone",
+        "speedacc: --speedacc-base-python is the base's interpreter, and there is none: add --speedacc-against=REF.",
+        options=("--speedacc-base-python=python",),
+        exit_code=USAGE,
+    ),
+)
+
+# A limit on p99 takes hundreds of calls to be shown, and this budget has room for ten or so of a real model.
+UNDECIDED = ("--speedacc-budget=0.001",)
+UNDECIDABLE = (
+    Row(
+        "inconclusive",
+        "inconclusive: test_model.py::test_it: latency p99: 0 of * calls took longer: "
+        "too close to call in the budget; raise --speedacc-budget, or move the limit",
+        check("regression()"),
+        marker='max_latency_p99="1 h"',
+        options=UNDECIDED,
+        exit_code=PASSED,
+    ),
+    Row(
+        "inconclusive-that-fails",
+        "speedacc inconclusive: latency p99 *, allowed at most 3600 s",
+        check("regression()"),
+        marker='max_latency_p99="1 h"',
+        options=(*UNDECIDED, "--speedacc-inconclusive=fail"),
+    ),
+    Row(
+        "nothing-decided-in-ci",
+        "Every latency check was inconclusive, so this run shows nothing and fails: give it more budget.",
+        check("regression()"),
+        marker='max_latency_p99="1 h"',
+        options=UNDECIDED,
+        in_ci=True,
+    ),
+)
+
+# In a parallel run tests are collected by the workers, whose errors must reach the terminal and the exit code.
+IN_PARALLEL = {"options": ("-n2",), "plugins": ("xdist",), "needs": "xdist"}
+PARALLEL = (
+    Row(
+        "limit-in-parallel",
+        "speedacc failed: accuracy 0, allowed at least 0.5",
+        check("lambda batch: 1 - model(batch)"),
+        **IN_PARALLEL,
+    ),
+    Row(
+        "misspelt-limit-in-parallel",
+        "speedacc: marker: unknown key 'max_latancy'. Did you mean 'max_latency'?",
+        marker='max_latancy="5 ms"',
+        **IN_PARALLEL,
+    ),
+    Row(
+        "misspelt-key-in-parallel",
+        "speedacc: [tool.speedacc]: unknown key 'min_acuracy'. Did you mean 'min_accuracy'?",
+        pyproject="min_acuracy = 0.5",
+        exit_code=USAGE,
+        **IN_PARALLEL,
+    ),
+    Row(
+        "pattern-without-a-gate-in-parallel",
+        'ERROR: [tool.speedacc.tests."nowhere.py::*"] matches no gate of this run: mend the pattern, or remove it.',
+        pyproject='tests."nowhere.py::*".min_accuracy = 0.5',
+        exit_code=USAGE,
+        **IN_PARALLEL,
+    ),
+    Row(
+        "report-that-cannot-be-written-in-parallel",
+        "ERROR: --speedacc-report: *report.json cannot be written: ",
+        options=("-n2", "--speedacc-report=pyproject.toml/report.json"),
+        plugins=("xdist",),
+        needs="xdist",
+        exit_code=USAGE,
+    ),
+    Row(
+        "parallel-live-run",
+        "speedacc: --speedacc-against times two revisions on one core in turn, and -n runs tests beside each other: "
+        "run it without -n (-n0 overrides an addopts).",
+        options=("-n2", "--speedacc-against=main"),
+        plugins=("xdist",),
+        needs="xdist",
+        exit_code=USAGE,
+    ),
+)
+
+ROWS = (
+    *MEASURED_NOTHING,
+    *BAD_INPUT,
+    *BAD_MODELS,
+    *IMMEASURABLE,
+    *BASELINES,
+    *SETTINGS,
+    *OPTIONS,
+    *UNDECIDABLE,
+    *PARALLEL,
+)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
+def test_mistake(row: Row, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    if row.needs:
+        pytest.importorskip(row.needs)
+    if row.accepted:
+        project.write(row.tests(row.accepted), row.pyproject)
+        assert project.run("--speedacc-update").ret == PASSED
+        [path] = project.pytester.path.glob("speedacc-baselines/*.json")
+        if row.spoil:
+            row.spoil(path)
+    if row.in_ci:
+        monkeypatch.setenv("CI", "true")
+    project.write(row.tests(row.body), row.pyproject)
+    result = project.run(*row.options, plugins=row.plugins)
+    assert result.ret == row.exit_code
+    assert_says(result, row.sentence)
+    assert "INTERNALERROR" not in output(result)
