@@ -186,14 +186,11 @@ def _record(item: pytest.Item, verdict: Verdict, environment: dict[str, Any]) ->
     payload["verdicts"].append(msgspec.to_builtins(verdict))
     payload["environment"] = environment or payload["environment"]
     prefix = f"speedacc.{verdict.name}." if verdict.name else "speedacc."
-    properties = {f"{prefix}verdict": verdict.outcome.word} | {
-        prefix + ".".join(filter(None, (row.metric, row.statistic))): row.observed
-        for row in verdict.observations
-        if row.observed is not None
-    }
-    # Those of the run before go, where a plugin runs the test again.
-    kept = [(name, value) for name, value in item.user_properties if name not in properties]
-    item.user_properties[:] = [*kept, *properties.items()]
+    item.user_properties.append((f"{prefix}verdict", verdict.outcome.word))
+    for row in verdict.observations:
+        if row.observed is not None:
+            key = ".".join(filter(None, (row.metric, row.statistic)))
+            item.user_properties.append((prefix + key, row.observed))
 
 
 def _news(failure: pytest.ExceptionInfo[BaseException]) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import gc
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
 from itertools import cycle, islice
@@ -118,13 +118,7 @@ def warm_up(work: Workload, budget: float) -> WarmUp:
     At least FEWEST_WARM_UP_CALLS, unless fewer take the whole budget. Raises GateError when the model raises.
     """
     enough = min(MOST_WARM_UP_SECONDS, budget / 10)
-    with quiet():
-        calls, took = 1, _first_call(work)
-        spent, done = took, 1
-        while (spent < enough or done < FEWEST_WARM_UP_CALLS) and spent < budget and done < MOST_WARM_UP_CALLS:
-            calls, took = done, _guarded(run_untimed, work, done)
-            spent, done = spent + took, 2 * done
-    per_call = max(took / calls, 1e-9)
+    per_call = max(quietly(_warm_call_seconds, work, budget, enough), 1e-9)
     read = clock_read_seconds()
     short = per_call < SHORTEST_CALL_IN_CLOCK_READS * read
     return WarmUp(per_call, max(1, round(ROUND_IN_CLOCK_READS * read / per_call)) if short else 1)
@@ -135,8 +129,7 @@ def time_calls(work: Workload, calls_per_round: int, count: int, start: int = 0)
 
     Raises GateError when the model raises, or the clock goes backwards or stands still.
     """
-    with quiet():
-        nanoseconds = _guarded(_timed, work, calls_per_round, count, start)
+    nanoseconds = quietly(_guarded, _timed, work, calls_per_round, count, start)
     if min(nanoseconds) < 0:
         raise GateError("the clock went backwards while the model was timed: no time from this run can be trusted.")
     if max(nanoseconds) == 0:
@@ -195,6 +188,15 @@ def _nothing() -> None:
     pass
 
 
+def _warm_call_seconds(work: Workload, budget: float, enough: float) -> float:
+    calls, took = 1, _first_call(work)
+    spent, done = took, 1
+    while (spent < enough or done < FEWEST_WARM_UP_CALLS) and spent < budget and done < MOST_WARM_UP_CALLS:
+        calls, took = done, _guarded(run_untimed, work, done)
+        spent, done = spent + took, 2 * done
+    return took / calls
+
+
 def _first_call(work: Workload) -> float:
     try:
         return run_untimed(work, 1)
@@ -213,19 +215,23 @@ def _guarded(measure: Callable[..., _T], *arguments: Any) -> _T:
         raise model_raised(error, "while it was timed") from error
 
 
-@contextmanager
-def quiet() -> Iterator[None]:
-    """No garbage collection, no tracer and no profiler while timing; all restored afterwards."""
+def quietly(function: Callable[..., _T], *arguments: Any) -> _T:
+    """Call with no garbage collection, no tracer and no profiler; all are restored afterwards."""
     with ExitStack() as stack:
         if gc.isenabled():
             gc.disable()
             stack.callback(gc.enable)
         _pause_yappi(stack)
         _pause_monitors(stack)
-        stack.callback(sys.settrace, sys.gettrace())
-        sys.settrace(None)
         _pause_profiler(stack)
-        yield
+        # Off and on in one frame, which a context manager has two of: coverage keeps a stack of the frames that it
+        # saw begin and end, and would give the rest of the user's test to one that it saw begin only.
+        tracer = sys.gettrace()
+        sys.settrace(None)
+        try:
+            return function(*arguments)
+        finally:
+            sys.settrace(tracer)
 
 
 def _pause_profiler(stack: ExitStack) -> None:
