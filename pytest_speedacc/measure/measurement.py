@@ -77,6 +77,13 @@ class Subject:
     fingerprint_called: str
     """Of the inputs and the first batches as the model is called with them, which may be copies."""
 
+    def predict(self) -> np.ndarray[Any, Any]:
+        """A prediction for every sample, shape (samples,) or (samples, outputs). Raises GateError as predict_all."""
+        if self.response == OWN:
+            return predict_all(self.call, lambda raw: to_array(to_numpy(raw), OWN), self.inputs, self.samples)
+        predictions = partial(self.adapter.predictions, self.model, response=self.response)
+        return predict_all(self.call, predictions, self.inputs, self.samples)
+
     def workload(self) -> Workload:
         """What is timed."""
         return Workload(self.call, self.batches, self.batch_size, self.adapter.synchronise(self.model))
@@ -164,7 +171,7 @@ def measure_statics(subject: Subject) -> Statics:
     Raises GateError when the model fails, changes its inputs, or gives what cannot be scored.
     """
     with _watched_output() as wrote:
-        predictions = predict_all(subject.call, _to_array(subject), subject.inputs, subject.samples)
+        predictions = subject.predict()
     accuracy = score_predictions(subject.score, subject.targets, predictions)
     notes = ("the model writes to the terminal while it predicts; its times include that",) if wrote() else ()
     memory = _memory(subject)
@@ -222,12 +229,6 @@ def _chosen(model: Any, adapter: Adapter, predict: str | Callable[[Any, Any], An
     if inspect.iscoroutinefunction(own):
         raise GateError(f"{described} is a coroutine function: async models cannot be judged yet.")
     return own, OWN
-
-
-def _to_array(subject: Subject) -> Callable[[Any], np.ndarray[Any, Any]]:
-    if subject.response == OWN:
-        return lambda raw: to_array(to_numpy(raw), OWN)
-    return partial(subject.adapter.predictions, subject.model, response=subject.response)
 
 
 def _memory(subject: Subject) -> MemoryPeak | Unavailable:

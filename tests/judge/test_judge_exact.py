@@ -1,0 +1,66 @@
+"""Whole numbers against limits and tolerances: one below, equal, one above, and the band of a memory peak."""
+
+from __future__ import annotations
+
+import pytest
+from judge_examples import bound
+
+from pytest_speedacc.judge.exact import judge_amount
+from pytest_speedacc.judge.verdict import Outcome
+
+PASSED, INCONCLUSIVE, NOT_COMPARED, FAILED = Outcome
+KIB = 1024
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "limit"),
+    [("max_parameters", 1000, 1000), ("max_model_size", "1 KiB", KIB), ("max_memory", "1 KiB", KIB)],
+)
+def test_a_limit_is_exact(name, value, limit):
+    for observed, outcome in ((limit - 1, PASSED), (limit, PASSED), (limit + 1, FAILED)):
+        check = judge_amount(bound(name, value), observed, None)
+        assert (check.outcome, check.observed, check.limit, check.reference) == (outcome, observed, limit, None)
+    assert judge_amount(bound(name, value), limit, None).reason == "exactly the limit"
+
+
+def test_the_reason_of_a_limit_is_its_distance():
+    assert judge_amount(bound("max_parameters", 1000), 1234, None).reason == "234 over the limit"
+    assert judge_amount(bound("max_model_size", "1 KiB"), 512, None).reason == "512 B under the limit"
+
+
+@pytest.mark.parametrize(
+    ("name", "tolerance", "reference", "most"),
+    [
+        ("max_parameters_increase", "0 %", 1000, 1000),
+        ("max_parameters_increase", "7 %", 100, 107),  # 100 * 1.07 is a little more than 107 in floats
+        ("max_parameters_increase", "10 %", 3, 3),
+        ("max_model_size_increase", "1 %", 10_000, 10_100),
+        ("max_memory_increase", "5 %", 1000, 1050),
+        ("max_memory_increase", "5 %", 0, 0),
+    ],
+)
+def test_a_tolerance_is_exact(name, tolerance, reference, most):
+    for observed, outcome in ((most - 1, PASSED), (most, PASSED), (most + 1, FAILED)):
+        check = judge_amount(bound(name, tolerance), max(0, observed), reference)
+        assert (check.outcome, check.reference, check.limit) == (outcome, reference, None)
+
+
+@pytest.mark.parametrize(
+    ("observed", "outcome"),
+    [(1000, PASSED), (1001, INCONCLUSIVE), (1100, INCONCLUSIVE), (1101, FAILED), (899, PASSED)],
+)
+@pytest.mark.parametrize(
+    ("name", "value", "reference"), [("max_memory", "1 kB", None), ("max_memory_increase", "0 %", 1000)]
+)
+def test_within_the_band_beyond_its_bound_an_amount_is_inconclusive(name, value, reference, observed, outcome):
+    check = judge_amount(bound(name, value), observed, reference, band=100)
+    assert check.outcome is outcome
+    assert ("within the 100 B that this figure moves by itself" in check.reason) is (outcome is INCONCLUSIVE)
+    assert check.interval == (observed - 100, observed + 100)
+
+
+def test_a_change_is_told_against_the_baseline():
+    check = judge_amount(bound("max_parameters_increase", "0 %"), 1100, 1000)
+    assert check.reason == "+10 % against the baseline's 1,000"
+    assert check.allowed == "worse by at most 0 %"
+    assert judge_amount(bound("max_memory_increase", "0 %"), 512, 0).reason == "+512 B against the baseline's 0 B"

@@ -1,0 +1,180 @@
+"""Latency tolerances on launches of both revisions: clauses, tails, the canary, and what is measured next."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from judge_examples import bound
+
+from pytest_speedacc.config.policy import Policy
+from pytest_speedacc.config.units import Kind
+from pytest_speedacc.judge.live import judge_live_increase, latency_tolerances, live_alpha, undecided
+from pytest_speedacc.judge.verdict import Outcome
+from pytest_speedacc.live.campaign import LiveGate
+from pytest_speedacc.live.duel import LaunchResult
+from pytest_speedacc.live.launch import NEW_GATE
+from pytest_speedacc.stats.sequence import launch_bounds
+
+PASSED, INCONCLUSIVE, NOT_COMPARED, FAILED = Outcome
+MEDIAN = bound("max_latency_increase", "3 %")
+TAIL = bound("max_latency_p95_increase", "20 %")
+ALPHA = 0.001
+
+
+def launch(ratio, tail_ratio=None, tail_calls=0):
+    tail = None if tail_ratio is None else math.log(tail_ratio)
+    return LaunchResult(math.log(ratio), 0.01, tail, tail_calls, ratio * 0.002, 0.002, 0.1)
+
+
+def launches(center, spread, count):
+    """Alternating about ``center`` by ``spread``, all as ratios less one."""
+    return tuple(launch(1 + center + (spread if place % 2 else -spread)) for place in range(count))
+
+
+def gate(*results, problem=""):
+    return LiveGate(tuple(results), None, None, None, problem)
+
+
+def judged(results, canary=(), limit=MEDIAN, alpha=ALPHA):
+    return judge_live_increase(limit, gate(*results), canary, alpha)
+
+
+def test_an_unchanged_model_passes():
+    check = judged(launches(0.0, 0.005, 8))
+    assert check.outcome is PASSED
+    assert check.kind is Kind.CHANGE
+    assert check.observed == pytest.approx(0, abs=1e-3)
+    low, high = check.interval
+    assert low < 0 < high < 0.03
+    assert check.reason.startswith("2.01 ms against 2.00 ms in the last of 8 launches")
+
+
+def test_a_slower_model_fails():
+    check = judged(launches(0.10, 0.005, 8))
+    assert check.outcome is FAILED
+    assert check.interval[0] > 0.03
+
+
+def test_a_faster_model_passes_and_is_told_so():
+    check = judged(launches(-0.2, 0.005, 8))
+    assert check.outcome is PASSED
+    assert check.reason.endswith("; it is faster")
+
+
+def test_the_fourth_clause_fails_what_is_slower_and_likely_beyond():
+    results = launches(0.045, 0.02, 24)
+    differences = [each.difference for each in results]
+    lower = launch_bounds(differences, ALPHA).lower
+    assert math.log(1.03) / 5 < lower < math.log(1.03)
+    assert judged(results).outcome is FAILED
+    assert undecided({("t", ""): results}, {"t": (MEDIAN,)}) == {("t", "")}  # with budget left, it is measured on
+    # The same evidence with its estimate within the tolerance.
+    assert judged(launches(0.028, 0.02, 24)).outcome is INCONCLUSIVE
+
+
+def test_what_is_too_close_says_what_would_have_been_seen():
+    check = judged(launches(0.03, 0.05, 6))
+    assert check.outcome is INCONCLUSIVE
+    assert "too close to call here: the smallest slow-down these launches could have shown is " in check.reason
+    few = judged(launches(0.5, 0.001, 3))
+    assert few.outcome is INCONCLUSIVE
+    assert few.reason.endswith("too close to call here: 3 launches are too few for any verdict")
+    assert judged(launches(0.5, 0.001, 1)).interval is None
+
+
+def test_a_new_gate_passes_and_a_broken_one_fails():
+    new = judge_live_increase(MEDIAN, gate(problem=NEW_GATE), (), ALPHA)
+    assert (new.outcome, new.observed) == (PASSED, None)
+    assert new.reason == "new gate: the base does not have it, so there is nothing yet to be slower than"
+    broken = judge_live_increase(MEDIAN, gate(problem="the base's own gate fails: boom"), (), ALPHA)
+    assert broken.outcome is FAILED
+    assert broken.reason == "not compared with the base: the base's own gate fails: boom"
+
+
+SLOWER = launches(0.06, 0.005, 10)
+
+
+@pytest.mark.parametrize(
+    ("canary", "outcome"),
+    [
+        ((), FAILED),
+        (launches(0.08, 0.005, 10), INCONCLUSIVE),  # the base is slower than itself by more
+        (launches(0.05, 0.01, 10), INCONCLUSIVE),  # by less, but its upper bound reaches
+        (launches(0.02, 0.005, 10), FAILED),  # by less
+        (launches(0.0, 0.2, 4), FAILED),  # its wide bounds show nothing
+        (launches(-0.08, 0.005, 10), FAILED),  # the other way round
+        (launches(0.08, 0.005, 3), FAILED),  # too few to say
+    ],
+)
+def test_a_failure_that_the_canary_shows_without_any_change_is_inconclusive(canary, outcome):
+    check = judged(SLOWER, canary)
+    assert check.outcome is outcome
+    assert ("the base is slower than itself by up to" in check.reason) is (outcome is INCONCLUSIVE)
+
+
+def test_a_canary_changes_no_pass():
+    assert judged(launches(0.0, 0.005, 8), launches(0.08, 0.005, 10)).outcome is PASSED
+
+
+def test_a_canary_of_unchanged_code_seldom_takes_a_failure_back():
+    random = np.random.default_rng(3)
+    kept = 0
+    for _ in range(200):
+        canary = [launch(math.exp(each)) for each in random.normal(0, 0.02, 5)]
+        slower = [launch(math.exp(each)) for each in random.normal(math.log(1.08), 0.02, 24)]
+        kept += judged(slower, canary).outcome is FAILED
+    assert kept >= 190
+
+
+def tails(ratio, count, calls_each):
+    return tuple(launch(1.0, ratio * (1.01 if place % 2 else 0.99), calls_each) for place in range(count))
+
+
+@pytest.mark.parametrize(
+    ("ratio", "count", "calls_each", "outcome"),
+    [
+        (1.0, 8, 75, PASSED),  # 600 calls a side
+        (1.0, 8, 74, INCONCLUSIVE),  # 592
+        (1.5, 8, 75, FAILED),
+        (1.5, 8, 74, INCONCLUSIVE),
+        (1.1, 8, 75, PASSED),
+    ],
+)
+def test_a_tail_is_judged_by_its_own_differences_of_600_calls(ratio, count, calls_each, outcome):
+    results = tails(ratio, count, calls_each)
+    assert judged(results, limit=TAIL).outcome is outcome
+    assert judged(results, limit=MEDIAN).outcome is PASSED
+    more = undecided({("t", ""): results}, {"t": (TAIL,)})
+    assert bool(more) is (outcome is INCONCLUSIVE)
+
+
+def test_a_canary_without_tails_is_not_held_against_one():
+    assert judged(tails(1.5, 8, 75), launches(0.9, 0.005, 10), limit=TAIL).outcome is FAILED
+
+
+def test_the_false_alarm_rate_is_shared_among_the_checks():
+    keys = [("a", ""), ("a", "night"), ("b", "")]
+    assert live_alpha(keys, {"a": (MEDIAN,), "b": (MEDIAN, TAIL)}) == pytest.approx(0.01 / 4)
+    assert live_alpha([], {}) == 0.01
+
+
+def test_decided_checks_are_not_measured_again():
+    results = {
+        ("passes", ""): launches(0.0, 0.005, 8),
+        ("fails", ""): launches(0.2, 0.005, 8),
+        ("open", ""): launches(0.03, 0.05, 8),
+        ("open", "few"): launches(0.0, 0.001, 3),
+        ("bound by nothing", ""): launches(0.03, 0.05, 8),
+    }
+    bounds = {test: (MEDIAN,) for test, _ in results} | {"bound by nothing": ()}
+    assert undecided(results, bounds) == {("open", ""), ("open", "few")}
+    # One open tolerance keeps a check in the run.
+    assert undecided({("t", ""): tails(1.0, 8, 10)}, {"t": (MEDIAN, TAIL)}) == {("t", "")}
+
+
+def test_only_latency_tolerances_are_decided_live():
+    names = (("min_accuracy", 0.9), ("max_latency", "1 s"), ("max_memory_increase", "1 %"))
+    policy = Policy((*(bound(*each) for each in names), MEDIAN, TAIL), "exact", 10.0)
+    assert latency_tolerances(policy) == (MEDIAN, TAIL)

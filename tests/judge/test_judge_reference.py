@@ -1,0 +1,223 @@
+"""What a measurement is compared with: a stored baseline as it was recorded, or the base of a live run."""
+
+from __future__ import annotations
+
+import msgspec
+import numpy as np
+import pytest
+from judge_examples import timed
+
+from pytest_speedacc.adapters.base import ParameterCount
+from pytest_speedacc.baseline.record import record
+from pytest_speedacc.errors import GateError
+from pytest_speedacc.judge.reference import LiveComparison, from_baseline, from_live
+from pytest_speedacc.live.campaign import LiveGate
+from pytest_speedacc.live.launch import NEW_GATE
+from pytest_speedacc.live.protocol import StaticFacts
+from pytest_speedacc.measure.accuracy import score_predictions
+from pytest_speedacc.measure.environment import Environment
+from pytest_speedacc.measure.measurement import Manner, Measurement, Statics, Unavailable, prepare
+from pytest_speedacc.measure.memory import MemoryPeak
+
+INPUTS = np.arange(40.0).reshape(20, 2)
+TARGETS = np.arange(20) % 2
+COMMAND = "python -m pytest x --speedacc-update"
+HERE = Environment.current()
+PEAK = MemoryPeak(5000, (5000, 5000))
+
+
+def gap(targets, predictions):
+    return float(np.mean(np.abs(targets - predictions)))
+
+
+def subject_of(wrong=0, targets=TARGETS, **manner):
+    """A model that gets the first ``wrong`` samples wrong."""
+    predictions = np.where(np.arange(20) < wrong, 1 - TARGETS, TARGETS)
+    manner = Manner(**manner) if manner else Manner()
+    return prepare(lambda batch: predictions[(batch[:, 0] / 2).astype(int)], INPUTS, targets, manner)
+
+
+def accuracy_of(subject):
+    return score_predictions(subject.score, subject.targets, subject.predict())
+
+
+def measurement_of(subject, memory=PEAK):
+    statics = Statics(accuracy_of(subject), ParameterCount(650), 5930, None, memory, ())
+    return Measurement(statics, timed(np.linspace(0.001, 0.002, 100)))
+
+
+def recorded(subject, tmp_path, **changes):
+    return record(measurement_of(subject, **changes), subject, HERE, test="x", name="", reason="why", root=tmp_path)
+
+
+def compared(stored, subject, environment=HERE):
+    before = None if stored is None else accuracy_of(subject_of()).predictions
+    return from_baseline(stored, before, subject, accuracy_of(subject), environment, COMMAND)
+
+
+def test_a_record_holds_what_was_measured(tmp_path):
+    subject = subject_of(batch_size=4)
+    stored = recorded(subject, tmp_path)
+    assert (stored.accuracy.score, stored.accuracy.value, stored.accuracy.greater_is_better) == ("accuracy", 1.0, True)
+    assert (stored.parameters, stored.model_size) == (650, 5930)
+    assert (stored.evaluation_set.samples, stored.evaluation_set.fingerprint) == (20, subject.fingerprint)
+    assert stored.updated.reason == "why"
+    here = stored.environments[HERE.key]
+    assert here.memory.peak == 5000
+    assert here.latency.median == pytest.approx(0.0015)
+    assert here.latency.p90 == pytest.approx(np.quantile(np.linspace(0.001, 0.002, 100), 0.9))
+    assert here.latency.p99 is None  # 100 calls are too few for an interval around it
+
+
+def test_a_record_keeps_no_tail_of_rounds_and_nothing_that_could_not_be_measured(tmp_path):
+    subject = subject_of()
+    statics = Statics(accuracy_of(subject), Unavailable("no"), Unavailable("no"), None, Unavailable("no"), ())
+    measured = Measurement(statics, timed(np.full(200, 1e-7), calls_per_round=50))
+    stored = record(measured, subject, HERE, test="x", name="n", reason="", root=tmp_path)
+    here = stored.environments[HERE.key]
+    assert (stored.parameters, stored.model_size, here.memory) == (None, None, None)
+    assert (here.latency.calls_per_round, here.latency.median, here.latency.p90) == (50, pytest.approx(1e-7), None)
+
+
+def test_a_baseline_of_this_environment_is_known_in_full(tmp_path):
+    reference = compared(recorded(subject_of(), tmp_path), subject_of(wrong=3))
+    assert (reference.parameters, reference.model_size, reference.memory) == (650, 5930, 5000)
+    assert reference.memory_band == 1024
+    assert reference.latency["median"] == pytest.approx(0.0015)
+    paired = reference.accuracy
+    assert (paired.reference, paired.same_environment, paired.samples) == (1.0, True, 20)
+    assert (paired.flips.lost, paired.flips.gained) == (3, 0)
+    assert paired.difference.estimate == pytest.approx(-0.15)
+    assert paired.difference.low < -0.15 < paired.difference.high
+
+
+def test_of_another_environment_only_what_does_not_depend_on_it_is_known(tmp_path):
+    elsewhere = msgspec.structs.replace(HERE, cpu="Another CPU")
+    reference = compared(recorded(subject_of(), tmp_path), subject_of(), elsewhere)
+    assert (reference.parameters, reference.model_size) == (650, 5930)
+    assert (reference.memory, reference.latency) == (None, {})
+    assert not reference.accuracy.same_environment
+    assert reference.no_memory.startswith("the baseline has nothing of this environment (it knows ")
+    assert reference.no_memory.endswith(f"add it with {COMMAND}")
+
+
+def test_times_and_memory_of_another_batch_size_are_not_compared(tmp_path):
+    reference = compared(recorded(subject_of(), tmp_path), subject_of(batch_size=4))
+    assert (reference.memory, reference.latency) == (None, {})
+    assert reference.no_memory == f"the baseline is of batch_size=1, not 4: renew it with {COMMAND}"
+
+
+def test_a_baseline_without_a_peak_says_so(tmp_path):
+    reference = compared(recorded(subject_of(), tmp_path, memory=Unavailable("no memray")), subject_of())
+    assert reference.no_memory == f"the baseline of this environment holds no memory peak: add it with {COMMAND}"
+
+
+def test_without_a_baseline_the_command_creates_it():
+    reference = compared(None, subject_of())
+    assert reference.missing == f"no baseline yet: create it with {COMMAND}, and commit it"
+    assert (reference.accuracy, reference.parameters, reference.no_memory) == (None, None, "")
+
+
+def test_another_evaluation_set_is_an_error(tmp_path):
+    stored = recorded(subject_of(), tmp_path)
+    with pytest.raises(GateError, match=r"the evaluation set is not the one of the baseline \(20 samples now, 20 then"):
+        compared(stored, subject_of(targets=1 - TARGETS))
+
+
+@pytest.mark.parametrize(
+    ("manner", "now"),
+    [
+        ({"score": gap, "greater_is_better": False}, r"'gap' \(lower is better\)"),
+        ({"score": gap, "greater_is_better": True}, r"'gap' \(higher is better\)"),
+    ],
+)
+def test_another_score_or_direction_is_an_error(tmp_path, manner, now):
+    stored = recorded(subject_of(), tmp_path)
+    with pytest.raises(
+        GateError, match=rf"holds the score 'accuracy' \(higher is better\) and this gate asks for {now}"
+    ):
+        compared(stored, subject_of(**manner))
+
+
+def test_a_score_that_is_no_share_of_samples_is_resampled_in_pairs(tmp_path):
+    manner = {"score": gap, "greater_is_better": False}
+    paired = compared(recorded(subject_of(**manner), tmp_path), subject_of(wrong=5, **manner)).accuracy
+    assert paired.flips is None
+    assert paired.difference.estimate == pytest.approx(0.25)
+    assert 0 < paired.difference.low < 0.25 < paired.difference.high
+    same = compared(recorded(subject_of(**manner), tmp_path), subject_of(**manner)).accuracy
+    assert (same.difference.low, same.difference.high) == (0, 0)
+
+
+def test_a_score_that_resamples_cannot_have_is_compared_without_an_interval(tmp_path):
+    def once(targets, predictions):
+        if not np.array_equal(targets, TARGETS):
+            raise RuntimeError("not these samples")
+        return gap(targets, predictions)
+
+    manner = {"score": once, "greater_is_better": False}
+    paired = compared(recorded(subject_of(**manner), tmp_path), subject_of(wrong=5, **manner)).accuracy
+    assert paired.reference == 0
+    assert paired.difference is None
+    assert paired.unpaired == "the score cannot be resampled (not these samples)"
+
+
+def test_predictions_of_another_shape_are_no_pairs(tmp_path):
+    stored, subject = recorded(subject_of(), tmp_path), subject_of()
+    before = np.zeros((20, 3))
+    paired = from_baseline(stored, before, subject, accuracy_of(subject), HERE, COMMAND).accuracy
+    assert paired.unpaired == "the baseline's predictions have the shape (20, 3), and these (20,)"
+    none = from_baseline(stored, None, subject, accuracy_of(subject), HERE, COMMAND).accuracy
+    assert none.unpaired == "the baseline holds no predictions"
+
+
+def facts_of(subject, **changes):
+    facts = {
+        "score": "accuracy",
+        "greater_is_better": True,
+        "value": 0.9,
+        "samples": 20,
+        "fingerprint": subject.fingerprint,
+        "predictions": "",
+        "parameters": 600,
+        "model_size": None,
+        "memory": 4000,
+        "memory_band": 64,
+    }
+    return StaticFacts(**(facts | changes))
+
+
+def live(subject, facts, problem="", before=None):
+    comparison = LiveComparison(LiveGate((), None, facts, before, problem), (), 0.001)
+    return from_live(comparison, subject, accuracy_of(subject), "origin/main")
+
+
+def test_the_base_of_a_live_run_is_known_as_its_worker_measured_it():
+    subject = subject_of(wrong=2)
+    reference = live(subject, facts_of(subject), before=TARGETS)
+    assert (reference.parameters, reference.model_size, reference.memory, reference.memory_band) == (
+        600,
+        None,
+        4000,
+        64,
+    )
+    assert (reference.accuracy.reference, reference.accuracy.same_environment) == (0.9, True)
+    assert (reference.accuracy.flips.lost, reference.accuracy.flips.gained) == (2, 0)
+    assert reference.missing == "origin/main could not measure this"
+
+
+@pytest.mark.parametrize("change", [{"fingerprint": "sha256:other"}, {"score": "f1"}, {"greater_is_better": False}])
+def test_a_base_judged_otherwise_has_no_score_to_compare_with(change):
+    subject = subject_of()
+    reference = live(subject, facts_of(subject, **change))
+    assert reference.accuracy is None
+    assert reference.missing == "origin/main was judged on another evaluation set or by another score"
+    assert reference.parameters == 600
+
+
+def test_a_gate_that_the_base_lacks_is_new_and_a_broken_base_is_not():
+    subject = subject_of()
+    assert live(subject, None, NEW_GATE).is_new
+    broken = live(subject, None, "the base's own gate fails: boom")
+    assert not broken.is_new
+    assert broken.missing == "not compared with origin/main: the base's own gate fails: boom"
