@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
@@ -33,6 +34,8 @@ class Request:
     """As the user wrote it."""
     rootdir: Path
     """pytest's root directory, which node ids start from."""
+    ini_file: Path | None
+    """pytest's configuration file; None for none."""
     folder: Path
     """Where this run was started."""
     arguments: Callable[[Path], tuple[str, ...]]
@@ -44,6 +47,8 @@ class Request:
     settings: LiveSettings
     policies: Mapping[str, Policy]
     """Of every gate of this run, by node id, in the order in which they run."""
+    collected: frozenset[str]
+    """Node ids of all gates that were collected, with those that were not selected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +62,7 @@ class Against:
     notes: tuple[str, ...]
     """What may explain a difference other than the change itself."""
     removed: tuple[str, ...]
-    """Node ids of gates that the base had and the candidate lost."""
+    """Gates that the base had and the candidate lost."""
 
 
 def run_against(request: Request, say: Callable[[str], None]) -> Against:
@@ -68,13 +73,11 @@ def run_against(request: Request, say: Callable[[str], None]) -> Against:
     settings = request.settings
     base = resolve_base(request.rootdir, request.ref)
     refuse_non_editable_install(base.top)
-    with (
-        tempfile.TemporaryDirectory(prefix="pytest-speedacc-live-") as folder,
-        base_worktree(
-            request.rootdir, base, share=settings.share, setup=settings.setup, timeout=settings.timeout
-        ) as tree,
-    ):
-        scratch = Path(folder)
+    with base_worktree(
+        request.rootdir, base, share=settings.share, setup=settings.setup, timeout=settings.timeout
+    ) as tree:
+        # Beside the base, so that it is removed with it, by the next run where this one is killed.
+        scratch = Path(tempfile.mkdtemp(prefix="run-", dir=tree.top.parent))
         candidate_side, base_side = _sides(request, base, tree)
         bounds = {test: latency_tolerances(policy) for test, policy in request.policies.items()}
         run = run_campaign(
@@ -90,7 +93,8 @@ def run_against(request: Request, say: Callable[[str], None]) -> Against:
             allow_slow_setup=settings.allow_slow_setup,
             say=say,
         )
-    lost = [test for test in run.base_gates if test not in request.policies] if request.paths else []
+    lost = [test for test in run.base_gates if test not in request.collected] if request.paths else []
+    lost += [f"{test} ({name or 'without a name'})" for test, name in run.lost_checks]
     return Against(run, base, _mode(settings), tuple(_notes(request, base, tree)), tuple(lost))
 
 
@@ -101,6 +105,11 @@ def _sides(request: Request, base: Base, tree: BaseTree) -> tuple[Side, Side]:
     def mapped(path: Path) -> Path:
         return Path(map_path(path, own, other))
 
+    paths = [mapped(path) for path in request.paths]
+    if not all(path.exists() for path in paths):
+        # The base keeps its tests elsewhere.
+        paths = [tree.path]
+    ini_file = mapped(request.ini_file) if request.ini_file else None
     candidate = Side(
         label="candidate",
         root=own,
@@ -110,18 +119,22 @@ def _sides(request: Request, base: Base, tree: BaseTree) -> tuple[Side, Side]:
         sys_path=tuple(sys.path),
         one_thread=one_thread,
         rootdir=request.rootdir,
-        paths=(),
+        ini_file=request.ini_file,
+        # As much as the base, whose memory would otherwise look different.
+        paths=tuple(map(str, request.paths)),
     )
     base_side = Side(
         label="base",
         root=other,
         other_root=own,
         folder=mapped(request.folder) if mapped(request.folder).is_dir() else tree.path,
-        python=request.base_python or sys.executable,
+        # Not by a relative path, for its worker starts in the base; and links followed would lead out of its venv.
+        python=str(Path(shutil.which(request.base_python or sys.executable) or sys.executable).absolute()),
         sys_path=() if request.base_python else tuple(base_sys_path(sys.path, own, other)),
         one_thread=one_thread,
         rootdir=tree.path,
-        paths=tuple(str(mapped(path)) for path in request.paths),
+        ini_file=ini_file if ini_file and ini_file.exists() else None,
+        paths=tuple(map(str, paths)),
     )
     return candidate, base_side
 

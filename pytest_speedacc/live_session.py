@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -17,6 +19,7 @@ from pytest_speedacc.interop import progress
 from pytest_speedacc.judge.live import latency_tolerances, live_alpha
 from pytest_speedacc.judge.reference import LiveComparison
 from pytest_speedacc.live.arguments import worker_arguments
+from pytest_speedacc.marks import is_gate
 from pytest_speedacc.options import Options
 from pytest_speedacc.stats.sequence import launch_bounds
 
@@ -39,12 +42,22 @@ class LiveSession:
         self.is_full = is_full
         self.against: Against | None = None
         self.alpha = 1.0
+        self.collected: frozenset[str] = frozenset()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Before anything is deselected, which does not make it a lost gate."""
+        self.collected = frozenset(item.nodeid for item in items if is_gate(item))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> None:
         """Run both sides of every gate that this run has selected."""
         policies = self.policies_of(session.items)
-        if not policies or self.config.option.collectonly:
+        option = self.config.option
+        if option.collectonly or (session.testsfailed and not option.continue_on_collection_errors):
+            return
+        # A full run without any gate may have lost those of the base.
+        if not policies and not self.is_full():
             return
         say = progress(self.config, f"against {self.options.against}")
         try:
@@ -62,10 +75,11 @@ class LiveSession:
         return Request(
             ref=self.options.against,
             rootdir=config.rootpath,
+            ini_file=config.inipath,
             folder=invocation.dir,
             arguments=partial(
                 worker_arguments,
-                [str(argument) for argument in invocation.args],
+                [*shlex.split(os.environ.get("PYTEST_ADDOPTS", "")), *map(str, invocation.args)],
                 config.option.file_or_dir or (),
                 config.pluginmanager.has_plugin,
             ),
@@ -73,6 +87,7 @@ class LiveSession:
             base_python=self.options.base_python,
             settings=self.project.live,
             policies=policies,
+            collected=self.collected,
         )
 
     def comparison(self, test: str, name: str) -> LiveComparison:
@@ -81,7 +96,7 @@ class LiveSession:
         run = self.against.run
         gate = run.gates.get((test, name))
         if gate is None:
-            why = run.lost or "no launch of the candidate came to it, because its test ended before"
+            why = run.lost or run.failures.get(test) or "no launch of the candidate came to it"
             raise GateError(f"the live run shows nothing of this check: {why}")
         return LiveComparison(gate, run.canary, self.alpha)
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 OWN_PREFIX = "--speedacc-"
+_SELECTING = ("-k", "-m", "--deselect")
+"""Node ids select the tests of a worker; and the value of one of these may look like a path."""
 OWN_FLAGS = ("--speedacc-update", "--speedacc-missing", "--speedacc-selfcheck", "--speedacc-profile")
 
 # These two act before any plugin can change an option. Given last they win over the command line, PYTEST_ADDOPTS
@@ -15,6 +17,8 @@ _EARLY = {"xdist": ("--numprocesses=0", "--dist=no"), "pytest_cov": ("--no-cov",
 
 # Everything else is set once the command line is parsed, where the option exists.
 _NEUTRAL: dict[str, Any] = {
+    # A base in which one file cannot be collected still has its other gates.
+    "continue_on_collection_errors": True,
     "keyword": "",
     "markexpr": "",
     "deselect": None,
@@ -26,6 +30,11 @@ _NEUTRAL: dict[str, Any] = {
     "usepdb": False,
     "trace": False,
     "xmlpath": None,
+    "htmlpath": None,
+    "report_log": None,
+    "json_report": False,
+    "csv_path": None,
+    "allure_report_dir": None,
     "reruns": 0,
     "timeout": 0,
     "memray": False,
@@ -55,12 +64,16 @@ def worker_arguments(
             is_value = False
         elif argument.startswith(OWN_PREFIX):
             is_value = "=" not in argument and argument not in OWN_FLAGS
+        elif argument in _SELECTING:
+            is_value = True
         elif argument in unplaced:
             unplaced.remove(argument)
         else:
             kept.append(argument)
-    # The cache of the last run belongs to the user's own runs.
-    kept += ["--color=no", "-o", f"cache_dir={scratch / 'cache'}"]
+    # A log file and the cache of the last run belong to the user's own runs.
+    kept += ["--color=no", "-o", "log_file="]
+    if has_plugin("cacheprovider"):
+        kept += ["-o", f"cache_dir={scratch / 'cache'}"]
     for plugin, arguments in _EARLY.items():
         if has_plugin(plugin):
             kept += arguments

@@ -13,13 +13,16 @@ from typing import Any
 
 import numpy as np
 
+from pytest_speedacc.errors import GateError
 from pytest_speedacc.live.duel import LaunchResult
-from pytest_speedacc.live.handle import Side, WorkerLost
+from pytest_speedacc.live.handle import Side, Start, WorkerLost
 from pytest_speedacc.live.launch import NEW_GATE, Key, LaunchReport, Orders, run_launch
 from pytest_speedacc.live.protocol import StaticFacts
 from pytest_speedacc.measure.lock import timing_lock
 
 FEWEST_ROUNDS, USUAL_ROUNDS, MOST_ROUNDS = 20, 40, 100
+TURN = 0.1
+"""Seconds between launches, twice as long as a run that waits for its turn takes to notice that it has come."""
 SLOW_SETUP = 10.0
 """Seconds of fixtures a launch, above which a gate must ask for it."""
 SEEN_LAUNCHES = 4
@@ -57,6 +60,10 @@ class LiveRun:
     canary_test: str
     base_gates: tuple[str, ...]
     """Node ids of all gates that the base collected."""
+    lost_checks: tuple[Key, ...]
+    """Checks that the base makes and the candidate, in the same test, does not."""
+    failures: Mapping[str, str]
+    """What the candidate's own tests failed with in a worker, by node id."""
     lost: str
     """Why the run ended early; empty when it did not."""
     seconds: float
@@ -81,6 +88,8 @@ class _State:
     canary: list[LaunchResult] = field(default_factory=list)
     canary_test: str = ""
     base_gates: tuple[str, ...] = ()
+    lost_checks: tuple[Key, ...] = ()
+    failures: dict[str, str] = field(default_factory=dict)
     lost: str = ""
 
     def take(self, report: LaunchReport) -> None:
@@ -88,13 +97,21 @@ class _State:
             self.results.setdefault(key, []).append(result)
         self.facts.update(report.facts)
         self.problems.update(report.problems)
+        self.failures.update(report.failures)
+        for key, (ours, theirs) in report.facts.items():
+            if ours and theirs:
+                # Where the two make their checks in different orders, the first launch times only some of them.
+                self.results.setdefault(key, [])
+        for key in report.problems:
+            self.results.pop(key, None)
         self.base_gates = self.base_gates or report.base_gates
+        self.lost_checks = self.lost_checks or tuple(report.lost_checks)
         if report.canary:
             self.canary.append(report.canary)
 
     def drop_slow_setups(self) -> None:
         for key, results in list(self.results.items()):
-            if (seconds := results[-1].setup_seconds) > SLOW_SETUP:
+            if results and (seconds := results[-1].setup_seconds) > SLOW_SETUP:
                 del self.results[key]
                 self.problems[key] = (
                     f"its setup takes {seconds:.0f} s, and every launch pays that again: train in "
@@ -125,24 +142,21 @@ def run_campaign(
     state = _State()
     wanted: dict[str, frozenset[str]] | None = None
     for launch in range(budget.launches):
+        seed = random.SystemRandom().randrange(2**32)
         orders = Orders(
-            arguments=arguments,
+            start=Start(arguments, seed, launch == 0, scratch, timeout),
             tests=tests if wanted is None else tuple(wanted),
             wanted=wanted,
             tails=tails,
             rounds=_rounds(state),
-            seed=random.SystemRandom().randrange(2**32),
             base_first=launch % 2 == 1,
-            statics=launch == 0,
             canary=state.canary_test if wanted and state.canary_test in wanted else "",
-            scratch=scratch,
-            timeout=timeout,
         )
         try:
             # A launch at a time, so that runs side by side on one machine take turns.
             with timing_lock(say):
                 state.take(run_launch(candidate, base, orders, partial(_say, say, launch)))
-        except WorkerLost as error:
+        except (WorkerLost, GateError) as error:
             state.lost = f"launch {launch + 1} came to nothing: {error}"
             break
         if not allow_slow_setup:
@@ -151,6 +165,7 @@ def run_campaign(
         state.canary_test = state.canary_test or _cheapest(state)
         if not wanted or time.monotonic() - began > budget.seconds:
             break
+        time.sleep(TURN)
     open_keys = undecided(state.results) if state.lost else frozenset()
     return LiveRun(
         gates={key: _gate(key, state, key in open_keys) for key in {**state.facts, **state.results, **state.problems}},
@@ -158,6 +173,8 @@ def run_campaign(
         canary=tuple(state.canary),
         canary_test=state.canary_test,
         base_gates=state.base_gates,
+        lost_checks=state.lost_checks,
+        failures=state.failures,
         seconds=time.monotonic() - began,
     )
 
@@ -183,7 +200,11 @@ def _say(say: Callable[[str], None], launch: int, test: str) -> None:
 
 def _cheapest(state: _State) -> str:
     """The gate that costs least to run a second time beside the others."""
-    costs = {test: results[0].setup_seconds + results[0].base_seconds for (test, _), results in state.results.items()}
+    costs = {
+        test: results[0].setup_seconds + results[0].base_seconds
+        for (test, _), results in state.results.items()
+        if results
+    }
     return min(costs, key=lambda test: costs[test], default="")
 
 

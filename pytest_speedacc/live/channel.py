@@ -8,7 +8,7 @@ from typing import Any
 
 
 class ChannelClosed(Exception):
-    """The other side is gone, or has said nothing within the time it was given."""
+    """The other side is gone, speaks another language, or has said nothing within the time it was given."""
 
 
 class Channel:
@@ -41,7 +41,10 @@ class Channel:
         except OSError as error:
             raise ChannelClosed(str(error)) from error
         line, self._pending = self._pending.split(b"\n", 1)
-        message: dict[str, Any] = json.loads(line)
+        try:
+            message: dict[str, Any] = json.loads(line)
+        except ValueError:
+            raise ChannelClosed("what it says is no message") from None
         return message
 
     def close(self) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -21,6 +23,8 @@ from pytest_speedacc.live.protocol import Ready, WorkerSpec
 
 LAST_WORDS = 15
 """Lines of a lost worker's output that are shown."""
+HELLO_TIMEOUT = 5.0
+"""Seconds from a connection to its first message, which a worker sends at once."""
 
 
 class WorkerLost(Exception):
@@ -48,7 +52,25 @@ class Side:
     rootdir: Path
     """pytest's root directory in this tree."""
     paths: tuple[str, ...]
-    """Further paths to collect and run nothing of, only to know which gates there are."""
+    """Further paths that the first launch collects and runs nothing of, only to know which gates there are."""
+    ini_file: Path | None = None
+    """pytest's configuration file in this tree; None where it has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What all workers of a launch are started with."""
+
+    arguments: tuple[str, ...]
+    """For pytest: whatever options make sense in a worker, without test paths."""
+    seed: int
+    """The same on both sides, new for every launch."""
+    statics: bool
+    """Whether score, counts and memory are measured too; so it is in the first launch."""
+    scratch: Path
+    """A folder that ends with the live run."""
+    timeout: float
+    """Seconds that a worker may be silent."""
 
 
 class Worker:
@@ -56,8 +78,9 @@ class Worker:
 
     def __init__(self, side: Side, popen: subprocess.Popen[bytes], log: Path, timeout: float) -> None:
         self.side = side
-        self.failures: dict[str, str] = {}
-        """What its tests failed with, by node id."""
+        self.gates: tuple[str, ...] = ()
+        """Node ids of all gates that it collected."""
+        self._failures: dict[str, str] = {}
         self._popen = popen
         self._log = log
         self._timeout = timeout
@@ -82,18 +105,24 @@ class Worker:
         except ChannelClosed as error:
             raise self.lost(str(error)) from None
 
-    def receive_gates(self) -> tuple[str, ...]:
-        """The node ids of all gates that it collected. Raises WorkerLost."""
+    def receive_gates(self) -> None:
+        """Wait until it has collected its ``gates``. Raises WorkerLost."""
         self._place = "while collecting"
         while True:
             message = self.receive()
-            if message["kind"] == "collected":
-                return tuple(message["gates"])
-            if message["kind"] == "finished":
-                raise self.lost("it collected nothing")
+            match message["kind"]:
+                case "failed":
+                    self._failures.setdefault(message["test"], message["text"])
+                case "collected":
+                    self.gates = tuple(message["gates"])
+                    return
+                case "finished":
+                    raise self.lost("it collected nothing")
 
     def next_check(self, test: str) -> Ready | None:
-        """Its next ``check`` in ``test``, or None when the test has ended. Raises WorkerLost."""
+        """Its next ``check`` in ``test``, or None when there is none left. Raises WorkerLost."""
+        if test not in self.gates:
+            return None
         self._place = f"in {test}"
         while True:
             message = self.receive()
@@ -101,13 +130,20 @@ class Worker:
                 case "ready":
                     return msgspec.convert(message["gate"], Ready)
                 case "failed":
-                    self.failures.setdefault(message["test"], message["text"])
+                    self._failures.setdefault(message["test"], message["text"])
                 case "ended" if message["test"] == test:
                     return None
                 case "finished":
                     raise self.lost("it finished early")
                 case _:
                     continue
+
+    def failure(self, test: str) -> str:
+        """What this test, or the file that it is in, failed or was skipped with, in a line; empty when neither was."""
+        for node, text in self._failures.items():
+            if test == node or test.startswith((f"{node}::", f"{node}/")):
+                return text
+        return ""
 
     def lost(self, why: str) -> WorkerLost:
         """The error that says what became of it."""
@@ -116,9 +152,10 @@ class Worker:
         except subprocess.TimeoutExpired:
             code = None
         how = f"did not answer ({why})" if code is None else f"ended with {_exit_text(code)}"
+        help = "" if code is not None else " If it needs longer, raise timeout in [tool.speedacc.live]."
         words = self._log.read_text("utf-8", "replace").splitlines()[-LAST_WORDS:]
         return WorkerLost(
-            f"the {self.side.label} worker {how} {self._place}. "
+            f"the {self.side.label} worker {how} {self._place}.{help} "
             + ("Its last words:\n" + "\n".join(words) if words else "It said nothing.")
         )
 
@@ -146,13 +183,10 @@ class Worker:
 
 
 @contextmanager
-def started(
-    sides: Sequence[Side], arguments: Sequence[str], tests: Sequence[str], *, seed: int, statics: bool, scratch: Path,
-    timeout: float,
-) -> Iterator[list[Worker]]:  # fmt: skip
+def started(sides: Sequence[Side], tests: Sequence[str], start: Start) -> Iterator[list[Worker]]:
     """Start a worker for each side, in this order, and end all of them on leaving, whatever happened.
 
-    Raises WorkerLost for one that does not come up within ``timeout`` seconds.
+    Each runs ``tests``. Raises WorkerLost for one that does not come up in time.
     """
     workers: list[Worker] = []
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -160,44 +194,61 @@ def started(
             tokens = {}
             for side in sides:
                 token = secrets.token_hex(16)
-                tokens[token] = worker = _start(side, arguments, tests, seed, statics, scratch, timeout, server, token)
+                tokens[token] = worker = _start(side, tests, start, server.getsockname()[1], token)
                 workers.append(worker)
-            _connect(server, tokens, timeout)
+            _connect(server, tokens, start.timeout)
             yield workers
         finally:
             for worker in workers:
                 worker.end()
 
 
-def _start(
-    side: Side, arguments: Sequence[str], tests: Sequence[str], seed: int, statics: bool, scratch: Path,
-    timeout: float, server: socket.socket, token: str,
-) -> Worker:  # fmt: skip
+def _start(side: Side, tests: Sequence[str], start: Start, port: int, token: str) -> Worker:
     spec = WorkerSpec(
         is_base=side.label == "base",
-        port=server.getsockname()[1],
+        port=port,
         token=token,
         root=str(side.root),
         other_root=str(side.other_root),
         sys_path=side.sys_path,
         rootdir=str(side.rootdir),
-        paths=side.paths,
-        arguments=tuple(arguments),
+        ini_file=str(side.ini_file or ""),
+        paths=side.paths if start.statics else (),
+        arguments=tuple(_in_tree(argument, side) for argument in start.arguments),
         tests=tuple(tests),
         cores=process.quiet_core() if side.one_thread else (),
-        seed=seed,
-        statics=statics,
-        scratch=str(scratch),
+        seed=start.seed,
+        statics=start.statics,
+        scratch=str(start.scratch),
     )
     stem = f"{side.label}-{token[:8]}"
-    path, log = scratch / f"{stem}.json", scratch / f"{stem}.log"
+    path, log = start.scratch / f"{stem}.json", start.scratch / f"{stem}.log"
     path.write_bytes(msgspec.json.encode(spec))
-    command = [side.python, "-m", "pytest_speedacc.live.worker", str(path)]
-    environment = process.worker_environment(side.one_thread, hash_seed=seed)
+    # Without -P a file in the user's folder could stand in for a module that the worker starts with.
+    command = [side.python, *(["-P"] if side.sys_path else []), "-m", "pytest_speedacc.live.worker", str(path)]
+    environment = process.worker_environment(side.one_thread, hash_seed=start.seed)
+    search = [_in_tree(entry, side) for entry in environment.get("PYTHONPATH", "").split(os.pathsep) if entry]
     if not side.sys_path:
-        # Another interpreter runs this plugin too: both sides must measure in the same way.
-        environment["PYTHONPATH"] = str(Path(__file__).parents[2])
-    return Worker(side, process.start(command, side.folder, environment, log), log, timeout)
+        search.insert(0, str(_plugin_folder(start.scratch)))
+    if search:
+        environment["PYTHONPATH"] = os.pathsep.join(search)
+    return Worker(side, process.start(command, side.folder, environment, log), log, start.timeout)
+
+
+def _in_tree(text: str, side: Side) -> str:
+    """An argument or a path in which the other tree, where it is named, is replaced by the side's own."""
+    return text.replace(str(side.other_root), str(side.root))
+
+
+def _plugin_folder(scratch: Path) -> Path:
+    """A folder with a copy of this plugin alone, for another interpreter: both sides must measure in the same way.
+
+    The folder that the plugin is installed in holds the packages of this interpreter as well.
+    """
+    folder, package = scratch / "plugin", Path(__file__).parents[1]
+    if not folder.exists():
+        shutil.copytree(package, folder / package.name, ignore=shutil.ignore_patterns("__pycache__"))
+    return folder
 
 
 def _connect(server: socket.socket, tokens: dict[str, Worker], timeout: float) -> None:
@@ -214,7 +265,11 @@ def _connect(server: socket.socket, tokens: dict[str, Worker], timeout: float) -
                     raise worker.lost(f"it did not connect within {timeout:g} s") from None
             continue
         channel = Channel(connection)
-        token = channel.receive(timeout).get("token")
+        try:
+            token = channel.receive(HELLO_TIMEOUT).get("token")
+        except ChannelClosed:
+            # Not necessarily a worker: any process of this machine can connect, and one worker may just have died.
+            token = None
         if token in waiting:
             waiting.pop(token).attach(channel)
         else:

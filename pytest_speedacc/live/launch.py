@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import partial
-from pathlib import Path
 
 from pytest_speedacc.live.duel import LaunchResult, duel
-from pytest_speedacc.live.handle import Side, Worker, started
+from pytest_speedacc.live.handle import Side, Start, Worker, started
 from pytest_speedacc.live.process import CAN_STOP
 from pytest_speedacc.live.protocol import Ready, StaticFacts
 
@@ -23,27 +21,19 @@ NEW_GATE = "new gate: the base does not have it"
 class Orders:
     """What one launch is to do."""
 
-    arguments: tuple[str, ...]
-    """For pytest: test paths, and whatever options make sense in a worker."""
+    start: Start
     tests: tuple[str, ...]
     """Node ids, in the order in which both sides run them."""
     wanted: Mapping[str, frozenset[str]] | None
-    """Names of the checks still to be timed, by node id; None for all that come."""
+    """Names of the checks still to be timed, by node id; None, in the first launch, for all that come."""
     tails: frozenset[str]
     """Node ids of which a tail is compared."""
     rounds: int
     """Rounds a side."""
-    seed: int
-    """The same on both sides, new for every launch."""
     base_first: bool
     """Which side is started first; it alternates."""
-    statics: bool
-    """Whether score, counts and memory are measured too."""
     canary: str
     """The node id that a second base worker runs as well, base against base; empty for none."""
-    scratch: Path
-    timeout: float
-    """Seconds that a worker may be silent."""
 
 
 @dataclass(slots=True)
@@ -54,98 +44,119 @@ class LaunchReport:
     canary: LaunchResult | None = None
     """The base against itself; the second base stands in the candidate's place."""
     facts: dict[Key, tuple[StaticFacts | None, StaticFacts | None]] = field(default_factory=dict)
-    """Candidate's and base's, where they were asked for."""
+    """Candidate's and base's, for every check that the candidate reached in the first launch."""
     problems: dict[Key, str] = field(default_factory=dict)
-    """Checks that one side alone reached, and why."""
+    """Checks that cannot be timed, and why."""
+    failures: dict[str, str] = field(default_factory=dict)
+    """What the candidate's own tests failed with in the worker, by node id."""
     base_gates: tuple[str, ...] = ()
     """Every gate that the base collected."""
+    lost_checks: list[Key] = field(default_factory=list)
+    """Checks that the base makes and the candidate, in the same test, does not."""
 
 
 def run_launch(candidate: Side, base: Side, orders: Orders, say: Callable[[str], None]) -> LaunchReport:
     """Start the workers, time every wanted check on both, and end the workers. Raises WorkerLost."""
     report = LaunchReport()
-    start = partial(
-        started,
-        arguments=orders.arguments,
-        seed=orders.seed,
-        statics=orders.statics,
-        scratch=orders.scratch,
-        timeout=orders.timeout,
-    )
     with ExitStack() as stack:
         in_order = [base, candidate] if orders.base_first else [candidate, base]
-        pair = {worker.side.label: worker for worker in stack.enter_context(start(in_order, tests=orders.tests))}
-        twin = stack.enter_context(start([base], tests=[orders.canary]))[0] if orders.canary else None
-        collected = {label: worker.receive_gates() for label, worker in pair.items()}
-        if twin is not None:
+        workers = stack.enter_context(started(in_order, orders.tests, orders.start))
+        ours, theirs = reversed(workers) if orders.base_first else workers
+        twin, twin_ready = None, None
+        if orders.canary:
+            twin = stack.enter_context(started([base], [orders.canary], orders.start))[0]
             twin.receive_gates()
-        report.base_gates = collected["base"]
+            # Before anything is timed, so that its setup disturbs nothing.
+            twin_ready = twin.next_check(orders.canary)
+        for worker in (ours, theirs):
+            worker.receive_gates()
+        report.base_gates = theirs.gates
         for test in orders.tests:
             say(test)
-            ours, theirs = (pair[label] if test in collected[label] else None for label in ("candidate", "base"))
-            _walk(test, ours, theirs, twin if test == orders.canary else None, orders, report)
+            against_itself = (twin, twin_ready) if twin and twin_ready and test == orders.canary else None
+            _Walk(test, ours, theirs, orders, report).go(against_itself)
     return report
 
 
-def _walk(
-    test: str, candidate: Worker | None, base: Worker | None, twin: Worker | None, orders: Orders, report: LaunchReport
-) -> None:
-    """Go through the checks of one test on both sides, until it has ended on both."""
-    wanted = None if orders.wanted is None else set(orders.wanted[test])
-    ours, theirs = (worker.next_check(test) if worker else None for worker in (candidate, base))
-    while ours or theirs:
-        if candidate and base and ours and theirs and ours.name == theirs.name:
-            key = (test, ours.name)
-            if orders.statics:
-                report.facts[key] = (ours.facts, theirs.facts)
-            if ours.batch_size != theirs.batch_size:
-                report.problems[key] = (
-                    f"the candidate is called with batch_size={ours.batch_size} and the base with {theirs.batch_size}: "
-                    "the times of different batches cannot be compared"
-                )
-            elif wanted is None or ours.name in wanted:
-                report.results[key] = _time(test, candidate, base, (ours, theirs), orders)
-            if twin is not None:
-                report.canary = _time_twin(test, twin, base, theirs, orders)
-                twin = None
-            more = wanted is None or bool(wanted := wanted - {ours.name})
-            for worker in (candidate, base):
-                worker.send("return" if more else "leave")
-            ours, theirs = candidate.next_check(test), base.next_check(test)
-        elif candidate and ours and not theirs:
-            report.facts[test, ours.name] = (ours.facts, None)
-            report.problems[test, ours.name] = _why_absent(test, base)
-            candidate.send("return")
-            ours = candidate.next_check(test)
-        elif base and theirs:
-            # The candidate has ended the test, or makes its checks in another order: those of the base go by.
-            base.send("return")
-            theirs = base.next_check(test)
+@dataclass(slots=True)
+class _Walk:
+    """The way through the checks of one test on both sides, until it has ended on both."""
 
+    test: str
+    candidate: Worker
+    base: Worker
+    orders: Orders
+    report: LaunchReport
+    passed: dict[str, Ready] = field(default_factory=dict)
+    """Checks of the base that went by without their counterpart."""
 
-def _time(test: str, candidate: Worker, base: Worker, ready: tuple[Ready, Ready], orders: Orders) -> LaunchResult:
-    return duel(
-        candidate,
-        base,
-        ready,
-        rounds=orders.rounds,
-        tail=test in orders.tails,
-        stopping=not base.side.one_thread and CAN_STOP,
-    )
+    def go(self, twin: tuple[Worker, Ready] | None) -> None:
+        wanted = None if self.orders.wanted is None else set(self.orders.wanted[self.test])
+        ours, theirs = self.candidate.next_check(self.test), self.base.next_check(self.test)
+        while ours or theirs:
+            if ours and theirs and ours.name == theirs.name:
+                self._both(ours, theirs, wanted)
+                if twin is not None and twin[1].name == theirs.name:
+                    self.report.canary = self._time(twin[0], (twin[1], theirs))
+                    twin[0].send("leave")
+                    twin = None
+                if wanted is not None:
+                    wanted.discard(ours.name)
+                answer = "leave" if wanted == set() else "return"
+                for worker in (self.candidate, self.base):
+                    worker.send(answer)
+                ours, theirs = self.candidate.next_check(self.test), self.base.next_check(self.test)
+            elif theirs and (ours is None or wanted is None or ours.name in wanted):
+                self.passed[theirs.name] = theirs
+                self.base.send("return")
+                theirs = self.base.next_check(self.test)
+            elif ours:
+                self._candidate_alone(ours, wanted)
+                self.candidate.send("return")
+                ours = self.candidate.next_check(self.test)
+        self._settle(wanted)
 
+    def _both(self, ours: Ready, theirs: Ready, wanted: set[str] | None) -> None:
+        key = (self.test, ours.name)
+        if wanted is None:
+            self.report.facts[key] = (ours.facts, theirs.facts)
+        if ours.batch_size != theirs.batch_size:
+            self.report.problems[key] = (
+                f"the candidate is called with batch_size={ours.batch_size} and the base with {theirs.batch_size}: "
+                "the times of different batches cannot be compared"
+            )
+        elif wanted is None or ours.name in wanted:
+            self.report.results[key] = self._time(self.candidate, (ours, theirs))
 
-def _time_twin(test: str, twin: Worker, base: Worker, theirs: Ready, orders: Orders) -> LaunchResult | None:
-    ready = twin.next_check(test)
-    if ready is None:
-        return None
-    result = _time(test, twin, base, (ready, theirs), orders)
-    twin.send("leave")
-    return result
+    def _candidate_alone(self, ours: Ready, wanted: set[str] | None) -> None:
+        key = (self.test, ours.name)
+        if wanted is None:
+            theirs = self.passed.pop(ours.name, None)
+            self.report.facts[key] = (ours.facts, theirs.facts if theirs else None)
+            if theirs is None:
+                failure = self.base.failure(self.test)
+                self.report.problems[key] = f"the base's own gate comes to nothing: {failure}" if failure else NEW_GATE
+        elif ours.name in wanted and ours.name in self.passed:
+            wanted.discard(ours.name)
+            self.report.problems[key] = "base and candidate make their checks in different orders"
 
+    def _settle(self, wanted: set[str] | None) -> None:
+        """Name what was not come to."""
+        failure = self.candidate.failure(self.test)
+        if failure:
+            self.report.failures[self.test] = failure
+        elif wanted is None and self.test in self.candidate.gates:
+            self.report.lost_checks += [(self.test, name) for name in self.passed]
+        for name in wanted or ():
+            why = failure or self.base.failure(self.test) or "its test ended before"
+            self.report.problems[self.test, name] = f"not every launch came to it: {why}"
 
-def _why_absent(test: str, base: Worker | None) -> str:
-    if base is None:
-        return NEW_GATE
-    if failure := base.failures.get(test):
-        return f"the base's own gate fails: {failure.splitlines()[-1]}"
-    return "the base's test ends without this check"
+    def _time(self, candidate: Worker, ready: tuple[Ready, Ready]) -> LaunchResult:
+        return duel(
+            candidate,
+            self.base,
+            ready,
+            rounds=self.orders.rounds,
+            tail=self.test in self.orders.tails,
+            stopping=not self.base.side.one_thread and CAN_STOP,
+        )

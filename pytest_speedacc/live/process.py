@@ -13,7 +13,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-CAN_PIN = hasattr(os, "sched_setaffinity")
+CAN_PIN = hasattr(os, "sched_setaffinity") and Path("/proc/self/task").is_dir()
 CAN_STOP = hasattr(signal, "SIGSTOP")
 _ALLOWED = os.sched_getaffinity(0) if CAN_PIN else set()
 
@@ -27,6 +27,9 @@ ONE_THREAD = dict.fromkeys(
         "VECLIB_MAXIMUM_THREADS",
         "POLARS_MAX_THREADS",
         "RAYON_NUM_THREADS",
+        "NUMBA_NUM_THREADS",
+        "TF_NUM_INTRAOP_THREADS",
+        "TF_NUM_INTEROP_THREADS",
     ),
     "1",
 )
@@ -38,13 +41,13 @@ STEADY_ALLOCATOR = {
 }
 
 
+_NOT_FOR_WORKERS = ("PYTEST_ADDOPTS", "COV_CORE_", "COVERAGE_PROCESS_")
+"""Beginnings of names: options travel on the command line, and a process whose coverage is traced is slow."""
+
+
 def worker_environment(one_thread: bool, hash_seed: int) -> dict[str, str]:
     """The environment of a worker, set before it starts because libraries read it when they are loaded."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if name != "PYTEST_ADDOPTS" and not name.startswith("COV_CORE")
-    }
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_FOR_WORKERS)}
     return {**kept, **STEADY_ALLOCATOR, **(ONE_THREAD if one_thread else {}), "PYTHONHASHSEED": str(hash_seed)}
 
 
@@ -67,8 +70,7 @@ def end(process: subprocess.Popen[bytes]) -> None:
     if sys.platform == "win32":
         process.kill()
     else:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+        _signal(process, signal.SIGKILL)
     process.wait()
 
 
@@ -90,12 +92,18 @@ def quiet_core() -> tuple[int, ...]:
 
 def stop(process: subprocess.Popen[bytes]) -> None:
     """Stop an idle worker with all its threads, so that none spins while the other side is timed."""
-    os.killpg(process.pid, signal.SIGSTOP)
+    _signal(process, signal.SIGSTOP)
 
 
 def resume(process: subprocess.Popen[bytes]) -> None:
     """Let a stopped worker go on."""
-    os.killpg(process.pid, signal.SIGCONT)
+    _signal(process, signal.SIGCONT)
+
+
+def _signal(process: subprocess.Popen[bytes], number: int) -> None:
+    # One that has ended is noticed when it is next spoken to; macOS forbids signals to it.
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, number)
 
 
 def die_with_parent() -> None:

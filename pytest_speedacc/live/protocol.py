@@ -25,6 +25,8 @@ class WorkerSpec:
     """For pytest, without test paths."""
     rootdir: str
     """pytest's root directory, which node ids start from, in this tree."""
+    ini_file: str
+    """pytest's configuration file in this tree; empty for none."""
     tests: tuple[str, ...]
     """The node ids to run, in this order."""
     paths: tuple[str, ...]
@@ -66,5 +68,5 @@ class Ready:
     seconds_per_call: float
     batch_size: int
     setup_seconds: float
-    """From the start of the test to this ``check``: fixtures, training, loading."""
+    """What every launch pays before this ``check``: fixtures, and training outside ``fit``."""
     facts: StaticFacts | None

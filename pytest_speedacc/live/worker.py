@@ -13,6 +13,7 @@ import random
 import sys
 import time
 from collections.abc import Callable, Generator, Sequence
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ import pytest
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.live.arguments import neutralise
 from pytest_speedacc.live.channel import Channel, ChannelClosed, connect
-from pytest_speedacc.live.identity import foreign_modules, remap_editable
+from pytest_speedacc.live.identity import base_sys_path, foreign_modules, remap_editable
 from pytest_speedacc.live.process import die_with_parent, pin
 from pytest_speedacc.live.protocol import Ready, StaticFacts, WorkerSpec
 from pytest_speedacc.marks import SESSION
@@ -40,6 +41,8 @@ from pytest_speedacc.measure.measurement import (
 
 WARM_UP_BUDGET = 1.0
 """Seconds; a tenth of it is spent on untimed calls before a worker says that it is ready."""
+LEFT = "left by the live run"
+"""The reason with which a worker skips the rest of a test of which nothing more is wanted."""
 UNJUDGED_CALLS = 64
 """What ``measure`` times in a worker, where its numbers are for the test's own assertions only."""
 
@@ -51,6 +54,8 @@ class Worker:
         self.spec = spec
         self.channel = channel
         self.test_began = 0.0
+        self.aside = 0.0
+        """Seconds of this test that the next launch will not pay."""
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self, config: pytest.Config) -> None:
@@ -68,12 +73,20 @@ class Worker:
         self.channel.send("collected", gates=list(gates))
         items[:] = [gates[test] for test in self.spec.tests if test in gates]
         for item in items:
-            # A time limit or a rerun would end a worker that waits for its turn.
-            item.own_markers[:] = [mark for mark in item.own_markers if mark.name not in ("timeout", "flaky")]
+            for node in item.listchain():
+                # A time limit or a rerun would end a worker that waits for its turn.
+                node.own_markers[:] = [mark for mark in node.own_markers if mark.name not in ("timeout", "flaky")]
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Gates that are not collected must not be taken for gates that are not there."""
+        if report.skipped:
+            self.channel.send("failed", test=report.nodeid, text=str(report.longrepr[2]))  # type: ignore[index]
+        elif report.failed:
+            self.channel.send("failed", test=report.nodeid, text=_last_line(report.longreprtext))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
-        self.test_began = time.perf_counter()
+        self.test_began, self.aside = time.perf_counter(), 0.0
         seed_everything(self.spec.seed)
         result = yield
         pin(())
@@ -81,11 +94,20 @@ class Worker:
         return result
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
-        if report.failed:
-            self.channel.send("failed", test=item.nodeid, text=report.longreprtext[-2000:])
+        if call.excinfo is not None and not report.passed and str(call.excinfo.value) != LEFT:
+            self.channel.send("failed", test=item.nodeid, text=call.excinfo.exconly(tryshort=True).splitlines()[0])
         return report
+
+    @contextlib.contextmanager
+    def setting_aside(self) -> Generator[None]:
+        """Time that is no part of what every launch pays for the setup of a test."""
+        began = time.perf_counter()
+        yield
+        self.aside += time.perf_counter() - began
 
     def open_gate(self, request: pytest.FixtureRequest) -> WorkerGate:
         """The fixture's value for one test."""
@@ -106,18 +128,19 @@ class WorkerGate:
         try:
             subject = prepare(model, inputs, targets, Manner(**options))
             with subject.adapter.running(model):
-                facts = _facts(measure_statics(subject), subject, worker.spec) if worker.spec.statics else None
-                work = subject.workload()
-                pin(worker.spec.cores)
-                warm = warm_up(work, WARM_UP_BUDGET)
-                self._check_identity()
-                setup = time.perf_counter() - worker.test_began
-                ready = Ready(self._test, name, warm.seconds_per_call, subject.batch_size, setup, facts)
-                worker.channel.send("ready", gate=msgspec.to_builtins(ready))
-                self._serve(work)
+                setup = time.perf_counter() - worker.test_began - worker.aside
+                with worker.setting_aside():
+                    facts = _facts(measure_statics(subject), subject, worker.spec) if worker.spec.statics else None
+                    work = subject.workload()
+                    pin(worker.spec.cores)
+                    warm = warm_up(work, WARM_UP_BUDGET)
+                    self._check_identity()
+                    ready = Ready(self._test, name, warm.seconds_per_call, subject.batch_size, setup, facts)
+                    worker.channel.send("ready", gate=msgspec.to_builtins(ready))
+                    self._serve(work)
         except GateError as error:
             worker.channel.send("failed", test=self._test, text=str(error))
-            pytest.skip("cannot be measured")
+            pytest.skip(LEFT)
 
     def fit(self, train: Callable[[], Any]) -> Any:
         """Train once a side in a live run; later launches load what the first one kept."""
@@ -127,10 +150,17 @@ class WorkerGate:
         if path.exists():
             # Written by this run's own worker, into a folder of this run.
             return pickle.loads(path.read_bytes())
+        began = time.perf_counter()
         model = train()
-        # A model that cannot be pickled is trained in every launch, and its setup time shows that.
-        with contextlib.suppress(pickle.PicklingError, TypeError, AttributeError):
-            path.write_bytes(pickle.dumps(model))
+        try:
+            kept = pickle.dumps(model)
+            pickle.loads(kept)
+        except Exception:
+            # It is trained in every launch then, and the setup time shows that. What a model raises when it is
+            # pickled or brought back is up to its framework.
+            return model
+        path.write_bytes(kept)
+        self._worker.aside += time.perf_counter() - began
         return model
 
     def measure(self, model: Any, inputs: Any, targets: Any, **options: Any) -> Measurement:
@@ -157,7 +187,7 @@ class WorkerGate:
                 case "return":
                     return
                 case _:
-                    pytest.skip("measured")
+                    pytest.skip(LEFT)
 
     def _check_identity(self) -> None:
         spec = self._worker.spec
@@ -176,6 +206,11 @@ def seed_everything(seed: int) -> None:
     np.random.seed(seed)
     if torch := sys.modules.get("torch"):
         torch.manual_seed(seed)
+
+
+def _last_line(text: str) -> str:
+    lines = text.strip().splitlines()
+    return lines[-1].removeprefix("E").strip() if lines else "it cannot be collected"
 
 
 def _facts(statics: Statics, subject: Subject, spec: WorkerSpec) -> StaticFacts:
@@ -204,18 +239,35 @@ def _paths(spec: WorkerSpec) -> list[str]:
     return [str(path) for path in (*(root / file for file in files), *map(Path, spec.paths)) if path.exists()]
 
 
+def _arguments(spec: WorkerSpec) -> list[str]:
+    # What pytest makes of the paths must be what the coordinator's pytest made of its own. And its usual folder for
+    # temporary ones keeps three runs: workers would drive out the user's.
+    arguments = [f"--rootdir={spec.rootdir}", f"--basetemp={spec.scratch}/tmp-{os.getpid()}"]
+    if spec.ini_file:
+        arguments += ["-c", spec.ini_file]
+    if not metadata.entry_points(group="pytest11", name="speedacc"):
+        # The base's interpreter may have this plugin's dependencies only.
+        arguments += ["-p", "pytest_speedacc.plugin"]
+    return [*spec.arguments, *arguments]
+
+
 def main(path: str) -> int:
     """Run one worker to its end."""
     spec = msgspec.json.decode(Path(path).read_bytes(), type=WorkerSpec)
     die_with_parent()
     if spec.sys_path:
         sys.path[:] = spec.sys_path
+    elif spec.is_base:
+        sys.path[:] = base_sys_path(sys.path, spec.other_root, spec.root)
     if spec.is_base:
         remap_editable(sys.meta_path, spec.other_root, spec.root)
     channel = connect(spec.port, spec.token)
     try:
-        worker = Worker(spec, channel)
-        code = pytest.main([*spec.arguments, *_paths(spec)], plugins=[worker]) if _paths(spec) else 0
+        paths, code = _paths(spec), 0
+        if paths:
+            code = pytest.main([*_arguments(spec), *paths], plugins=[Worker(spec, channel)])
+        else:
+            channel.send("collected", gates=[])
         channel.send("finished", code=int(code))
         return int(code)
     except ChannelClosed:
