@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pytest_speedacc.measure.latency import Workload, quiet, time_calls
+from pytest_speedacc.measure.latency import Workload, quietly, time_calls
 from pytest_speedacc.measure.memory import measure_memory
 
 MIB = 2**20
@@ -83,8 +83,7 @@ def timed_call(repeats: int = 21, calls: int = 50_000) -> None:
     work = Workload(_nothing, batches, 1, None)
     bare, ours = [], []
     for _ in range(repeats):
-        with quiet():
-            bare.append(_bare(batches, calls))
+        bare.append(quietly(_bare, batches, calls))
         begin = time.perf_counter()
         time_calls(work, 1, calls)
         ours.append((time.perf_counter() - begin) / calls)

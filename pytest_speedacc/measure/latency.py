@@ -129,14 +129,14 @@ def time_calls(work: Workload, calls_per_round: int, count: int, start: int = 0)
 
     Raises GateError when the model raises, or the clock goes backwards or stands still.
     """
-    nanoseconds = quietly(_guarded, _timed, work, calls_per_round, count, start)
-    if min(nanoseconds) < 0:
+    nanoseconds = np.asarray(quietly(_guarded, _timed, work, calls_per_round, count, start))
+    if nanoseconds.min() < 0:
         raise GateError("the clock went backwards while the model was timed: no time from this run can be trusted.")
-    if max(nanoseconds) == 0:
+    if nanoseconds.max() == 0:
         raise GateError(
             "the clock stood still while the model was timed, as under freezegun: call check() outside of it."
         )
-    return Latency(np.asarray(nanoseconds) / (1e9 * calls_per_round), calls_per_round, work.batch_size)
+    return Latency(nanoseconds / (1e9 * calls_per_round), calls_per_round, work.batch_size)
 
 
 def joined(first: Latency, second: Latency) -> Latency:
@@ -147,7 +147,8 @@ def joined(first: Latency, second: Latency) -> Latency:
 def _timed(work: Workload, calls_per_round: int, count: int, start: int) -> list[int]:
     call, synchronise, clock = work.call, work.synchronise, time.perf_counter_ns
     stream = islice(cycle(work.batches), start * calls_per_round % len(work.batches), None)
-    durations = []
+    durations: list[int] = []
+    keep = durations.append
     # Three plain loops rather than one with branches: the body between two clock reads must hold the call alone.
     if calls_per_round > 1:
         finish = synchronise or _nothing
@@ -158,19 +159,19 @@ def _timed(work: Workload, calls_per_round: int, count: int, start: int) -> list
             for batch in chunk:
                 call(batch)
             finish()
-            durations.append(clock() - begin)
+            keep(clock() - begin)
     elif synchronise is None:
         for batch in islice(stream, count):
             begin = clock()
             call(batch)
-            durations.append(clock() - begin)
+            keep(clock() - begin)
     else:
         for batch in islice(stream, count):
             synchronise()
             begin = clock()
             call(batch)
             synchronise()
-            durations.append(clock() - begin)
+            keep(clock() - begin)
     return durations
 
 
