@@ -1,0 +1,58 @@
+"""``python -m benchmarks.verdicts measure`` and ``report``."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from functools import partial
+from itertools import product
+from pathlib import Path
+
+from .gates import ALL_THREADS, ONE_THREAD, WORKLOADS, repeats
+from .measure import measure, run_suite
+from .record import Cell
+from .report import report
+
+DATA = Path(__file__).parents[1] / "data"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run one command."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.verdicts", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    measuring = commands.add_parser("measure", help="run suites until there are so many; run again to go on")
+    measuring.add_argument("--suites", type=int, required=True, help="complete suites wanted of every combination")
+    measuring.add_argument("--slowdown", type=int, nargs="+", default=[0], metavar="PERCENT", help="0 for unchanged")
+    measuring.add_argument("--condition", nargs="+", choices=("quiet", "noisy"), default=["quiet"])
+    measuring.add_argument("--threads", choices=("one", "all"), default="one", help="all: ten torch gates")
+    measuring.add_argument("--gates", nargs="+", choices=WORKLOADS, metavar="NAME", help="other gates than the usual")
+    measuring.add_argument("--all-launches", type=int, metavar="N", help="N launches whatever was decided")
+    measuring.add_argument("--hours", type=float, default=float("inf"), help="start no suite after so many hours")
+
+    reporting = commands.add_parser("report", help="replay every rule on what was measured")
+    reporting.add_argument("--out", type=Path, required=True, help="a .md file; .json and .svg are written beside it")
+
+    for command in (measuring, reporting):
+        command.add_argument("--data", type=Path, default=DATA, help="folder of the raw data")
+    options = parser.parse_args(arguments)
+
+    if options.command == "report":
+        report(options.data, options.out)
+        return
+    gates = tuple(options.gates or (ONE_THREAD if options.threads == "one" else ALL_THREADS))
+    try:
+        for percent, gate in product(options.slowdown, gates):
+            repeats(gate, percent)
+    except ValueError as error:
+        parser.error(str(error))
+    cells = [
+        Cell(percent, condition, options.threads, gates, options.all_launches)
+        for percent, condition in product(options.slowdown, options.condition)
+    ]
+    say = partial(print, flush=True)
+    measure(cells, options.suites, options.data, hours=options.hours, run=run_suite, say=say)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,211 @@
+"""The suite that is measured. Copied into two trees, whose ``amount.json`` alone differ.
+
+A call does the same inner work n times in the base and n + k times in the candidate, so that a slow-down of k/n is
+exact on any machine. No call sleeps.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+Work = Callable[[Any], Any]
+"""Takes rows of features, shape (samples, 64), and gives a class for each."""
+
+SAMPLES = 16
+"""Inputs that a gate cycles through."""
+
+
+def python_counting() -> Work:
+    """A dictionary of counts for each row."""
+
+    def work(rows: Any) -> list[int]:
+        labels = []
+        for row in rows.tolist():
+            counts: dict[float, int] = {}
+            for value in row:
+                counts[value] = counts.get(value, 0) + 1
+            labels.append(max(counts.values()) % 10)
+        return labels
+
+    return work
+
+
+def python_trees() -> Work:
+    """Thirty binary trees of depth five, walked in Python."""
+    random = np.random.default_rng(0)
+
+    def grow(depth: int) -> Any:
+        if depth == 0:
+            return int(random.integers(10))
+        return int(random.integers(64)), float(random.integers(1, 12)), grow(depth - 1), grow(depth - 1)
+
+    trees = [grow(5) for _ in range(30)]
+
+    def work(rows: Any) -> list[int]:
+        labels = []
+        for row in rows.tolist():
+            votes = 0
+            for node in trees:
+                while isinstance(node, tuple):
+                    feature, threshold, low, high = node
+                    node = low if row[feature] < threshold else high
+                votes += node
+            labels.append(votes % 10)
+        return labels
+
+    return work
+
+
+def numpy_network() -> Work:
+    """Two dense layers."""
+    random = np.random.default_rng(0)
+    first, second = (random.normal(size=shape).astype(np.float32) for shape in ((64, 128), (128, 10)))
+    return lambda rows: (np.maximum(rows @ first, 0) @ second).argmax(axis=1)
+
+
+def numpy_neighbours() -> Work:
+    """The nearest of 100 prototypes."""
+    inputs, targets = digits()
+    prototypes, labels = inputs[:100], targets[:100]
+    return lambda rows: labels[((prototypes - rows[:, None]) ** 2).sum(axis=2).argmin(axis=1)]
+
+
+def sklearn_logistic() -> Work:
+    """A scaler and a logistic regression."""
+    from sklearn.linear_model import LogisticRegression
+
+    return _pipeline(LogisticRegression(max_iter=20))
+
+
+def sklearn_svm() -> Work:
+    """A scaler and a kernel machine."""
+    from sklearn.svm import SVC
+
+    return _pipeline(SVC())
+
+
+def lightgbm_booster() -> Work:
+    """Twenty small trees."""
+    import lightgbm
+
+    inputs, targets = digits()
+    data = lightgbm.Dataset(inputs[:500], targets[:500] > 4)
+    options = {"objective": "binary", "num_leaves": 15, "num_threads": 1, "verbose": -1}
+    booster = lightgbm.train(options, data, 20)
+    return lambda rows: booster.predict(rows, num_threads=1) > 0.5
+
+
+def xgboost_booster() -> Work:
+    """Twenty small trees, asked for without a copy of the inputs."""
+    import xgboost
+
+    inputs, targets = digits()
+    data = xgboost.DMatrix(inputs[:500], targets[:500] > 4)
+    booster = xgboost.train({"objective": "binary:logistic", "max_depth": 4, "nthread": 1}, data, 20)
+    return lambda rows: booster.inplace_predict(rows) > 0.5
+
+
+def torch_dense() -> Work:
+    """Two dense layers."""
+    from torch import nn
+
+    return _network(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 10))
+
+
+def torch_cnn(width: int) -> Work:
+    """One convolution of the digits' 8 by 8 pixels."""
+    from torch import nn
+
+    convolution = (nn.Unflatten(1, (1, 8, 8)), nn.Conv2d(1, width, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten())
+    return _network(*convolution, nn.Linear(9 * width, 10))
+
+
+def _pipeline(classifier: Any) -> Work:
+    import sklearn
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    # As a service would that asks for one row at a time: checking it costs as much as predicting it.
+    sklearn.set_config(assume_finite=True)
+    inputs, targets = digits()
+    predict: Work = make_pipeline(StandardScaler(), classifier).fit(inputs[:300], targets[:300]).predict
+    return predict
+
+
+def _network(*layers: Any) -> Work:
+    import torch
+
+    torch.manual_seed(0)
+    network = torch.nn.Sequential(*layers).eval()
+
+    def work(rows: Any) -> Any:
+        with torch.inference_mode():
+            return network(torch.from_numpy(rows)).argmax(1).numpy()
+
+    return work
+
+
+def digits() -> tuple[Any, Any]:
+    """The digits that come with scikit-learn: pixels, shape (1797, 64), and classes."""
+    from sklearn.datasets import load_digits
+
+    inputs, targets = load_digits(return_X_y=True)
+    return inputs.astype(np.float32), targets
+
+
+ONE_THREAD: dict[str, tuple[Callable[[], Work], int]] = {
+    "python_counting": (python_counting, 100),
+    "python_trees": (python_trees, 40),
+    "numpy_network": (numpy_network, 100),
+    "numpy_neighbours": (numpy_neighbours, 20),
+    "sklearn_logistic": (sklearn_logistic, 20),
+    "sklearn_svm": (sklearn_svm, 20),
+    "lightgbm_booster": (lightgbm_booster, 20),
+    "xgboost_booster": (xgboost_booster, 20),
+    "torch_dense": (torch_dense, 20),
+    "torch_cnn": (partial(torch_cnn, 8), 20),
+}
+"""What to build, and how much of it makes a call of about a millisecond; a scikit-learn pipeline needs several."""
+
+ALL_THREADS: dict[str, tuple[Callable[[], Work], int]] = {
+    f"torch_cnn_{width}": (partial(torch_cnn, width), 20) for width in (8, 12, 16, 20, 24, 32, 40, 48, 56, 64)
+}
+"""The same for the run with as many threads as there are cores."""
+
+WORKLOADS = {**ONE_THREAD, **ALL_THREADS}
+
+
+def repeats(gate: str, percent: int) -> tuple[int, int]:
+    """How often a call does the inner work: in the base, and in a candidate that is slower by ``percent``."""
+    usual = WORKLOADS[gate][1]
+    inner = usual if usual * percent % 100 == 0 else 50
+    extra, rest = divmod(inner * percent, 100)
+    if rest:
+        raise ValueError(f"a slow-down of {percent} % is not exact with {usual} or {inner} repeats")
+    return inner, inner + extra
+
+
+def repeated(work: Work, times: int) -> Work:
+    """A model whose call does the work ``times`` times."""
+
+    def model(rows: Any) -> Any:
+        for _ in range(times):
+            answer = work(rows)
+        return answer
+
+    return model
+
+
+@pytest.mark.parametrize("gate", WORKLOADS)
+def test_gate(gate: str, speedacc: Any) -> None:
+    amount = json.loads(Path(__file__).with_name("amount.json").read_text("utf-8"))
+    times = repeats(gate, amount["percent"])[amount["is_candidate"]]
+    inputs, targets = (part[:SAMPLES] for part in digits())
+    speedacc.check(repeated(WORKLOADS[gate][0](), times), inputs, targets)

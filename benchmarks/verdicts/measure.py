@@ -1,0 +1,212 @@
+"""Live runs of the suite with the plugin's own machinery: real worker processes on two trees."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from functools import partial
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from pytest_speedacc.config.live import LiveSettings
+from pytest_speedacc.judge.live import undecided
+from pytest_speedacc.live import duel as live_duel
+from pytest_speedacc.live import launch as live_launch
+from pytest_speedacc.live.arguments import worker_arguments
+from pytest_speedacc.live.campaign import Budget, LiveRun, run_campaign
+from pytest_speedacc.live.duel import LaunchResult
+from pytest_speedacc.live.handle import Side
+from pytest_speedacc.live.launch import Key
+from pytest_speedacc.measure.environment import Environment, commit
+
+from . import gates
+from .record import Cell, Launch, Suite, append_suite, read_suites, rounded
+from .rules import TOLERANCE
+
+MOST_LOST = 3
+"""Suites in succession that may end early before something is taken to be broken."""
+NEIGHBOUR = """
+import os, time
+parent = os.getppid()
+while os.getppid() == parent:
+    end = time.perf_counter() + 0.05
+    while time.perf_counter() < end:
+        pass
+    time.sleep(0.05)
+"""
+"""A process that is busy for half of every 100 ms, on whichever core it is given, as long as this one lives."""
+
+
+def measure(
+    cells: Sequence[Cell],
+    suites: int,
+    folder: Path,
+    *,
+    hours: float,
+    run: Callable[[Cell], Suite],
+    say: Callable[[str], None],
+) -> None:
+    """Measure until every cell has its number of complete ``suites`` in ``folder``, or the hours are over.
+
+    The cell with the fewest comes next, so that all of them see the same times of day. Raises RuntimeError after
+    three suites in succession that ended early.
+    """
+    end = time.monotonic() + 3600 * hours
+    done = dict.fromkeys(cells, 0)
+    for suite in read_suites(folder):
+        if suite.cell in done and not suite.lost:
+            done[suite.cell] += 1
+    lost = 0
+    while min(done.values()) < suites and time.monotonic() < end:
+        cell = min(cells, key=lambda cell: done[cell])
+        suite = run(cell)
+        append_suite(folder, suite)
+        lost = lost + 1 if suite.lost else 0
+        if lost == MOST_LOST:
+            raise RuntimeError(f"{lost} suites in succession ended early, the last because {suite.lost}")
+        done[cell] += not suite.lost
+        most = max(map(len, suite.launches.values()), default=0)
+        say(f"{done[cell]} of {suites}: {cell}: {most} launches in {suite.seconds:.0f} s {suite.lost}")
+
+
+def run_suite(cell: Cell) -> Suite:
+    """One live run of the suite under the conditions of ``cell``."""
+    keys: dict[str, Key] = {gate: (f"test_gates.py::test_gate[{gate}]", "") for gate in cell.gates}
+    bounds = {test: (TOLERANCE,) for test, _ in keys.values()}
+    settings = LiveSettings()
+    budget = Budget(cell.all_launches or settings.launches, math.inf if cell.all_launches else settings.budget)
+    started = time.time()
+    with (
+        tempfile.TemporaryDirectory(prefix="speedacc-verdicts-") as folder,
+        _neighbour() if cell.condition == "noisy" else nullcontext(),
+        _recorded_rounds() as recorded,
+    ):
+        scratch = Path(folder)
+        candidate, base = (_tree(scratch / side / "project", cell, side) for side in ("candidate", "base"))
+        live = run_campaign(
+            _side("candidate", candidate, base, cell),
+            _side("base", base, candidate, cell),
+            tuple(test for test, _ in keys.values()),
+            worker_arguments((), (), lambda plugin: False, scratch),
+            tails=frozenset(),
+            undecided=_all_of if cell.all_launches else partial(undecided, bounds=bounds),
+            budget=budget,
+            scratch=scratch,
+            timeout=settings.timeout,
+            allow_slow_setup=True,
+            say=lambda text: None,
+        )
+    launched = partial(_launch, recorded=recorded, started=started)
+    return Suite(
+        cell=cell,
+        started=started,
+        seconds=live.seconds,
+        machine=_machine(),
+        revision=commit(Path(__file__).parents[2]) or "unknown",
+        lost=live.lost,
+        launches={gate: tuple(map(launched, _results(live, key))) for gate, key in keys.items()},
+        canary=tuple(map(launched, live.canary)),
+    )
+
+
+def _results(live: LiveRun, key: Key) -> tuple[LaunchResult, ...]:
+    gate = live.gates.get(key)
+    if gate is not None and gate.problem and not live.lost:
+        raise RuntimeError(f"{key[0]} cannot be measured: {gate.problem}")
+    return gate.launches if gate else ()
+
+
+def _all_of(results: Mapping[Key, Sequence[LaunchResult]]) -> frozenset[Key]:
+    return frozenset(results)
+
+
+def _tree(folder: Path, cell: Cell, side: str) -> Path:
+    """The suite as one side has it."""
+    folder.mkdir(parents=True)
+    shutil.copy(gates.__file__, folder / "test_gates.py")
+    amount = {"percent": cell.percent, "is_candidate": side == "candidate"}
+    (folder / "amount.json").write_text(json.dumps(amount), "utf-8")
+    # Without one, pytest would look for its root directory further up.
+    (folder / "pytest.ini").write_text("[pytest]\n", "utf-8")
+    return folder
+
+
+def _side(label: str, tree: Path, other: Path, cell: Cell) -> Side:
+    return Side(
+        label=label,
+        root=tree,
+        other_root=other,
+        folder=tree,
+        python=sys.executable,
+        sys_path=tuple(sys.path),
+        one_thread=cell.threads == "one",
+        rootdir=tree,
+        ini_file=tree / "pytest.ini",
+        paths=(),
+    )
+
+
+@contextmanager
+def _neighbour() -> Iterator[None]:
+    process = subprocess.Popen([sys.executable, "-c", NEIGHBOUR])
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+
+
+class _Listening:
+    """A worker whose answers are kept."""
+
+    def __init__(self, worker: Any) -> None:
+        self._worker = worker
+        self.rounds: list[float] = []
+
+    def receive(self) -> dict[str, Any]:
+        message: dict[str, Any] = self._worker.receive()
+        if message["kind"] == "times":
+            self.rounds.append(rounded(statistics.fmean(message["seconds"])))
+        return message
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._worker, name)
+
+
+_Recorded = dict[int, tuple[float, tuple[float, ...], tuple[float, ...]]]
+"""When it ended, and the candidate's and the base's rounds, by the ``id`` of the result that they became."""
+
+
+@contextmanager
+def _recorded_rounds() -> Iterator[_Recorded]:
+    """Keep every round, of which the plugin itself keeps only what its own rule needs."""
+    duel: Callable[..., LaunchResult] = live_duel.duel
+    recorded: _Recorded = {}
+
+    def recording(candidate: Any, base: Any, *arguments: Any, **options: Any) -> LaunchResult:
+        sides = _Listening(candidate), _Listening(base)
+        result = duel(*sides, *arguments, **options)
+        recorded[id(result)] = (time.time(), tuple(sides[0].rounds), tuple(sides[1].rounds))
+        return result
+
+    with patch.object(live_launch, "duel", recording):
+        yield recorded
+
+
+def _launch(result: LaunchResult, recorded: _Recorded, started: float) -> Launch:
+    ended, candidate, base = recorded[id(result)]
+    return Launch(result.difference, result.within, result.setup_seconds, ended - started, candidate, base)
+
+
+def _machine() -> str:
+    environment = Environment.current()
+    return f"{environment.cpu}, {environment.cores:g} cores, {environment.system}"

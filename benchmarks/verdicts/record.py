@@ -1,0 +1,96 @@
+"""Raw data: a suite a line of JSON, written when it is complete, so that a suite half measured leaves no trace."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+FILE = "suites.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What a suite was measured under."""
+
+    percent: int
+    """How much slower the candidate is, in per cent of the base: 0 for unchanged."""
+    condition: str
+    """``quiet``, or ``noisy`` beside a busy neighbour."""
+    threads: str
+    """``one`` or ``all``."""
+    gates: tuple[str, ...]
+    """The suite."""
+    all_launches: int | None
+    """So many launches whatever was decided; None to stop as the plugin does."""
+
+    def __str__(self) -> str:
+        launches = f", always {self.all_launches} launches" if self.all_launches else ""
+        return f"{self.percent} % slower, {self.condition}, threads={self.threads}, {len(self.gates)} gates{launches}"
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """One gate in one launch."""
+
+    difference: float
+    """Median over ABBA quads of log(candidate/base)."""
+    within: float
+    """Standard deviation of a quad."""
+    setup_seconds: float
+    """From the start of the test to its ``check``, on the slower side."""
+    ended: float
+    """Seconds since the suite began."""
+    candidate: tuple[float, ...]
+    """Seconds a call, the mean of each round, in order: rounds 2i and 2i + 1 belong to quad i."""
+    base: tuple[float, ...]
+    """The same of the base."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """One live run."""
+
+    cell: Cell
+    started: float
+    """Unix time."""
+    seconds: float
+    """Wall time of the whole run."""
+    machine: str
+    """Processor, system and cores."""
+    revision: str
+    """The plugin's commit."""
+    lost: str
+    """Why the run ended early; empty when it did not."""
+    launches: Mapping[str, tuple[Launch, ...]]
+    """By gate, in order."""
+    canary: tuple[Launch, ...]
+    """The base against itself."""
+
+
+def read_suites(folder: Path) -> list[Suite]:
+    """Every complete suite, oldest first. Raises msgspec.ValidationError for a file of another kind."""
+    path = folder / FILE
+    if not path.exists():
+        return []
+    whole, _, _torn = path.read_bytes().rpartition(b"\n")
+    suites = [msgspec.json.decode(line, type=Suite) for line in whole.splitlines()]
+    return sorted(suites, key=lambda suite: suite.started)
+
+
+def append_suite(folder: Path, suite: Suite) -> None:
+    """Add one suite, after cutting off what a killed run may have written of its last one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / ".gitignore").write_text("*\n", "utf-8")
+    with (folder / FILE).open("ab+") as file:
+        file.seek(0)
+        file.truncate(file.read().rfind(b"\n") + 1)
+        file.write(msgspec.json.encode(suite) + b"\n")
+
+
+def rounded(seconds: float) -> float:
+    """Seconds to the nanosecond, which is all that the clock tells: a third of the digits."""
+    return math.floor(seconds * 1e9 + 0.5) / 1e9

@@ -1,0 +1,165 @@
+"""The rules that are compared, replayed on raw data: this plugin's, and those of others on stored times."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Literal
+
+from pytest_speedacc.config.policy import LIVE_TOLERANCE
+from pytest_speedacc.config.settings import parse_bound
+from pytest_speedacc.judge.live import SUITE_ALPHA, judge_live_increase
+from pytest_speedacc.judge.verdict import Outcome
+from pytest_speedacc.live.campaign import LiveGate
+from pytest_speedacc.live.duel import LaunchResult
+from pytest_speedacc.stats.sequence import judge_launches
+
+from .gates import repeats
+from .record import Cell, Launch, Suite
+
+Verdict = Literal["passed", "inconclusive", "failed"]
+Rounds = Sequence[float]
+
+TOLERANCE = parse_bound("max_latency_increase", LIVE_TOLERANCE, "the default of a live run")
+BENCHMARK_THRESHOLD = 1.05
+"""A usual ``--benchmark-compare-fail=median:5%``."""
+ASV_FACTOR, ASV_LEVEL = 1.1, 0.002
+"""What ``asv continuous`` and ``asv compare`` use unless told otherwise."""
+PYPERF_LEVEL = 0.05
+"""What ``pyperf compare_to`` calls significant, in either direction."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One gate of one suite, with what a rule may look at."""
+
+    cell: Cell
+    gate: str
+    launches: tuple[Launch, ...]
+    """As many as the plugin's own rule asked for, which is the budget of every other rule."""
+    stored: tuple[Launch, ...]
+    """The same gate in the suite before, of which the base is the stored run; empty for the first suite."""
+    canary: tuple[Launch, ...]
+    alpha: float
+    """The false alarm rate of one gate."""
+    seconds: float
+    """Wall time of the suite for each of its gates."""
+
+
+Rule = Callable[[Trial], Verdict]
+
+
+def trials(suites: Sequence[Suite]) -> Iterator[Trial]:
+    """Every gate of every suite that came to its end, the oldest suite first."""
+    latest: dict[tuple[str, str, str, int], tuple[Launch, ...]] = {}
+    for suite in suites:
+        if suite.lost:
+            continue
+        cell, alpha = suite.cell, SUITE_ALPHA / len(suite.launches)
+        for gate, launches in suite.launches.items():
+            spent = launches[: launches_needed([launch.difference for launch in launches], alpha)]
+            # The stored run must be of the same program, under the same conditions, at another time.
+            same = (gate, cell.condition, cell.threads, repeats(gate, cell.percent)[0])
+            stored = latest.get(same, ())[: len(spent)]
+            latest[same] = launches
+            yield Trial(cell, gate, spent, stored, suite.canary, alpha, suite.seconds / len(suite.launches))
+
+
+def launches_needed(differences: Sequence[float], alpha: float) -> int:
+    """After how many launches the plugin's rule has decided; all of them when it has not."""
+    tolerance = math.log1p(TOLERANCE.value)
+    for k in range(1, len(differences)):
+        if judge_launches(differences[:k], tolerance, alpha, budget_left=True) != "more":
+            return k
+    return len(differences)
+
+
+def live(trial: Trial) -> Verdict:
+    """This plugin's verdict, canary included."""
+    gate = LiveGate(tuple(map(_result, trial.launches)), None, None, None, "")
+    outcome = judge_live_increase(TOLERANCE, gate, tuple(map(_result, trial.canary)), trial.alpha).outcome
+    verdicts: dict[Outcome, Verdict] = {Outcome.PASSED: "passed", Outcome.FAILED: "failed"}
+    return verdicts.get(outcome, "inconclusive")
+
+
+def threshold(trial: Trial, *, statistic: Callable[[Rounds], float], processes: int | None) -> Verdict:
+    """pytest-benchmark's: a statistic of the rounds is more than 5 % over that of the stored run."""
+    ours, theirs = pooled_candidate(trial.launches[:processes]), pooled_base(trial.stored[:processes])
+    return _called(statistic(ours) > BENCHMARK_THRESHOLD * statistic(theirs))
+
+
+def asv_like(trial: Trial) -> Verdict:
+    """asv's: the median of all rounds is over 1.1 times the stored one, and a Mann-Whitney test agrees."""
+    from scipy.stats import mannwhitneyu
+
+    ours, theirs = pooled_candidate(trial.launches), pooled_base(trial.stored)
+    is_larger = statistics.median(ours) > ASV_FACTOR * statistics.median(theirs)
+    return _called(is_larger and mannwhitneyu(ours, theirs, method="asymptotic").pvalue < ASV_LEVEL)
+
+
+def pyperf_like(trial: Trial) -> Verdict:
+    """pyperf's: Welch's t-test of the processes' means finds the candidate slower."""
+    from scipy.stats import ttest_ind
+
+    ours = [statistics.fmean(launch.candidate) for launch in trial.launches]
+    theirs = [statistics.fmean(launch.base) for launch in trial.stored]
+    test = ttest_ind(ours, theirs, equal_var=False)
+    return _called(test.statistic > 0 and test.pvalue < PYPERF_LEVEL)
+
+
+RULES: dict[str, Rule] = {
+    "this plugin, live": live,
+    "min > 5 %, one process": partial(threshold, statistic=min, processes=1),
+    "median > 5 %, one process": partial(threshold, statistic=statistics.median, processes=1),
+    "mean > 5 %, one process": partial(threshold, statistic=statistics.fmean, processes=1),
+    "min > 5 %, same budget": partial(threshold, statistic=min, processes=None),
+    "median > 5 %, same budget": partial(threshold, statistic=statistics.median, processes=None),
+    "mean > 5 %, same budget": partial(threshold, statistic=statistics.fmean, processes=None),
+    "asv-like (10 % and Mann-Whitney)": asv_like,
+    "pyperf-like (t-test)": pyperf_like,
+}
+"""By the name in the report. A rule on stored times is asked only where there is a stored run."""
+
+
+def judge(name: str, trial: Trial) -> Verdict | None:
+    """The verdict of one rule; None where it has nothing to compare with."""
+    return RULES[name](trial) if trial.stored or RULES[name] is live else None
+
+
+def slowed(suite: Suite, slowdown: float) -> Suite:
+    """The suite as if every candidate had been slower by this fraction more, rounds left as they are."""
+    shift = math.log1p(slowdown)
+    launches = {
+        gate: tuple(replace(launch, difference=launch.difference + shift) for launch in of_gate)
+        for gate, of_gate in suite.launches.items()
+    }
+    return replace(suite, launches=launches)
+
+
+def pooled_candidate(launches: Sequence[Launch]) -> list[float]:
+    """Every round of the candidate, in seconds a call."""
+    return [seconds for launch in launches for seconds in launch.candidate]
+
+
+def pooled_base(launches: Sequence[Launch]) -> list[float]:
+    """Every round of the base, in seconds a call."""
+    return [seconds for launch in launches for seconds in launch.base]
+
+
+def _called(is_slower: bool) -> Verdict:
+    return "failed" if is_slower else "passed"
+
+
+def _result(launch: Launch) -> LaunchResult:
+    return LaunchResult(
+        difference=launch.difference,
+        within=launch.within,
+        tail_difference=None,
+        tail_calls=0,
+        candidate_seconds=statistics.median(launch.candidate),
+        base_seconds=statistics.median(launch.base),
+        setup_seconds=launch.setup_seconds,
+    )

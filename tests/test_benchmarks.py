@@ -1,0 +1,274 @@
+"""The harness that measures how often a verdict is wrong: its own answers on data whose answer is known."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("scipy")
+
+from benchmarks.verdicts import tally
+from benchmarks.verdicts.gates import ONE_THREAD, repeated, repeats
+from benchmarks.verdicts.measure import measure
+from benchmarks.verdicts.record import FILE, Cell, Launch, Suite, append_suite, read_suites
+from benchmarks.verdicts.report import report
+from benchmarks.verdicts.rules import RULES, judge, launches_needed, live, slowed, trials
+
+ROOT = Path(__file__).parents[1]
+GATES = tuple(ONE_THREAD)
+QUIET = tally.Mode("one", "quiet")
+
+
+def cell(percent: int = 0, *, gates: tuple[str, ...] = GATES, all_launches: int | None = None) -> Cell:
+    return Cell(percent, "quiet", "one", gates, all_launches)
+
+
+def synthetic(
+    where: Cell, number: int, *, slower: float = 0.0, sd: float = 0.01, day: float = 0.0, lost: str = ""
+) -> Suite:
+    """A suite whose launches scatter by ``sd``, on a machine that is slower by ``day`` than it usually is."""
+    random = np.random.default_rng([number, where.percent])
+
+    def launch(k: int) -> Launch:
+        difference = math.log1p(slower) + sd * float(random.normal())
+        base = 1e-3 * (1 + day) * (1 + 0.002 * random.normal(size=20))
+        return Launch(
+            difference, 0.01, 0.1, k + 1.0, tuple((base * math.exp(difference)).tolist()), tuple(base.tolist())
+        )
+
+    return Suite(
+        cell=where,
+        started=float(number),
+        seconds=60.0,
+        machine="a machine",
+        revision="abc",
+        lost=lost,
+        launches={gate: tuple(launch(k) for k in range(24)) for gate in where.gates},
+        canary=(),
+    )
+
+
+def verdicts(suites: list[Suite], rule: str) -> list[str | None]:
+    return [judge(rule, trial) for trial in trials(suites)]
+
+
+@pytest.mark.parametrize("percent", [0, 2, 5, 10, 20])
+@pytest.mark.parametrize("gate", GATES)
+def test_a_slow_down_is_exact(gate: str, percent: int) -> None:
+    base, candidate = repeats(gate, percent)
+    assert 100 * (candidate - base) == percent * base
+
+
+def test_a_slow_down_that_would_not_be_exact_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"3 % is not exact with 20 or 50 repeats"):
+        repeats("sklearn_svm", 3)
+
+
+def test_a_call_does_its_work_so_many_times() -> None:
+    calls: list[object] = []
+    repeated(calls.append, 21)("rows")
+    assert calls == ["rows"] * 21
+
+
+def test_the_plugin_passes_unchanged_suites_and_fails_slow_ones() -> None:
+    assert verdicts([synthetic(cell(), number) for number in range(5)], "this plugin, live") == ["passed"] * 50
+    slow = [synthetic(cell(10), number, slower=0.1) for number in range(5)]
+    assert verdicts(slow, "this plugin, live") == ["failed"] * 50
+
+
+def test_the_plugin_cannot_tell_where_launches_scatter_too_much() -> None:
+    assert set(verdicts([synthetic(cell(), 0, sd=0.3)], "this plugin, live")) == {"inconclusive"}
+
+
+def test_a_verdict_uses_the_launches_up_to_the_one_that_decided() -> None:
+    suite = synthetic(cell(), 0)
+    differences = [launch.difference for launch in suite.launches[GATES[0]]]
+    needed = launches_needed(differences, alpha=0.001)
+    assert 4 <= needed < 24
+    assert launches_needed(differences[:needed], alpha=0.001) == needed
+    trial = next(trials([suite]))
+    assert len(trial.launches) == needed
+    assert live(trial) == "passed"
+
+
+def test_a_canary_that_shows_as_much_takes_a_failure_back() -> None:
+    slow = synthetic(cell(10), 0, slower=0.1)
+    noise = tuple(slow.launches[GATES[0]])
+    with_canary = Suite(**{name: getattr(slow, name) for name in slow.__slots__} | {"canary": noise})
+    assert set(verdicts([with_canary], "this plugin, live")) == {"inconclusive"}
+
+
+STORED = [name for name in RULES if name != "this plugin, live"]
+
+
+@pytest.mark.parametrize("rule", STORED)
+def test_a_rule_on_stored_times_compares_with_the_suite_before(rule: str) -> None:
+    # Nothing changed but the day, which is 20 % slower: no rule on stored times can know that.
+    answers = verdicts([synthetic(cell(), 0), synthetic(cell(), 1, day=0.2), synthetic(cell(), 2, day=0.2)], rule)
+    assert answers == [None] * 10 + ["failed"] * 10 + [*answers[20:]]
+    assert answers[20:].count("failed") <= 5
+
+
+@pytest.mark.parametrize(
+    ("rule", "slower", "expected"),
+    [
+        ("median > 5 %, one process", 0.04, "passed"),
+        ("median > 5 %, one process", 0.06, "failed"),
+        ("min > 5 %, same budget", 0.04, "passed"),
+        ("min > 5 %, same budget", 0.06, "failed"),
+        ("mean > 5 %, same budget", 0.04, "passed"),
+        ("mean > 5 %, same budget", 0.06, "failed"),
+        ("asv-like (10 % and Mann-Whitney)", 0.09, "passed"),
+        ("asv-like (10 % and Mann-Whitney)", 0.11, "failed"),
+        ("pyperf-like (t-test)", 0.01, "failed"),
+        ("pyperf-like (t-test)", -0.01, "passed"),
+    ],
+)
+def test_where_a_rule_on_stored_times_draws_the_line(rule: str, slower: float, expected: str) -> None:
+    before = synthetic(cell(), 0, sd=1e-5)
+    after = synthetic(cell(), 1, slower=slower, sd=1e-5)
+    assert verdicts([before, after], rule)[10:] == [expected] * 10
+
+
+def test_a_stored_run_of_another_program_is_not_compared_with() -> None:
+    # At 2 % the base of this gate does its work 50 times instead of 20.
+    gates = ("sklearn_svm",)
+    suites = [synthetic(cell(0, gates=gates), 0), synthetic(cell(2, gates=gates), 1)]
+    assert verdicts(suites, "min > 5 %, same budget") == [None, None]
+
+
+def test_a_replayed_slow_down_is_a_slow_down() -> None:
+    suite = synthetic(cell(), 0)
+    ours, theirs = suite.launches[GATES[0]][0], slowed(suite, 0.05).launches[GATES[0]][0]
+    assert math.expm1(theirs.difference - ours.difference) == pytest.approx(0.05)
+
+
+def test_the_tally_counts_with_exact_intervals() -> None:
+    suites = [synthetic(cell(), number) for number in range(30)]
+    found = next(one for one in tally.tallies(list(trials(suites))) if one.rule == "this plugin, live")
+    assert (found.passed, found.inconclusive, found.failed) == (300, 0, 0)
+    # The closed form without any event: the p at which 300 gates in a row go well with a probability of 2.5 %.
+    assert found.interval == pytest.approx((0, 1 - 0.025 ** (1 / 300)))
+
+
+def test_the_number_for_the_machine() -> None:
+    slow = {5: 0.05, 10: 0.1}
+    suites = [synthetic(cell(all_launches=24), number) for number in range(10)]
+    suites += [synthetic(cell(percent), 20, slower=slower) for percent, slower in slow.items()]
+    counted = tally.tallies(list(trials(suites)))
+    assert tally.smallest_measured(counted, "this plugin, live", QUIET) == 5
+    replayed = tally.smallest_replayed(suites, QUIET, 24)
+    assert replayed is not None
+    assert 0.03 < replayed <= 0.05
+    assert tally.smallest_replayed(suites, QUIET, 25) is None
+
+
+def test_no_number_for_a_machine_with_false_alarms() -> None:
+    suites = [synthetic(cell(), 0, slower=0.1), synthetic(cell(10), 1, slower=0.1)]
+    assert tally.smallest_measured(tally.tallies(list(trials(suites))), "this plugin, live", QUIET) is None
+
+
+def test_a_suite_that_ended_early_is_kept_and_not_counted(tmp_path: Path) -> None:
+    append_suite(tmp_path, synthetic(cell(), 0, lost="a worker died"))
+    assert [suite.lost for suite in read_suites(tmp_path)] == ["a worker died"]
+    assert list(trials(read_suites(tmp_path))) == []
+
+
+def test_suites_that_keep_ending_early_are_an_error(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="3 suites in succession ended early, the last because a worker died"):
+        measure(
+            [cell()],
+            1,
+            tmp_path,
+            hours=1,
+            run=lambda where: synthetic(where, 0, lost="a worker died"),
+            say=lambda text: None,
+        )
+
+
+def test_what_a_killed_run_wrote_of_a_suite_is_cut_off(tmp_path: Path) -> None:
+    append_suite(tmp_path, synthetic(cell(), 0))
+    with (tmp_path / FILE).open("ab") as file:
+        file.write(b'{"cell": {"perc')
+    assert len(read_suites(tmp_path)) == 1
+    append_suite(tmp_path, synthetic(cell(), 1))
+    assert [suite.started for suite in read_suites(tmp_path)] == [0.0, 1.0]
+
+
+def test_measuring_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
+    cells = [cell(0), cell(5)]
+    started: list[Cell] = []
+
+    def stopped_in_the_fourth(where: Cell) -> Suite:
+        started.append(where)
+        if len(started) == 4:
+            raise KeyboardInterrupt
+        return synthetic(where, len(started))
+
+    def go() -> None:
+        measure(cells, 3, tmp_path, hours=1, run=stopped_in_the_fourth, say=lambda text: None)
+
+    with pytest.raises(KeyboardInterrupt):
+        go()
+    assert len(read_suites(tmp_path)) == 3
+    go()
+    go()
+    done = [suite.cell for suite in read_suites(tmp_path)]
+    assert [done.count(where) for where in cells] == [3, 3]
+    # In turn, so that no slow-down has the night to itself.
+    assert started == [cells[0], cells[1], cells[0], cells[1], cells[1], cells[0], cells[1]]
+
+
+def test_no_suite_is_started_after_the_time(tmp_path: Path) -> None:
+    measure([cell()], 3, tmp_path, hours=0, run=lambda where: pytest.fail("started"), say=lambda text: None)
+
+
+def test_the_report_says_what_was_found(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    for number in range(4):
+        append_suite(tmp_path, synthetic(cell(all_launches=24), number))
+        append_suite(tmp_path, synthetic(cell(5), number, slower=0.05))
+    out = tmp_path / "docs" / "verdicts.md"
+    report(tmp_path, out)
+    text = out.read_text("utf-8")
+    assert "| unchanged models called slower | at most 1 % | 0 of 40: 0.0 % (0.0 to 8.8) |" in text
+    assert "| 5 % slower caught, launch spread up to 2 % | 95 % | 40 of 40: 100.0 % (91.2 to 100.0) |" in text
+    assert "as injected |  | **5 %** |" in text
+    found = json.loads(out.with_suffix(".json").read_text("utf-8"))
+    assert {rule["rule"] for rule in found["rules"]} == set(RULES)
+    assert out.with_suffix(".svg").read_text("utf-8").count("this plugin, live") == 1
+
+
+def test_a_report_without_data_says_what_to_run(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match=r"run `python -m benchmarks\.verdicts measure` first"):
+        report(tmp_path, tmp_path / "verdicts.md")
+
+
+def test_real_workers_survive_a_kill_of_the_harness(tmp_path: Path) -> None:
+    """Killed after its first suite and run again: the same count, with every round on record."""
+    command = [sys.executable, "-m", "benchmarks.verdicts", "measure", "--suites", "2", "--slowdown", "10"]
+    command += ["--gates", "python_trees", "--all-launches", "1", "--data", str(tmp_path)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdout is not None
+        assert first.stdout.readline().startswith("1 of 2")
+        os.kill(first.pid, signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
+    assert len(read_suites(tmp_path)) == 1
+    second = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert second.stdout.startswith("2 of 2")
+    suites = read_suites(tmp_path)
+    assert [suite.lost for suite in suites] == ["", ""]
+    launch = suites[0].launches["python_trees"][0]
+    assert len(launch.candidate) == len(launch.base) == 40
+    quads = [
+        math.log(sum(launch.candidate[i : i + 2]) / sum(launch.base[i : i + 2])) for i in range(0, len(launch.base), 2)
+    ]
+    # The rounds on record are those that the plugin judged.
+    assert launch.difference == pytest.approx(np.median(quads), abs=1e-4)
