@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -16,12 +17,15 @@ def progress(config: pytest.Config, title: str) -> Say:
     if reporter is None or not reporter.isatty or hasattr(config, "workerinput"):
         return lambda text: None
     writer = reporter._tw
+    capture = config.pluginmanager.get_plugin("capturemanager")
+    uncaptured = capture.global_and_fixture_disabled if capture else nullcontext
 
     def say(text: str) -> None:
         room = writer.fullwidth - writer.width_of_current_line - 2
         line = f"  {title}: {text}"[:room] if text else ""
-        # Saved and restored, so that the next dot lands where pytest left off.
-        writer.write(f"\x1b7{line}\x1b[K\x1b8", flush=True)
+        # The cursor is saved and restored, and the text is not counted, so that pytest goes on where it left off.
+        with uncaptured():
+            writer.write_raw(f"\x1b7{line}\x1b[K\x1b8", flush=True)
 
     return say
 

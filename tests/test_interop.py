@@ -44,6 +44,7 @@ def assert_judged(gates: Project, result: pytest.RunResult) -> None:
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.assert_outcomes(passed=2, failed=1)
     assert_says(result, NEWS)
+    assert "PytestBenchmarkWarning" not in output(result)
     assert verdicts(gates.pytester.path / "out.json") == EXPECTED
 
 
