@@ -82,9 +82,11 @@ class Session:
 
     def _is_full(self) -> bool:
         """Whether the run collects all that the project has."""
-        option = self.config.option
+        config, option = self.config, self.config.option
         narrowed = option.ignore or option.ignore_glob or getattr(option, "lf", False)
-        return not narrowed and self.config.args_source is not pytest.Config.ArgsSource.ARGS
+        sources = pytest.Config.ArgsSource
+        from_root = config.args_source is sources.INVOCATION_DIR and config.invocation_params.dir == config.rootpath
+        return not narrowed and (from_root or config.args_source is sources.TESTPATHS)
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Count what is left after deselection: the false alarm rate of the run is shared among the noisy checks."""

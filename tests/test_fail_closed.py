@@ -438,6 +438,12 @@ SETTINGS = (
         exit_code=USAGE,
     ),
     Row(
+        "pattern-without-a-gate-in-testpaths",
+        '[tool.speedacc.tests."test_modle.py::*"] matches no gate of this run: mend the pattern, or remove it.',
+        pyproject='tests."test_modle.py::*".min_accuracy = 0.5\n[tool.pytest.ini_options]\ntestpaths = ["."]',
+        exit_code=USAGE,
+    ),
+    Row(
         "no-budget-in-pyproject",
         "[tool.speedacc]: budget = '0 s' must be above zero.",
         pyproject='budget = "0 s"',

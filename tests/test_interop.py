@@ -233,6 +233,7 @@ def test_measured_once():
     )
     assert result.parseoutcomes() == {"passed": 1, "failed": 1, "rerun": 2}
     assert_says(result, news)
+    assert "benchmark: 3 tests" not in output(result)
     assert verdicts(project.pytester.path / "out.json") == {"test_model.py::test_it": "failed"}
 
 

@@ -451,10 +451,17 @@ tests."*::test_?a*".min_accuracy = 0.3
             "test_marker": {"min_accuracy": "at least 0.4", "max_latency": "at most 2.00 s"},
         }
 
-    def test_a_pattern_may_match_nothing_in_a_run_of_a_part(self, project: Project) -> None:
+    def test_a_pattern_may_match_nothing_in_a_run_of_a_part(
+        self, project: Project, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         project.write(SOUND + "\ndef test_other():\n    pass\n", 'tests."*::test_it".min_accuracy = 0.5')
         project.run("test_model.py::test_other").assert_outcomes(passed=1)
         project.run("-k", "other").assert_outcomes(passed=1, deselected=1)
+        project.run("--ignore=test_model.py").assert_outcomes()
+        folder = project.pytester.mkdir("part")
+        (folder / "test_part.py").write_text("def test_part():\n    pass\n")
+        monkeypatch.chdir(folder)
+        project.run().assert_outcomes(passed=1)
 
     def test_an_expected_failure_is_one(self, project: Project) -> None:
         project.write("""
