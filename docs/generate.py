@@ -1,0 +1,93 @@
+"""Write the tables of the documentation from the code that they describe.
+
+``python docs/generate.py`` renews them, ``python docs/generate.py --check`` says which are not current.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from pytest_speedacc.adapters import LightGBMAdapter, SklearnAdapter, TorchAdapter, XGBoostAdapter
+from pytest_speedacc.adapters.callables import CallableAdapter, PredictorAdapter
+from pytest_speedacc.config.settings import SETTINGS
+
+DOCS = Path(__file__).parent
+ADAPTERS = (
+    SklearnAdapter,
+    LightGBMAdapter,
+    XGBoostAdapter,
+    TorchAdapter,
+    PredictorAdapter,
+    CallableAdapter,
+)
+
+
+def settings_table(*, tolerances: bool) -> str:
+    """The limits or the tolerances that can be judged, one a row."""
+    rows = [
+        (f"`{setting.name}`", f"`{setting.name} = {setting.example}`", setting.help)
+        for setting in SETTINGS.values()
+        if setting.is_tolerance is tolerances and not setting.later
+    ]
+    return table(("name", "as in", "meaning"), rows)
+
+
+def later_settings() -> str:
+    """The names that are refused for now, in one sentence."""
+    names = [f"`{setting.name}`" for setting in SETTINGS.values() if setting.later]
+    return f"{', '.join(names[:-1])} and {names[-1]}."
+
+
+def frameworks_table() -> str:
+    """What a parameter and the model size are, one framework a row."""
+    rows = [(adapter.framework, adapter.counted, adapter.serialisation) for adapter in ADAPTERS]
+    return table(("model", "a parameter is", "the model size is the length of"), rows)
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+GENERATED = {
+    "limits": lambda: settings_table(tolerances=False),
+    "tolerances": lambda: settings_table(tolerances=True),
+    "later": later_settings,
+    "frameworks": frameworks_table,
+}
+"""What stands between ``<!-- generated: NAME -->`` and ``<!-- end -->``."""
+
+
+def renewed(text: str) -> str:
+    """A page with every generated part written anew."""
+    return re.sub(
+        r"(<!-- generated: (\w+) -->\n).*?(?=<!-- end -->)",
+        lambda match: f"{match[1]}\n{GENERATED[match[2]]()}\n\n",
+        text,
+        flags=re.DOTALL,
+    )
+
+
+def main() -> int:
+    """Renew the pages, or with ``--check`` return 1 when one is not current."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; fail when a page is not current")
+    check = parser.parse_args().check
+    pages = {page: page.read_text("utf-8") for page in sorted(DOCS.glob("*.md"))}
+    stale = {page: renewed(text) for page, text in pages.items() if renewed(text) != text}
+    for page, text in stale.items():
+        if check:
+            print(f"{page.name} is not current: run python docs/generate.py", file=sys.stderr)
+        else:
+            page.write_text(text, "utf-8")
+            print(f"wrote {page.name}")
+    return int(check and bool(stale))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

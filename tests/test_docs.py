@@ -1,0 +1,141 @@
+"""What the documentation shows is true: generated tables are current, examples are valid, links lead somewhere."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import runpy
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from scratch_project import Project
+
+from pytest_speedacc.adapters.registry import _adapters
+from pytest_speedacc.baseline import baseline_path, load_baseline, load_predictions
+from pytest_speedacc.config.policy import parse_marker
+from pytest_speedacc.config.project import load_project, parse_project
+from pytest_speedacc.config.settings import SETTINGS
+
+ROOT = Path(__file__).parents[1]
+README = ROOT / "README.md"
+PAGES = [README, *sorted(ROOT.glob("docs/*.md")), *sorted(ROOT.glob("examples/*/README.md"))]
+EXAMPLES = sorted(path.parent for path in ROOT.glob("examples/*/pyproject.toml"))
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    """The code blocks of a page in one language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+
+
+def every(language: str) -> list[object]:
+    return [pytest.param(block, id=page.name) for page in PAGES for block in blocks(page, language)]
+
+
+def generate(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(folder / "generate.py"), *options], capture_output=True, text=True, cwd=ROOT
+    )
+
+
+class TestGenerated:
+    def test_pages_are_current(self) -> None:
+        checked = generate(ROOT / "docs", "--check")
+        assert (checked.returncode, checked.stderr) == (0, "")
+
+    def test_a_stale_page_is_named_and_renewed(self, tmp_path: Path) -> None:
+        docs = Path(shutil.copytree(ROOT / "docs", tmp_path / "docs"))
+        page = docs / "settings.md"
+        page.write_text(page.read_text("utf-8").replace("largest 95th percentile", "something else"), "utf-8")
+        checked = generate(docs, "--check")
+        assert (checked.returncode, checked.stderr) == (
+            1,
+            "settings.md is not current: run python docs/generate.py\n",
+        )
+        generate(docs)
+        assert page.read_bytes() == (ROOT / "docs" / "settings.md").read_bytes()
+
+    def test_every_setting_has_its_place(self) -> None:
+        page = (ROOT / "docs" / "settings.md").read_text("utf-8")
+        assert [name for name in SETTINGS if f"`{name}`" not in page] == []
+
+    def test_every_framework_has_its_row(self) -> None:
+        documented = runpy.run_path(str(ROOT / "docs" / "generate.py"))["ADAPTERS"]
+        assert {type(adapter) for adapter in _adapters} <= set(documented)
+
+
+class TestExamplesInPages:
+    @pytest.mark.parametrize("block", every("toml"))
+    def test_toml_is_accepted(self, block: str) -> None:
+        project = parse_project(tomllib.loads(block)["tool"]["speedacc"], ROOT)
+        assert project.defaults.bounds
+
+    @pytest.mark.parametrize("block", every("python"))
+    def test_markers_are_accepted(self, block: str) -> None:
+        markers = [
+            node
+            for node in ast.walk(ast.parse(block))
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "pytest.mark.speedacc"
+        ]
+        assert markers
+        for marker in markers:
+            assert parse_marker((), {k.arg or "": ast.literal_eval(k.value) for k in marker.keywords}).bounds
+
+    def test_the_readme_has_one_of_each(self) -> None:
+        assert {language: len(blocks(README, language)) for language in ("python", "toml", "yaml")} == {
+            "python": 1,
+            "toml": 1,
+            "yaml": 1,
+        }
+
+    def test_the_readme_example_passes(self, project: Project) -> None:
+        pytest.importorskip("sklearn")
+        project.pytester.makepyfile(test_readme=blocks(README, "python")[0])
+        project.run_apart(budget="2").assert_outcomes(passed=1)
+
+    def test_the_workflow_is_the_one_of_this_repository(self) -> None:
+        ours = (ROOT / ".github" / "workflows" / "ci.yml").read_text("utf-8")
+        gate = ours[ours.index("  gate:\n") :]
+        shown = blocks(README, "yaml")[0]
+        jobs = [re.sub(r"- run: .*", "- run:", text[text.index("  gate:\n") :]) for text in (gate, shown)]
+        assert jobs[0] == jobs[1]
+
+
+def test_every_option_is_documented_and_exists(project: Project) -> None:
+    project.write("")
+    offered = set(re.findall(r"(?m)^  (--speedacc-[a-z-]+)", str(project.run("--help").stdout)))
+    page = (ROOT / "docs" / "settings.md").read_text("utf-8")
+    assert offered == set(re.findall(r"^\| `(--speedacc-[a-z-]+)", page, re.MULTILINE))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    for link in re.findall(r"\]\((?!https?:)([^)]+)\)", page.read_text("utf-8")):
+        name, _, anchor = link.partition("#")
+        target = page.parent / name if name else page
+        assert target.exists(), link
+        if anchor:
+            headings = re.findall(r"^#+ (.*)", target.read_text("utf-8"), re.MULTILINE)
+            slugs = [re.sub(r"[^\w\- ]", "", heading).lower().replace(" ", "-") for heading in headings]
+            assert anchor in slugs, link
+
+
+@pytest.mark.parametrize("folder", EXAMPLES, ids=lambda folder: folder.name)
+class TestExampleFolders:
+    def test_settings_are_accepted(self, folder: Path) -> None:
+        project = load_project(folder)
+        assert project.defaults.bounds or project.tests
+
+    def test_baselines_hold_nothing_of_one_machine(self, folder: Path) -> None:
+        files = sorted(folder.glob("speedacc-baselines/*.json"))
+        assert files
+        for path in files:
+            test = json.loads(path.read_text("utf-8"))["test"]
+            baseline = load_baseline(baseline_path(path.parent, test, ""), test, "")
+            assert baseline is not None
+            assert baseline.environments == {}
+            assert load_predictions(path, baseline) is not None
