@@ -67,7 +67,7 @@ class LiveSession:
         finally:
             say("")
         tolerances = {test: latency_tolerances(policy) for test, policy in policies.items()}
-        self.alpha = live_alpha(list(self.against.run.gates), tolerances)
+        self.alpha = live_alpha(self.against.run.compared, tolerances)
 
     def _request(self, policies: Mapping[str, Policy]) -> Request:
         config = self.config

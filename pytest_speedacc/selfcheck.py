@@ -144,7 +144,7 @@ def selfcheck(say: Callable[[str], None]) -> SelfCheck:
         )
     if run.lost:
         raise GateError(run.lost)
-    alpha = live_alpha(list(run.gates), latencies)
+    alpha = live_alpha(run.compared, latencies)
     checks = {name: _judge(bounds[_test(name)][0], run.gates[_test(name), ""], run, alpha) for name in FAULTS}
     return SelfCheck(checks, _resolution(run, bounds[_test("unchanged")][0].value, alpha), run)
 

@@ -125,7 +125,7 @@ def _results(live: LiveRun, key: Key) -> tuple[LaunchResult, ...]:
     return gate.launches if gate else ()
 
 
-def _all_of(results: Mapping[Key, Sequence[LaunchResult]]) -> frozenset[Key]:
+def _all_of(results: Mapping[Key, Sequence[LaunchResult]], compared: Sequence[Key]) -> frozenset[Key]:
     return frozenset(results)
 
 

@@ -28,13 +28,18 @@ def latency_tolerances(policy: Policy) -> tuple[Bound, ...]:
 
 
 def live_alpha(keys: Sequence[Key], bounds: Mapping[str, Sequence[Bound]]) -> float:
-    """The false alarm rate of one check: the suite's, shared among the checks that are compared."""
+    """The false alarm rate of one check: the suite's, shared among the checks that the first launch compared."""
     return SUITE_ALPHA / max(1, sum(len(bounds[test]) for test, _ in keys))
 
 
-def undecided(results: Mapping[Key, Sequence[LaunchResult]], bounds: Mapping[str, Sequence[Bound]]) -> frozenset[Key]:
-    """The checks that another launch could decide: what a live run measures next."""
-    alpha = live_alpha(list(results), bounds)
+def undecided(
+    results: Mapping[Key, Sequence[LaunchResult]], compared: Sequence[Key], bounds: Mapping[str, Sequence[Bound]]
+) -> frozenset[Key]:
+    """The checks that another launch could decide: what a live run measures next.
+
+    ``compared`` are the checks that share the error rate, as counted in the first launch.
+    """
+    alpha = live_alpha(compared, bounds)
     return frozenset(
         key
         for key, launches in results.items()

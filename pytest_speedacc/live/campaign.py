@@ -64,6 +64,8 @@ class LiveRun:
     """Checks that the base makes and the candidate, in the same test, does not."""
     failures: Mapping[str, str]
     """What the candidate's own tests failed with in a worker, by node id."""
+    compared: tuple[Key, ...]
+    """The checks that share the error rate, as counted in the first launch."""
     lost: str
     """Why the run ended early; empty when it did not."""
     seconds: float
@@ -89,6 +91,7 @@ class _State:
     canary_test: str = ""
     base_gates: tuple[str, ...] = ()
     lost_checks: tuple[Key, ...] = ()
+    compared: tuple[Key, ...] = ()
     failures: dict[str, str] = field(default_factory=dict)
     lost: str = ""
 
@@ -127,7 +130,7 @@ def run_campaign(
     arguments: tuple[str, ...],
     *,
     tails: frozenset[str],
-    undecided: Callable[[Mapping[Key, Sequence[LaunchResult]]], frozenset[Key]],
+    undecided: Callable[[Mapping[Key, Sequence[LaunchResult]], Sequence[Key]], frozenset[Key]],
     budget: Budget,
     scratch: Path,
     timeout: float,
@@ -156,19 +159,22 @@ def run_campaign(
             # A launch at a time, so that runs side by side on one machine take turns.
             with timing_lock(say):
                 state.take(run_launch(candidate, base, orders, partial(_say, say, launch)))
+            # Counted once: an error rate that is shared anew after every launch would change what was decided.
+            state.compared = state.compared or tuple(state.results)
         except (WorkerLost, GateError) as error:
             state.lost = f"launch {launch + 1} came to nothing: {error}"
             break
         if not allow_slow_setup:
             state.drop_slow_setups()
-        wanted = _by_test(tests, undecided(state.results))
+        wanted = _by_test(tests, undecided(state.results, state.compared))
         state.canary_test = state.canary_test or _cheapest(state)
         if not wanted or time.monotonic() - began > budget.seconds:
             break
         time.sleep(TURN)
-    open_keys = undecided(state.results) if state.lost else frozenset()
+    open_keys = undecided(state.results, state.compared) if state.lost else frozenset()
     return LiveRun(
         gates={key: _gate(key, state, key in open_keys) for key in {**state.facts, **state.results, **state.problems}},
+        compared=state.compared,
         lost=state.lost,
         canary=tuple(state.canary),
         canary_test=state.canary_test,

@@ -69,7 +69,7 @@ def test_the_fourth_clause_fails_what_is_slower_and_likely_beyond():
     lower = launch_bounds(differences, ALPHA).lower
     assert math.log(1.03) / 5 < lower < math.log(1.03)
     assert judged(results).outcome is FAILED
-    assert undecided({("t", ""): results}, {"t": (MEDIAN,)}) == {("t", "")}  # with budget left, it is measured on
+    assert undecided({("t", ""): results}, [("t", "")], {"t": (MEDIAN,)}) == {("t", "")}  # with budget left, it is measured on
     # The same evidence with its estimate within the tolerance.
     assert judged(launches(0.028, 0.02, 24)).outcome is INCONCLUSIVE
 
@@ -146,7 +146,7 @@ def test_a_tail_is_judged_by_its_own_differences_of_600_calls(ratio, count, call
     results = tails(ratio, count, calls_each)
     assert judged(results, limit=TAIL).outcome is outcome
     assert judged(results, limit=MEDIAN).outcome is PASSED
-    more = undecided({("t", ""): results}, {"t": (TAIL,)})
+    more = undecided({("t", ""): results}, [("t", "")], {"t": (TAIL,)})
     assert bool(more) is (outcome is INCONCLUSIVE)
 
 
@@ -169,12 +169,25 @@ def test_decided_checks_are_not_measured_again():
         ("bound by nothing", ""): launches(0.03, 0.05, 8),
     }
     bounds = {test: (MEDIAN,) for test, _ in results} | {"bound by nothing": ()}
-    assert undecided(results, bounds) == {("open", ""), ("open", "few")}
+    assert undecided(results, list(results), bounds) == {("open", ""), ("open", "few")}
     # One open tolerance keeps a check in the run.
-    assert undecided({("t", ""): tails(1.0, 8, 10)}, {"t": (MEDIAN, TAIL)}) == {("t", "")}
+    assert undecided({("t", ""): tails(1.0, 8, 10)}, [("t", "")], {"t": (MEDIAN, TAIL)}) == {("t", "")}
 
 
 def test_only_latency_tolerances_are_decided_live():
     names = (("min_accuracy", 0.9), ("max_latency", "1 s"), ("max_memory_increase", "1 %"))
     policy = Policy((*(bound(*each) for each in names), MEDIAN, TAIL), "exact", 10.0)
     assert latency_tolerances(policy) == (MEDIAN, TAIL)
+
+
+def test_the_error_rate_is_shared_once_and_not_anew_as_checks_drop_out():
+    bounds = {"a": (MEDIAN,), "b": (MEDIAN,)}
+    both = [("a", ""), ("b", "")]
+    assert live_alpha(both, bounds) == live_alpha(both[:1], bounds) / 2
+
+    def needed(compared):
+        results = launches(0.06, 0.01, 24)
+        return next(k for k in range(4, 25) if not undecided({("a", ""): results[:k]}, compared, bounds))
+
+    # A hundred checks share one error rate, whether or not the others are still being measured.
+    assert needed(both[:1]) < needed(both[:1] * 100)
