@@ -70,8 +70,9 @@ def worker_arguments(
             unplaced.remove(argument)
         else:
             kept.append(argument)
-    # A log file and the cache of the last run belong to the user's own runs.
-    kept += ["--color=no", "-o", "log_file="]
+    # What a worker writes goes to its log, where its last words are looked for: a capture would die with it. A log file
+    # and the cache of the last run belong to the user's own runs.
+    kept += ["--color=no", "--capture=no", "-o", "log_file="]
     if has_plugin("cacheprovider"):
         kept += ["-o", f"cache_dir={scratch / 'cache'}"]
     for plugin, arguments in _EARLY.items():

@@ -1,0 +1,163 @@
+"""Launch after launch, with launches whose outcome is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_speedacc.live import campaign
+from pytest_speedacc.live.campaign import Budget, LiveRun, run_campaign
+from pytest_speedacc.live.duel import LaunchResult
+from pytest_speedacc.live.handle import Side, WorkerLost
+from pytest_speedacc.live.launch import Key, LaunchReport, Orders
+
+A, B = ("test_a", ""), ("test_b", "")
+
+
+def result(difference: float = 0.0, *, within: float = 0.003, setup: float = 0.1) -> LaunchResult:
+    """A launch that showed this."""
+    return LaunchResult(difference, within, None, 0, 1e-3, 1e-3, setup)
+
+
+Rule = Callable[[Mapping[Key, Sequence[LaunchResult]], Sequence[Key]], frozenset[Key]]
+
+
+def after(**launches: int) -> Rule:
+    """A rule that decides each test after so many launches."""
+    return lambda results, compared: frozenset(key for key in results if len(results[key]) < launches[key[0]])
+
+
+def until(launches: int) -> Rule:
+    """A rule that decides every test after so many launches."""
+    return after(test_a=launches, test_b=launches)
+
+
+@pytest.fixture
+def play(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Runs a campaign whose launches are played by a function of their orders."""
+    monkeypatch.setattr(campaign, "TURN", 0)
+
+    def run(launch: Callable[[Orders], LaunchReport], **options: Any) -> tuple[LiveRun, list[Orders]]:
+        orders: list[Orders] = []
+
+        def run_launch(candidate: Side, base: Side, given: Orders, say: object) -> LaunchReport:
+            orders.append(given)
+            return launch(given)
+
+        monkeypatch.setattr(campaign, "run_launch", run_launch)
+        side = Side("base", Path(), Path(), Path(), "python", (), True, Path(), ())
+        keywords = {
+            "tails": frozenset(),
+            "undecided": until(3),
+            "budget": Budget(24, 900.0),
+            "scratch": Path(),
+            "timeout": 1.0,
+            "allow_slow_setup": False,
+            "say": lambda text: None,
+        }
+        return run_campaign(side, side, ("test_a", "test_b"), (), **{**keywords, **options}), orders
+
+    return run
+
+
+def wanted(orders: Orders) -> list[Key]:
+    """The checks that a launch is to time."""
+    return [A, B] if orders.wanted is None else [(test, name) for test in orders.wanted for name in orders.wanted[test]]
+
+
+def both(orders: Orders, **options: Any) -> LaunchReport:
+    """A launch that times what is wanted."""
+    return LaunchReport(results={key: result(**options) for key in wanted(orders)})
+
+
+def test_decided_gates_drop_out_and_the_last_ends_the_run(play: Any) -> None:
+    run, orders = play(both, undecided=after(test_a=2, test_b=4))
+    assert [wanted(order) for order in orders] == [[A, B], [A, B], [B], [B]]
+    assert [len(run.gates[key].launches) for key in (A, B)] == [2, 4]
+    assert [order.base_first for order in orders] == [False, True, False, True]
+    assert [order.start.statics for order in orders] == [True, False, False, False]
+    assert len({order.start.seed for order in orders}) == 4
+
+
+def test_the_budget_of_launches_ends_the_run(play: Any) -> None:
+    run, orders = play(both, undecided=until(100), budget=Budget(5, 900.0))
+    assert len(orders) == 5
+    assert run.lost == ""
+
+
+def test_the_budget_of_seconds_ends_the_run_after_the_launch_under_way(play: Any) -> None:
+    _, orders = play(both, undecided=until(100), budget=Budget(24, 1e-9))
+    assert len(orders) == 1
+
+
+def test_what_was_decided_before_a_worker_was_lost_stands(play: Any) -> None:
+    def launch(orders: Orders) -> LaunchReport:
+        if A not in wanted(orders):
+            raise WorkerLost("the base worker ended with signal SIGKILL in test_b.")
+        return both(orders)
+
+    run, _ = play(launch, undecided=after(test_a=2, test_b=9))
+    assert len(run.gates[A].launches) == 2
+    assert run.gates[A].problem == ""
+    assert run.gates[B].launches == ()
+    assert run.gates[B].problem == run.lost
+    assert run.lost.startswith("launch 3 came to nothing: the base worker ended with signal SIGKILL")
+
+
+def test_a_slow_setup_is_refused_unless_it_is_allowed(play: Any) -> None:
+    def launch(orders: Orders) -> LaunchReport:
+        return LaunchReport(results={key: result(setup=11.0 if key == A else 0.1) for key in wanted(orders)})
+
+    run, orders = play(launch)
+    assert run.gates[A].launches == ()
+    assert "its setup takes 11 s" in run.gates[A].problem
+    assert "speedacc.fit(train)" in run.gates[A].problem
+    assert "allow_slow_setup = true" in run.gates[A].problem
+    assert A not in wanted(orders[1])
+    run, _ = play(launch, allow_slow_setup=True)
+    assert len(run.gates[A].launches) == 3
+
+
+def test_a_problem_ends_a_gate_and_takes_back_what_it_showed(play: Any) -> None:
+    def launch(orders: Orders) -> LaunchReport:
+        if orders.wanted is None:
+            return both(orders)
+        return LaunchReport(results={B: result()}, problems={A: "not every launch came to it"})
+
+    run, orders = play(launch)
+    assert run.gates[A].launches == ()
+    assert run.gates[A].problem == "not every launch came to it"
+    assert [wanted(order) for order in orders[2:]] == [[B]]
+
+
+def test_the_cheapest_gate_is_the_canary_while_it_runs(play: Any) -> None:
+    def launch(orders: Orders) -> LaunchReport:
+        report = LaunchReport(results={key: result(setup=1.0 if key == A else 0.1) for key in wanted(orders)})
+        report.canary = result(0.01) if orders.canary else None
+        return report
+
+    run, orders = play(launch)
+    assert [order.canary for order in orders] == ["", "test_b", "test_b"]
+    assert run.canary_test == "test_b"
+    assert len(run.canary) == 2
+
+
+@pytest.mark.parametrize(("within", "rounds"), [(0.0001, 20), (0.006, 50), (1.0, 100)])
+def test_rounds_follow_the_spread_within_launches_once_it_is_known(play: Any, within: float, rounds: int) -> None:
+    _, orders = play(lambda orders: both(orders, within=within), undecided=until(6))
+    assert [order.rounds for order in orders] == [40, 40, 40, 40, rounds, rounds]
+
+
+def test_a_machine_that_is_never_free_is_named(play: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pytest_speedacc.errors import GateError
+
+    def locked(say: object) -> Any:
+        raise GateError("another process has held the timing lock")
+
+    monkeypatch.setattr(campaign, "timing_lock", locked)
+    run, orders = play(both)
+    assert orders == []
+    assert "another process has held the timing lock" in run.lost

@@ -1,0 +1,204 @@
+"""The way of two workers through the checks of a test, with workers that follow a script."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_speedacc.live import launch
+from pytest_speedacc.live.handle import Side, Start
+from pytest_speedacc.live.launch import NEW_GATE, LaunchReport, Orders, run_launch
+from pytest_speedacc.live.protocol import Ready
+
+TEST = "test_it.py::test_it"
+
+
+@dataclass
+class Scripted:
+    """A worker that comes to these checks, one after another, and answers every order with a millisecond."""
+
+    side: Side
+    checks: list[str]
+    batch_size: int = 1
+    fails: str = ""
+    gates: tuple[str, ...] = (TEST,)
+    sent: list[str] = field(default_factory=list)
+    timed: list[str] = field(default_factory=list)
+    at: str | None = None
+
+    def receive_gates(self) -> None:
+        assert not self.sent
+
+    def next_check(self, test: str) -> Ready | None:
+        if test not in self.gates or not self.checks or self.sent[-1:] == ["leave"]:
+            self.at = None
+            return None
+        assert self.at is None or self.sent[-1] == "return", "it still stands in the check before"
+        self.at = self.checks.pop(0)
+        return Ready(test, self.at, 1e-3, self.batch_size, 0.0, None)
+
+    def failure(self, test: str) -> str:
+        return self.fails
+
+    def send(self, kind: str, **content: Any) -> None:
+        assert self.at is not None, "it stands in no check"
+        self.sent.append(kind)
+        if kind == "time":
+            self.timed.append(self.at)
+
+    def receive(self) -> dict[str, Any]:
+        return {"seconds": [1e-3]}
+
+
+def side(label: str) -> Side:
+    """A side of which only the label matters."""
+    here = Path()
+    return Side(label, here, here, here, "python", (), True, here, ())
+
+
+CANDIDATE, BASE = side("candidate"), side("base")
+
+
+@dataclass
+class Launch:
+    """What came of a launch."""
+
+    report: LaunchReport
+    candidate: Scripted
+    base: Scripted
+    twin: Scripted | None
+
+    def timed(self) -> list[str]:
+        """Names of the checks that were timed."""
+        return [name for _, name in self.report.results]
+
+    def problems(self) -> dict[str, str]:
+        """By name of the check."""
+        return {name: why for (_, name), why in self.report.problems.items()}
+
+
+@pytest.fixture
+def play(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Runs a launch of scripted workers."""
+
+    def run(candidate: dict[str, Any], base: dict[str, Any], wanted: set[str] | None = None, **options: Any) -> Launch:
+        workers: list[Scripted] = []
+
+        @contextmanager
+        def started(sides: Sequence[Side], tests: Sequence[str], start: Start) -> Iterator[list[Scripted]]:
+            scripts = {"candidate": candidate, "base": base}
+            new = [
+                Scripted(side, **{**scripts[side.label], "checks": [*scripts[side.label]["checks"]]}) for side in sides
+            ]
+            workers.extend(new)
+            yield new
+
+        monkeypatch.setattr(launch, "started", started)
+        orders = {
+            "start": Start((), 0, wanted is None, Path(), 1.0),
+            "tests": (TEST,),
+            "wanted": None if wanted is None else {TEST: frozenset(wanted)},
+            "tails": frozenset(),
+            "rounds": 2,
+            "base_first": False,
+            "canary": "",
+            **options,
+        }
+        report = run_launch(CANDIDATE, BASE, Orders(**orders), lambda test: None)
+        pair = {worker.side.label: worker for worker in workers[:2]}
+        return Launch(report, pair["candidate"], pair["base"], workers[2] if len(workers) > 2 else None)
+
+    return run
+
+
+@pytest.mark.parametrize("base_first", [False, True])
+def test_checks_of_both_are_timed_one_after_another(play: Any, base_first: bool) -> None:
+    found = play({"checks": ["a", "b"]}, {"checks": ["a", "b"]}, base_first=base_first)
+    assert found.timed() == ["a", "b"]
+    assert found.problems() == {}
+    assert found.candidate.sent[-1] == found.base.sent[-1] == "return"
+
+
+def test_only_what_is_still_wanted_is_timed_and_the_test_is_left_after_it(play: Any) -> None:
+    found = play({"checks": ["a", "b", "c"]}, {"checks": ["a", "b", "c"]}, {"b"})
+    assert found.timed() == ["b"]
+    assert found.candidate.checks == found.base.checks == ["c"]
+    assert found.candidate.sent[-1] == found.base.sent[-1] == "leave"
+
+
+def test_a_check_before_those_of_the_base_is_new_and_hides_none(play: Any) -> None:
+    first = play({"checks": ["new", "a"]}, {"checks": ["a"]})
+    assert first.problems() == {"new": NEW_GATE}
+    # Which of the two goes by is known in the second launch only; the first has the facts of both.
+    assert set(first.report.facts) == {(TEST, "new"), (TEST, "a")}
+    assert play({"checks": ["new", "a"]}, {"checks": ["a"]}, {"a"}).timed() == ["a"]
+
+
+def test_a_check_that_only_the_base_makes_is_lost(play: Any) -> None:
+    found = play({"checks": ["b"]}, {"checks": ["a", "b", "c"]})
+    assert found.timed() == ["b"]
+    assert found.report.lost_checks == [(TEST, "a"), (TEST, "c")]
+
+
+def test_checks_in_another_order_are_compared_as_far_as_they_go(play: Any) -> None:
+    first = play({"checks": ["b", "a"]}, {"checks": ["a", "b"]})
+    assert first.problems() == {}
+    second = play({"checks": ["b", "a"]}, {"checks": ["a", "b"]}, {"a", "b"})
+    assert second.timed() == ["b"]
+    assert second.problems() == {"a": "base and candidate make their checks in different orders"}
+
+
+def test_decided_checks_are_not_undone_by_a_later_launch(play: Any) -> None:
+    found = play({"checks": ["new", "a", "b"]}, {"checks": ["a", "b"]}, {"b"})
+    assert found.timed() == ["b"]
+    assert found.problems() == {}
+
+
+def test_a_test_that_the_base_does_not_have_is_new(play: Any) -> None:
+    found = play({"checks": ["a"]}, {"checks": [], "gates": ()})
+    assert found.problems() == {"a": NEW_GATE}
+
+
+@pytest.mark.parametrize("gates", [(), (TEST,)])
+def test_a_base_that_fails_or_cannot_be_collected_is_not_new(play: Any, gates: tuple[str, ...]) -> None:
+    found = play({"checks": ["a"]}, {"checks": [], "gates": gates, "fails": "ImportError: no"})
+    assert found.problems() == {"a": "the base's own gate comes to nothing: ImportError: no"}
+
+
+def test_a_candidate_that_fails_loses_no_checks(play: Any) -> None:
+    found = play({"checks": [], "fails": "ValueError: oh"}, {"checks": ["a"]})
+    assert found.report.failures == {TEST: "ValueError: oh"}
+    assert found.report.lost_checks == []
+
+
+@pytest.mark.parametrize("failing", ["candidate", "base"])
+def test_a_check_that_a_later_launch_does_not_come_to_is_a_problem(play: Any, failing: str) -> None:
+    scripts: dict[str, dict[str, Any]] = {"candidate": {"checks": ["a"]}, "base": {"checks": ["a"]}}
+    scripts[failing] = {"checks": [], "fails": "MemoryError: none left"}
+    found = play(scripts["candidate"], scripts["base"], {"a"})
+    assert found.problems() == {"a": "not every launch came to it: MemoryError: none left"}
+
+
+def test_batches_of_different_sizes_are_not_compared(play: Any) -> None:
+    found = play({"checks": ["a"], "batch_size": 8}, {"checks": ["a"]})
+    assert found.timed() == []
+    assert "batch_size=8 and the base with 1" in found.problems()["a"]
+
+
+def test_the_canary_runs_the_base_against_itself_once(play: Any) -> None:
+    found = play({"checks": ["a", "b"]}, {"checks": ["a", "b"]}, {"a", "b"}, canary=TEST)
+    assert found.report.canary.difference == 0
+    assert found.twin.timed == ["a"] * 2
+    assert found.twin.sent[-1] == "leave"
+    assert found.base.timed == ["a"] * 4 + ["b"] * 2
+
+
+def test_the_canary_is_of_the_same_check(play: Any) -> None:
+    found = play({"checks": ["b"]}, {"checks": ["a", "b"]}, {"b"}, canary=TEST)
+    assert found.timed() == ["b"]
+    assert found.report.canary is None
