@@ -32,7 +32,7 @@ def test_the_reason_of_a_limit_is_its_distance():
     ("name", "tolerance", "reference", "most"),
     [
         ("max_parameters_increase", "0 %", 1000, 1000),
-        ("max_parameters_increase", "7 %", 100, 107),  # 100 * 1.07 is a little more than 107 in floats
+        ("max_parameters_increase", "15 %", 100, 115),  # 100 * 1.15 is a little less than 115 in floats
         ("max_parameters_increase", "10 %", 3, 3),
         ("max_model_size_increase", "1 %", 10_000, 10_100),
         ("max_memory_increase", "5 %", 1000, 1050),

@@ -69,7 +69,9 @@ def test_the_fourth_clause_fails_what_is_slower_and_likely_beyond():
     lower = launch_bounds(differences, ALPHA).lower
     assert math.log(1.03) / 5 < lower < math.log(1.03)
     assert judged(results).outcome is FAILED
-    assert undecided({("t", ""): results}, [("t", "")], {"t": (MEDIAN,)}) == {("t", "")}  # with budget left, it is measured on
+    assert undecided({("t", ""): results}, [("t", "")], {"t": (MEDIAN,)}) == {
+        ("t", "")
+    }  # with budget left, it is measured on
     # The same evidence with its estimate within the tolerance.
     assert judged(launches(0.028, 0.02, 24)).outcome is INCONCLUSIVE
 

@@ -51,8 +51,8 @@ def test_a_process_waits_until_another_gives_the_lock_back(holder):
         holder.stdin.flush()
 
     with timing_lock(say):
+        assert said == ["waiting for another gate on this machine to be timed"]
         assert holder.stdout.readline() == "given back\n"
-    assert said == ["waiting for another gate on this machine to be timed"]
 
 
 def test_a_lock_that_is_not_given_back_is_an_error_in_the_end(holder, monkeypatch):
@@ -73,10 +73,10 @@ def test_the_lock_of_a_killed_process_blocks_nobody(holder):
 
 
 def test_the_lock_is_given_back_after_an_error(folder):
-    with pytest.raises(ZeroDivisionError), timing_lock(print):
+    with pytest.raises(ZeroDivisionError) as raised, timing_lock(print):
         1 / 0  # noqa: B018
     with timing_lock(lambda text: pytest.fail("the lock is still held")):
-        pass
+        assert raised.tb  # keeps the frames of the error, and what they hold, alive
 
 
 def test_a_folder_that_cannot_be_written_is_a_clear_error(folder, monkeypatch):
