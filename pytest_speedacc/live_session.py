@@ -96,7 +96,7 @@ class LiveSession:
         run = self.against.run
         gate = run.gates.get((test, name))
         if gate is None:
-            why = run.lost or run.failures.get(test) or "no launch of the candidate came to it"
+            why = run.lost.partition("\n")[0] or run.failures.get(test) or "no launch of the candidate came to it"
             raise GateError(f"the live run shows nothing of this check: {why}")
         return LiveComparison(gate, run.canary, self.alpha)
 
@@ -122,6 +122,7 @@ def live_lines(against: Against, removed_fails: bool) -> list[str]:
     lines = [
         f"Base: {base.description} ({base.how}).",
         f"Run with {against.mode}: {launches} launches in {run.seconds:.0f} s.",
+        *([f"ERROR: {run.lost}"] if run.lost else []),
     ]
     differences = [launch.difference for launch in run.canary]
     if len(differences) > 1:

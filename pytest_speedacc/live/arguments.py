@@ -72,7 +72,7 @@ def worker_arguments(
             kept.append(argument)
     # What a worker writes goes to its log, where its last words are looked for: a capture would die with it. A log file
     # and the cache of the last run belong to the user's own runs.
-    kept += ["--color=no", "--capture=no", "-o", "log_file="]
+    kept += ["--color=no", "--no-header", "-q", "--capture=no", "-o", "log_file="]
     if has_plugin("cacheprovider"):
         kept += ["-o", f"cache_dir={scratch / 'cache'}"]
     for plugin, arguments in _EARLY.items():

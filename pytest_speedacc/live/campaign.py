@@ -67,7 +67,7 @@ class LiveRun:
     compared: tuple[Key, ...]
     """The checks that share the error rate, as counted in the first launch."""
     lost: str
-    """Why the run ended early; empty when it did not."""
+    """Why the run ended early, in its first line, and a lost worker's last words; empty when it did not."""
     seconds: float
     """Wall time."""
 
@@ -186,7 +186,7 @@ def run_campaign(
 
 
 def _gate(key: Key, state: _State, is_open: bool) -> LiveGate:
-    problem = state.problems.get(key, "") or (state.lost if is_open else "")
+    problem = state.problems.get(key, "") or (state.lost.partition("\n")[0] if is_open else "")
     launches = () if problem else tuple(state.results.get(key, ()))
     ours, theirs = state.facts.get(key, (None, None))
     # Read now: the scratch folder ends with the live run, and the tests that want them come after it.

@@ -28,7 +28,7 @@ HELLO_TIMEOUT = 5.0
 
 
 class WorkerLost(Exception):
-    """A worker ended, hung or refused; the message says which, where, and shows its last words."""
+    """A worker ended, hung or refused; the first line says which and where, and its last words follow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +155,8 @@ class Worker:
         help = "" if code is not None else " If it needs longer, raise timeout in [tool.speedacc.live]."
         words = self._log.read_text("utf-8", "replace").splitlines()[-LAST_WORDS:]
         return WorkerLost(
-            f"the {self.side.label} worker {how} {self._place}.{help} "
-            + ("Its last words:\n" + "\n".join(words) if words else "It said nothing.")
+            f"the {self.side.label} worker {how} {self._place}.{help}"
+            + "\n".join(["\nIts last words:", *words] if words else [" It said nothing."])
         )
 
     def stop(self) -> None:

@@ -1,0 +1,172 @@
+"""A worker's side of a gate, with a coordinator that is played and a clock that is set."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import types
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pytest_speedacc.live import worker
+from pytest_speedacc.live.protocol import WorkerSpec
+from pytest_speedacc.live.worker import Worker, WorkerGate
+
+X, Y = np.arange(12.0).reshape(6, 2), np.arange(6)
+
+
+class Clock:
+    """Time that passes only when it is told to."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def perf_counter(self) -> float:
+        return self.now
+
+    def pass_by(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@dataclass
+class Coordinator:
+    """The other end of the channel: it takes its time, and then has nothing timed."""
+
+    clock: Clock
+    answer: str = "return"
+    said: list[dict[str, Any]] = field(default_factory=list)
+
+    def send(self, kind: str, **content: Any) -> None:
+        self.said.append({"kind": kind, **content})
+
+    def receive(self) -> dict[str, Any]:
+        self.clock.pass_by(50)
+        return {"kind": self.answer}
+
+    def setups(self) -> list[float]:
+        """What every check reported as its setup, in seconds."""
+        return [said["gate"]["setup_seconds"] for said in self.said if said["kind"] == "ready"]
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The worker's clock; what times the model has the real one."""
+    clock = Clock()
+    monkeypatch.setattr(worker, "time", types.SimpleNamespace(perf_counter=clock.perf_counter, monotonic_ns=lambda: 1))
+    return clock
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> WorkerSpec:
+    """Of the candidate's first launch."""
+    return WorkerSpec(
+        is_base=False,
+        port=0,
+        token="",
+        root=str(tmp_path),
+        other_root=str(tmp_path / "other"),
+        sys_path=(),
+        rootdir=str(tmp_path),
+        ini_file="",
+        arguments=("-q",),
+        tests=("t",),
+        paths=(),
+        cores=(),
+        seed=1,
+        statics=True,
+        scratch=str(tmp_path),
+    )
+
+
+def gate_of(spec: WorkerSpec, coordinator: Coordinator) -> WorkerGate:
+    """The fixture of a test that has just begun."""
+    plugin = Worker(spec, coordinator)  # type: ignore[arg-type]
+    plugin.test_began = coordinator.clock.now
+    return WorkerGate(plugin, "t")
+
+
+def first(batch: Any) -> Any:
+    """A model that is always right."""
+    return batch[:, 0] / 2
+
+
+def test_the_setup_is_what_every_launch_pays(spec: WorkerSpec, clock: Clock) -> None:
+    coordinator = Coordinator(clock)
+    gate = gate_of(spec, coordinator)
+    clock.pass_by(3)
+    gate.fit(lambda: clock.pass_by(1000))
+    gate.check(first, X, Y, name="a")
+    clock.pass_by(2)
+    # Neither the training, which the next launch does not repeat, nor the wait while the other side is timed.
+    gate.check(first, X, Y, name="b")
+    assert coordinator.setups() == [3, 5]
+
+
+def test_training_is_paid_once_and_its_result_comes_back(spec: WorkerSpec, clock: Clock) -> None:
+    trained = []
+
+    def train() -> dict[str, int]:
+        trained.append(len(trained))
+        return {"run": len(trained)}
+
+    first_launch, second_launch = (gate_of(spec, Coordinator(clock)) for _ in range(2))
+    assert [first_launch.fit(train), first_launch.fit(train)] == [{"run": 1}, {"run": 2}]
+    assert [second_launch.fit(train), second_launch.fit(train)] == [{"run": 1}, {"run": 2}]
+    assert gate_of(replace(spec, is_base=True), Coordinator(clock)).fit(train) == {"run": 3}
+
+
+class Stubborn:
+    """A model that can be pickled and never brought back."""
+
+    def __reduce__(self) -> Any:
+        return int, ("no number",)
+
+
+@pytest.mark.parametrize("model", [lambda batch: batch, Stubborn()], ids=["not pickled", "not brought back"])
+def test_a_model_that_cannot_be_kept_is_trained_in_every_launch(spec: WorkerSpec, clock: Clock, model: object) -> None:
+    for _ in range(2):
+        coordinator = Coordinator(clock)
+        gate = gate_of(spec, coordinator)
+
+        def train() -> object:
+            clock.pass_by(20)
+            return model
+
+        assert gate.fit(train) is model
+        gate.check(first, X, Y)
+        assert coordinator.setups() == [20]
+
+
+def test_a_test_is_left_once_nothing_more_is_wanted(spec: WorkerSpec, clock: Clock) -> None:
+    with pytest.raises(pytest.skip.Exception, match=worker.LEFT):
+        gate_of(spec, Coordinator(clock, answer="leave")).check(first, X, Y)
+
+
+def test_what_cannot_be_measured_is_told_and_the_test_left(spec: WorkerSpec, clock: Clock) -> None:
+    coordinator = Coordinator(clock)
+    with pytest.raises(pytest.skip.Exception, match=worker.LEFT):
+        gate_of(spec, coordinator).check(first, X, Y[:-1])
+    (said,) = coordinator.said
+    assert (said["kind"], said["test"]) == ("failed", "t")
+    assert said["text"].startswith("there are 6 inputs and 5 targets")
+
+
+def test_score_and_counts_are_measured_in_the_first_launch_only(spec: WorkerSpec, clock: Clock) -> None:
+    for statics in (True, False):
+        coordinator = Coordinator(clock)
+        gate_of(replace(spec, statics=statics), coordinator).check(first, X, Y, score="accuracy")
+        assert (coordinator.said[0]["gate"]["facts"] is not None) == statics
+
+
+def test_an_interpreter_without_this_plugin_is_given_it(spec: WorkerSpec, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.metadata, "entry_points", lambda **selection: ())
+    assert worker._arguments(spec)[-2:] == ["-p", "pytest_speedacc.plugin"]
+
+
+def test_pytest_is_told_where_its_root_and_its_settings_are(spec: WorkerSpec, tmp_path: Path) -> None:
+    arguments = worker._arguments(replace(spec, ini_file="here/tox.ini"))
+    assert arguments[:2] == ["-q", f"--rootdir={tmp_path}"]
+    assert arguments[3:5] == ["-c", "here/tox.ini"]
