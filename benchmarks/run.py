@@ -103,9 +103,7 @@ def gates() -> None:
         marks = json.loads(Path(folder, "marks.json").read_text())
     times, resident = zip(*marks, strict=True)
     each = [(after - before - BUDGET) * 1e3 for before, after in pairwise(times)]
-    print(
-        f"{GATES} gates of a trivial callable, budget {BUDGET:g} s (target: at most 25 ms beyond it, memory flat)"
-    )
+    print(f"{GATES} gates of a trivial callable, budget {BUDGET:g} s (target: at most 25 ms beyond it, memory flat)")
     print(f"  mean beyond the budget      {statistics.mean(each):8.1f} ms, middle half {_middle(each, '.1f')}")
     print(f"  resident after 100 gates    {resident[100] / MIB:8.1f} MiB, after {GATES}: {resident[-1] / MIB:.1f} MiB")
     print(f"  pytest said                 {output.splitlines()[-1]}")

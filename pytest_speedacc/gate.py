@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,7 +28,6 @@ from pytest_speedacc.measure.environment import Environment, library_versions
 from pytest_speedacc.measure.latency import Latency, joined, time_calls, warm_up
 from pytest_speedacc.measure.lock import timing_lock
 from pytest_speedacc.measure.measurement import Measurement, Subject, check_unchanged, measure_statics
-from pytest_speedacc.report.text import update_command
 
 SUITE_ALPHA = 0.01
 """How often a whole run of sound models may fail on a latency limit: shared among the noisy checks of the run."""
@@ -152,7 +152,10 @@ def run_gate(case: Case, inputs: Any, say: Say) -> Judged:
         notes.append(_write(case, stored, measurement, checks))
     elif stored is not None and reference.live is None:
         notes += _suspicions(stored)
-    verdict = Verdict(case.test, case.name, checks, observe(measurement, reference), tuple(notes))
+    accept = ""
+    if reference.live is None and _is_acceptable(checks):
+        accept = f'{_update_command(case)} --speedacc-reason="why"'
+    verdict = Verdict(case.test, case.name, checks, observe(measurement, reference), tuple(notes), accept)
     return Judged(verdict, measurement.latency, environment)
 
 
@@ -163,7 +166,20 @@ def _reference(
     if case.live is not None:
         return from_live(case.live, case.subject, accuracy, case.run.base)
     before = accuracy.predictions if fresh else load_predictions(case.path, stored) if stored else None
-    return from_baseline(stored, before, case.subject, accuracy, environment, update_command(case.test))
+    return from_baseline(stored, before, case.subject, accuracy, environment, _update_command(case))
+
+
+def _is_acceptable(checks: tuple[Check, ...]) -> bool:
+    """Whether an update would make it pass: none is written where a limit is violated."""
+    failed = [check for check in checks if check.outcome is Outcome.FAILED]
+    return bool(failed) and all(check.reference is not None for check in failed)
+
+
+def _update_command(case: Case) -> str:
+    """What writes this gate's baseline, typed where the user stands: node ids start from pytest's root directory."""
+    file, _, rest = case.test.partition("::")
+    path = Path(os.path.relpath(case.run.root / file)).as_posix()
+    return f'python -m pytest "{path}::{rest}" --speedacc-update'
 
 
 def _load(case: Case) -> Baseline | None:

@@ -77,6 +77,11 @@ def read_options(values: Any) -> Options:
 
 def _against(values: Any) -> str:
     ref: str = values.speedacc_against or ""
+    if ref and (values.speedacc_update or values.speedacc_missing):
+        raise ConfigError(
+            "--speedacc-against judges against another revision, and a baseline is written from this one alone: "
+            "accepting what a live run shows is not available yet. Run the update without --speedacc-against."
+        )
     if ref and getattr(values, "numprocesses", None):
         raise ConfigError(
             "--speedacc-against times two revisions on one core in turn, and -n runs tests beside each other: "

@@ -31,9 +31,7 @@ def test_no_module_imports_a_framework_at_its_top() -> None:
     assert set(loaded.stdout.split()) & FRAMEWORKS == set()
 
 
-def test_a_run_without_gates_loads_nothing_heavy(
-    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_without_gates_loads_nothing_heavy(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     # Other plugins that happen to be installed load what they like.
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     pytester.makepyfile(

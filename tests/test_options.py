@@ -190,3 +190,9 @@ def test_a_base_interpreter_must_make_sense(given, message):
     with pytest.raises(ConfigError) as refusal:
         read(**given)
     assert str(refusal.value).startswith(message)
+
+
+@pytest.mark.parametrize("writes", ["update", "missing"])
+def test_accepting_what_a_live_run_shows_is_refused_by_name(writes):
+    with pytest.raises(ConfigError, match="accepting what a live run shows is not available yet"):
+        read(against="main", **{writes: True})

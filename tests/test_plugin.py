@@ -57,6 +57,8 @@ class TestText:
                 r"gate +score +median +p95 +parameters +model size +memory +verdict",
                 r"-+  -+  -+  -+  -+  -+  -+  -+",
                 r"test_model\.py::test_it +0\.9\d* +\S+ .s +\S+ .?s +5 +\S+ B +\S+ (Ki)?B +passed",
+                r"",
+                r"note: test_model\.py::test_it: wrote \S+test_it\.json: review it and commit it",
                 r"Measured on .+, [\d.]+ cores?, \d+ threads?.*, .+\.",
             ],
             consecutive=True,
@@ -613,3 +615,13 @@ def test_it(speedacc):
     def test_pyproject_decides_unless_the_command_line_does(self, project: Project, option: tuple[str, ...]) -> None:
         project.write(UNDECIDED, 'inconclusive = "fail"')
         assert project.run(*option, budget="0.001").ret == (0 if option else 1)
+
+
+def test_a_printed_command_works_where_the_user_stands(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    project.write(SOUND, 'max_parameters_increase = "0 %"')
+    above = project.pytester.path.parent
+    monkeypatch.chdir(above)
+    folder = project.pytester.path
+    result = project.run(f"--rootdir={folder}", f"-c{folder / 'pyproject.toml'}", str(folder))
+    # Node ids start from pytest's root directory, which is not where this run was started.
+    assert_says(result, f'python -m pytest "{folder.name}/test_model.py::test_it" --speedacc-update')

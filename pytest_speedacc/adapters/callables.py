@@ -42,9 +42,7 @@ class CallableAdapter(PredictorAdapter):
     """Functions, methods and callable objects, called with a batch of inputs."""
 
     framework = "any callable"
-    serialisation = (
-        "Pickle protocol 5 of a callable object after one pass through pickle; functions have no size."
-    )
+    serialisation = "Pickle protocol 5 of a callable object after one pass through pickle; functions have no size."
 
     def check_usable(self, model: Any) -> None:
         if isinstance(model, type):

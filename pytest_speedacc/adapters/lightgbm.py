@@ -55,9 +55,7 @@ class LightGBMAdapter(Adapter):
     def count_parameters(self, model: Any) -> ParameterCount:
         text = _model_text(model)
         leaves = [int(number) for number in re.findall(r"^num_leaves=(\d+)$", text, re.MULTILINE)]
-        linear = sum(
-            len(values.split()) for values in re.findall(r"^leaf_(?:const|coeff)=(.*)$", text, re.MULTILINE)
-        )
+        linear = sum(len(values.split()) for values in re.findall(r"^leaf_(?:const|coeff)=(.*)$", text, re.MULTILINE))
         return ParameterCount.of_trees(
             trees=len(leaves),
             splits=sum(leaves) - len(leaves),

@@ -23,8 +23,7 @@ class XGBoostAdapter(Adapter):
 
     framework = "XGBoost"
     counted = (
-        "2 x splits + leaf values of the trees up to the best iteration; of a linear booster, its weights "
-        "and biases."
+        "2 x splits + leaf values of the trees up to the best iteration; of a linear booster, its weights and biases."
     )
     serialisation = "save_raw in UBJSON of the rounds up to the best iteration."
     own_format = True

@@ -54,11 +54,7 @@ def _compact(array: Predictions) -> Predictions:
         array = _typed(array)
     if array.dtype.kind in "iu" and array.size:
         low, high = int(array.min()), int(array.max())
-        kinds = (
-            (np.uint8, np.uint16, np.uint32, np.uint64)
-            if low >= 0
-            else (np.int8, np.int16, np.int32, np.int64)
-        )
+        kinds = (np.uint8, np.uint16, np.uint32, np.uint64) if low >= 0 else (np.int8, np.int16, np.int32, np.int64)
         return array.astype(next(it for it in kinds if np.iinfo(it).min <= low and high <= np.iinfo(it).max))
     if array.dtype.kind in "biufcUSMm":
         return array

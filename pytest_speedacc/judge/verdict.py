@@ -89,6 +89,8 @@ class Verdict:
     """Every axis that was measured."""
     notes: tuple[str, ...]
     """Remarks that may change how the verdict is read."""
+    accept: str = ""
+    """The command that accepts what failed; empty where nothing did, or an update would not be written."""
     error: str = ""
     """Why nothing could be judged; the verdict is then failed."""
 

@@ -99,9 +99,7 @@ def resolve_base(root: Path, ref: str) -> Base:
     if head is None:
         raise ConfigError(f"{top} has no commit yet, so there is no base: run `git commit` first.")
     if not ref or ref.startswith("-"):
-        raise ConfigError(
-            f"{ref!r} is not a revision: name a branch, a tag or a commit, such as origin/main."
-        )
+        raise ConfigError(f"{ref!r} is not a revision: name a branch, a tag or a commit, such as origin/main.")
     named = find_commit(root, ref)
     if named is None:
         raise ConfigError(_missing(root, ref))
@@ -157,9 +155,7 @@ def git_output(folder: Path, *arguments: str, timeout: float = GIT_TIMEOUT) -> s
     return finished.output
 
 
-def run_command(
-    command: Sequence[str] | str, *, folder: Path, env: Mapping[str, str], timeout: float
-) -> Finished:
+def run_command(command: Sequence[str] | str, *, folder: Path, env: Mapping[str, str], timeout: float) -> Finished:
     """Run a command, or a line for the shell; when it is given up, what it started ends too.
 
     Raises subprocess.TimeoutExpired after ``timeout`` seconds and OSError where it cannot be started.
@@ -190,9 +186,7 @@ def run_command(
 
 def environment(changes: Mapping[str, str]) -> dict[str, str]:
     """This process's environment, less what ties git to the repository of an outer hook, with ``changes``."""
-    return {name: value for name, value in os.environ.items() if name not in _OF_ONE_REPOSITORY} | dict(
-        changes
-    )
+    return {name: value for name, value in os.environ.items() if name not in _OF_ONE_REPOSITORY} | dict(changes)
 
 
 def is_shallow(root: Path) -> bool:
@@ -215,9 +209,7 @@ def _top_level(root: Path) -> Path:
             "a clone, or start one with `git init`."
         )
     if "must be run in a work tree" in finished.errors:
-        raise ConfigError(
-            f"{root} is a bare repository without files to test: run this in a `git clone` of it."
-        )
+        raise ConfigError(f"{root} is a bare repository without files to test: run this in a `git clone` of it.")
     raise ConfigError(f"git cannot use {root}: {finished.errors.strip()}")
 
 
@@ -254,9 +246,7 @@ def _missing(root: Path, ref: str) -> str:
             f"This clone is shallow and does not reach back to {ref}: run `git fetch --unshallow`, or give "
             "actions/checkout `fetch-depth: 0`."
         )
-    if not run_git(root, "rev-parse", "--verify", "--quiet", ref).code and not re.fullmatch(
-        "[0-9a-f]{40,64}", ref
-    ):
+    if not run_git(root, "rev-parse", "--verify", "--quiet", ref).code and not re.fullmatch("[0-9a-f]{40,64}", ref):
         return f"{ref} is not a commit: name a branch, a tag or a commit, as `git log --oneline` lists them."
     return (
         f"There is no revision {ref}.{_near_miss(root, ref)} `git branch --all` and `git tag` list what "
@@ -276,9 +266,7 @@ def _refuse_dirty_submodules(top: Path) -> None:
     """The base gets each submodule as recorded; the candidate must not have another one by accident."""
     if not (top / ".gitmodules").exists():
         return
-    status = git_output(
-        top, "status", "--porcelain=v2", "-z", "--untracked-files=no", "--ignore-submodules=untracked"
-    )
+    status = git_output(top, "status", "--porcelain=v2", "-z", "--untracked-files=no", "--ignore-submodules=untracked")
     for entry in status.split("\0"):
         # 1 <XY> <sub> <mH> <mI> <mW> <hH> <hI> <path>, where <sub> is S, C (other commit), M (modified), U
         if not entry.startswith("1 "):

@@ -89,16 +89,12 @@ def remap_editable(finders: Iterable[object], candidate_root: StrPath, base_root
                 "installed, with --speedacc-base-python=PATH."
             )
         mapping = _mapping(finder)
-        mapping.update(
-            {name: map_path(target, candidate_root, base_root) for name, target in mapping.items()}
-        )
+        mapping.update({name: map_path(target, candidate_root, base_root) for name, target in mapping.items()})
         for targets in _namespaces(finder).values():
             targets[:] = [map_path(target, candidate_root, base_root) for target in targets]
 
 
-def foreign_modules(
-    modules: Mapping[str, ModuleType], own_root: StrPath, other_root: StrPath
-) -> list[tuple[str, str]]:
+def foreign_modules(modules: Mapping[str, ModuleType], own_root: StrPath, other_root: StrPath) -> list[tuple[str, str]]:
     """Name and file of each module imported from the other side's tree, the plugin's own excepted."""
     foreign = []
     for name, module in list(modules.items()):
@@ -151,9 +147,7 @@ def changed_dependency_files(root: Path, base_sha: str) -> list[str]:
     dependencies.
     """
     specs = [f":(top,glob)**/{pattern}" for pattern in _DEPENDENCY_FILES]
-    changed = git_output(
-        root, "diff", "--no-ext-diff", "--no-renames", "--name-only", "-z", base_sha, "--", *specs
-    )
+    changed = git_output(root, "diff", "--no-ext-diff", "--no-renames", "--name-only", "-z", base_sha, "--", *specs)
     new = git_output(root, "ls-files", "--full-name", "--others", "--exclude-standard", "-z", "--", *specs)
     top = Path(git_output(root, "rev-parse", "--show-toplevel").removesuffix("\n"))
     return sorted(
@@ -179,10 +173,7 @@ def _dependencies(text: str) -> object:
     return (
         [document.get(table) for table in ("build-system", "dependency-groups")],
         [project.get(key) for key in ("requires-python", "dependencies", "optional-dependencies", "dynamic")],
-        [
-            document.get("tool", {}).get(tool)
-            for tool in ("conda", "flit", "hatch", "pdm", "pixi", "poetry", "uv")
-        ],
+        [document.get("tool", {}).get(tool) for tool in ("conda", "flit", "hatch", "pdm", "pixi", "poetry", "uv")],
     )
 
 
@@ -206,9 +197,7 @@ def _is_source(path: StrPath, root: StrPath) -> bool:
     A link in that environment that leads to a source is one.
     """
     # Only prefixes within the tree: an interpreter in /usr may test a repository in /usr/src.
-    prefixes = [
-        prefix for prefix in (sys.prefix, sys.base_prefix) if _below(prefix, root) not in (None, Path())
-    ]
+    prefixes = [prefix for prefix in (sys.prefix, sys.base_prefix) if _below(prefix, root) not in (None, Path())]
     environments = [form for prefix in prefixes for form in _forms(prefix)]
     return any(
         inner.is_relative_to(outer)

@@ -110,8 +110,7 @@ def _scratch_folder(top: Path) -> Iterator[Path]:
             lock.acquire()
     except Timeout:
         raise ConfigError(
-            f"Another process has held {guard.lock_file} for {_LONGEST_SWEEP:g} s: end that run, and try "
-            "again."
+            f"Another process has held {guard.lock_file} for {_LONGEST_SWEEP:g} s: end that run, and try again."
         ) from None
     try:
         yield scratch
@@ -127,11 +126,7 @@ def _sweep(parent: Path, top: Path) -> None:
             _remove(scratch)
     for line in git_output(top, "worktree", "list", "--porcelain").splitlines():
         worktree = Path(line.removeprefix("worktree "))
-        if (
-            line.startswith("worktree ")
-            and worktree.parent.name.startswith(_PREFIX)
-            and not worktree.exists()
-        ):
+        if line.startswith("worktree ") and worktree.parent.name.startswith(_PREFIX) and not worktree.exists():
             run_git(top, "worktree", "remove", "--force", "--force", str(worktree))
 
 
@@ -151,16 +146,12 @@ def _is_abandoned(scratch: Path) -> bool:
 
 
 def _check_out(base: Base, top: Path) -> None:
-    added = run_git(
-        base.top, "worktree", "add", "--quiet", "--detach", str(top), base.sha, timeout=CHECKOUT_TIMEOUT
-    )
+    added = run_git(base.top, "worktree", "add", "--quiet", "--detach", str(top), base.sha, timeout=CHECKOUT_TIMEOUT)
     if added.code == 0:
         return
     words = added.errors.strip()
     if "No space left" in words:
-        raise ConfigError(
-            f"There is no space left in {top.parent} for the base: free some, or set TMPDIR elsewhere."
-        )
+        raise ConfigError(f"There is no space left in {top.parent} for the base: free some, or set TMPDIR elsewhere.")
     if "promisor" in words or "could not fetch" in words:
         raise ConfigError(
             f"This clone is partial and the files of the base {base.description} could not be fetched: "
@@ -208,9 +199,7 @@ def _fingerprint(relative: PurePosixPath, source: Path) -> Shared:
         status = file.stat()
         content = _sha256(file) if by_content else status.st_mtime_ns
         digest.update(
-            f"{file.relative_to(source).as_posix()}\0{status.st_size}\0{content}\n".encode(
-                errors="surrogateescape"
-            )
+            f"{file.relative_to(source).as_posix()}\0{status.st_size}\0{content}\n".encode(errors="surrogateescape")
         )
     return Shared(str(relative), digest.hexdigest(), by_content)
 
@@ -222,9 +211,7 @@ def _sha256(file: Path) -> str:
 
 def _set_up(command: str, timeout: float, root: Path, path: Path, base: Base, top: Path) -> None:
     """Run the setup command in the base, importing the base's code."""
-    folders = [
-        map_path(folder, base.top, top) for folder in import_folders(sys.path, sys.meta_path, base.top)
-    ]
+    folders = [map_path(folder, base.top, top) for folder in import_folders(sys.path, sys.meta_path, base.top)]
     inherited = os.environ.get("PYTHONPATH")
     variables = {
         "PYTHONPATH": os.pathsep.join([*folders, *([inherited] if inherited else [])]),

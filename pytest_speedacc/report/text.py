@@ -36,20 +36,9 @@ def verdict_text(verdict: Verdict, environment: str) -> str:
         lines += ["", "Also measured, not limited: " + "; ".join(map(observation_text, others)) + "."]
     lines += [f"Note: {note}." for note in verdict.notes]
     lines += ["", f"Measured on {environment}."]
-    if _is_acceptable(verdict):
-        lines.append(f'If this change is meant, accept it: {update_command(verdict.test)} --speedacc-reason="why"')
+    if verdict.accept:
+        lines.append(f"If this change is meant, accept it: {verdict.accept}")
     return "\n".join(lines)
-
-
-def _is_acceptable(verdict: Verdict) -> bool:
-    """Whether an update would make it pass: it is not written where a limit is violated."""
-    failed = [check for check in verdict.checks if check.outcome is Outcome.FAILED]
-    return bool(failed) and all(check.reference is not None for check in failed)
-
-
-def update_command(test: str) -> str:
-    """The command that writes the baseline of one test."""
-    return f'python -m pytest "{test}" --speedacc-update'
 
 
 def observation_text(row: Observation) -> str:
@@ -81,6 +70,7 @@ def summary_lines(verdicts: Sequence[Verdict]) -> list[str]:
         for check in verdict.checks
         if check.outcome in (Outcome.INCONCLUSIVE, Outcome.NOT_COMPARED)
     ]
+    loud += [f"note: {verdict.title}: {note}" for verdict in verdicts for note in verdict.notes]
     return [*lines, *([""] if loud else []), *loud]
 
 

@@ -73,9 +73,7 @@ def quantile(sorted_values: Sequence[float], q: float) -> float:
     return float(low + (high - low) * (position - index))
 
 
-def quantile_interval(
-    sorted_values: Sequence[float], q: float, confidence: float = 0.95
-) -> tuple[float, float] | None:
+def quantile_interval(sorted_values: Sequence[float], q: float, confidence: float = 0.95) -> tuple[float, float] | None:
     """Two of the values (in ascending order) that enclose the true q-quantile, whatever the distribution.
 
     The order-statistic interval (David and Nagaraja, Order Statistics, section 7.1), with half of the error

@@ -107,9 +107,7 @@ def prediction_interval(mean: float, sd: float, k: int, k0: int, floor: float, l
     Raises ValueError unless k and k0 are at least 1, together at least 3, and 0 < level < 0.5.
     """
     if min(k, k0) < 1 or k + k0 < 3 or not 0 < level < 0.5:
-        raise ValueError(
-            f"a prediction needs launches on both sides and 0 < level < 0.5, got {k}, {k0}, {level}"
-        )
+        raise ValueError(f"a prediction needs launches on both sides and 0 < level < 0.5, got {k}, {k0}, {level}")
     launches = _student_quantile(level, k + k0 - 2) * max(sd, SD_FLOOR) * math.sqrt(1 / k + 1 / k0)
     days = NormalDist().inv_cdf(1 - level) * floor
     half = math.hypot(launches, days)

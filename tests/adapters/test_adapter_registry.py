@@ -26,9 +26,7 @@ print(model_size(RandomForestClassifier(20, random_state=0).fit(inputs, targets)
 
 def run_python(code, **environment):
     """The standard output of `code` in a fresh interpreter."""
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
     return done.stdout
 
 
@@ -38,9 +36,7 @@ def fresh_environment(**more):
 
 def test_importing_the_adapters_imports_no_framework():
     frameworks = "sklearn", "lightgbm", "xgboost", "torch", "pandas", "scipy"
-    code = (
-        f"import sys, pytest_speedacc.adapters; print([name for name in {frameworks} if name in sys.modules])"
-    )
+    code = f"import sys, pytest_speedacc.adapters; print([name for name in {frameworks} if name in sys.modules])"
     assert run_python(code, **fresh_environment()).strip() == "[]"
 
 

@@ -96,9 +96,7 @@ def test_lightgbm_linear_trees_add_their_coefficients():
 
     for tree in booster.dump_model()["tree_info"]:
         expected += walk(tree["tree_structure"])
-    assert any(
-        "leaf_coeff=0" in line or "leaf_coeff=-" in line for line in booster.model_to_string().split("\n")
-    )
+    assert any("leaf_coeff=0" in line or "leaf_coeff=-" in line for line in booster.model_to_string().split("\n"))
     assert count_parameters(booster) == expected
 
 
@@ -111,9 +109,7 @@ def test_xgboost_counts_the_trees_up_to_the_best_iteration(xgboost_stopped):
     assert count.details == {"trees": xgboost_stopped.best_iteration + 1, "leaves": leaves}
 
 
-@pytest.mark.parametrize(
-    "form", [np.asarray, np.ndarray.tolist, xgboost.DMatrix], ids=["array", "list", "DMatrix"]
-)
+@pytest.mark.parametrize("form", [np.asarray, np.ndarray.tolist, xgboost.DMatrix], ids=["array", "list", "DMatrix"])
 def test_xgboost_predicts_with_the_trees_up_to_the_best_iteration(xgboost_stopped, form):
     matrix = xgboost.DMatrix(cancer)
     expected = xgboost_stopped.predict(matrix, iteration_range=(0, xgboost_stopped.best_iteration + 1))
@@ -151,9 +147,7 @@ def test_boosters_of_several_classes_agree_with_the_scikit_learn_interfaces():
     ]
     for booster, estimator in cases:
         np.testing.assert_array_equal(respond(booster, "predict", iris), estimator.predict(iris))
-        np.testing.assert_allclose(
-            respond(booster, "predict_proba", iris), estimator.predict_proba(iris), rtol=1e-6
-        )
+        np.testing.assert_allclose(respond(booster, "predict_proba", iris), estimator.predict_proba(iris), rtol=1e-6)
         assert count_parameters(booster) == count_parameters(estimator)
 
 

@@ -78,15 +78,11 @@ def test_async_models_are_refused(model, name):
 
 @pytest.mark.parametrize("model", [double, Scaled(3), Duck()], ids=["function", "object", "predict"])
 def test_parameters_of_an_unknown_model_are_refused(model):
-    with pytest.raises(
-        GateError, match=r"cannot be counted: it belongs to no known framework. Pass the framework's"
-    ):
+    with pytest.raises(GateError, match=r"cannot be counted: it belongs to no known framework. Pass the framework's"):
         count_parameters(model)
 
 
-@pytest.mark.parametrize(
-    "model", [double, lambda batch: batch, functools.partial(double), Duck().predict, len]
-)
+@pytest.mark.parametrize("model", [double, lambda batch: batch, functools.partial(double), Duck().predict, len])
 def test_code_has_no_size(model):
     with pytest.raises(GateError, match="has no size: pickle keeps a function by its name"):
         model_size(model)

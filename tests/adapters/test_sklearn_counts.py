@@ -193,9 +193,7 @@ CLOSED_FORMS = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("model", "targets", "expected"), CLOSED_FORMS, ids=lambda value: type(value).__name__
-)
+@pytest.mark.parametrize(("model", "targets", "expected"), CLOSED_FORMS, ids=lambda value: type(value).__name__)
 def test_count_follows_from_the_shapes(model, targets, expected):
     if isinstance(targets, str):
         model.fit(X[::20], y[::20])
@@ -274,9 +272,7 @@ def test_a_precomputed_or_callable_kernel_is_refused():
     ids=lambda model: type(model).__name__,
 )
 def test_non_parametric_models_are_refused_with_the_way_out(model):
-    with pytest.raises(
-        GateError, match=rf"{type(model).__name__} keeps its training samples.*max_model_size"
-    ):
+    with pytest.raises(GateError, match=rf"{type(model).__name__} keeps its training samples.*max_model_size"):
         count_parameters(model.fit(X, y))
 
 

@@ -140,7 +140,5 @@ def test_a_submodule_commit_that_is_not_here(repository: Repository) -> None:
 
 def test_a_submodule_that_the_candidate_has_not_either(with_submodules: Repository) -> None:
     with_submodules.git("submodule", "--quiet", "deinit", "--force", "outer")
-    with base_worktree(
-        with_submodules.path, resolve_base(with_submodules.path, "HEAD~1"), timeout=60
-    ) as tree:
+    with base_worktree(with_submodules.path, resolve_base(with_submodules.path, "HEAD~1"), timeout=60) as tree:
         assert list((tree.path / "outer").iterdir()) == []

@@ -156,8 +156,7 @@ def test_a_remote_branch_that_was_not_fetched(repository: Repository, tmp_path: 
     one = clone(repository, tmp_path / "one", "--single-branch", "--branch", "feature")
     message = refusal(one.path, "origin/main")
     assert message == (
-        "This clone has no origin/main. If it exists there, run `git fetch origin "
-        "main:refs/remotes/origin/main`."
+        "This clone has no origin/main. If it exists there, run `git fetch origin main:refs/remotes/origin/main`."
     )
     one.git(*re.findall("`git (.*?)`", message)[0].split())
     assert resolve_base(one.path, "origin/main").sha == repository.git("rev-parse", "main")
@@ -178,9 +177,7 @@ def test_a_shallow_clone_without_the_branch(repository: Repository, tmp_path: Pa
 def test_a_shallow_clone_without_the_merge_base(repository: Repository, tmp_path: Path) -> None:
     repository.git("switch", "--quiet", "main")
     repository.commit("four", other_py="")
-    shallow = clone(
-        repository, tmp_path / "shallow", "--depth=1", "--no-single-branch", "--branch", "feature"
-    )
+    shallow = clone(repository, tmp_path / "shallow", "--depth=1", "--no-single-branch", "--branch", "feature")
     assert refusal(shallow.path, "origin/main") == (
         "This clone is shallow and does not reach back to where HEAD left origin/main: run `git fetch "
         "--unshallow`, or give actions/checkout `fetch-depth: 0`."
@@ -240,9 +237,7 @@ def test_a_submodule_at_another_commit(with_submodule: Repository) -> None:
 
 
 def test_a_git_that_hangs(repository: Repository) -> None:
-    with pytest.raises(
-        ConfigError, match=r"`git -c` took longer than 0\.2 s .* by hand to see what it waits for"
-    ):
+    with pytest.raises(ConfigError, match=r"`git -c` took longer than 0\.2 s .* by hand to see what it waits for"):
         run_git(repository.path, "-c", "alias.wait=!tail -f /dev/null", "wait", timeout=0.2)
 
 

@@ -117,9 +117,7 @@ def finder(trees: tuple[Path, Path], tmp_path: Path) -> Iterator[ModuleType]:
     candidate, _ = trees
     mapping = {"pkg": f"{candidate}/src/pkg", "other": "/elsewhere/other"}
     path = tmp_path / "finder.py"
-    path.write_text(
-        FINDER.format(mapping=mapping, namespaces={"space": [f"{candidate}/space", "/far"]}), "utf-8"
-    )
+    path.write_text(FINDER.format(mapping=mapping, namespaces={"space": [f"{candidate}/space", "/far"]}), "utf-8")
     spec = importlib.util.spec_from_file_location("__editable___My_Project_1_finder", path)
     assert spec is not None
     assert spec.loader is not None

@@ -238,9 +238,7 @@ class TestShare:
         assert first == again
         assert len({first.sha256, changed.sha256, renamed.sha256}) == 3
 
-    def test_large_data_is_known_by_its_times(
-        self, repository: Repository, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_large_data_is_known_by_its_times(self, repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(worktree, "HASHED_BYTES", 3)
         (first,) = self.shared(repository, "data").shared
         os.utime(repository.path / "data/table.csv", ns=(0, 0))
@@ -260,9 +258,7 @@ class TestShare:
             "nothing to share with the base."
         )
 
-    @pytest.mark.parametrize(
-        ("entry", "tracked"), [("folder", "folder/tracked.txt"), ("model.py", "model.py")]
-    )
+    @pytest.mark.parametrize(("entry", "tracked"), [("folder", "folder/tracked.txt"), ("model.py", "model.py")])
     def test_what_is_under_version_control(self, repository: Repository, entry: str, tracked: str) -> None:
         assert refusal(repository, share=[entry]) == (
             f"[tool.speedacc.live] share = [{entry!r}]: the base has its own {tracked}, under version "
@@ -272,9 +268,7 @@ class TestShare:
 
 
 class TestSetup:
-    def test_runs_in_the_base_on_the_base(
-        self, repository: Repository, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_runs_in_the_base_on_the_base(self, repository: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(sys, "path", [str(repository.path), *sys.path])
         command = (
             f'cd / && "{sys.executable}" -c "import model; print(model.SPEED)" > "$OLDPWD/speed"; '

@@ -38,9 +38,7 @@ def test_the_same_process_is_the_same_environment() -> None:
 
 def run_python(program: str) -> str:
     paths = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    return subprocess.run(
-        [sys.executable, "-c", program], env=paths, check=True, capture_output=True, text=True
-    ).stdout
+    return subprocess.run([sys.executable, "-c", program], env=paths, check=True, capture_output=True, text=True).stdout
 
 
 def test_another_process_has_the_same_key() -> None:
@@ -215,9 +213,7 @@ def test_versions_are_named_as_they_are_installed() -> None:
 
 def git(folder: Path, *arguments: str) -> str:
     identity = ("-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false")
-    ran = subprocess.run(
-        ["git", *identity, *arguments], cwd=folder, check=True, capture_output=True, text=True
-    )
+    ran = subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True, text=True)
     return ran.stdout.strip()
 
 

@@ -117,9 +117,7 @@ def _at_depth(depth: int, measure: Callable[[], int]) -> int:
 def _in_a_fresh_process(source: str) -> list[int]:
     program = f"{source}\nprint(*figures)"
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    ran = subprocess.run(
-        [sys.executable, "-c", program], env=environment, check=True, capture_output=True, text=True
-    )
+    ran = subprocess.run([sys.executable, "-c", program], env=environment, check=True, capture_output=True, text=True)
     return [int(figure) for figure in ran.stdout.split()]
 
 
@@ -263,9 +261,7 @@ def test_a_missing_temporary_folder_is_named(tmp_path: Path, monkeypatch: pytest
         measure_memory(list, [[1]])
 
 
-@pytest.mark.skipif(
-    sys.platform != "linux", reason="needs a limit on file sizes that memray meets as on a full disk"
-)
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a limit on file sizes that memray meets as on a full disk")
 def test_a_full_disk_is_an_error_and_not_a_small_figure() -> None:
     program = """
 import resource

@@ -55,9 +55,7 @@ def test_what_is_no_binomial_is_refused(n, p):
 @pytest.mark.parametrize("confidence", [0.5, 0.95, 0.999])
 def test_the_interval_for_a_proportion_agrees_with_scipy(successes, n, confidence):
     oracle = binomtest(successes, n).proportion_ci(confidence, method="exact")
-    assert proportion_interval(successes, n, confidence) == pytest.approx(
-        (oracle.low, oracle.high), abs=1e-12
-    )
+    assert proportion_interval(successes, n, confidence) == pytest.approx((oracle.low, oracle.high), abs=1e-12)
 
 
 @pytest.mark.parametrize(

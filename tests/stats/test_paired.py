@@ -41,11 +41,7 @@ def standard_errors_above(flips, difference):
     def unlikelihood(lost_share):
         kept = 1 - 2 * lost_share - difference
         unflipped = flips.samples - flips.lost - flips.gained
-        return -(
-            xlogy(flips.lost, lost_share)
-            + xlogy(flips.gained, lost_share + difference)
-            + xlogy(unflipped, kept)
-        )
+        return -(xlogy(flips.lost, lost_share) + xlogy(flips.gained, lost_share + difference) + xlogy(unflipped, kept))
 
     bounds = max(0, -difference), (1 - difference) / 2
     lost_share = minimize_scalar(unlikelihood, bounds=bounds, method="bounded", options={"xatol": 1e-12}).x
@@ -53,9 +49,7 @@ def standard_errors_above(flips, difference):
     return (flips.gained - flips.lost - flips.samples * difference) / math.sqrt(flips.samples * variance)
 
 
-@pytest.mark.parametrize(
-    "flips", [Flips(7, 1, 21), Flips(0, 3, 50), Flips(40, 55, 1000), Flips(30, 2, 10_000)]
-)
+@pytest.mark.parametrize("flips", [Flips(7, 1, 21), Flips(0, 3, 50), Flips(40, 55, 1000), Flips(30, 2, 10_000)])
 @pytest.mark.parametrize("confidence", [0.9, 0.99])
 def test_the_limits_lie_as_many_standard_errors_away_as_the_confidence_asks(flips, confidence):
     interval = difference_interval(flips, confidence)
@@ -174,9 +168,7 @@ def test_the_bootstrap_covers_the_true_difference():
     for seed in range(200):
         flip = random.random(300)
         change = np.where(flip < 0.1, -1.0, np.where(flip > 0.96, 1.0, 0.0))
-        interval = bootstrap_difference(
-            mean_of(np.zeros(300)), mean_of(change), 300, resamples=300, seed=seed
-        )
+        interval = bootstrap_difference(mean_of(np.zeros(300)), mean_of(change), 300, resamples=300, seed=seed)
         covered += interval.low <= -0.06 <= interval.high
     assert 0.90 <= covered / 200 <= 0.985
 
@@ -186,9 +178,7 @@ def test_resamples_without_a_score_are_left_out():
     targets = np.array([1, 1, 1] + [0] * 97)
     base, candidate = np.ones(100), np.ones(100)
     candidate[0] = 0
-    interval = bootstrap_difference(
-        recall_of(targets, base), recall_of(targets, candidate), 100, resamples=500
-    )
+    interval = bootstrap_difference(recall_of(targets, base), recall_of(targets, candidate), 100, resamples=500)
     assert interval.estimate == pytest.approx(-1 / 3)
     assert interval.low == pytest.approx(-1)
     assert interval.high == 0

@@ -26,9 +26,7 @@ def simulate(slower, sd, runs, draw=np.random.Generator.standard_normal, **optio
     """The share of each verdict over simulated runs, and the mean number of launch pairs."""
     noise = draw(np.random.default_rng(5), size=(runs, MOST_LAUNCHES))
     verdicts = [judge_in_turn(row, **options) for row in (math.log1p(slower) + sd * noise).tolist()]
-    shares = {
-        name: np.mean([v == name for v, _ in verdicts]) for name in ("passed", "failed", "inconclusive")
-    }
+    shares = {name: np.mean([v == name for v, _ in verdicts]) for name in ("passed", "failed", "inconclusive")}
     return shares, np.mean([k for _, k in verdicts])
 
 
@@ -108,9 +106,7 @@ def test_a_spread_below_the_floor_is_not_believed():
     assert half_width(0.0, 8, 0.05) == half_width(0.003, 8, 0.05) < half_width(0.0031, 8, 0.05)
 
 
-@given(
-    st.floats(0.003, 1), st.floats(1.01, 10), st.integers(4, 100), st.floats(1e-6, 0.2), st.floats(1.01, 2)
-)
+@given(st.floats(0.003, 1), st.floats(1.01, 10), st.integers(4, 100), st.floats(1e-6, 0.2), st.floats(1.01, 2))
 def test_the_bound_widens_with_spread_and_narrows_with_launches_and_level(sd, more, k, level, laxer):
     width = half_width(sd, k, level)
     if width == math.inf:
@@ -204,9 +200,7 @@ def test_the_prediction_keeps_its_level(floor):
     random, runs, k, k0, sd = np.random.default_rng(2), 4000, 4, 6, 0.03
     base = random.normal(0, sd, (runs, k0))
     candidate = random.normal(0, sd, (runs, k)) + random.normal(0, floor, (runs, 1))
-    pooled = np.sqrt(
-        ((k - 1) * candidate.var(axis=1, ddof=1) + (k0 - 1) * base.var(axis=1, ddof=1)) / (k + k0 - 2)
-    )
+    pooled = np.sqrt(((k - 1) * candidate.var(axis=1, ddof=1) + (k0 - 1) * base.var(axis=1, ddof=1)) / (k + k0 - 2))
     means = candidate.mean(axis=1) - base.mean(axis=1)
     lower = [prediction_interval(m, s, k, k0, floor, 0.05).lower for m, s in zip(means, pooled, strict=True)]
     assert np.mean(np.array(lower) > 0) == pytest.approx(0.05, abs=0.014)

@@ -72,8 +72,7 @@ class SklearnAdapter(Adapter):
         "boosting model's constant starting score."
     )
     serialisation = (
-        "Pickle protocol 5 of the model after one pass through pickle, parts of other frameworks in their "
-        "own form."
+        "Pickle protocol 5 of the model after one pass through pickle, parts of other frameworks in their own form."
     )
 
     def recognises(self, names: frozenset[str]) -> bool:

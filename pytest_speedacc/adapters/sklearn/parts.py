@@ -93,8 +93,9 @@ _FAMILIES: Mapping[str, Parts] = {
     "MultiOutputClassifier MultiOutputRegressor OneVsOneClassifier OneVsRestClassifier OutputCodeClassifier "
     "RegressorChain": _each_of("estimators_"),
     "GridSearchCV HalvingGridSearchCV HalvingRandomSearchCV RandomizedSearchCV": _under("best_estimator_"),
-    "FixedThresholdClassifier RANSACRegressor RFE RFECV SelfTrainingClassifier "
-    "TunedThresholdClassifierCV": _under("estimator_"),
+    "FixedThresholdClassifier RANSACRegressor RFE RFECV SelfTrainingClassifier TunedThresholdClassifierCV": _under(
+        "estimator_"
+    ),
     "FrozenEstimator": _under("estimator"),
     "CalibratedClassifierCV": _calibrated,
     "TransformedTargetRegressor": _transformed_target,

@@ -33,12 +33,9 @@ def count_kernel_ridge(model: Any) -> ParameterCount:
     """Training samples and dual coefficients, as for a kernel SVM whose samples all support."""
     if model.kernel == "precomputed":
         raise GateError(
-            "KernelRidge with a precomputed kernel keeps no samples to count. "
-            "Gate its size instead (max_model_size)."
+            "KernelRidge with a precomputed kernel keeps no samples to count. Gate its size instead (max_model_size)."
         )
-    return count_learned(
-        model, [Learned("support vectors", "X_fit_"), Learned("dual coefficients", "dual_coef_")]
-    )
+    return count_learned(model, [Learned("support vectors", "X_fit_"), Learned("dual coefficients", "dual_coef_")])
 
 
 def count_selected(model: Any) -> ParameterCount:

@@ -46,8 +46,7 @@ class TorchAdapter(Adapter):
                 )
             if tensor.is_meta:
                 raise GateError(
-                    f"{class_name(model)}.{name} is on the meta device and has no values. "
-                    "Load its weights first."
+                    f"{class_name(model)}.{name} is on the meta device and has no values. Load its weights first."
                 )
 
     def responses(self, model: Any) -> tuple[str, ...]:
@@ -103,9 +102,7 @@ class TorchAdapter(Adapter):
         """The output, or its `logits`, as an array; of two class scores a ranking takes the difference."""
         import torch
 
-        output = (
-            raw["logits"] if isinstance(raw, Mapping) and "logits" in raw else getattr(raw, "logits", raw)
-        )
+        output = raw["logits"] if isinstance(raw, Mapping) and "logits" in raw else getattr(raw, "logits", raw)
         if not isinstance(output, torch.Tensor):
             raise GateError(
                 f"{class_name(model)} returned a {type(output).__name__}, not a tensor. "
