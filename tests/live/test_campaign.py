@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock, Timeout
 
+from pytest_speedacc.errors import GateError
 from pytest_speedacc.live import campaign
 from pytest_speedacc.live.campaign import Budget, LiveRun, run_campaign
 from pytest_speedacc.live.duel import LaunchResult
 from pytest_speedacc.live.handle import Side, WorkerLost
 from pytest_speedacc.live.launch import Key, LaunchReport, Orders
+from pytest_speedacc.measure.lock import lock_path
 
 A, B = ("test_a", ""), ("test_b", "")
 
@@ -151,9 +154,29 @@ def test_rounds_follow_the_spread_within_launches_once_it_is_known(play: Any, wi
     assert [order.rounds for order in orders] == [40, 40, 40, 40, rounds, rounds]
 
 
-def test_a_machine_that_is_never_free_is_named(play: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from pytest_speedacc.errors import GateError
+def test_a_launch_has_the_machine_for_itself_and_the_next_one_waits_its_turn(play: Any) -> None:
+    def is_free() -> bool:
+        try:
+            with FileLock(lock_path(), timeout=0):
+                return True
+        except Timeout:
+            return False
 
+    free = []
+
+    def launch(orders: Orders) -> LaunchReport:
+        free.append(is_free())
+        return both(orders)
+
+    def rule(results: Mapping[Key, Sequence[LaunchResult]], compared: Sequence[Key]) -> frozenset[Key]:
+        free.append(is_free())
+        return until(2)(results, compared)
+
+    play(launch, undecided=rule)
+    assert free == [False, True, False, True]
+
+
+def test_a_machine_that_is_never_free_is_named(play: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def locked(say: object) -> Any:
         raise GateError("another process has held the timing lock")
 

@@ -302,7 +302,7 @@ def test_what_a_killed_run_leaves_ends_by_itself_or_in_the_next_run(waiting: Liv
     assert waiting.left_behind() == []
 
 
-def test_two_runs_at_once_take_turns(live: LiveProject) -> None:
+def test_two_runs_at_once_in_one_checkout_both_come_to_an_end(live: LiveProject) -> None:
     runs = [live.start() for _ in range(2)]
     for run in runs:
         output, _ = run.communicate(timeout=LONGEST)
