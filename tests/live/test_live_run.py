@@ -120,13 +120,13 @@ def environment_of(tmp_path: Path, *, editable: Path) -> str:
 
 @pytest.fixture
 def src_project(tmp_path: Path) -> LiveProject:
-    """A package in ``src`` whose model is four times slower than in the base."""
+    """A package in ``src`` whose model is ten times slower than in the base."""
     project = start_project(tmp_path)
     package = project.folder / "src/ranker/__init__.py"
     package.parent.mkdir(parents=True)
     package.write_text("WORK = 2000\n", "utf-8")
     project.commit(tests__test_it_py="import ranker\n" + GATE.replace("2000", "ranker.WORK"))
-    package.write_text("WORK = 8000\n", "utf-8")
+    package.write_text("WORK = 20000\n", "utf-8")
     return project
 
 
@@ -137,7 +137,7 @@ def test_an_editable_install_is_the_base_s_in_the_base(
 ) -> None:
     python = environment_of(tmp_path, editable=src_project.folder / "src")
     options = [f"--speedacc-base-python={os.path.relpath(python, src_project.folder)}"] if own_python else []
-    src_project.settings(pytest='pythonpath = ["."]')
+    src_project.settings("launches = 6", pytest='pythonpath = ["."]')
     run = src_project.run(*options, python=python)
     check = run.check("test_it.py::test_it")
     assert (run.code, check["outcome"]) == (FAILED, "failed"), run.output
