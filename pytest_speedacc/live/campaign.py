@@ -58,6 +58,7 @@ class LiveRun:
     canary: tuple[LaunchResult, ...]
     """The base against itself, a launch each."""
     canary_test: str
+    """The gates that it was run with, one after the other as they were decided."""
     base_gates: tuple[str, ...]
     """Node ids of all gates that the base collected."""
     lost_checks: tuple[Key, ...]
@@ -88,7 +89,7 @@ class _State:
     facts: dict[Key, tuple[StaticFacts | None, StaticFacts | None]] = field(default_factory=dict)
     problems: dict[Key, str] = field(default_factory=dict)
     canary: list[LaunchResult] = field(default_factory=list)
-    canary_test: str = ""
+    canary_tests: list[str] = field(default_factory=list)
     base_gates: tuple[str, ...] = ()
     lost_checks: tuple[Key, ...] = ()
     compared: tuple[Key, ...] = ()
@@ -111,6 +112,18 @@ class _State:
         self.lost_checks = self.lost_checks or tuple(report.lost_checks)
         if report.canary:
             self.canary.append(report.canary)
+
+    def choose_canary(self, wanted: frozenset[str]) -> None:
+        """Of the gates that are run anyway the one that costs least to run a second time, for as long as it is."""
+        if self.canary_tests and self.canary_tests[-1] in wanted:
+            return
+        costs = {
+            test: results[0].setup_seconds + results[0].base_seconds
+            for (test, _), results in self.results.items()
+            if results and test in wanted
+        }
+        if costs:
+            self.canary_tests.append(min(costs, key=lambda test: costs[test]))
 
     def drop_slow_setups(self) -> None:
         for key, results in list(self.results.items()):
@@ -153,7 +166,7 @@ def run_campaign(
             tails=tails,
             rounds=_rounds(state),
             base_first=launch % 2 == 1,
-            canary=state.canary_test if wanted and state.canary_test in wanted else "",
+            canary=state.canary_tests[-1] if state.canary_tests else "",
         )
         try:
             # A launch at a time, so that runs side by side on one machine take turns.
@@ -167,7 +180,8 @@ def run_campaign(
         if not allow_slow_setup:
             state.drop_slow_setups()
         wanted = _by_test(tests, undecided(state.results, state.compared))
-        state.canary_test = state.canary_test or _cheapest(state)
+        if wanted:
+            state.choose_canary(frozenset(wanted))
         if not wanted or time.monotonic() - began > budget.seconds:
             break
         time.sleep(TURN)
@@ -177,7 +191,7 @@ def run_campaign(
         compared=state.compared,
         lost=state.lost,
         canary=tuple(state.canary),
-        canary_test=state.canary_test,
+        canary_test=", ".join(dict.fromkeys(state.canary_tests)),
         base_gates=state.base_gates,
         lost_checks=state.lost_checks,
         failures=state.failures,
@@ -202,16 +216,6 @@ def _by_test(tests: tuple[str, ...], keys: frozenset[Key]) -> dict[str, frozense
 
 def _say(say: Callable[[str], None], launch: int, test: str) -> None:
     say(f"launch {launch + 1}: {test}")
-
-
-def _cheapest(state: _State) -> str:
-    """The gate that costs least to run a second time beside the others."""
-    costs = {
-        test: results[0].setup_seconds + results[0].base_seconds
-        for (test, _), results in state.results.items()
-        if results
-    }
-    return min(costs, key=lambda test: costs[test], default="")
 
 
 def _rounds(state: _State) -> int:

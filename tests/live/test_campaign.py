@@ -184,3 +184,15 @@ def test_a_machine_that_is_never_free_is_named(play: Any, monkeypatch: pytest.Mo
     run, orders = play(both)
     assert orders == []
     assert "another process has held the timing lock" in run.lost
+
+
+def test_another_canary_is_chosen_when_its_gate_is_decided(play: Any) -> None:
+    def launch(orders: Orders) -> LaunchReport:
+        report = LaunchReport(results={key: result(setup=1.0 if key == A else 0.1) for key in wanted(orders)})
+        report.canary = result(0.01) if orders.canary else None
+        return report
+
+    run, orders = play(launch, undecided=after(test_a=5, test_b=3))
+    assert [order.canary for order in orders] == ["", "test_b", "test_b", "test_a", "test_a"]
+    assert run.canary_test == "test_b, test_a"
+    assert len(run.canary) == 4

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from live_project import GATE, LONGEST, LiveProject, needs_proc, start_project
 
+pytestmark = pytest.mark.slow
+
 PASSED, FAILED, USAGE = pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.USAGE_ERROR
 IN_WORKER = """
 import os, signal, sys, tempfile, time

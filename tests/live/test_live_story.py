@@ -7,6 +7,8 @@ import re
 import pytest
 from live_project import LiveProject, Run, start_project
 
+pytestmark = pytest.mark.slow
+
 CONFTEST = """
 import sys
 import pytest
