@@ -129,7 +129,7 @@ def time_calls(work: Workload, calls_per_round: int, count: int, start: int = 0)
 
     Raises GateError when the model raises, or the clock goes backwards or stands still.
     """
-    nanoseconds = np.asarray(quietly(_guarded, _timed, work, calls_per_round, count, start))
+    nanoseconds = np.fromiter(quietly(_guarded, _timed, work, calls_per_round, count, start), np.int64)
     if nanoseconds.min() < 0:
         raise GateError("the clock went backwards while the model was timed: no time from this run can be trusted.")
     if nanoseconds.max() == 0:
@@ -146,7 +146,8 @@ def joined(first: Latency, second: Latency) -> Latency:
 
 def _timed(work: Workload, calls_per_round: int, count: int, start: int) -> list[int]:
     call, synchronise, clock = work.call, work.synchronise, time.perf_counter_ns
-    stream = islice(cycle(work.batches), start * calls_per_round % len(work.batches), None)
+    first = start * calls_per_round % len(work.batches)
+    stream = islice(cycle(work.batches), first, first + count * calls_per_round)
     durations: list[int] = []
     keep = durations.append
     # Three plain loops rather than one with branches: the body between two clock reads must hold the call alone.
@@ -161,12 +162,12 @@ def _timed(work: Workload, calls_per_round: int, count: int, start: int) -> list
             finish()
             keep(clock() - begin)
     elif synchronise is None:
-        for batch in islice(stream, count):
+        for batch in stream:
             begin = clock()
             call(batch)
             keep(clock() - begin)
     else:
-        for batch in islice(stream, count):
+        for batch in stream:
             synchronise()
             begin = clock()
             call(batch)

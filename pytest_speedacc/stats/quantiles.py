@@ -7,6 +7,7 @@ count and none assumes a shape of the distribution.
 import itertools
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Literal
 
 from .binomial import at_least, at_most
@@ -48,6 +49,7 @@ def judge_quantile(
     return "undecided"
 
 
+@lru_cache(maxsize=4096)  # a search over binomial tails, asked of the same few sizes by every gate of a run
 def largest_allowed(calls: int, q: float, level: float) -> int | None:
     """The most calls over the limit that still show, looking once, that the q-quantile lies within it.
 
