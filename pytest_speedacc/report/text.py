@@ -46,12 +46,11 @@ def observation_text(row: Observation) -> str:
     name = _name(row.metric, row.statistic)
     if row.observed is None:
         return f"{name} not measured ({row.note})"
-    text = f"{name} {format_value(row.observed, row.kind)}"
     shown = format_value(row.observed, row.kind)
-    if row.reference is not None and format_value(row.reference, row.kind) != shown:
-        change = format_change(row.observed, row.reference, row.kind, points=row.points)
-        text += f" ({change} from {format_value(row.reference, row.kind)} in the baseline)"
-    return text
+    if row.reference is None or (former := format_value(row.reference, row.kind)) == shown:
+        return f"{name} {shown}"
+    change = format_change(row.observed, row.reference, row.kind, points=row.points)
+    return f"{name} {shown} ({change} from {former} in the baseline)"
 
 
 def axis(check: Check) -> str:
