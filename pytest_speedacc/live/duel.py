@@ -8,13 +8,9 @@ from dataclasses import dataclass
 
 from pytest_speedacc.live.handle import Worker
 from pytest_speedacc.live.protocol import Ready
+from pytest_speedacc.measure.turns import Round, round_of, take_turns
 from pytest_speedacc.stats.quantiles import quantile
 
-ROUND_SECONDS = 0.0015
-"""Longer rounds let the machine drift in between the two sides; shorter ones measure the switch."""
-UNTIMED_CALLS = 3
-SLOW_CALL = 0.02
-"""Seconds: a call this long fills the caches by itself, so that one untimed call does after a switch."""
 TAIL = 0.95
 FEWEST_TAIL_CALLS = 150
 """Calls a side and launch where a tail is compared: four launches then have the 600 that p95 needs."""
@@ -25,7 +21,7 @@ class LaunchResult:
     """What one launch showed of one gate."""
 
     difference: float
-    """Median over ABBA quads of log(candidate/base) of a round's time."""
+    """Median over ABBA quads of log(candidate/base) of the faster of a side's two rounds."""
     within: float
     """Standard deviation of a quad, from the median absolute deviation."""
     tail_difference: float | None
@@ -48,31 +44,26 @@ def duel(
     ``stopping`` stops the side that is not timed, which is needed where its threads may spin.
     """
     sides = (candidate, base)
-    slower = max(side.seconds_per_call for side in ready)
-    calls = max(1, round(ROUND_SECONDS / slower))
-    untimed = 1 if slower > SLOW_CALL else UNTIMED_CALLS
-    quads = max(rounds, math.ceil(FEWEST_TAIL_CALLS / calls) if tail else 0) // 2
+    turn = round_of(max(side.seconds_per_call for side in ready))
+    quads = max(rounds, math.ceil(FEWEST_TAIL_CALLS / turn.calls) if tail else 0) // 2
     seconds: tuple[list[float], list[float]] = ([], [])
-    differences = []
+
+    def take(side: int, quad: int) -> float:
+        # The same batches in all four rounds, new ones in the next quad.
+        taken = _round(sides[side], turn, quad, tail, stopping)
+        seconds[side].extend(taken)
+        return statistics.fmean(taken)
+
     if stopping:
         for worker in sides:
             worker.stop()
-    for quad in range(quads):
-        means = [0.0, 0.0]
-        for place, side in enumerate((0, 1, 1, 0) if quad % 2 == 0 else (1, 0, 0, 1)):
-            # Both sides get the same batches in the same order.
-            start = (2 * quad + place // 2) * calls
-            taken = _round(sides[side], calls, untimed, start, tail, stopping)
-            means[side] += sum(taken) / len(taken)
-            seconds[side].extend(taken)
-        differences.append(math.log(means[0] / means[1]))
+    turns = take_turns(take, quads)
     if stopping:
         for worker in sides:
             worker.resume()
-    middle = statistics.median(differences)
     return LaunchResult(
-        difference=middle,
-        within=1.4826 * statistics.median(abs(difference - middle) for difference in differences),
+        difference=turns.difference,
+        within=turns.within,
         tail_difference=math.log(_tail(seconds[0]) / _tail(seconds[1])) if tail else None,
         tail_calls=len(seconds[1]) if tail else 0,
         candidate_seconds=statistics.median(seconds[0]),
@@ -81,10 +72,10 @@ def duel(
     )
 
 
-def _round(worker: Worker, calls: int, untimed: int, start: int, single: bool, stopping: bool) -> list[float]:
+def _round(worker: Worker, turn: Round, number: int, single: bool, stopping: bool) -> list[float]:
     if stopping:
         worker.resume()
-    worker.send("time", calls=calls, untimed=untimed, start=start, single=single)
+    worker.send("time", calls=turn.calls, untimed=turn.untimed, number=number, single=single)
     seconds: list[float] = worker.receive()["seconds"]
     if stopping:
         worker.stop()
