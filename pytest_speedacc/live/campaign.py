@@ -20,7 +20,7 @@ from pytest_speedacc.live.launch import NEW_GATE, Key, LaunchReport, Orders, run
 from pytest_speedacc.live.protocol import StaticFacts
 from pytest_speedacc.measure.lock import timing_lock
 
-FEWEST_ROUNDS, USUAL_ROUNDS, MOST_ROUNDS = 20, 40, 100
+FEWEST_ROUNDS, MOST_ROUNDS = 20, 100
 TURN = 0.1
 """Seconds between launches, twice as long as a run that waits for its turn takes to notice that it has come."""
 SLOW_SETUP = 10.0
@@ -164,7 +164,7 @@ def run_campaign(
             tests=tests if wanted is None else tuple(wanted),
             wanted=wanted,
             tails=tails,
-            rounds=_rounds(state),
+            rounds=_rounds(state.results),
             base_first=launch % 2 == 1,
             canary=state.canary_tests[-1] if state.canary_tests else "",
         )
@@ -218,19 +218,17 @@ def _say(say: Callable[[str], None], launch: int, test: str) -> None:
     say(f"launch {launch + 1}: {test}")
 
 
-def _rounds(state: _State) -> int:
+def _rounds(results: Mapping[Key, Sequence[LaunchResult]]) -> dict[Key, int]:
     """Rounds a side for the next launch, from the spread within launches over the spread between them.
 
     The median of n quads has a variance of about 1.57/n of a quad's; a quarter of the variance between launches is
-    little enough that more rounds would not narrow the verdict.
+    little enough that more rounds would not narrow the verdict. Checks with few launches are left out.
     """
-    needs = []
-    for results in state.results.values():
-        if len(results) >= SEEN_LAUNCHES:
-            between = max(statistics.stdev(result.difference for result in results), 0.003)
-            within = statistics.median(result.within for result in results)
-            needs.append(2 * 4 * 1.57 * (within / between) ** 2)
-    if not needs:
-        return USUAL_ROUNDS
-    rounds = round(min(max(max(needs), FEWEST_ROUNDS), MOST_ROUNDS))
-    return rounds + rounds % 2
+    rounds = {}
+    for key, launches in results.items():
+        if len(launches) >= SEEN_LAUNCHES:
+            between = max(statistics.stdev(launch.difference for launch in launches), 0.003)
+            within = statistics.median(launch.within for launch in launches)
+            needed = round(min(max(2 * 4 * 1.57 * (within / between) ** 2, FEWEST_ROUNDS), MOST_ROUNDS))
+            rounds[key] = needed + needed % 2
+    return rounds

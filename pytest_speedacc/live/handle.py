@@ -183,16 +183,16 @@ class Worker:
 
 
 @contextmanager
-def started(sides: Sequence[Side], tests: Sequence[str], start: Start) -> Iterator[list[Worker]]:
-    """Start a worker for each side, in this order, and end all of them on leaving, whatever happened.
+def started(wanted: Sequence[tuple[Side, Sequence[str]]], start: Start) -> Iterator[list[Worker]]:
+    """Start a worker for each side and its tests, in this order, and end all of them on leaving, whatever happened.
 
-    Each runs ``tests``. Raises WorkerLost for one that does not come up in time.
+    They come up side by side. Raises WorkerLost for one that does not in time.
     """
     workers: list[Worker] = []
     with socket.create_server(("127.0.0.1", 0)) as server:
         try:
             tokens = {}
-            for side in sides:
+            for side, tests in wanted:
                 token = secrets.token_hex(16)
                 tokens[token] = worker = _start(side, tests, start, server.getsockname()[1], token)
                 workers.append(worker)

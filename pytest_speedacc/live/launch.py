@@ -14,6 +14,7 @@ from pytest_speedacc.live.protocol import Ready, StaticFacts
 Key = tuple[str, str]
 """A check: its node id, and its ``name``."""
 
+USUAL_ROUNDS = 40
 NEW_GATE = "new gate: the base does not have it"
 
 
@@ -28,8 +29,8 @@ class Orders:
     """Names of the checks still to be timed, by node id; None, in the first launch, for all that come."""
     tails: frozenset[str]
     """Node ids of which a tail is compared."""
-    rounds: int
-    """Rounds a side."""
+    rounds: Mapping[Key, int]
+    """Rounds a side, by check; USUAL_ROUNDS for those that are not there."""
     base_first: bool
     """Which side is started first; it alternates."""
     canary: str
@@ -59,17 +60,17 @@ def run_launch(candidate: Side, base: Side, orders: Orders, say: Callable[[str],
     """Start the workers, time every wanted check on both, and end the workers. Raises WorkerLost."""
     report = LaunchReport()
     with ExitStack() as stack:
-        in_order = [base, candidate] if orders.base_first else [candidate, base]
-        workers = stack.enter_context(started(in_order, orders.tests, orders.start))
-        ours, theirs = reversed(workers) if orders.base_first else workers
-        twin, twin_ready = None, None
+        sides = [base, candidate] if orders.base_first else [candidate, base]
+        wanted = [(side, orders.tests) for side in sides]
         if orders.canary:
-            twin = stack.enter_context(started([base], [orders.canary], orders.start))[0]
-            twin.receive_gates()
-            # Before anything is timed, so that its setup disturbs nothing.
-            twin_ready = twin.next_check(orders.canary)
-        for worker in (ours, theirs):
+            wanted.append((base, (orders.canary,)))
+        workers = stack.enter_context(started(wanted, orders.start))
+        for worker in workers:
             worker.receive_gates()
+        ours, theirs = (workers[1], workers[0]) if orders.base_first else (workers[0], workers[1])
+        twin = workers[2] if orders.canary else None
+        # Before anything is timed, so that its setup disturbs nothing.
+        twin_ready = twin.next_check(orders.canary) if twin else None
         report.base_gates = theirs.gates
         for test in orders.tests:
             say(test)
@@ -156,7 +157,7 @@ class _Walk:
             candidate,
             self.base,
             ready,
-            rounds=self.orders.rounds,
+            rounds=self.orders.rounds.get((self.test, ready[1].name), USUAL_ROUNDS),
             tail=self.test in self.orders.tails,
             stopping=not self.base.side.one_thread and CAN_STOP,
         )

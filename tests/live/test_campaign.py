@@ -151,7 +151,15 @@ def test_the_cheapest_gate_is_the_canary_while_it_runs(play: Any) -> None:
 @pytest.mark.parametrize(("within", "rounds"), [(0.0001, 20), (0.006, 50), (1.0, 100)])
 def test_rounds_follow_the_spread_within_launches_once_it_is_known(play: Any, within: float, rounds: int) -> None:
     _, orders = play(lambda orders: both(orders, within=within), undecided=until(6))
-    assert [order.rounds for order in orders] == [40, 40, 40, 40, rounds, rounds]
+    assert [order.rounds for order in orders] == [{}] * 4 + [{A: rounds, B: rounds}] * 2
+
+
+def test_every_check_has_the_rounds_that_it_needs_itself(play: Any) -> None:
+    def launch(orders: Orders) -> LaunchReport:
+        return LaunchReport(results={key: result(within=1.0 if key == A else 0.0001) for key in wanted(orders)})
+
+    _, orders = play(launch, undecided=until(5))
+    assert orders[-1].rounds == {A: 100, B: 20}
 
 
 def test_a_launch_has_the_machine_for_itself_and_the_next_one_waits_its_turn(play: Any) -> None:

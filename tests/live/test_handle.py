@@ -54,7 +54,7 @@ def start(tmp_path: Path) -> Callable[..., object]:
             "paths": ("everything",),
         }
         side = Side(**{**fields, **options})  # type: ignore[arg-type]
-        with started([side], ["t"], Start(arguments, 7, True, tmp_path, timeout)) as (worker,):
+        with started([(side, ["t"])], Start(arguments, 7, True, tmp_path, timeout)) as (worker,):
             yield worker
 
     return run

@@ -90,10 +90,11 @@ def play(monkeypatch: pytest.MonkeyPatch) -> Any:
         workers: list[Scripted] = []
 
         @contextmanager
-        def started(sides: Sequence[Side], tests: Sequence[str], start: Start) -> Iterator[list[Scripted]]:
+        def started(wanted: Sequence[tuple[Side, Sequence[str]]], start: Start) -> Iterator[list[Scripted]]:
             scripts = {"candidate": candidate, "base": base}
             new = [
-                Scripted(side, **{**scripts[side.label], "checks": [*scripts[side.label]["checks"]]}) for side in sides
+                Scripted(side, **{**scripts[side.label], "checks": [*scripts[side.label]["checks"]]})
+                for side, _ in wanted
             ]
             workers.extend(new)
             yield new
@@ -104,7 +105,7 @@ def play(monkeypatch: pytest.MonkeyPatch) -> Any:
             "tests": (TEST,),
             "wanted": None if wanted is None else {TEST: frozenset(wanted)},
             "tails": frozenset(),
-            "rounds": 2,
+            "rounds": {(TEST, "a"): 2, (TEST, "b"): 2},
             "base_first": False,
             "canary": "",
             **options,
