@@ -38,6 +38,7 @@ from pytest_speedacc.measure.measurement import (
     measure_statics,
     prepare,
 )
+from pytest_speedacc.measure.yardstick import measure_ratio
 
 WARM_UP_BUDGET = 1.0
 """Seconds; a tenth of it is spent on untimed calls before a worker says that it is ready."""
@@ -89,7 +90,6 @@ class Worker:
         self.test_began, self.aside = time.perf_counter(), 0.0
         seed_everything(self.spec.seed)
         result = yield
-        pin(())
         self.channel.send("ended", test=item.nodeid)
         return result
 
@@ -132,12 +132,16 @@ class WorkerGate:
                 with worker.setting_aside():
                     facts = _facts(measure_statics(subject), subject, worker.spec) if worker.spec.statics else None
                     work = subject.workload()
-                    pin(worker.spec.cores)
                     warm = warm_up(work, WARM_UP_BUDGET)
-                    self._check_identity()
-                    ready = Ready(self._test, name, warm.seconds_per_call, subject.batch_size, setup, facts)
-                    worker.channel.send("ready", gate=msgspec.to_builtins(ready))
-                    self._serve(work)
+                    # Not before: the other side warms up at the same time, and one core is for one.
+                    pin(worker.spec.cores)
+                    try:
+                        self._check_identity()
+                        ready = Ready(self._test, name, warm.seconds_per_call, subject.batch_size, setup, facts)
+                        worker.channel.send("ready", gate=msgspec.to_builtins(ready))
+                        self._serve(work)
+                    finally:
+                        pin(())
         except GateError as error:
             worker.channel.send("failed", test=self._test, text=str(error))
             pytest.skip(LEFT)
@@ -176,14 +180,16 @@ class WorkerGate:
             match order["kind"]:
                 case "time":
                     run_untimed(work, order["untimed"])
-                    calls = order["calls"]
+                    calls, number = order["calls"], order["number"]
                     # Each call by itself where a tail is asked for, otherwise the round as a whole.
                     if order["single"]:
-                        times = time_calls(work, 1, calls, start=order["start"])
-                        channel.send("times", seconds=times.seconds.tolist())
+                        times = time_calls(work, 1, calls, start=number * calls)
                     else:
-                        times = time_calls(work, max(calls, 1), 1, start=order["start"])
-                        channel.send("times", seconds=[float(times.seconds[0])])
+                        times = time_calls(work, calls, 1, start=number)
+                    channel.send("times", seconds=times.seconds.tolist())
+                case "ratio":
+                    ratio = measure_ratio(work, order["seconds_per_call"])
+                    channel.send("ratio", log_ratio=ratio.log_ratio, seconds=ratio.seconds)
                 case "return":
                     return
                 case _:

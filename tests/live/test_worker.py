@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import types
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_speedacc.live import worker
+from pytest_speedacc.live import process, worker
 from pytest_speedacc.live.protocol import WorkerSpec
 from pytest_speedacc.live.worker import Worker, WorkerGate
 
@@ -37,6 +38,8 @@ class Coordinator:
 
     clock: Clock
     answer: str = "return"
+    orders: list[dict[str, Any]] = field(default_factory=list)
+    """Given before the answer."""
     said: list[dict[str, Any]] = field(default_factory=list)
 
     def send(self, kind: str, **content: Any) -> None:
@@ -44,7 +47,7 @@ class Coordinator:
 
     def receive(self) -> dict[str, Any]:
         self.clock.pass_by(50)
-        return {"kind": self.answer}
+        return self.orders.pop(0) if self.orders else {"kind": self.answer}
 
     def setups(self) -> list[float]:
         """What every check reported as its setup, in seconds."""
@@ -170,3 +173,56 @@ def test_pytest_is_told_where_its_root_and_its_settings_are(spec: WorkerSpec, tm
     arguments = worker._arguments(replace(spec, ini_file="here/tox.ini"))
     assert arguments[:2] == ["-q", f"--rootdir={tmp_path}"]
     assert arguments[3:5] == ["-c", "here/tox.ini"]
+
+
+def seen_by_model(spec: WorkerSpec, clock: Clock, **order: Any) -> tuple[list[float], list[dict[str, Any]]]:
+    """The inputs that the model was called with while it served one order, and what the worker answered."""
+    coordinator = Coordinator(clock, orders=[order])
+    seen: list[float] = []
+
+    def model(batch: Any) -> Any:
+        seen.append(float(batch[0, 0]))
+        return batch[:, 0] / 2
+
+    receive = coordinator.receive
+
+    def forgetting() -> dict[str, Any]:
+        message = receive()
+        if message["kind"] == order["kind"]:
+            seen.clear()
+        return message
+
+    coordinator.receive = forgetting  # type: ignore[method-assign]
+    gate_of(replace(spec, statics=False), coordinator).check(model, X, Y)
+    return seen, [said for said in coordinator.said if said["kind"] != "ready"]
+
+
+@pytest.mark.parametrize("single", [True, False])
+def test_a_round_is_timed_on_its_own_inputs(spec: WorkerSpec, clock: Clock, single: bool) -> None:
+    seen, (answer,) = seen_by_model(spec, clock, kind="time", calls=2, untimed=1, number=2, single=single)
+    # One untimed call from the first input on; then the third pair of the six.
+    assert seen == [0, 8, 10]
+    assert len(answer["seconds"]) == (2 if single else 1)
+
+
+def test_a_ratio_is_that_to_the_yardstick(spec: WorkerSpec, clock: Clock) -> None:
+    _, (answer,) = seen_by_model(spec, clock, kind="ratio", seconds_per_call=1e-4)
+    assert answer["kind"] == "ratio"
+    # A model that indexes an array takes less than a yardstick does.
+    assert answer["log_ratio"] < 0 < answer["seconds"]
+
+
+@pytest.mark.skipif(not process.CAN_PIN, reason="this system cannot pin a process")
+def test_a_worker_is_on_its_core_only_while_it_is_timed(spec: WorkerSpec, clock: Clock) -> None:
+    before = os.sched_getaffinity(0)
+    core = min(before)
+    where = []
+
+    class Asking(Coordinator):
+        def receive(self) -> dict[str, Any]:
+            where.append(os.sched_getaffinity(0))
+            return super().receive()
+
+    gate_of(replace(spec, cores=(core,), statics=False), Asking(clock)).check(first, X, Y)
+    assert where == [{core}]
+    assert os.sched_getaffinity(0) == before

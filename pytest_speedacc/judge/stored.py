@@ -1,0 +1,70 @@
+"""A latency tolerance against a stored base of the same environment: ratios to the yardstick, compared once."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pytest_speedacc.config.settings import Bound
+from pytest_speedacc.config.units import Kind
+from pytest_speedacc.judge.verdict import Check, Outcome, check_of
+from pytest_speedacc.stats.sequence import prediction_interval
+
+DAY_TO_DAY = 0.03
+"""Standard deviation that a ratio to the yardstick has from one day to another, whatever the number of launches.
+
+The smallest that was seen between processes, of four models (2.7 to 9 %): the floor of the resolution.
+"""
+PASS_LEVEL = 0.05
+"""How often a model that is slower than the tolerance may pass."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ratios:
+    """log(model/yardstick) over the launches of one run."""
+
+    mean: float
+    spread: float
+    """Standard deviation between launches."""
+    launches: int
+
+
+def ratios_of(log_ratios: Sequence[float]) -> Ratios:
+    """What the launches of one run come to."""
+    return Ratios(statistics.fmean(log_ratios), statistics.stdev(log_ratios), len(log_ratios))
+
+
+def judge_stored_increase(bound: Bound, now: Ratios, then: Ratios, alpha: float) -> Check:
+    """Hold a latency tolerance against the ratios of this run and of the baseline; ``alpha`` is that of one check."""
+    if bound.setting.quantile != 0.5:
+        reason = (
+            "a baseline holds a ratio to the yardstick for the median only: measure the base revision beside this one "
+            "with --speedacc-against=REF"
+        )
+        return check_of(bound, None, Outcome.NOT_COMPARED, reason)
+    freedom = now.launches + then.launches - 2
+    pooled = math.sqrt(
+        ((now.launches - 1) * now.spread**2 + (then.launches - 1) * then.spread**2) / freedom,
+    )
+    change = now.mean - then.mean
+    lower, upper = (
+        prediction_interval(change, pooled, now.launches, then.launches, DAY_TO_DAY, level)
+        for level in (alpha, PASS_LEVEL)
+    )
+    allowed = math.log1p(bound.value)
+    interval = (math.expm1(lower.lower), math.expm1(upper.upper))
+    reason = f"ratio to the yardstick, {now.launches} launches now and {then.launches} in the baseline"
+    if upper.upper < allowed:
+        outcome = Outcome.PASSED
+    elif lower.lower > allowed:
+        outcome = Outcome.FAILED
+    else:
+        outcome = Outcome.INCONCLUSIVE
+        resolved = math.expm1(allowed + change - lower.lower)
+        reason += (
+            f": too close to call from a stored time, which shows slow-downs from {resolved:.0%} here; "
+            "--speedacc-against=REF measures both revisions now, and sees finer"
+        )
+    return check_of(bound, math.expm1(change), outcome, reason, interval=interval, kind=Kind.CHANGE)
