@@ -40,9 +40,9 @@ def synthetic(
     def launch(k: int) -> Launch:
         difference = math.log1p(slower) + sd * float(random.normal())
         base = 1e-3 * (1 + day) * (1 + 0.002 * random.normal(size=20))
-        return Launch(
-            difference, 0.01, 0.1, k + 1.0, tuple((base * math.exp(difference)).tolist()), tuple(base.tolist())
-        )
+        rounds = (tuple((base * math.exp(difference)).tolist()), tuple(base.tolist()))
+        ratios = (1.0 + difference, 1.0 + sd * float(random.normal())) if k < 5 else (None, None)
+        return Launch(difference, 0.01, 0.1, k + 1.0, *rounds, *ratios)
 
     return Suite(
         cell=where,
@@ -106,7 +106,24 @@ def test_a_canary_that_shows_as_much_takes_a_failure_back() -> None:
     assert set(verdicts([with_canary], "this plugin, live")) == {"inconclusive"}
 
 
-STORED = [name for name in RULES if name != "this plugin, live"]
+STORED = [name for name in RULES if not name.startswith("this plugin")]
+
+
+@pytest.mark.parametrize(
+    ("rule", "slower", "expected"),
+    [
+        ("this plugin, stored", 0.0, "inconclusive"),
+        ("this plugin, stored", 0.3, "failed"),
+        ("this plugin, stored, tolerance 15 %", 0.0, "passed"),
+        ("this plugin, stored, tolerance 15 %", 0.2, "inconclusive"),
+        ("this plugin, stored, tolerance 15 %", 0.5, "failed"),
+    ],
+)
+def test_the_plugins_stored_base_is_free_of_the_day_and_coarse(rule: str, slower: float, expected: str) -> None:
+    before, after = synthetic(cell(), 0), synthetic(cell(20), 1, slower=slower, day=0.2)
+    answers = verdicts([before, after], rule)
+    assert answers[:10] == [None] * 10
+    assert answers[10:].count(expected) >= 9
 
 
 @pytest.mark.parametrize("rule", STORED)
@@ -269,7 +286,7 @@ def test_real_workers_survive_a_kill_of_the_harness(tmp_path: Path) -> None:
     launch = suites[0].launches["python_trees"][0]
     assert len(launch.candidate) == len(launch.base) == 40
     quads = [
-        math.log(sum(launch.candidate[i : i + 2]) / sum(launch.base[i : i + 2])) for i in range(0, len(launch.base), 2)
+        math.log(min(launch.candidate[i : i + 2]) / min(launch.base[i : i + 2])) for i in range(0, len(launch.base), 2)
     ]
     # The rounds on record are those that the plugin judged.
     assert launch.difference == pytest.approx(np.median(quads), abs=1e-4)

@@ -10,8 +10,10 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,8 @@ from pytest_speedacc.live.campaign import Budget, LiveRun, run_campaign
 from pytest_speedacc.live.duel import LaunchResult
 from pytest_speedacc.live.handle import Side
 from pytest_speedacc.live.launch import Key
+from pytest_speedacc.live.protocol import Ready
+from pytest_speedacc.live.solo import LAUNCHES as STORED_LAUNCHES
 from pytest_speedacc.measure.environment import Environment, commit
 
 from . import gates
@@ -182,8 +186,18 @@ class _Listening:
         return getattr(self._worker, name)
 
 
-_Recorded = dict[int, tuple[float, tuple[float, ...], tuple[float, ...]]]
-"""When it ended, and the candidate's and the base's rounds, by the ``id`` of the result that they became."""
+@dataclass(frozen=True, slots=True)
+class _Beside:
+    """What the plugin does not keep of a launch of one gate."""
+
+    ended: float
+    rounds: tuple[tuple[float, ...], tuple[float, ...]]
+    """The candidate's and the base's."""
+    ratios: tuple[float, float] | tuple[None, None]
+
+
+_Recorded = dict[int, _Beside]
+"""By the ``id`` of the result."""
 
 
 @contextmanager
@@ -191,11 +205,17 @@ def _recorded_rounds() -> Iterator[_Recorded]:
     """Keep every round, of which the plugin itself keeps only what its own rule needs."""
     duel: Callable[..., LaunchResult] = live_duel.duel
     recorded: _Recorded = {}
+    measured: Counter[str] = Counter()
 
-    def recording(candidate: Any, base: Any, *arguments: Any, **options: Any) -> LaunchResult:
+    def recording(candidate: Any, base: Any, ready: tuple[Ready, Ready], **options: Any) -> LaunchResult:
         sides = _Listening(candidate), _Listening(base)
-        result = duel(*sides, *arguments, **options)
-        recorded[id(result)] = (time.time(), tuple(sides[0].rounds), tuple(sides[1].rounds))
+        result = duel(*sides, ready, **options)
+        test, is_canary = ready[0].test, candidate.side.label == "base"
+        ratios: tuple[float, float] | tuple[None, None] = (None, None)
+        if not is_canary and measured[test] < STORED_LAUNCHES:
+            measured[test] += 1
+            ratios = (_ratio(candidate, ready[0]), _ratio(base, ready[1]))
+        recorded[id(result)] = _Beside(time.time(), (tuple(sides[0].rounds), tuple(sides[1].rounds)), ratios)
         return result
 
     with patch.object(live_launch, "duel", recording):
@@ -203,8 +223,17 @@ def _recorded_rounds() -> Iterator[_Recorded]:
 
 
 def _launch(result: LaunchResult, recorded: _Recorded, started: float) -> Launch:
-    ended, candidate, base = recorded[id(result)]
-    return Launch(result.difference, result.within, result.setup_seconds, ended - started, candidate, base)
+    beside = recorded[id(result)]
+    return Launch(
+        result.difference, result.within, result.setup_seconds, beside.ended - started, *beside.rounds, *beside.ratios
+    )
+
+
+def _ratio(worker: Any, ready: Ready) -> float:
+    """As the plugin measures it for a stored base, but in a launch that has just been timed against the other side."""
+    worker.send("ratio", seconds_per_call=ready.seconds_per_call)
+    log_ratio: float = worker.receive()["log_ratio"]
+    return log_ratio
 
 
 def _machine() -> str:

@@ -10,8 +10,9 @@ from functools import partial
 from typing import Literal
 
 from pytest_speedacc.config.policy import LIVE_TOLERANCE
-from pytest_speedacc.config.settings import parse_bound
+from pytest_speedacc.config.settings import Bound, parse_bound
 from pytest_speedacc.judge.live import SUITE_ALPHA, judge_live_increase
+from pytest_speedacc.judge.stored import Ratios, judge_stored_increase, ratios_of
 from pytest_speedacc.judge.verdict import Outcome
 from pytest_speedacc.live.campaign import LiveGate
 from pytest_speedacc.live.duel import LaunchResult
@@ -24,6 +25,7 @@ Verdict = Literal["passed", "inconclusive", "failed"]
 Rounds = Sequence[float]
 
 TOLERANCE = parse_bound("max_latency_increase", LIVE_TOLERANCE, "the default of a live run")
+WIDE = parse_bound("max_latency_increase", "15 %", "what a stored base can resolve")
 BENCHMARK_THRESHOLD = 1.05
 """A usual ``--benchmark-compare-fail=median:5%``."""
 ASV_FACTOR, ASV_LEVEL = 1.1, 0.002
@@ -49,7 +51,7 @@ class Trial:
     """Wall time of the suite for each of its gates."""
 
 
-Rule = Callable[[Trial], Verdict]
+Rule = Callable[[Trial], Verdict | None]
 
 
 def trials(suites: Sequence[Suite]) -> Iterator[Trial]:
@@ -80,9 +82,21 @@ def launches_needed(differences: Sequence[float], alpha: float) -> int:
 def live(trial: Trial) -> Verdict:
     """This plugin's verdict, canary included."""
     gate = LiveGate(tuple(map(_result, trial.launches)), None, None, None, "")
-    outcome = judge_live_increase(TOLERANCE, gate, tuple(map(_result, trial.canary)), trial.alpha).outcome
-    verdicts: dict[Outcome, Verdict] = {Outcome.PASSED: "passed", Outcome.FAILED: "failed"}
-    return verdicts.get(outcome, "inconclusive")
+    return _word(judge_live_increase(TOLERANCE, gate, tuple(map(_result, trial.canary)), trial.alpha).outcome)
+
+
+def stored(trial: Trial, *, tolerance: Bound) -> Verdict | None:
+    """This plugin's verdict on ratios to the yardstick; None where too few launches have one."""
+    now = _ratios([launch.candidate_ratio for launch in trial.launches])
+    then = _ratios([launch.base_ratio for launch in trial.stored])
+    if now is None or then is None:
+        return None
+    return _word(judge_stored_increase(tolerance, now, then, trial.alpha).outcome)
+
+
+def _ratios(log_ratios: Sequence[float | None]) -> Ratios | None:
+    known = [log_ratio for log_ratio in log_ratios if log_ratio is not None]
+    return ratios_of(known) if len(known) > 1 else None
 
 
 def threshold(trial: Trial, *, statistic: Callable[[Rounds], float], processes: int | None) -> Verdict:
@@ -112,6 +126,8 @@ def pyperf_like(trial: Trial) -> Verdict:
 
 RULES: dict[str, Rule] = {
     "this plugin, live": live,
+    "this plugin, stored": partial(stored, tolerance=TOLERANCE),
+    "this plugin, stored, tolerance 15 %": partial(stored, tolerance=WIDE),
     "min > 5 %, one process": partial(threshold, statistic=min, processes=1),
     "median > 5 %, one process": partial(threshold, statistic=statistics.median, processes=1),
     "mean > 5 %, one process": partial(threshold, statistic=statistics.fmean, processes=1),
@@ -121,7 +137,7 @@ RULES: dict[str, Rule] = {
     "asv-like (10 % and Mann-Whitney)": asv_like,
     "pyperf-like (t-test)": pyperf_like,
 }
-"""By the name in the report. A rule on stored times is asked only where there is a stored run."""
+"""By the name in the report. Only the first needs no stored run; the others are asked where there is one."""
 
 
 def judge(name: str, trial: Trial) -> Verdict | None:
@@ -147,6 +163,11 @@ def pooled_candidate(launches: Sequence[Launch]) -> list[float]:
 def pooled_base(launches: Sequence[Launch]) -> list[float]:
     """Every round of the base, in seconds a call."""
     return [seconds for launch in launches for seconds in launch.base]
+
+
+def _word(outcome: Outcome) -> Verdict:
+    verdicts: dict[Outcome, Verdict] = {Outcome.PASSED: "passed", Outcome.FAILED: "failed"}
+    return verdicts.get(outcome, "inconclusive")
 
 
 def _called(is_slower: bool) -> Verdict:
