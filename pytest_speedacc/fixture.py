@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 from pytest_speedacc.config.policy import Policy
@@ -12,6 +13,7 @@ from pytest_speedacc.gate import Case, Judged, Run, Say, measure, run_gate
 from pytest_speedacc.judge.reference import LiveComparison
 from pytest_speedacc.judge.verdict import Verdict
 from pytest_speedacc.measure.measurement import Manner, Measurement, PredictLike, ScoreLike, prepare
+from pytest_speedacc.measure.yardstick import Ratios
 
 T = TypeVar("T")
 
@@ -28,6 +30,8 @@ class Doors:
     """Shows progress; an empty text clears it."""
     live: Callable[[str], LiveComparison | None]
     """What the live run found out about this check, by its name; None without a live run."""
+    ratios: Callable[[str], Ratios]
+    """This check, by its name, as a multiple of the yardstick. Raises GateError where that cannot be measured."""
 
 
 @dataclass(slots=True)
@@ -128,7 +132,8 @@ class Speedacc:
             )
         try:
             subject = prepare(model, inputs, targets, manner)
-            case = Case(self.run, self.policy, self.test, name, subject, self.doors.live(name))
+            ratios = partial(self.doors.ratios, name)
+            case = Case(self.run, self.policy, self.test, name, subject, self.doors.live(name), ratios)
             return run_gate(case, inputs, self.doors.say)
         except GateError as error:
             return self._refusal(name, str(error))

@@ -28,6 +28,7 @@ from pytest_speedacc.measure.environment import Environment, library_versions
 from pytest_speedacc.measure.latency import Latency, joined, time_calls, warm_up
 from pytest_speedacc.measure.lock import timing_lock
 from pytest_speedacc.measure.measurement import Measurement, Subject, check_unchanged, measure_statics
+from pytest_speedacc.measure.yardstick import Ratios
 
 SUITE_ALPHA = 0.01
 """How often a whole run of sound models may fail on a latency limit: shared among the noisy checks of the run."""
@@ -80,6 +81,8 @@ class Case:
     subject: Subject
     live: LiveComparison | None
     """The base revision's run of it; None without a live run."""
+    ratios: Callable[[], Ratios]
+    """Measures it as a multiple of the yardstick; raises GateError where that cannot be done."""
 
     @property
     def path(self) -> Path:
@@ -144,8 +147,9 @@ def run_gate(case: Case, inputs: Any, say: Say) -> Judged:
     environment = Environment.current(case.subject.adapter.device_name(case.subject.model))
     old = _load(case)
     writes = run.writes == "update" or (run.writes == "missing" and old is None)
-    stored = merged(old, _recorded(case, measurement, environment)) if writes else old
-    reference = _reference(case, stored, writes, measurement, environment)
+    ratios = _ratios(case, old, writes, environment)
+    stored = merged(old, _recorded(case, measurement, environment, ratios)) if writes else old
+    reference = _reference(case, stored, writes, measurement, environment, ratios)
     checks = judge(measurement, case.policy, reference, measured.plan, run.alpha)
     notes = list(measurement.statics.notes)
     if stored is not None and writes:
@@ -159,14 +163,38 @@ def run_gate(case: Case, inputs: Any, say: Say) -> Judged:
     return Judged(verdict, measurement.latency, environment)
 
 
+def wants_ratio(policy: Policy) -> bool:
+    """Whether a gate's time is compared as a multiple of the yardstick, which only a median can be."""
+    return any(
+        bound.setting.is_noisy and bound.setting.is_tolerance and bound.setting.quantile == 0.5
+        for bound in policy.bounds
+    )
+
+
+def _ratios(case: Case, old: Baseline | None, writes: bool, environment: Environment) -> Ratios | str:
+    """Today's ratios to the yardstick where they are written or compared, else why there are none."""
+    record = old.environments.get(environment.key) if old else None
+    if case.live is not None or not wants_ratio(case.policy) or not (writes or (record and record.yardstick)):
+        return ""
+    try:
+        return case.ratios()
+    except GateError as error:
+        return f"the ratio to the yardstick could not be measured: {error}"
+
+
 def _reference(
-    case: Case, stored: Baseline | None, fresh: bool, measurement: Measurement, environment: Environment
+    case: Case,
+    stored: Baseline | None,
+    fresh: bool,
+    measurement: Measurement,
+    environment: Environment,
+    ratios: Ratios | str,
 ) -> Reference:
     accuracy = measurement.statics.accuracy
     if case.live is not None:
         return from_live(case.live, case.subject, accuracy, case.run.base)
     before = accuracy.predictions if fresh else load_predictions(case.path, stored) if stored else None
-    return from_baseline(stored, before, case.subject, accuracy, environment, _update_command(case))
+    return from_baseline(stored, before, case.subject, accuracy, environment, ratios, _update_command(case))
 
 
 def _is_acceptable(checks: tuple[Check, ...]) -> bool:
@@ -200,10 +228,17 @@ def _write(case: Case, stored: Baseline, measurement: Measurement, checks: tuple
     return f"wrote {shown}: review it and commit it"
 
 
-def _recorded(case: Case, measurement: Measurement, environment: Environment) -> Baseline:
+def _recorded(case: Case, measurement: Measurement, environment: Environment, ratios: Ratios | str) -> Baseline:
     run = case.run
     return record(
-        measurement, case.subject, environment, test=case.test, name=case.name, reason=run.reason, root=run.root
+        measurement,
+        case.subject,
+        environment,
+        test=case.test,
+        name=case.name,
+        reason=run.reason,
+        root=run.root,
+        ratios=None if isinstance(ratios, str) else ratios,
     )
 
 

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import math
-import os
-import shlex
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,7 +15,7 @@ from pytest_speedacc.errors import ConfigError, GateError
 from pytest_speedacc.interop import progress
 from pytest_speedacc.judge.live import latency_tolerances, live_alpha
 from pytest_speedacc.judge.reference import LiveComparison
-from pytest_speedacc.live.arguments import worker_arguments
+from pytest_speedacc.live.arguments import arguments_of
 from pytest_speedacc.marks import is_gate
 from pytest_speedacc.options import Options
 from pytest_speedacc.stats.sequence import launch_bounds
@@ -77,12 +74,7 @@ class LiveSession:
             rootdir=config.rootpath,
             ini_file=config.inipath,
             folder=invocation.dir,
-            arguments=partial(
-                worker_arguments,
-                [*shlex.split(os.environ.get("PYTEST_ADDOPTS", "")), *map(str, invocation.args)],
-                config.option.file_or_dir or (),
-                config.pluginmanager.has_plugin,
-            ),
+            arguments=arguments_of(config),
             paths=tuple(Path(invocation.dir, path) for path in config.args) if self.is_full() else (),
             base_python=self.options.base_python,
             settings=self.project.live,

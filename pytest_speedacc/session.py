@@ -13,7 +13,7 @@ from pytest_speedacc.config.policy import Policy, join, matches, parse_marker, r
 from pytest_speedacc.config.project import Project, Table, load_project
 from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.fixture import Doors, Speedacc
-from pytest_speedacc.gate import Judged, Run
+from pytest_speedacc.gate import Judged, Run, wants_ratio
 from pytest_speedacc.interop import add_benchmark_fixture, claim_benchmark, feed_benchmark, progress
 from pytest_speedacc.judge.reference import LiveComparison
 from pytest_speedacc.judge.verdict import Outcome, Verdict
@@ -23,6 +23,7 @@ from pytest_speedacc.options import Options, read_options
 from pytest_speedacc.report.document import environment_document
 from pytest_speedacc.report.text import headline, verdict_text
 from pytest_speedacc.results import Results
+from pytest_speedacc.solo_session import SoloSession
 
 _GATE = pytest.StashKey[Speedacc]()
 _PAYLOAD = pytest.StashKey[dict[str, Any]]()
@@ -45,6 +46,7 @@ class Session:
             raise pytest.UsageError(f"speedacc: {error}") from None
         self.policies: dict[str, Policy | str] = {}
         self.done: dict[tuple[str, str], Judged | Verdict] = {}
+        self.solo = SoloSession(config, self.project.live.timeout)
         self.live: LiveSession | None = None
         if self.options.against:
             self.live = LiveSession(config, self.options, self.project, self._policies, self._is_full)
@@ -99,6 +101,7 @@ class Session:
             root=self.project.root,
             base=self.options.against,
         )
+        self.solo.tests = tuple(test for test, policy in self._policies(session.items).items() if wants_ratio(policy))
 
     def _policies(self, items: Sequence[pytest.Item]) -> dict[str, Policy]:
         found = {item.nodeid: self.policies.get(item.nodeid) for item in items}
@@ -114,11 +117,13 @@ class Session:
             why = policy or "the fixture was asked for while the test ran; name it among the test's arguments."
             pytest.fail(f"speedacc: {why}", pytrace=False)
         claim_benchmark(request)
+        say = progress(self.config, item.nodeid)
         doors = Doors(
             conclude=partial(self._conclude, request),
             recall=lambda name: self.done.get((item.nodeid, name)),
-            say=progress(self.config, item.nodeid),
+            say=say,
             live=partial(self._comparison, item.nodeid),
+            ratios=lambda name: self.solo.ratios(item.nodeid, name, say),
         )
         item.stash[_GATE] = gate = Speedacc(item.nodeid, policy, self.run, doors)
         return gate

@@ -12,10 +12,11 @@ from typing import Literal
 from pytest_speedacc.config.policy import LIVE_TOLERANCE
 from pytest_speedacc.config.settings import Bound, parse_bound
 from pytest_speedacc.judge.live import SUITE_ALPHA, judge_live_increase
-from pytest_speedacc.judge.stored import Ratios, judge_stored_increase, ratios_of
+from pytest_speedacc.judge.stored import judge_stored_increase
 from pytest_speedacc.judge.verdict import Outcome
 from pytest_speedacc.live.campaign import LiveGate
 from pytest_speedacc.live.duel import LaunchResult
+from pytest_speedacc.measure.yardstick import Ratios, ratios_of
 from pytest_speedacc.stats.sequence import judge_launches
 
 from .gates import repeats

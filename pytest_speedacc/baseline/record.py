@@ -13,11 +13,13 @@ from pytest_speedacc.baseline.schema import (
     StoredAccuracy,
     StoredLatency,
     StoredMemory,
+    StoredRatio,
     Updated,
 )
 from pytest_speedacc.measure.environment import Environment, commit, library_versions
 from pytest_speedacc.measure.latency import Latency
 from pytest_speedacc.measure.measurement import Measurement, Subject, Unavailable
+from pytest_speedacc.measure.yardstick import VERSION, Ratios
 
 
 def record(
@@ -29,6 +31,7 @@ def record(
     name: str,
     reason: str,
     root: Path,
+    ratios: Ratios | None,
 ) -> Baseline:
     """The baseline of this measurement alone; ``root`` is a folder of the repository whose commit is recorded."""
     statics = measurement.statics
@@ -42,6 +45,9 @@ def record(
         date=now,
         latency=_latency(measurement.latency),
         memory=None if isinstance(memory, Unavailable) else StoredMemory(peak=memory.peak, band=memory.band),
+        yardstick=None
+        if ratios is None
+        else StoredRatio(version=VERSION, log_ratio=ratios.mean, spread=ratios.spread, launches=ratios.launches),
     )
     return Baseline(
         schema=SCHEMA,

@@ -75,6 +75,18 @@ class StoredMemory(Record, frozen=True):
     """By how much it may differ with nothing changed."""
 
 
+class StoredRatio(Record, frozen=True):
+    """The median time of a call as a multiple of the yardstick's."""
+
+    version: Count
+    """Of the yardstick: ratios to different versions are not compared."""
+    log_ratio: float
+    """log(model/yardstick), the mean over launches."""
+    spread: Annotated[float, Meta(ge=0)]
+    """Standard deviation between launches."""
+    launches: Annotated[int, Meta(ge=2)]
+
+
 class EnvironmentRecord(Record, frozen=True):
     """What holds for one environment only."""
 
@@ -86,6 +98,8 @@ class EnvironmentRecord(Record, frozen=True):
     """ISO 8601, UTC."""
     latency: StoredLatency | None
     memory: StoredMemory | None
+    yardstick: StoredRatio | None = None
+    """None where no latency tolerance asked for it; and files from before there was a yardstick lack it."""
 
 
 class Baseline(Record, frozen=True):

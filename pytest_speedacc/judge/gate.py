@@ -13,11 +13,13 @@ from pytest_speedacc.judge import latency as latency_rules
 from pytest_speedacc.judge.exact import judge_amount
 from pytest_speedacc.judge.live import judge_live_increase
 from pytest_speedacc.judge.reference import Reference
+from pytest_speedacc.judge.stored import judge_stored_increase
 from pytest_speedacc.judge.verdict import Check, Observation, Outcome, check_of
 from pytest_speedacc.measure.latency import Latency
 from pytest_speedacc.measure.measurement import Measurement, Unavailable
 
 QUANTILES = (0.5, 0.9, 0.95, 0.99)
+NO_STORED_TAIL = "a baseline holds no evidence of a tail, of the median only"
 ORDER = ("accuracy", "latency", "parameters", "model_size", "memory")
 
 
@@ -52,7 +54,13 @@ def _latency(bound: Bound, measurement: Measurement, reference: Reference, plan:
     if reference.live is not None:
         live = reference.live
         return judge_live_increase(bound, live.gate, live.canary, live.alpha)
-    return latency_rules.judge_increase(measurement.latency, bound, reference.latency.get(bound.setting.statistic))
+    why = NO_STORED_TAIL
+    if bound.setting.quantile == 0.5:
+        if isinstance(reference.ratios, tuple):
+            return judge_stored_increase(bound, *reference.ratios, alpha)
+        why = reference.ratios or reference.missing
+    former = reference.latency.get(bound.setting.statistic)
+    return latency_rules.judge_increase(measurement.latency, bound, former, why)
 
 
 def _memory(bound: Bound, measurement: Measurement, reference: Reference) -> Check:

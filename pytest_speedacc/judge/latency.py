@@ -96,13 +96,10 @@ def judge_limit(latency: Latency, bound: Bound, plan: Sequence[int], alpha: floa
             return check_of(bound, observed, Outcome.INCONCLUSIVE, reason, interval=interval)
 
 
-def judge_increase(latency: Latency, bound: Bound, stored: float | None) -> Check:
-    """A latency tolerance: not compared, because a stored time cannot tell a slow-down from another hour."""
+def judge_increase(latency: Latency, bound: Bound, stored: float | None, why: str) -> Check:
+    """A latency tolerance that has no ratio to compare, and ``why``: a stored time alone is no evidence."""
     q = bound.setting.quantile
     assert q is not None, "a latency setting has its quantile"
     observed = latency.quantile(q) if q == 0.5 or latency.has_tail else None
-    reason = (
-        "a stored time is no evidence (an unchanged model's median moves by a quarter from run to run): measure the "
-        'base revision beside this one with --speedacc-against=REF, or set not_compared = "warn"'
-    )
+    reason = f"{why}; or measure the base revision beside this one with --speedacc-against=REF"
     return check_of(bound, observed, Outcome.NOT_COMPARED, reason, reference=stored)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from pytest_speedacc.baseline import Baseline
+from pytest_speedacc.baseline.schema import StoredRatio
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.judge.accuracy import PairedEvidence
 from pytest_speedacc.live.campaign import LiveGate
@@ -19,6 +20,7 @@ from pytest_speedacc.measure.accuracy import Accuracy, to_numpy
 from pytest_speedacc.measure.environment import Environment
 from pytest_speedacc.measure.measurement import Subject
 from pytest_speedacc.measure.score import right
+from pytest_speedacc.measure.yardstick import VERSION, Ratios
 from pytest_speedacc.stats.paired import Flips, Interval, bootstrap_difference, difference_interval
 
 CONFIDENCE = 0.9
@@ -57,6 +59,8 @@ class Reference:
     """Bytes by which the peak moves when nothing has changed."""
     latency: Mapping[str, float | None] = field(default_factory=dict)
     """Seconds of this environment, by statistic; information, never evidence."""
+    ratios: tuple[Ratios, Ratios] | str = ""
+    """Today's and the baseline's multiples of the yardstick, in this environment; or why there are none."""
     live: LiveComparison | None = None
     is_new: bool = False
     """Whether the base revision does not have this gate, so that nothing can have got worse."""
@@ -68,9 +72,12 @@ def from_baseline(
     subject: Subject,
     accuracy: Accuracy,
     environment: Environment,
+    ratios: Ratios | str,
     command: str,
 ) -> Reference:
     """The stored baseline with its predictions ``before``; ``command`` is what updates it.
+
+    ``ratios`` are today's to the yardstick, or why there are none.
 
     Raises GateError when it was made with another evaluation set or another score.
     """
@@ -92,27 +99,39 @@ def from_baseline(
     record = stored.environments.get(environment.key)
     times = record.latency if record else None
     memory = record.memory if record else None
+    former = record.yardstick if record else None
+    incomparable = ""
     if record is None:
         known = "; ".join(other.environment.describe() for other in stored.environments.values()) or "none"
-        no_memory = f"the baseline has nothing of this environment (it knows {known}): add it with {command}"
+        incomparable = f"the baseline has nothing of this environment (it knows {known}): add it with {command}"
     elif times and times.batch_size != subject.batch_size:
         # The peak of a larger batch is larger, whatever the model.
-        no_memory = (
+        incomparable = (
             f"the baseline is of batch_size={times.batch_size}, not {subject.batch_size}: renew it with {command}"
         )
         times = memory = None
-    else:
-        no_memory = f"the baseline of this environment holds no memory peak: add it with {command}"
     return Reference(
         missing=f"the baseline does not hold it: add it with {command}",
-        no_memory=no_memory,
+        no_memory=incomparable or f"the baseline of this environment holds no memory peak: add it with {command}",
         accuracy=_pair(score.value, record is not None, before, subject, accuracy) if score else None,
         parameters=stored.parameters,
         model_size=stored.model_size,
         memory=memory.peak if memory else None,
         memory_band=memory.band if memory else 0,
+        ratios=incomparable or _ratios(ratios, former, command),
         latency={name: getattr(times, name) for name in ("median", "p90", "p95", "p99")} if times else {},
     )
+
+
+def _ratios(now: Ratios | str, then: StoredRatio | None, command: str) -> tuple[Ratios, Ratios] | str:
+    if then is None:
+        return f"the baseline of this environment holds no ratio to the yardstick: add it with {command}"
+    if then.version != VERSION:
+        return (
+            f"the baseline's ratio is to version {then.version} of the yardstick, and this is {VERSION}: "
+            f"renew it with {command}"
+        )
+    return now if isinstance(now, str) else (now, Ratios(then.log_ratio, then.spread, then.launches))
 
 
 def from_live(comparison: LiveComparison, subject: Subject, accuracy: Accuracy, base: str) -> Reference:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-import statistics
-from collections.abc import Sequence
-from dataclasses import dataclass
 
 from pytest_speedacc.config.settings import Bound
 from pytest_speedacc.config.units import Kind
 from pytest_speedacc.judge.verdict import Check, Outcome, check_of
+from pytest_speedacc.measure.yardstick import Ratios
 from pytest_speedacc.stats.sequence import prediction_interval
 
 DAY_TO_DAY = 0.03
@@ -21,29 +19,12 @@ PASS_LEVEL = 0.05
 """How often a model that is slower than the tolerance may pass."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ratios:
-    """log(model/yardstick) over the launches of one run."""
-
-    mean: float
-    spread: float
-    """Standard deviation between launches."""
-    launches: int
-
-
-def ratios_of(log_ratios: Sequence[float]) -> Ratios:
-    """What the launches of one run come to."""
-    return Ratios(statistics.fmean(log_ratios), statistics.stdev(log_ratios), len(log_ratios))
-
-
 def judge_stored_increase(bound: Bound, now: Ratios, then: Ratios, alpha: float) -> Check:
     """Hold a latency tolerance against the ratios of this run and of the baseline; ``alpha`` is that of one check."""
-    if bound.setting.quantile != 0.5:
-        reason = (
-            "a baseline holds a ratio to the yardstick for the median only: measure the base revision beside this one "
-            "with --speedacc-against=REF"
+    if now == then:
+        return check_of(
+            bound, 0.0, Outcome.PASSED, "this is the measurement that the baseline is written from", kind=Kind.CHANGE
         )
-        return check_of(bound, None, Outcome.NOT_COMPARED, reason)
     freedom = now.launches + then.launches - 2
     pooled = math.sqrt(
         ((now.launches - 1) * now.spread**2 + (then.launches - 1) * then.spread**2) / freedom,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +82,12 @@ def worker_arguments(
         if has_plugin(plugin):
             kept += arguments
     return tuple(kept)
+
+
+def arguments_of(config: Any) -> Callable[[Path], tuple[str, ...]]:
+    """``worker_arguments`` for the pytest run of ``config``, given a scratch folder."""
+    given = [*shlex.split(os.environ.get("PYTEST_ADDOPTS", "")), *map(str, config.invocation_params.args)]
+    return partial(worker_arguments, given, config.option.file_or_dir or (), config.pluginmanager.has_plugin)
 
 
 def neutralise(options: Any, seed: int) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +28,21 @@ class Ratio:
     """Median over quads of log(model/yardstick)."""
     seconds: float
     """What one run of the yardstick took, the median over its rounds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ratios:
+    """log(model/yardstick) over the launches of one run."""
+
+    mean: float
+    spread: float
+    """Standard deviation between launches."""
+    launches: int
+
+
+def ratios_of(log_ratios: Sequence[float]) -> Ratios:
+    """What the launches of one run come to, to a hundredth of a per cent, as it is stored."""
+    return Ratios(round(statistics.fmean(log_ratios), 4), round(statistics.stdev(log_ratios), 4), len(log_ratios))
 
 
 def yardstick() -> Callable[[], None]:

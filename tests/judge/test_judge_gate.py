@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from judge_examples import accuracy, bound, evidence, timed
@@ -17,6 +19,7 @@ from pytest_speedacc.live.duel import LaunchResult
 from pytest_speedacc.live.launch import NEW_GATE
 from pytest_speedacc.measure.measurement import Measurement, Statics, Unavailable
 from pytest_speedacc.measure.memory import MemoryPeak
+from pytest_speedacc.measure.yardstick import Ratios
 
 PASSED, INCONCLUSIVE, NOT_COMPARED, FAILED = Outcome
 PLAN = (64, 128)
@@ -209,3 +212,21 @@ def test_calls_timed_in_rounds_are_observed_by_their_median():
     rounds = Measurement(measured().statics, timed(np.full(64, 1e-7), calls_per_round=50))
     rows = [row for row in observe(rounds, NOTHING) if row.metric == "latency"]
     assert [(row.statistic, row.note) for row in rows] == [("median", "a call of 1 sample, 64 rounds of 50 calls")]
+
+
+RATIOS = (Ratios(1.5, 0.01, 5), Ratios(1.0, 0.01, 5))
+
+
+@pytest.mark.parametrize(
+    ("name", "ratios", "outcome", "reason"),
+    [
+        ("max_latency_increase", RATIOS, FAILED, "5 launches now"),
+        ("max_latency_increase", "nothing of this environment", NOT_COMPARED, "nothing of this environment; or"),
+        ("max_latency_increase", "", NOT_COMPARED, "missing; or measure the base revision"),
+        ("max_latency_p95_increase", RATIOS, NOT_COMPARED, "no evidence of a tail"),
+    ],
+)  # fmt: skip
+def test_a_stored_ratio_is_what_a_latency_tolerance_is_held_against(name, ratios, outcome, reason):
+    (check,) = judged([(name, "20 %")], reference=replace(KNOWN, ratios=ratios))
+    assert check.outcome is outcome
+    assert reason in check.reason

@@ -10,6 +10,7 @@ from judge_examples import timed
 from pytest_speedacc.adapters.base import ParameterCount
 from pytest_speedacc.baseline.record import record
 from pytest_speedacc.errors import GateError
+from pytest_speedacc.judge import reference
 from pytest_speedacc.judge.reference import LiveComparison, from_baseline, from_live
 from pytest_speedacc.live.campaign import LiveGate
 from pytest_speedacc.live.launch import NEW_GATE
@@ -18,6 +19,7 @@ from pytest_speedacc.measure.accuracy import score_predictions
 from pytest_speedacc.measure.environment import Environment
 from pytest_speedacc.measure.measurement import Manner, Measurement, Statics, Unavailable, prepare
 from pytest_speedacc.measure.memory import MemoryPeak
+from pytest_speedacc.measure.yardstick import Ratios
 
 INPUTS = np.arange(40.0).reshape(20, 2)
 TARGETS = np.arange(20) % 2
@@ -46,13 +48,14 @@ def measurement_of(subject, memory=PEAK):
     return Measurement(statics, timed(np.linspace(0.001, 0.002, 100)))
 
 
-def recorded(subject, tmp_path, **changes):
-    return record(measurement_of(subject, **changes), subject, HERE, test="x", name="", reason="why", root=tmp_path)
+def recorded(subject, tmp_path, ratios=None, **changes):
+    measured = measurement_of(subject, **changes)
+    return record(measured, subject, HERE, test="x", name="", reason="why", root=tmp_path, ratios=ratios)
 
 
-def compared(stored, subject, environment=HERE):
+def compared(stored, subject, environment=HERE, ratios=""):
     before = None if stored is None else accuracy_of(subject_of()).predictions
-    return from_baseline(stored, before, subject, accuracy_of(subject), environment, COMMAND)
+    return from_baseline(stored, before, subject, accuracy_of(subject), environment, ratios, COMMAND)
 
 
 def test_a_record_holds_what_was_measured(tmp_path):
@@ -73,7 +76,7 @@ def test_a_record_keeps_no_tail_of_rounds_and_nothing_that_could_not_be_measured
     subject = subject_of()
     statics = Statics(accuracy_of(subject), Unavailable("no"), Unavailable("no"), None, Unavailable("no"), ())
     measured = Measurement(statics, timed(np.full(200, 1e-7), calls_per_round=50))
-    stored = record(measured, subject, HERE, test="x", name="n", reason="", root=tmp_path)
+    stored = record(measured, subject, HERE, test="x", name="n", reason="", root=tmp_path, ratios=None)
     here = stored.environments[HERE.key]
     assert (stored.parameters, stored.model_size, here.memory) == (None, None, None)
     assert (here.latency.calls_per_round, here.latency.median, here.latency.p90) == (50, pytest.approx(1e-7), None)
@@ -165,10 +168,33 @@ def test_a_score_that_resamples_cannot_have_is_compared_without_an_interval(tmp_
 def test_predictions_of_another_shape_are_no_pairs(tmp_path):
     stored, subject = recorded(subject_of(), tmp_path), subject_of()
     before = np.zeros((20, 3))
-    paired = from_baseline(stored, before, subject, accuracy_of(subject), HERE, COMMAND).accuracy
+    paired = from_baseline(stored, before, subject, accuracy_of(subject), HERE, "", COMMAND).accuracy
     assert paired.unpaired == "the baseline's predictions have the shape (20, 3), and these (20,)"
-    none = from_baseline(stored, None, subject, accuracy_of(subject), HERE, COMMAND).accuracy
+    none = from_baseline(stored, None, subject, accuracy_of(subject), HERE, "", COMMAND).accuracy
     assert none.unpaired == "the baseline holds no predictions"
+
+
+THEN, NOW = Ratios(1.8, 0.01, 5), Ratios(1.9, 0.02, 5)
+
+
+def test_ratios_of_the_same_environment_and_yardstick_are_compared(tmp_path):
+    stored = recorded(subject_of(), tmp_path, ratios=THEN)
+    assert compared(stored, subject_of(), ratios=NOW).ratios == (NOW, THEN)
+    assert compared(stored, subject_of(), ratios="not measured: -n").ratios == "not measured: -n"
+
+
+def test_why_ratios_are_not_compared_is_told_with_what_helps(tmp_path, monkeypatch):
+    without = compared(recorded(subject_of(), tmp_path), subject_of(), ratios=NOW).ratios
+    assert without == f"the baseline of this environment holds no ratio to the yardstick: add it with {COMMAND}"
+    stored = recorded(subject_of(), tmp_path, ratios=THEN)
+    elsewhere = compared(
+        stored, subject_of(), environment=msgspec.structs.replace(HERE, cpu="Other CPU"), ratios=NOW
+    ).ratios
+    assert elsewhere.startswith("the baseline has nothing of this environment (it knows ")
+    assert compared(stored, subject_of(batch_size=2), ratios=NOW).ratios.startswith("the baseline is of batch_size=1")
+    monkeypatch.setattr(reference, "VERSION", 2)
+    renewed = compared(stored, subject_of(), ratios=NOW).ratios
+    assert renewed == (f"the baseline's ratio is to version 1 of the yardstick, and this is 2: renew it with {COMMAND}")
 
 
 def facts_of(subject, **changes):
