@@ -77,7 +77,8 @@ class Results:
             lines.append(f"{gates} skipped: nothing was judged there.")
         if self._nothing_decided():
             lines.append(
-                "Every latency check was inconclusive, so this run shows nothing and fails: the lines above say what helps."
+                "Every latency check was inconclusive, so this run shows nothing and fails: "
+                "the lines above say what helps."
             )
         lines += [f"ERROR: {problem}" for problem in self.problems]
         if lines:
