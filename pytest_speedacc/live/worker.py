@@ -40,7 +40,7 @@ from pytest_speedacc.measure.measurement import (
 )
 from pytest_speedacc.measure.yardstick import measure_ratio
 
-WARM_UP_BUDGET = 1.0
+WARM_UP_BUDGET = 0.5
 """Seconds; a tenth of it is spent on untimed calls before a worker says that it is ready."""
 LEFT = "left by the live run"
 """The reason with which a worker skips the rest of a test of which nothing more is wanted."""
@@ -57,6 +57,8 @@ class Worker:
         self.test_began = 0.0
         self.aside = 0.0
         """Seconds of this test that the next launch will not pay."""
+        self.seen: set[str] = set()
+        """Modules that were found to be of this side's tree, or of neither."""
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self, config: pytest.Config) -> None:
@@ -196,8 +198,11 @@ class WorkerGate:
                     pytest.skip(LEFT)
 
     def _check_identity(self) -> None:
-        spec = self._worker.spec
-        foreign = foreign_modules(sys.modules, spec.root, spec.other_root)
+        spec, seen = self._worker.spec, self._worker.seen
+        # Only what came since the last check: looking at thousands of files takes as long as timing a model.
+        new = {name: module for name, module in sys.modules.items() if name not in seen}
+        seen.update(new)
+        foreign = foreign_modules(new, spec.root, spec.other_root)
         if foreign:
             name, file = foreign[0]
             raise GateError(
