@@ -19,6 +19,9 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import numpy as np
+from sklearn.datasets import load_digits
+
 from pytest_speedacc.config.live import LiveSettings
 from pytest_speedacc.judge.live import undecided
 from pytest_speedacc.live import duel as live_duel
@@ -139,6 +142,9 @@ def _tree(folder: Path, cell: Cell, side: str) -> Path:
     shutil.copy(gates.__file__, folder / "test_gates.py")
     amount = {"percent": cell.percent, "is_candidate": side == "candidate"}
     (folder / "amount.json").write_text(json.dumps(amount), "utf-8")
+    # Scikit-learn has them, but gates of other libraries would pay for importing it.
+    inputs, targets = load_digits(return_X_y=True)
+    np.savez(folder / "digits.npz", inputs=inputs.astype(np.float32), targets=targets)
     # Without one, pytest would look for its root directory further up.
     (folder / "pytest.ini").write_text("[pytest]\n", "utf-8")
     return folder
@@ -193,7 +199,7 @@ class _Beside:
     ended: float
     rounds: tuple[tuple[float, ...], tuple[float, ...]]
     """The candidate's and the base's."""
-    ratios: tuple[float, float] | tuple[None, None]
+    ratio: float | None
 
 
 _Recorded = dict[int, _Beside]
@@ -211,11 +217,11 @@ def _recorded_rounds() -> Iterator[_Recorded]:
         sides = _Listening(candidate), _Listening(base)
         result = duel(*sides, ready, **options)
         test, is_canary = ready[0].test, candidate.side.label == "base"
-        ratios: tuple[float, float] | tuple[None, None] = (None, None)
+        ratio = None
         if not is_canary and measured[test] < STORED_LAUNCHES:
             measured[test] += 1
-            ratios = (_ratio(candidate, ready[0]), _ratio(base, ready[1]))
-        recorded[id(result)] = _Beside(time.time(), (tuple(sides[0].rounds), tuple(sides[1].rounds)), ratios)
+            ratio = _ratio(candidate, ready[0])
+        recorded[id(result)] = _Beside(time.time(), (tuple(sides[0].rounds), tuple(sides[1].rounds)), ratio)
         return result
 
     with patch.object(live_launch, "duel", recording):
@@ -225,7 +231,7 @@ def _recorded_rounds() -> Iterator[_Recorded]:
 def _launch(result: LaunchResult, recorded: _Recorded, started: float) -> Launch:
     beside = recorded[id(result)]
     return Launch(
-        result.difference, result.within, result.setup_seconds, beside.ended - started, *beside.rounds, *beside.ratios
+        result.difference, result.within, result.setup_seconds, beside.ended - started, *beside.rounds, beside.ratio
     )
 
 

@@ -48,10 +48,8 @@ class Launch:
     """Seconds a call, the mean of each round, in order: rounds 2i and 2i + 1 belong to quad i."""
     base: tuple[float, ...]
     """The same of the base."""
-    candidate_ratio: float | None = None
+    ratio: float | None = None
     """log(candidate/yardstick), timed right after; None in launches beyond those that the plugin stores."""
-    base_ratio: float | None = None
-    """The same of the base."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,8 @@ class Trial:
     """As many as the plugin's own rule asked for, which is the budget of every other rule."""
     stored: tuple[Launch, ...]
     """The same gate in the suite before, of which the base is the stored run; empty for the first suite."""
+    accepted: tuple[Launch, ...]
+    """The same gate in the last suite in which nothing had changed, of which the candidate is the stored base."""
     canary: tuple[Launch, ...]
     alpha: float
     """The false alarm rate of one gate."""
@@ -58,6 +60,7 @@ Rule = Callable[[Trial], Verdict | None]
 def trials(suites: Sequence[Suite]) -> Iterator[Trial]:
     """Every gate of every suite that came to its end, the oldest suite first."""
     latest: dict[tuple[str, str, str, int], tuple[Launch, ...]] = {}
+    unchanged: dict[tuple[str, str, str, int], tuple[Launch, ...]] = {}
     for suite in suites:
         if suite.lost:
             continue
@@ -67,8 +70,12 @@ def trials(suites: Sequence[Suite]) -> Iterator[Trial]:
             # The stored run must be of the same program, under the same conditions, at another time.
             same = (gate, cell.condition, cell.threads, repeats(gate, cell.percent)[0])
             stored = latest.get(same, ())[: len(spent)]
+            accepted = unchanged.get(same, ())
             latest[same] = launches
-            yield Trial(cell, gate, spent, stored, suite.canary, alpha, suite.seconds / len(suite.launches))
+            if cell.percent == 0:
+                unchanged[same] = launches
+            seconds = suite.seconds / len(suite.launches)
+            yield Trial(cell, gate, spent, stored, accepted, suite.canary, alpha, seconds)
 
 
 def launches_needed(differences: Sequence[float], alpha: float) -> int:
@@ -88,15 +95,14 @@ def live(trial: Trial) -> Verdict:
 
 def stored(trial: Trial, *, tolerance: Bound) -> Verdict | None:
     """This plugin's verdict on ratios to the yardstick; None where too few launches have one."""
-    now = _ratios([launch.candidate_ratio for launch in trial.launches])
-    then = _ratios([launch.base_ratio for launch in trial.stored])
+    now, then = _ratios(trial.launches), _ratios(trial.accepted)
     if now is None or then is None:
         return None
     return _word(judge_stored_increase(tolerance, now, then, trial.alpha).outcome)
 
 
-def _ratios(log_ratios: Sequence[float | None]) -> Ratios | None:
-    known = [log_ratio for log_ratio in log_ratios if log_ratio is not None]
+def _ratios(launches: Sequence[Launch]) -> Ratios | None:
+    known = [launch.ratio for launch in launches if launch.ratio is not None]
     return ratios_of(known) if len(known) > 1 else None
 
 
