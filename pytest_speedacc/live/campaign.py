@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import statistics
 import time
@@ -19,12 +20,15 @@ from pytest_speedacc.live.handle import Side, Start, WorkerLost
 from pytest_speedacc.live.launch import NEW_GATE, Key, LaunchReport, Orders, run_launch
 from pytest_speedacc.live.protocol import StaticFacts
 from pytest_speedacc.measure.lock import timing_lock
+from pytest_speedacc.stats.sequence import launch_bounds
 
 FEWEST_ROUNDS, MOST_ROUNDS = 20, 100
 TURN = 0.1
 """Seconds between launches, twice as long as a run that waits for its turn takes to notice that it has come."""
 SLOW_SETUP = 10.0
 """Seconds of fixtures a launch, above which a gate must ask for it."""
+PROGRESS_LEVEL = 0.05
+"""Of the interval that is shown while a run goes on; the verdict has its own."""
 SEEN_LAUNCHES = 4
 """Launches before the number of rounds follows the measured spreads."""
 
@@ -171,7 +175,9 @@ def run_campaign(
         try:
             # A launch at a time, so that runs side by side on one machine take turns.
             with timing_lock(say):
-                state.take(run_launch(candidate, base, orders, partial(_say, say, launch)))
+                left = budget.seconds - (time.monotonic() - began)
+                where = f"launch {launch + 1} of at most {budget.launches}, {left:.0f} s left"
+                state.take(run_launch(candidate, base, orders, partial(_tell, say, where, state.results)))
             # Counted once: an error rate that is shared anew after every launch would change what was decided.
             state.compared = state.compared or tuple(state.results)
         except (WorkerLost, GateError) as error:
@@ -214,8 +220,17 @@ def _by_test(tests: tuple[str, ...], keys: frozenset[Key]) -> dict[str, frozense
     return {test: found for test, found in names.items() if found}
 
 
-def _say(say: Callable[[str], None], launch: int, test: str) -> None:
-    say(f"launch {launch + 1}: {test}")
+def _tell(say: Callable[[str], None], where: str, results: Mapping[Key, Sequence[LaunchResult]], test: str) -> None:
+    """The news first: a terminal may be too narrow for all of it."""
+    found = [launches for key, launches in results.items() if key[0] == test and launches]
+    news = [_so_far([launch.difference for launch in launches]) for launches in found]
+    say(f"{where}: {', '.join([*news, test])}")
+
+
+def _so_far(differences: Sequence[float]) -> str:
+    bounds = launch_bounds(differences, PROGRESS_LEVEL, PROGRESS_LEVEL)
+    estimate, low, high = (math.expm1(value) for value in (bounds.mean, bounds.lower, bounds.upper))
+    return f"{estimate:+.1%} ({low:+.1%} to {high:+.1%})" if math.isfinite(high) else f"{estimate:+.1%}"
 
 
 def _rounds(results: Mapping[Key, Sequence[LaunchResult]]) -> dict[Key, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -46,8 +47,10 @@ def play(monkeypatch: pytest.MonkeyPatch) -> Any:
     def run(launch: Callable[[Orders], LaunchReport], **options: Any) -> tuple[LiveRun, list[Orders]]:
         orders: list[Orders] = []
 
-        def run_launch(candidate: Side, base: Side, given: Orders, say: object) -> LaunchReport:
+        def run_launch(candidate: Side, base: Side, given: Orders, say: Callable[[str], None]) -> LaunchReport:
             orders.append(given)
+            for test in dict.fromkeys(test for test, _ in wanted(given)):
+                say(test)
             return launch(given)
 
         monkeypatch.setattr(campaign, "run_launch", run_launch)
@@ -204,3 +207,12 @@ def test_another_canary_is_chosen_when_its_gate_is_decided(play: Any) -> None:
     assert [order.canary for order in orders] == ["", "test_b", "test_b", "test_a", "test_a"]
     assert run.canary_test == "test_b, test_a"
     assert len(run.canary) == 4
+
+
+def test_progress_says_how_far_the_run_is_and_what_it_has_found(play: Any) -> None:
+    said: list[str] = []
+    differences = iter([0.1, 0.1, 0.11, 0.11, 0.1, 0.1])
+    play(lambda orders: both(orders, difference=next(differences)), undecided=until(6), say=said.append)
+    first, *_, last = (text for text in said if text.endswith("test_b"))
+    assert first == "launch 1 of at most 24, 900 s left: test_b"
+    assert re.fullmatch(r"launch 6 of at most 24, \d+ s left: \+11\.0% \(\+\d\.\d% to \+1\d\.\d%\), test_b", last)
