@@ -9,7 +9,9 @@ from typing import Any
 
 from pytest_speedacc.adapters.base import Adapter, DeviceMemory, ParameterCount, class_name
 from pytest_speedacc.adapters.callables import CallableAdapter, PredictorAdapter
+from pytest_speedacc.adapters.keras import KerasAdapter
 from pytest_speedacc.adapters.lightgbm import LightGBMAdapter
+from pytest_speedacc.adapters.onnx import OnnxAdapter
 from pytest_speedacc.adapters.registry import lookup_adapter, register
 from pytest_speedacc.adapters.sklearn import SklearnAdapter
 from pytest_speedacc.adapters.torch import TorchAdapter
@@ -26,8 +28,9 @@ __all__ = [
     "register",
 ]
 
-# Asked last to first: LightGBM's and XGBoost's estimators are scikit-learn estimators too.
-for _adapter in (SklearnAdapter(), TorchAdapter(), XGBoostAdapter(), LightGBMAdapter()):
+# Asked last to first: LightGBM's and XGBoost's estimators are scikit-learn estimators too, and a Keras model on the
+# torch backend is a torch module.
+for _adapter in (SklearnAdapter(), TorchAdapter(), KerasAdapter(), OnnxAdapter(), XGBoostAdapter(), LightGBMAdapter()):
     register(_adapter)
 
 

@@ -1,4 +1,4 @@
-"""Probabilities to labels and tables, as the scikit-learn interfaces of the boosting libraries do it."""
+"""Probabilities to labels and tables, and raw scores to rankings, as scikit-learn's own classifiers give them."""
 
 from __future__ import annotations
 
@@ -15,3 +15,11 @@ def from_probabilities(probabilities: np.ndarray, response: str) -> np.ndarray:
             return (probabilities > 0.5).astype(np.int64)
         return np.column_stack([1 - probabilities, probabilities])
     return probabilities.argmax(axis=1) if response == "predict" else probabilities
+
+
+def ranking_scores(scores: np.ndarray) -> np.ndarray:
+    """What "decision_function" means for raw scores: of two classes the difference, of one column its values."""
+    if scores.ndim != 2 or scores.shape[1] > 2:
+        return scores
+    ranked: np.ndarray = scores[:, -1] - scores[:, 0] if scores.shape[1] == 2 else scores[:, 0]
+    return ranked

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_speedacc.adapters.base import Adapter, ParameterCount, class_name, to_array
+from pytest_speedacc.adapters.labels import ranking_scores
 from pytest_speedacc.adapters.torch.counting import count_parameters, refuse_unseen_weights
 from pytest_speedacc.adapters.torch.serialising import distinct, serialise
 from pytest_speedacc.errors import GateError
@@ -110,10 +111,7 @@ class TorchAdapter(Adapter):
             )
         output = output.detach().cpu()
         array: np.ndarray = to_array(output.float() if output.dtype == torch.bfloat16 else output, response)
-        if response != "decision_function" or array.ndim != 2 or array.shape[1] > 2:
-            return array
-        scores: np.ndarray = array[:, -1] - array[:, 0] if array.shape[1] == 2 else array[:, 0]
-        return scores
+        return ranking_scores(array) if response == "decision_function" else array
 
     def count_parameters(self, model: Any) -> ParameterCount:
         return count_parameters(model)

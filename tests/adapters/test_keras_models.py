@@ -1,0 +1,175 @@
+"""Keras models on the torch backend: published counts, weights that hide, and the same answers in two processes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+os.environ.setdefault("KERAS_BACKEND", "torch")
+pytest.importorskip("keras")
+
+import keras
+
+from pytest_speedacc.adapters import count_parameters, find_adapter, model_size
+from pytest_speedacc.adapters.keras import KerasAdapter
+from pytest_speedacc.errors import GateError
+
+layers = keras.layers
+
+
+def mnist_mlp():
+    return keras.Sequential(
+        [
+            keras.Input((784,)),
+            layers.Dense(512, "relu"),
+            layers.Dropout(0.2),
+            layers.Dense(512, "relu"),
+            layers.Dropout(0.2),
+            layers.Dense(10, "softmax"),
+        ]
+    )
+
+
+def mnist_cnn():
+    return keras.Sequential(
+        [
+            keras.Input((28, 28, 1)),
+            layers.Conv2D(32, 3, activation="relu"),
+            layers.Conv2D(64, 3, activation="relu"),
+            layers.MaxPooling2D(2),
+            layers.Dropout(0.25),
+            layers.Flatten(),
+            layers.Dense(128, "relu"),
+            layers.Dropout(0.5),
+            layers.Dense(10, "softmax"),
+        ]
+    )
+
+
+def small(*last):
+    return keras.Sequential([keras.Input((8,)), layers.Dense(4, "relu"), *last])
+
+
+@pytest.mark.parametrize(("build", "published"), [(mnist_mlp, 669_706), (mnist_cnn, 1_199_882)])
+def test_published_counts(build, published):
+    model = build()
+    assert type(find_adapter(model)) is KerasAdapter
+    assert count_parameters(model) == published
+    # Four bytes each, and a header.
+    assert 0 < model_size(model) - 4 * published < 400
+    assert find_adapter(model).weights_bytes(model) == 4 * published
+
+
+def test_the_optimizers_state_and_seeds_are_not_counted():
+    model = small(layers.BatchNormalization(), layers.Dropout(0.5), layers.Dense(2, "softmax"))
+    expected = (8 * 4 + 4) + 4 * 4 + (4 * 2 + 2)
+    before = model_size(model)
+    model.compile("adam", "sparse_categorical_crossentropy")
+    model.fit(np.zeros((8, 8)), np.zeros(8), verbose=0)
+    count = find_adapter(model).count_parameters(model)
+    assert (count.total, count.details["trainable"]) == (expected, expected - 2 * 4)
+    assert model_size(model) == before
+
+
+def test_a_layer_used_twice_counts_once():
+    shared = layers.Dense(8)
+    inputs = keras.Input((8,))
+    model = keras.Model(inputs, shared(shared(inputs)))
+    assert count_parameters(model) == 8 * 8 + 8
+
+
+def test_quantised_weights_are_refused():
+    model = small(layers.Dense(2))
+    model.quantize("int8")
+    with pytest.raises(GateError, match=r"keeps .*kernel as int8: its weights are quantised or packed"):
+        count_parameters(model)
+
+
+def test_a_model_without_weights_yet_is_refused():
+    with pytest.raises(GateError, match=r"is not built: .* Call the model on one batch"):
+        count_parameters(keras.Sequential([layers.Dense(2)]))
+
+
+def test_a_parameter_of_the_backend_is_refused():
+    import torch
+
+    class Hiding(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = layers.Dense(2)
+            self.scale = torch.nn.Parameter(torch.ones(5))
+
+        def call(self, inputs):
+            return self.dense(inputs)
+
+    model = Hiding()
+    model(np.zeros((1, 3), "float32"))
+    for refused in (count_parameters, model_size):
+        with pytest.raises(GateError, match=r"Hiding\.scale is a torch\.nn\.Parameter that Keras does not count"):
+            refused(model)
+
+
+@pytest.mark.parametrize(
+    ("last", "response", "shape"),
+    [
+        (("softmax", 3), "predict", (5,)),
+        (("softmax", 3), "predict_proba", (5, 3)),
+        (("sigmoid", 1), "predict", (5,)),
+        (("sigmoid", 1), "predict_proba", (5, 2)),
+        ((None, 2), "decision_function", (5,)),
+        ((None, 3), "predict", (5, 3)),
+        (("sigmoid", 3), "predict", (5, 3)),
+    ],
+)
+def test_what_the_output_stands_for(last, response, shape):
+    activation, units = last
+    model = small(layers.Dense(units, activation))
+    adapter = find_adapter(model)
+    inputs = adapter.inputs(model, np.random.default_rng(0).normal(size=(5, 8)))
+    with adapter.running(model):
+        raw = adapter.call(model, response)(inputs)
+    assert not raw.requires_grad
+    found = adapter.predictions(model, raw, response)
+    assert found.shape == shape
+    if response == "predict_proba":
+        assert found.sum(axis=1) == pytest.approx(np.ones(5))
+    if shape == (5,) and response == "predict":
+        assert np.issubdtype(found.dtype, np.integer)
+
+
+def test_training_behaviour_is_off():
+    model = small(layers.Dropout(0.9))
+    adapter = find_adapter(model)
+    inputs = adapter.inputs(model, np.ones((50, 8)))
+    call = adapter.call(model, "predict")
+    assert adapter.predictions(model, call(inputs), "predict") == pytest.approx(
+        adapter.predictions(model, call(inputs), "predict")
+    )
+
+
+SIZES = """
+import os
+os.environ["KERAS_BACKEND"] = "torch"
+import keras
+from pytest_speedacc import count_parameters, model_size
+for _ in range({before}):
+    keras.layers.Dense(1)
+model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(4)])
+print(count_parameters(model), model_size(model))
+"""
+
+
+@pytest.mark.slow
+def test_count_and_size_are_the_same_in_every_process():
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", SIZES.format(before=before)], capture_output=True, text=True, check=True
+        ).stdout
+        for before in (0, 120)
+    }
+    assert len(said) == 1
