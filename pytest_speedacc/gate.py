@@ -20,6 +20,7 @@ from pytest_speedacc.baseline import (
 from pytest_speedacc.baseline.record import record
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.errors import GateError
+from pytest_speedacc.judge.accepted import accept_by_file, accept_now, is_acceptable
 from pytest_speedacc.judge.gate import judge, observe
 from pytest_speedacc.judge.latency import Progress, next_action, plan_looks
 from pytest_speedacc.judge.reference import LiveComparison, Reference, from_baseline, from_live
@@ -51,7 +52,7 @@ class Run:
     root: Path
     """The repository, for the commit that is recorded."""
     base: str = ""
-    """The base revision of a live run, in words; empty without one."""
+    """The base revision of a live run, as the user wrote it; empty without one."""
 
     @property
     def alpha(self) -> float:
@@ -149,17 +150,28 @@ def run_gate(case: Case, inputs: Any, say: Say) -> Judged:
     writes = run.writes == "update" or (run.writes == "missing" and old is None)
     ratios = _ratios(case, old, writes, environment)
     stored = merged(old, _recorded(case, measurement, environment, ratios)) if writes else old
-    reference = _reference(case, stored, writes, measurement, environment, ratios)
+    if case.live is not None:
+        reference = from_live(case.live, case.subject, measurement.statics.accuracy, run.base)
+    else:
+        reference = _stored_reference(case, stored, writes, measurement, environment, ratios)
     checks = judge(measurement, case.policy, reference, measured.plan, run.alpha)
+    if case.live is not None and stored is not None:
+        checks = _by_file(case, case.live, checks, stored, writes, measurement, environment)
+        if writes and case.live.since.known:
+            checks, stored = accept_now(checks, stored, case.live.sha)
     notes = list(measurement.statics.notes)
+    acceptable, known = is_acceptable(checks), case.live is None or case.live.since.known
+    if acceptable and not known:
+        notes.append(
+            "what the base's own baseline file holds is not known, so nothing is accepted: mend it there first"
+        )
     if stored is not None and writes:
         notes.append(_write(case, stored, measurement, checks))
     elif stored is not None and reference.live is None:
         notes += _suspicions(stored)
-    accept = ""
-    if reference.live is None and _is_acceptable(checks):
-        accept = f'{_update_command(case)} --speedacc-reason="why"'
-    verdict = Verdict(case.test, case.name, checks, observe(measurement, reference), tuple(notes), accept)
+    accept = f'{_update_command(case)} --speedacc-reason="why"' if acceptable and known else ""
+    observations = observe(measurement, reference)
+    verdict = Verdict(case.test, case.name, checks, observations, tuple(notes), accept, reference.source)
     return Judged(verdict, measurement.latency, environment)
 
 
@@ -174,7 +186,8 @@ def wants_ratio(policy: Policy) -> bool:
 def _ratios(case: Case, old: Baseline | None, writes: bool, environment: Environment) -> Ratios | str:
     """Today's ratios to the yardstick where they are written or compared, else why there are none."""
     record = old.environments.get(environment.key) if old else None
-    if case.live is not None or not wants_ratio(case.policy) or not (writes or (record and record.yardstick)):
+    compared = case.live is None and record is not None and record.yardstick is not None
+    if not wants_ratio(case.policy) or not (writes or compared):
         return ""
     try:
         return case.ratios()
@@ -182,7 +195,7 @@ def _ratios(case: Case, old: Baseline | None, writes: bool, environment: Environ
         return f"the ratio to the yardstick could not be measured: {error}"
 
 
-def _reference(
+def _stored_reference(
     case: Case,
     stored: Baseline | None,
     fresh: bool,
@@ -191,23 +204,37 @@ def _reference(
     ratios: Ratios | str,
 ) -> Reference:
     accuracy = measurement.statics.accuracy
-    if case.live is not None:
-        return from_live(case.live, case.subject, accuracy, case.run.base)
     before = accuracy.predictions if fresh else load_predictions(case.path, stored) if stored else None
     return from_baseline(stored, before, case.subject, accuracy, environment, ratios, _update_command(case))
 
 
-def _is_acceptable(checks: tuple[Check, ...]) -> bool:
-    """Whether an update would make it pass: none is written where a limit is violated."""
-    failed = [check for check in checks if check.outcome is Outcome.FAILED]
-    return bool(failed) and all(check.reference is not None for check in failed)
+def _by_file(
+    case: Case,
+    live: LiveComparison,
+    checks: tuple[Check, ...],
+    stored: Baseline,
+    fresh: bool,
+    measurement: Measurement,
+    environment: Environment,
+) -> tuple[Check, ...]:
+    """The checks after what this change says in the baseline file, which its reviewer reads."""
+    renewed = live.since.renewed(stored, environment.key)
+    if renewed is None:
+        return checks
+    try:
+        own = _stored_reference(case, renewed, fresh, measurement, environment, "")
+    except GateError:
+        # Of another evaluation set, or damaged: it accepts nothing.
+        return checks
+    return accept_by_file(checks, measurement, case.policy, own, stored.updated.reason)
 
 
 def _update_command(case: Case) -> str:
     """What writes this gate's baseline, typed where the user stands: node ids start from pytest's root directory."""
     file, _, rest = case.test.partition("::")
     path = Path(os.path.relpath(case.run.root / file)).as_posix()
-    return f'python -m pytest "{path}::{rest}" --speedacc-update'
+    against = f" --speedacc-against={case.run.base}" if case.run.base else ""
+    return f'python -m pytest "{path}::{rest}" --speedacc-update{against}'
 
 
 def _load(case: Case) -> Baseline | None:

@@ -77,10 +77,15 @@ def read_options(values: Any) -> Options:
 
 def _against(values: Any) -> str:
     ref: str = values.speedacc_against or ""
-    if ref and (values.speedacc_update or values.speedacc_missing):
+    if ref and values.speedacc_missing:
         raise ConfigError(
-            "--speedacc-against judges against another revision, and a baseline is written from this one alone: "
-            "accepting what a live run shows is not available yet. Run the update without --speedacc-against."
+            "--speedacc-missing writes the first baselines, which accept nothing that --speedacc-against shows: run it "
+            "alone, or accept with --speedacc-update."
+        )
+    if ref and values.speedacc_update and not (values.speedacc_reason or "").strip():
+        raise ConfigError(
+            "--speedacc-update with --speedacc-against accepts what got worse, and a reviewer will want to know why: "
+            'add --speedacc-reason="why".'
         )
     if ref and getattr(values, "numprocesses", None):
         raise ConfigError(

@@ -20,7 +20,11 @@ PREFIX = "--speedacc-"
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("speedacc", "performance regression gates for models (pytest-speedacc)")
     flag, value = {"action": "store_true"}, {"metavar": "TEXT"}
-    group.addoption(f"{PREFIX}update", **flag, help="Write the baseline of every gate that runs and holds its limits.")
+    group.addoption(
+        f"{PREFIX}update",
+        **flag,
+        help="Write the baseline of every gate that runs and holds its limits; beside --speedacc-against, accept what is slower.",
+    )
     group.addoption(
         f"{PREFIX}missing", **flag, help="Write baselines only for gates that have none, and judge the others."
     )

@@ -192,7 +192,17 @@ def test_a_base_interpreter_must_make_sense(given, message):
     assert str(refusal.value).startswith(message)
 
 
-@pytest.mark.parametrize("writes", ["update", "missing"])
-def test_accepting_what_a_live_run_shows_is_refused_by_name(writes):
-    with pytest.raises(ConfigError, match="accepting what a live run shows is not available yet"):
-        read(against="main", **{writes: True})
+def test_a_live_run_accepts_with_a_reason():
+    options = read(against="main", update=True, reason="twice the features")
+    assert (options.against, options.writes, options.reason) == ("main", "update", "twice the features")
+
+
+@pytest.mark.parametrize("reason", [None, "", "  "])
+def test_a_live_run_accepts_nothing_without_a_reason(reason):
+    with pytest.raises(ConfigError, match=r'a reviewer will want to know why: add --speedacc-reason="why"\.$'):
+        read(against="main", update=True, reason=reason)
+
+
+def test_first_baselines_accept_nothing_of_a_live_run():
+    with pytest.raises(ConfigError, match="--speedacc-missing writes the first baselines, which accept nothing"):
+        read(against="main", missing=True, reason="why")

@@ -4,6 +4,7 @@ from pytest_speedacc.baseline.files import baseline_path, load_baseline, load_pr
 from pytest_speedacc.baseline.merge import merged
 from pytest_speedacc.baseline.schema import (
     SCHEMA,
+    Accepted,
     Baseline,
     EnvironmentRecord,
     EvaluationSet,
@@ -12,12 +13,15 @@ from pytest_speedacc.baseline.schema import (
     StoredMemory,
     Updated,
 )
+from pytest_speedacc.baseline.since import SinceBase, since_base
 
 __all__ = [
     "SCHEMA",
+    "Accepted",
     "Baseline",
     "EnvironmentRecord",
     "EvaluationSet",
+    "SinceBase",
     "StoredAccuracy",
     "StoredLatency",
     "StoredMemory",
@@ -27,4 +31,5 @@ __all__ = [
     "load_predictions",
     "merged",
     "save_baseline",
+    "since_base",
 ]

@@ -14,11 +14,13 @@ def merged(old: Baseline | None, new: Baseline) -> Baseline:
     """``new``, which holds one environment, with the records of other environments that still hold.
 
     They hold while the parameters and the model size are what they were. With either changed, their times and
-    memory are those of another model, and a comparison with them would blame or praise the wrong commit.
+    memory are those of another model, and a comparison with them would blame or praise the wrong commit. What was
+    accepted before is history, and stays.
     """
     same_model = old is not None and (old.parameters, old.model_size) == (new.parameters, new.model_size)
     others = old.environments if old is not None and same_model else {}
-    return replace(new, environments=others | {key: _rounded(it) for key, it in new.environments.items()})
+    environments = others | {key: _rounded(it) for key, it in new.environments.items()}
+    return replace(new, environments=environments, accepted=old.accepted if old is not None else ())
 
 
 def _rounded(record: EnvironmentRecord) -> EnvironmentRecord:

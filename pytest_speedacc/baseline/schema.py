@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -16,6 +16,8 @@ Count = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 Amount = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Seconds = Annotated[float, Meta(ge=0)]
 Digest = Annotated[str, Meta(pattern="^sha256:[0-9a-f]{64}$")]
+Sha = Annotated[str, Meta(pattern="^[0-9a-f]{40,64}$")]
+Ratio = Annotated[float, Meta(gt=0)]
 
 
 class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -102,7 +104,25 @@ class EnvironmentRecord(Record, frozen=True):
     """None where no latency tolerance asked for it; and files from before there was a yardstick lack it."""
 
 
-class Baseline(Record, frozen=True):
+class Accepted(Record, frozen=True):
+    """A slow-down against another revision, measured live, that somebody accepted."""
+
+    metric: Literal["latency"]
+    """The axis."""
+    statistic: Literal["median", "p95"]
+    ratio: Annotated[float, Meta(ge=1)]
+    """Candidate/base: 1.1 is 10 % slower."""
+    interval: tuple[Ratio, Ratio]
+    """Of the ratio: its lower bound at the run's error rate, its upper bound at 5 %."""
+    base: Sha
+    """The commit that it was slower than."""
+    reason: Annotated[str, Meta(min_length=1)]
+    """As given with ``--speedacc-reason``."""
+    date: str
+    """ISO 8601, UTC."""
+
+
+class Baseline(Record, frozen=True, kw_only=True):
     """One accepted model."""
 
     schema: int
@@ -111,6 +131,8 @@ class Baseline(Record, frozen=True):
     name: str
     """The ``name=`` of the check; empty without one."""
     updated: Updated
+    accepted: tuple[Accepted, ...] = ()
+    """Every slow-down that was ever accepted, the oldest first; files from before there could be any lack it."""
     evaluation_set: EvaluationSet
     accuracy: StoredAccuracy | None
     parameters: Amount | None

@@ -53,7 +53,7 @@ def _latency(bound: Bound, measurement: Measurement, reference: Reference, plan:
         return latency_rules.judge_limit(measurement.latency, bound, plan, alpha)
     if reference.live is not None:
         live = reference.live
-        return judge_live_increase(bound, live.gate, live.canary, live.alpha)
+        return judge_live_increase(bound, live.gate, live.canary, live.alpha, live.since.accepted)
     why = NO_STORED_TAIL
     if bound.setting.quantile == 0.5:
         if isinstance(reference.ratios, tuple):
@@ -77,7 +77,7 @@ def _amount(bound: Bound, value: int | Unavailable, reference: Reference, former
         return check_of(bound, None, Outcome.FAILED, f"cannot be measured here: {value.reason}")
     if bound.setting.is_tolerance and former is None:
         return _without_reference(bound, value, reference)
-    return judge_amount(bound, value, former, band)
+    return judge_amount(bound, value, former, band, reference.source)
 
 
 def _without_reference(bound: Bound, value: float, reference: Reference) -> Check:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
+from pytest_speedacc.baseline import Accepted
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.config.settings import Bound
-from pytest_speedacc.config.units import Kind, format_seconds
+from pytest_speedacc.config.units import Kind, format_seconds, format_value
 from pytest_speedacc.judge.verdict import Check, Outcome, check_of
 from pytest_speedacc.live.campaign import LiveGate
 from pytest_speedacc.live.duel import LaunchResult
@@ -33,51 +35,95 @@ def live_alpha(keys: Sequence[Key], bounds: Mapping[str, Sequence[Bound]]) -> fl
 
 
 def undecided(
-    results: Mapping[Key, Sequence[LaunchResult]], compared: Sequence[Key], bounds: Mapping[str, Sequence[Bound]]
+    results: Mapping[Key, Sequence[LaunchResult]],
+    compared: Sequence[Key],
+    bounds: Mapping[str, Sequence[Bound]],
+    accepted: Callable[[Key], Sequence[Accepted]] = lambda key: (),
 ) -> frozenset[Key]:
     """The checks that another launch could decide: what a live run measures next.
 
-    ``compared`` are the checks that share the error rate, as counted in the first launch.
+    ``compared`` are the checks that share the error rate, as counted in the first launch; ``accepted`` gives what was
+    accepted for a check since the base.
     """
     alpha = live_alpha(compared, bounds)
     return frozenset(
         key
         for key, launches in results.items()
-        if any(_verdict(bound, launches, alpha, budget_left=True) == "more" for bound in bounds[key[0]])
+        if any(
+            _verdict(bound, launches, alpha, _accepted_for(bound, accepted(key)), budget_left=True) == "more"
+            for bound in bounds[key[0]]
+        )
     )
 
 
-def judge_live_increase(bound: Bound, gate: LiveGate, canary: Sequence[LaunchResult], alpha: float) -> Check:
-    """Hold a latency tolerance against the launches of one check."""
+def judge_live_increase(
+    bound: Bound, gate: LiveGate, canary: Sequence[LaunchResult], alpha: float, accepted: Sequence[Accepted] = ()
+) -> Check:
+    """Hold a latency tolerance against the launches of one check.
+
+    The largest slow-down that was ``accepted`` since the base counts as unchanged: the tolerance is on top of it.
+    """
     if gate.is_new:
         return check_of(bound, None, Outcome.PASSED, f"{gate.problem}, so there is nothing yet to be slower than")
     if not gate.launches:
-        return check_of(bound, None, Outcome.FAILED, f"not compared with the base: {gate.problem}")
+        outcome = Outcome.FAILED if gate.is_lost else Outcome.NOT_COMPARED
+        return check_of(bound, None, outcome, f"not compared with the base: {gate.problem}")
     differences = _differences(bound, gate.launches)
     bounds = launch_bounds(differences, alpha)
     slower, low, high = (math.expm1(value) for value in (bounds.mean, bounds.lower, bounds.upper))
     interval = (low, high) if math.isfinite(high) else None
-    verdict = _verdict(bound, gate.launches, alpha, budget_left=False)
+    entry = _accepted_for(bound, accepted)
+    verdict = _verdict(bound, gate.launches, alpha, entry, budget_left=False)
     last = gate.launches[-1]
     times = f"{format_seconds(last.candidate_seconds)} against {format_seconds(last.base_seconds)}"
     reason = f"{times} in the last of {len(gate.launches)} launches"
     outcome = {"passed": Outcome.PASSED, "failed": Outcome.FAILED}.get(verdict, Outcome.INCONCLUSIVE)
-    if outcome is Outcome.FAILED and bounds.lower <= (noise := _own_difference(bound, canary)):
+    if outcome is Outcome.FAILED and bounds.lower - _log_ratio(entry) <= (noise := _own_difference(bound, canary)):
         outcome = Outcome.INCONCLUSIVE
         reason += (
             f"; the base is slower than itself by up to {math.expm1(noise):.1%} here and now, which could explain it"
         )
     elif outcome is Outcome.INCONCLUSIVE:
-        reason += f"; too close to call here: {_resolution_text(bound, differences, alpha)}"
+        reason += f"; too close to call here: {_resolution_text(bound, differences, alpha, entry)}"
     elif high < 0:
         reason += "; it is faster"
-    return check_of(bound, slower, outcome, reason, interval=interval, kind=Kind.CHANGE)
+    check = check_of(bound, slower, outcome, reason, interval=interval, kind=Kind.CHANGE)
+    return check if entry is None else _on_top_of(entry, check)
 
 
-def _verdict(bound: Bound, launches: Sequence[LaunchResult], alpha: float, *, budget_left: bool) -> str:
+def _on_top_of(entry: Accepted, check: Check) -> Check:
+    change = format_value(entry.ratio - 1, Kind.CHANGE)
+    return replace(
+        check,
+        allowed=f"{check.allowed} on top of the accepted {change}",
+        reason=f"{check.reason}; accepted: {change} against {entry.base[:7]}{quoted(entry.reason)}",
+    )
+
+
+def quoted(reason: str) -> str:
+    """The reason that somebody gave, in brackets and on one line; nothing where none was given."""
+    return f' ("{" ".join(reason.split())}")' if reason.strip() else ""
+
+
+def _accepted_for(bound: Bound, accepted: Sequence[Accepted]) -> Accepted | None:
+    """The largest slow-down that was accepted for what ``bound`` bounds."""
+    same = (bound.setting.metric, bound.setting.statistic)
+    fitting = [entry for entry in accepted if (entry.metric, entry.statistic) == same]
+    return max(fitting, key=lambda entry: entry.ratio, default=None)
+
+
+def _log_ratio(entry: Accepted | None) -> float:
+    return math.log(entry.ratio) if entry is not None else 0.0
+
+
+def _verdict(
+    bound: Bound, launches: Sequence[LaunchResult], alpha: float, entry: Accepted | None, *, budget_left: bool
+) -> str:
     if _is_tail(bound) and sum(launch.tail_calls for launch in launches) < FEWEST_TAIL_CALLS:
         return "more" if budget_left else "inconclusive"
-    return judge_launches(_differences(bound, launches), math.log1p(bound.value), alpha, budget_left)
+    # Counted from what was accepted, so that the rule's last clause asks for a slow-down beyond that one.
+    beyond = [difference - _log_ratio(entry) for difference in _differences(bound, launches)]
+    return judge_launches(beyond, math.log1p(bound.value), alpha, budget_left)
 
 
 def _is_tail(bound: Bound) -> bool:
@@ -90,8 +136,8 @@ def _differences(bound: Bound, launches: Sequence[LaunchResult]) -> list[float]:
     return [launch.tail_difference for launch in launches if launch.tail_difference is not None]
 
 
-def _resolution_text(bound: Bound, differences: Sequence[float], alpha: float) -> str:
-    smallest = resolution(differences, math.log1p(bound.value), alpha)
+def _resolution_text(bound: Bound, differences: Sequence[float], alpha: float, entry: Accepted | None) -> str:
+    smallest = resolution(differences, math.log1p(bound.value), alpha) + _log_ratio(entry)
     if math.isinf(smallest):
         return f"{len(differences)} launches are too few for any verdict"
     return f"the smallest slow-down these launches could have shown is {math.expm1(smallest):.1%}"

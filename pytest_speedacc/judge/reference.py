@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pytest_speedacc.baseline import Baseline
+from pytest_speedacc.baseline import Baseline, SinceBase
 from pytest_speedacc.baseline.schema import StoredRatio
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.judge.accuracy import PairedEvidence
@@ -39,6 +39,10 @@ class LiveComparison:
     """The base against itself."""
     alpha: float
     """False alarm rate of one check."""
+    sha: str
+    """The commit that is the base, in full."""
+    since: SinceBase
+    """What its baseline file says that the base's does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,8 @@ class Reference:
     ratios: tuple[Ratios, Ratios] | str = ""
     """Today's and the baseline's multiples of the yardstick, in this environment; or why there are none."""
     live: LiveComparison | None = None
+    source: str = "baseline"
+    """Where it is from, in a word: the ``baseline``, or the ``base`` of a live run."""
     is_new: bool = False
     """Whether the base revision does not have this gate, so that nothing can have got worse."""
 
@@ -138,36 +144,47 @@ def from_live(comparison: LiveComparison, subject: Subject, accuracy: Accuracy, 
     """The base revision, as its own worker measured it; ``base`` names it."""
     gate, facts = comparison.gate, comparison.gate.base
     if gate.is_new:
-        return Reference(missing=NEW_GATE, live=comparison, is_new=True)
+        return Reference(missing=NEW_GATE, live=comparison, source="base", is_new=True)
     if facts is None:
-        return Reference(missing=f"not compared with {base}: {gate.problem}", live=comparison)
+        return Reference(missing=f"not compared with {base}: {gate.problem}", live=comparison, source="base")
     comparable = (facts.fingerprint, facts.score, facts.greater_is_better) == (
         subject.fingerprint,
         accuracy.score,
         accuracy.greater_is_better,
     )
+    same_batches = facts.batch_size == subject.batch_size
     return Reference(
         missing=f"{base} was judged on another evaluation set or by another score"
         if not comparable
         else f"{base} could not measure this",
-        accuracy=_pair(facts.value, True, gate.base_predictions, subject, accuracy) if comparable else None,
+        accuracy=_pair(facts.value, True, gate.base_predictions, subject, accuracy, "base") if comparable else None,
         parameters=facts.parameters,
         model_size=facts.model_size,
-        memory=facts.memory,
+        # The peak of a larger batch is larger, whatever the model.
+        memory=facts.memory if same_batches else None,
+        no_memory=""
+        if same_batches
+        else f"the base is called with batch_size={facts.batch_size}, and this with {subject.batch_size}",
         memory_band=facts.memory_band,
         live=comparison,
+        source="base",
     )
 
 
 def _pair(
-    value: float, same_environment: bool, before: Predictions | None, subject: Subject, accuracy: Accuracy
+    value: float,
+    same_environment: bool,
+    before: Predictions | None,
+    subject: Subject,
+    accuracy: Accuracy,
+    source: str = "baseline",
 ) -> PairedEvidence:
-    paired = partial(PairedEvidence, value, same_environment, subject.samples)
+    paired = partial(PairedEvidence, value, same_environment, subject.samples, source=source)
     if before is None:
-        return paired(None, None, "the baseline holds no predictions")
+        return paired(None, None, f"the {source} holds no predictions")
     truth, now = to_numpy(subject.targets), accuracy.predictions
     if before.shape != now.shape:
-        return paired(None, None, f"the baseline's predictions have the shape {before.shape}, and these {now.shape}")
+        return paired(None, None, f"the {source}'s predictions have the shape {before.shape}, and these {now.shape}")
     if accuracy.correct is not None:
         was = right(truth, before)
         flips = Flips(int((was & ~accuracy.correct).sum()), int((accuracy.correct & ~was).sum()), subject.samples)

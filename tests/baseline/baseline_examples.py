@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pytest_speedacc.baseline import (
     SCHEMA,
+    Accepted,
     Baseline,
     EnvironmentRecord,
     EvaluationSet,
@@ -43,6 +44,16 @@ def measured(cpu: str = "Fast CPU", median: float = 0.001) -> dict[str, Environm
     return {record.environment.key: record}
 
 
+SLOWER = Accepted(
+    metric="latency",
+    statistic="median",
+    ratio=1.097,
+    interval=(1.08, 1.11),
+    base="1a2b3c4" + "0" * 33,
+    reason="worth it",
+    date="2026-01-02T03:04:05+00:00",
+)
+"""A slow-down of 9.7 % that somebody accepted."""
 BASELINE = Baseline(
     schema=SCHEMA,
     test=TEST,

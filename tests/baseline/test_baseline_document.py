@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from baseline_examples import BASELINE, TEST, environment
+from baseline_examples import BASELINE, SLOWER, TEST, environment
+from msgspec.structs import replace
 
 from pytest_speedacc.baseline import load_baseline, save_baseline
 from pytest_speedacc.baseline.document import encode_document
@@ -49,6 +50,13 @@ def drop(*place: str) -> str:
         del document[field]
 
     return changed(change)
+
+
+def accepting(field: str, value: Any) -> str:
+    """The document with one accepted slow-down, of which one field is set."""
+    document = json.loads(encode_document(replace(BASELINE, accepted=(SLOWER,))))
+    document["accepted"][0][field] = value
+    return json.dumps(document)
 
 
 def nested(depth: int) -> str:
@@ -129,6 +137,14 @@ DAMAGED = {
         put("environments", KEY, value="fast"),
         f"at {HERE}: Expected `object`, got `str`",
     ),
+    "accepted: another axis": (accepting("metric", "parameters"), "at $.accepted[0].metric: Invalid enum value"),
+    "accepted: another statistic": (accepting("statistic", "p59"), "at $.accepted[0].statistic: Invalid enum value"),
+    "accepted: a gain": (accepting("ratio", 0.5), "at $.accepted[0].ratio: Expected `float` >= 1"),
+    "accepted: infinite": (accepting("ratio", float("inf")), "at $.accepted[0].ratio: it is not a finite number"),
+    "accepted: half an interval": (accepting("interval", [1.0]), "at $.accepted[0].interval: Expected `array` of"),
+    "accepted: short base": (accepting("base", "1a2b3c4"), "at $.accepted[0].base: Expected `str` matching regex"),
+    "accepted: no reason": (accepting("reason", ""), "at $.accepted[0].reason: Expected `str` of length >= 1"),
+    "accepted: unknown field": (accepting("by", "me"), "at $.accepted[0]: Object contains unknown field `by`"),
     "field twice": (TEXT.replace('"name": ""', '"name": "", "name": "x"'), "the field 'name' is there twice"),
     "nested": (nested(400), "at $.name: Expected `str`, got `array`"),
     "nested without end": (nested(100_000), "it is nested too deeply"),
@@ -152,6 +168,11 @@ def test_damage_is_named_with_its_place(path: Path, content: str | bytes, messag
 
 def test_the_undamaged_text_is_read(path: Path) -> None:
     path.write_text(TEXT)
+    assert load_baseline(path, TEST, "") == BASELINE
+
+
+def test_a_file_from_before_anything_could_be_accepted_is_read(path: Path) -> None:
+    path.write_text(drop("accepted"))
     assert load_baseline(path, TEST, "") == BASELINE
 
 

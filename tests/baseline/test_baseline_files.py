@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from pytest_speedacc.baseline import (
+    Accepted,
     Baseline,
     EnvironmentRecord,
     EvaluationSet,
@@ -291,12 +292,24 @@ records = st.builds(
     latency=st.none() | latencies,
     memory=st.none() | st.builds(StoredMemory, peak=counts, band=counts),
 )
+ratios = st.floats(min_value=1, allow_nan=False, allow_infinity=False)
+accepted = st.builds(
+    Accepted,
+    metric=st.just("latency"),
+    statistic=st.sampled_from(("median", "p95")),
+    ratio=ratios,
+    interval=st.tuples(ratios, ratios),
+    base=st.from_regex(r"\A[0-9a-f]{40}\Z"),
+    reason=st.text(min_size=1, max_size=20),
+    date=texts,
+)
 baselines = st.builds(
     Baseline,
     schema=st.just(1),
     test=texts,
     name=texts,
     updated=st.builds(Updated, commit=st.none() | texts, date=texts, reason=texts),
+    accepted=st.lists(accepted, max_size=2).map(tuple),
     evaluation_set=st.builds(EvaluationSet, samples=counts, fingerprint=digests),
     accuracy=st.none() | st.builds(StoredAccuracy, score=texts, value=finite, greater_is_better=st.booleans()),
     parameters=st.none() | counts,

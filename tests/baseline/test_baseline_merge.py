@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from baseline_examples import BASELINE, environment, measured
+from baseline_examples import BASELINE, SLOWER, environment, measured
 from msgspec.structs import replace
 
 from pytest_speedacc.baseline import StoredAccuracy, Updated, merged
@@ -35,6 +35,12 @@ def test_an_update_replaces_everything_that_is_held_once() -> None:
 @pytest.mark.parametrize("change", [{"parameters": 651}, {"model_size": 6000}, {"parameters": None}])
 def test_another_model_drops_the_times_of_other_environments(change: dict[str, int | None]) -> None:
     assert merged(BOTH, replace(BASELINE, **change)).environments.keys() == {environment().key}
+
+
+@pytest.mark.parametrize("change", [{}, {"parameters": 651}])
+def test_what_was_accepted_stays(change: dict[str, int]) -> None:
+    result = merged(replace(BASELINE, accepted=(SLOWER,)), replace(BASELINE, **change))
+    assert result.accepted == (SLOWER,)
 
 
 def test_times_keep_four_digits() -> None:

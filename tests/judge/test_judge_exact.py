@@ -64,3 +64,5 @@ def test_a_change_is_told_against_the_baseline():
     assert check.reason == "+10 % against the baseline's 1,000"
     assert check.allowed == "worse by at most 0 %"
     assert judge_amount(bound("max_memory_increase", "0 %"), 512, 0).reason == "+512 B against the baseline's 0 B"
+    live = judge_amount(bound("max_memory_increase", "0 %"), 512, 0, source="base")
+    assert live.reason == "+512 B against the base's 0 B"

@@ -9,6 +9,7 @@ import pytest
 from judge_examples import accuracy, bound, evidence, timed
 
 from pytest_speedacc.adapters.base import ParameterCount
+from pytest_speedacc.baseline import SinceBase
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.config.settings import SETTINGS
 from pytest_speedacc.judge.gate import judge, observe
@@ -158,6 +159,14 @@ def test_a_tolerance_of_a_gate_that_the_base_lacks_passes(tolerance):
     assert check.reason == NEW_GATE
 
 
+@pytest.mark.parametrize("source", ["baseline", "base"])
+@pytest.mark.parametrize("tolerance", TOLERANCES)
+def test_a_reason_names_what_was_compared_with(tolerance, source):
+    known = replace(KNOWN, source=source, accuracy=replace(KNOWN.accuracy, source=source))
+    (check,) = judged([tolerance], reference=known)
+    assert f" against the {source}'s " in check.reason
+
+
 def test_a_peak_that_the_baseline_lacks_has_a_reason_of_its_own():
     reference = Reference("missing", parameters=1000, no_memory="another environment")
     checks = judged([("max_memory_increase", "0 %"), ("max_model_size_increase", "0 %")], reference=reference)
@@ -174,7 +183,7 @@ def test_a_latency_tolerance_is_judged_by_launches_where_there_are_some():
     (stored,) = judged([tolerance])
     assert (stored.outcome, stored.reference) == (NOT_COMPARED, 0.001)
     slower = tuple(LaunchResult(0.1 + place % 2 / 1000, 0.01, None, 0, 0.002, 0.001, 0.1) for place in range(6))
-    live = LiveComparison(LiveGate(slower, None, None, None, ""), (), 0.001)
+    live = LiveComparison(LiveGate(slower, None, None, None, ""), (), 0.001, "0" * 40, SinceBase())
     (check,) = judged([tolerance], reference=Reference("", live=live))
     assert check.outcome is FAILED
     assert check.observed == pytest.approx(0.105, abs=0.002)

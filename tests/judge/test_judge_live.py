@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from judge_examples import bound
 
+from pytest_speedacc.baseline import Accepted
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.config.units import Kind
 from pytest_speedacc.judge.live import judge_live_increase, latency_tolerances, live_alpha, undecided
@@ -37,8 +39,20 @@ def gate(*results, problem=""):
     return LiveGate(tuple(results), None, None, None, problem)
 
 
-def judged(results, canary=(), limit=MEDIAN, alpha=ALPHA):
-    return judge_live_increase(limit, gate(*results), canary, alpha)
+def judged(results, canary=(), limit=MEDIAN, alpha=ALPHA, accepted=()):
+    return judge_live_increase(limit, gate(*results), canary, alpha, accepted)
+
+
+def entry(ratio, statistic="median", reason="worth it"):
+    return Accepted(
+        metric="latency",
+        statistic=statistic,
+        ratio=ratio,
+        interval=(ratio, ratio),
+        base="1a2b3c4" + "0" * 33,
+        reason=reason,
+        date="",
+    )
 
 
 def test_an_unchanged_model_passes():
@@ -86,13 +100,16 @@ def test_what_is_too_close_says_what_would_have_been_seen():
     assert judged(launches(0.5, 0.001, 1)).interval is None
 
 
-def test_a_new_gate_passes_and_a_broken_one_fails():
+def test_a_new_gate_passes_a_broken_base_is_not_compared_and_a_lost_run_fails():
     new = judge_live_increase(MEDIAN, gate(problem=NEW_GATE), (), ALPHA)
     assert (new.outcome, new.observed) == (PASSED, None)
     assert new.reason == "new gate: the base does not have it, so there is nothing yet to be slower than"
     broken = judge_live_increase(MEDIAN, gate(problem="the base's own gate fails: boom"), (), ALPHA)
-    assert broken.outcome is FAILED
+    assert broken.outcome is NOT_COMPARED
     assert broken.reason == "not compared with the base: the base's own gate fails: boom"
+    lost = judge_live_increase(MEDIAN, replace(gate(problem="launch 2 came to nothing"), is_lost=True), (), ALPHA)
+    assert lost.outcome is FAILED
+    assert lost.reason == "not compared with the base: launch 2 came to nothing"
 
 
 SLOWER = launches(0.06, 0.005, 10)
@@ -193,3 +210,63 @@ def test_the_error_rate_is_shared_once_and_not_anew_as_checks_drop_out():
 
     # A hundred checks share one error rate, whether or not the others are still being measured.
     assert needed(both[:1]) < needed(both[:1] * 100)
+
+
+@pytest.mark.parametrize(
+    ("center", "accepted", "outcome"),
+    [
+        (0.097, (), FAILED),
+        (0.097, (entry(1.097),), PASSED),
+        (0.10, (entry(1.097),), PASSED),
+        (0.0, (entry(1.097),), PASSED),
+        (0.15, (entry(1.097),), FAILED),  # 1.097 x 1.03 is 1.13
+        (0.097, (entry(1.05),), FAILED),
+        (0.097, (entry(1.05), entry(1.097), entry(1.02)), PASSED),  # the largest
+        (0.097, (entry(1.5, "p95"),), FAILED),  # of something else
+    ],
+)
+def test_the_tolerance_is_on_top_of_what_was_accepted(center, accepted, outcome):
+    results = launches(center, 0.005, 10)
+    assert judged(results, accepted=accepted).outcome is outcome
+    # What is measured next goes by the same bound: all of these are decided.
+    assert not undecided({("t", ""): results}, [("t", "")], {"t": (MEDIAN,)}, {("t", ""): accepted}.__getitem__)
+
+
+def test_what_is_measured_next_goes_by_what_was_accepted():
+    results = launches(0.097, 0.005, 10)
+    close = {("t", ""): (entry(1.067),)}  # 1.067 x 1.03 is 1.099
+    assert undecided({("t", ""): results}, [("t", "")], {"t": (MEDIAN,)}, close.__getitem__) == {("t", "")}
+    check = judged(results, accepted=close["t", ""])
+    assert check.outcome is INCONCLUSIVE
+    assert "the smallest slow-down these launches could have shown is 9.9%" in check.reason
+
+
+def test_what_was_accepted_is_said_with_its_base_and_its_reason():
+    check = judged(launches(0.097, 0.005, 10), accepted=(entry(1.097, reason="twice\nthe features"),))
+    assert check.allowed == "worse by at most 3 % on top of the accepted +9.7 %"
+    assert check.reason.endswith('; accepted: +9.7 % against 1a2b3c4 ("twice the features")')
+    assert check.observed == pytest.approx(0.097, abs=1e-3)
+    assert judged(launches(0.097, 0.005, 10)).allowed == "worse by at most 3 %"
+
+
+def test_the_fourth_clause_asks_for_more_than_was_accepted():
+    results = launches(0.06, 0.04, 24)
+    assert judged(results).outcome is FAILED
+    bounds = launch_bounds([each.difference for each in results], ALPHA)
+    # Shown to be slower than the base, likely beyond 1.02 x 1.03, and not shown to be slower than what was accepted.
+    assert bounds.mean > math.log(1.02 * 1.03)
+    assert math.log(1.02 * 1.03) / 5 < bounds.lower < math.log(1.02)
+    assert judged(results, accepted=(entry(1.02),)).outcome is INCONCLUSIVE
+
+
+def test_a_canary_is_held_against_what_is_beyond_the_accepted():
+    slower = launches(1.06 * 1.1 - 1, 0.005, 10)
+    assert judged(slower, accepted=(entry(1.1),)).outcome is FAILED
+    assert judged(slower, launches(0.08, 0.005, 10), accepted=(entry(1.1),)).outcome is INCONCLUSIVE
+    assert judged(slower, launches(0.02, 0.005, 10), accepted=(entry(1.1),)).outcome is FAILED
+
+
+def test_a_tail_has_its_own_acceptance():
+    results = tails(1.5, 8, 75)
+    assert judged(results, limit=TAIL, accepted=(entry(1.5),)).outcome is FAILED
+    assert judged(results, limit=TAIL, accepted=(entry(1.5, "p95"),)).outcome is PASSED

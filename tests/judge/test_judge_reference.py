@@ -8,6 +8,7 @@ import pytest
 from judge_examples import timed
 
 from pytest_speedacc.adapters.base import ParameterCount
+from pytest_speedacc.baseline import SinceBase
 from pytest_speedacc.baseline.record import record
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.judge import reference
@@ -209,12 +210,13 @@ def facts_of(subject, **changes):
         "model_size": None,
         "memory": 4000,
         "memory_band": 64,
+        "batch_size": 1,
     }
     return StaticFacts(**(facts | changes))
 
 
 def live(subject, facts, problem="", before=None):
-    comparison = LiveComparison(LiveGate((), None, facts, before, problem), (), 0.001)
+    comparison = LiveComparison(LiveGate((), None, facts, before, problem), (), 0.001, "0" * 40, SinceBase())
     return from_live(comparison, subject, accuracy_of(subject), "origin/main")
 
 
@@ -230,6 +232,21 @@ def test_the_base_of_a_live_run_is_known_as_its_worker_measured_it():
     assert (reference.accuracy.reference, reference.accuracy.same_environment) == (0.9, True)
     assert (reference.accuracy.flips.lost, reference.accuracy.flips.gained) == (2, 0)
     assert reference.missing == "origin/main could not measure this"
+    assert (reference.source, reference.accuracy.source) == ("base", "base")
+
+
+def test_the_peak_of_a_base_with_other_batches_is_not_compared():
+    subject = subject_of(batch_size=4)
+    reference = live(subject, facts_of(subject), "the times of different batches cannot be compared", before=TARGETS)
+    assert (reference.memory, reference.parameters) == (None, 600)
+    assert reference.no_memory == "the base is called with batch_size=1, and this with 4"
+    assert live(subject, facts_of(subject, batch_size=4), before=TARGETS).memory == 4000
+
+
+def test_predictions_of_another_shape_are_the_base_s_where_they_are():
+    subject = subject_of()
+    paired = live(subject, facts_of(subject), before=np.zeros((20, 3))).accuracy
+    assert paired.unpaired == "the base's predictions have the shape (20, 3), and these (20,)"
 
 
 @pytest.mark.parametrize("change", [{"fingerprint": "sha256:other"}, {"score": "f1"}, {"greater_is_better": False}])
@@ -243,7 +260,8 @@ def test_a_base_judged_otherwise_has_no_score_to_compare_with(change):
 
 def test_a_gate_that_the_base_lacks_is_new_and_a_broken_base_is_not():
     subject = subject_of()
-    assert live(subject, None, NEW_GATE).is_new
+    new = live(subject, None, NEW_GATE)
+    assert (new.is_new, new.source) == (True, "base")
     broken = live(subject, None, "the base's own gate fails: boom")
-    assert not broken.is_new
+    assert (broken.is_new, broken.source) == (False, "base")
     assert broken.missing == "not compared with origin/main: the base's own gate fails: boom"

@@ -1,0 +1,111 @@
+"""What a change says in a baseline file: entries and parts that the base's file does not have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from baseline_examples import BASELINE, SLOWER, TEST, environment, measured
+from msgspec.structs import replace
+
+from pytest_speedacc.baseline import Baseline, SinceBase, Updated, save_baseline, since_base
+
+HERE = environment().key
+NEWER = replace(SLOWER, ratio=1.2)
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    return tmp_path / "own.json"
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Path:
+    return tmp_path / "base.json"
+
+
+def accepting(*entries: object) -> Baseline:
+    return replace(BASELINE, accepted=entries)
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "added"),
+    [
+        ((SLOWER,), (), (SLOWER,)),
+        ((SLOWER,), (SLOWER,), ()),
+        ((SLOWER, NEWER), (SLOWER,), (NEWER,)),
+        ((NEWER,), (SLOWER,), (NEWER,)),  # edited, which its diff shows
+        ((SLOWER, SLOWER), (SLOWER,), ()),  # copied
+        ((), (SLOWER,), ()),
+    ],
+)
+def test_only_entries_that_the_base_does_not_have_count(
+    own: Path, base: Path, now: tuple[object, ...], before: tuple[object, ...], added: tuple[object, ...]
+) -> None:
+    save_baseline(own, accepting(*now), None)
+    save_baseline(base, accepting(*before), None)
+    assert since_base(own, base, TEST, "").accepted == added
+
+
+def test_a_file_that_the_base_does_not_have_is_new(own: Path, base: Path) -> None:
+    save_baseline(own, accepting(SLOWER), None)
+    assert since_base(own, base, TEST, "") == SinceBase((SLOWER,), None, known=True)
+
+
+def test_without_a_file_nothing_is_accepted(own: Path, base: Path) -> None:
+    since = since_base(own, base, TEST, "")
+    assert (since.accepted, since.renewed(None, HERE)) == ((), None)
+
+
+@pytest.mark.parametrize("unreadable", ["damaged", "not found"])
+def test_where_the_base_s_file_is_not_known_nothing_is_accepted(own: Path, base: Path, unreadable: str) -> None:
+    save_baseline(own, accepting(SLOWER), None)
+    base.write_text("<<<<<<< ours")
+    since = since_base(own, None if unreadable == "not found" else base, TEST, "")
+    assert since == SinceBase((), None, known=False)
+    assert since.renewed(BASELINE, HERE) is None
+
+
+def test_a_damaged_file_accepts_nothing_until_an_update_mends_it(own: Path, base: Path) -> None:
+    own.write_text("<<<<<<< ours")
+    save_baseline(base, BASELINE, None)
+    since = since_base(own, base, TEST, "")
+    assert since == SinceBase((), BASELINE, known=True)
+    mended = since.renewed(replace(BASELINE, parameters=651), HERE)
+    assert mended is not None
+    assert mended.parameters == 651
+
+
+def renewed(now: Baseline, before: Baseline | None) -> tuple[object, ...]:
+    left = SinceBase((), before, known=True).renewed(now, HERE)
+    assert left is not None
+    return (left.accuracy, left.parameters, left.model_size, left.predictions, left.environments)
+
+
+ALL = (BASELINE.accuracy, 650, 5930, None, measured())
+NONE = (None, None, None, None, {})
+ONCE = (*ALL[:-1], {})
+LATER = Updated(commit="1" * 40, date="2026-02-03T04:05:06+00:00", reason="meant")
+
+
+@pytest.mark.parametrize(
+    ("before", "left"),
+    [
+        (None, ALL),
+        (BASELINE, NONE),
+        (accepting(SLOWER), NONE),  # an entry is no news of the rest
+        (replace(BASELINE, parameters=600), ONCE),
+        (replace(BASELINE, updated=LATER), ONCE),  # an update confirmed the same values
+        (replace(BASELINE, environments=measured(median=0.5)), (*NONE[:-1], measured())),
+        (replace(BASELINE, environments=measured("Slow CPU")), (*NONE[:-1], measured())),
+        (replace(BASELINE, parameters=600, environments=measured("Slow CPU")), ALL),
+    ],
+)
+def test_only_parts_that_the_base_does_not_hold_are_left(before: Baseline | None, left: tuple[object, ...]) -> None:
+    assert renewed(BASELINE, before) == left
+
+
+def test_records_of_other_environments_matter_to_nobody() -> None:
+    both = replace(BASELINE, environments=measured() | measured("Slow CPU"))
+    assert renewed(both, None) == ALL
+    assert renewed(both, replace(BASELINE, environments=measured())) == NONE
