@@ -6,13 +6,25 @@
 from __future__ import annotations
 
 import argparse
+import ast
+import inspect
 import re
 import sys
 from collections.abc import Sequence
+from dataclasses import fields
+from itertools import pairwise
 from pathlib import Path
 
-from pytest_speedacc.adapters import LightGBMAdapter, SklearnAdapter, TorchAdapter, XGBoostAdapter
+from pytest_speedacc.adapters import (
+    KerasAdapter,
+    LightGBMAdapter,
+    OnnxAdapter,
+    SklearnAdapter,
+    TorchAdapter,
+    XGBoostAdapter,
+)
 from pytest_speedacc.adapters.callables import CallableAdapter, PredictorAdapter
+from pytest_speedacc.config.live import LiveSettings
 from pytest_speedacc.config.settings import SETTINGS
 
 DOCS = Path(__file__).parent
@@ -21,6 +33,8 @@ ADAPTERS = (
     LightGBMAdapter,
     XGBoostAdapter,
     TorchAdapter,
+    KerasAdapter,
+    OnnxAdapter,
     PredictorAdapter,
     CallableAdapter,
 )
@@ -48,6 +62,38 @@ def frameworks_table() -> str:
     return table(("model", "a parameter is", "the model size is the length of"), rows)
 
 
+def live_table() -> str:
+    """``[tool.speedacc.live]``, a setting a row; what it means is what its class says below it."""
+    (declared,) = ast.parse(inspect.getsource(LiveSettings)).body
+    meanings = {
+        ast.unparse(setting.target): ast.literal_eval(text.value).replace("``", "`").rstrip(".")
+        for setting, text in pairwise(declared.body)
+        if isinstance(setting, ast.AnnAssign)
+    }
+    rows = [
+        (f"`{field.name}`", toml(field.default), meanings[field.name][:1].lower() + meanings[field.name][1:])
+        for field in fields(LiveSettings)
+    ]
+    return table(("name", "default", "meaning"), rows)
+
+
+def toml(value: object) -> str:
+    """A default as it would be written in pyproject.toml; the only fractional numbers are seconds."""
+    match value:
+        case None:
+            return "none"
+        case bool():
+            return f"`{str(value).lower()}`"
+        case float():
+            return f'`"{value:g} s"`'
+        case str():
+            return f'`"{value}"`'
+        case tuple():
+            return f"`{list(value)}`"
+        case _:
+            return f"`{value}`"
+
+
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table."""
     lines = [header, ["---"] * len(header), *rows]
@@ -59,6 +105,7 @@ GENERATED = {
     "tolerances": lambda: settings_table(tolerances=True),
     "later": later_settings,
     "frameworks": frameworks_table,
+    "live": live_table,
 }
 """What stands between ``<!-- generated: NAME -->`` and ``<!-- end -->``."""
 

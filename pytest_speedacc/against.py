@@ -7,11 +7,15 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
+from pytest_speedacc.baseline import SinceBase, baseline_path, since_base
 from pytest_speedacc.config.live import LiveSettings
+from pytest_speedacc.config.loosened import find_loosened
 from pytest_speedacc.config.policy import Policy
+from pytest_speedacc.config.project import Project, load_project
+from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.judge.live import latency_tolerances, undecided
 from pytest_speedacc.live import process
 from pytest_speedacc.live.campaign import Budget, LiveRun, run_campaign
@@ -23,6 +27,7 @@ from pytest_speedacc.live.identity import (
     map_path,
     refuse_non_editable_install,
 )
+from pytest_speedacc.live.launch import Key
 from pytest_speedacc.live.worktree import BaseTree, base_worktree
 
 
@@ -44,7 +49,8 @@ class Request:
     """The test paths of a full run, to find gates that the base had; empty for a part of the tests."""
     base_python: str
     """The base's interpreter; empty for this one."""
-    settings: LiveSettings
+    project: Project
+    """What pyproject says here."""
     policies: Mapping[str, Policy]
     """Of every gate of this run, by node id, in the order in which they run."""
     collected: frozenset[str]
@@ -63,6 +69,10 @@ class Against:
     """What may explain a difference other than the change itself."""
     removed: tuple[str, ...]
     """Gates that the base had and the candidate lost."""
+    since: Mapping[Key, SinceBase]
+    """What the baseline file of every check says that the base's does not."""
+    loosened: tuple[str, ...]
+    """What the policy allows now and did not in the base, a sentence each."""
 
 
 def run_against(request: Request, say: Callable[[str], None]) -> Against:
@@ -70,7 +80,7 @@ def run_against(request: Request, say: Callable[[str], None]) -> Against:
 
     Raises ConfigError when the base cannot be checked out, or would not be the base.
     """
-    settings = request.settings
+    settings = request.project.live
     base = resolve_base(request.rootdir, request.ref)
     refuse_non_editable_install(base.top)
     with base_worktree(
@@ -80,27 +90,48 @@ def run_against(request: Request, say: Callable[[str], None]) -> Against:
         scratch = Path(tempfile.mkdtemp(prefix="run-", dir=tree.top.parent))
         candidate_side, base_side = _sides(request, base, tree)
         bounds = {test: latency_tolerances(policy) for test, policy in request.policies.items()}
+        since = _since(request.project.baselines, tree)
         run = run_campaign(
             candidate_side,
             base_side,
             tuple(request.policies),
             request.arguments(scratch),
             tails=frozenset(test for test in bounds if any(b.setting.quantile != 0.5 for b in bounds[test])),
-            undecided=partial(undecided, bounds=bounds),
+            undecided=partial(undecided, bounds=bounds, accepted=lambda key: since(key).accepted),
             budget=Budget(settings.launches, settings.budget),
             scratch=scratch,
             timeout=settings.timeout,
             allow_slow_setup=settings.allow_slow_setup,
             say=say,
         )
+        # Read here for the last time, since the base's files end with the worktree.
+        changes = {key: since(key) for key in run.gates}
+        loosened = find_loosened(tree.path, run.base_markers, request.project, request.policies)
     lost = [test for test in run.base_gates if test not in request.collected] if request.paths else []
     lost += [f"{test} ({name or 'without a name'})" for test, name in run.lost_checks]
-    return Against(run, base, _mode(settings), tuple(_notes(request, base, tree)), tuple(lost))
+    notes = (*_notes(request, base, tree), *loosened.unread)
+    return Against(run, base, _mode(settings), notes, tuple(lost), changes, loosened.said)
+
+
+def _since(own: Path, tree: BaseTree) -> Callable[[Key], SinceBase]:
+    """Reads the baseline file of a check in ``own`` beside the base's, once a check."""
+    try:
+        folder = load_project(tree.path).baselines
+    except ConfigError:
+        # Its settings cannot be read, so nobody knows where its files are, or which entries are new.
+        folder = None
+
+    @cache
+    def since(key: Key) -> SinceBase:
+        base = baseline_path(folder, *key) if folder is not None else None
+        return since_base(baseline_path(own, *key), base, *key)
+
+    return since
 
 
 def _sides(request: Request, base: Base, tree: BaseTree) -> tuple[Side, Side]:
     own, other = base.top, tree.top
-    one_thread = request.settings.threads == "one"
+    one_thread = request.project.live.threads == "one"
 
     def mapped(path: Path) -> Path:
         return Path(map_path(path, own, other))
@@ -146,7 +177,7 @@ def _mode(settings: LiveSettings) -> str:
 
 
 def _notes(request: Request, base: Base, tree: BaseTree) -> list[str]:
-    notes = process.limitations(request.settings.threads == "all")
+    notes = process.limitations(request.project.live.threads == "all")
     if base.is_head:
         notes.append("the base is this checkout's own commit, so only uncommitted changes can differ")
     changed = changed_dependency_files(base.top, base.sha)

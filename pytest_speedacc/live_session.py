@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -77,7 +78,7 @@ class LiveSession:
             arguments=arguments_of(config),
             paths=tuple(Path(invocation.dir, path) for path in config.args) if self.is_full() else (),
             base_python=self.options.base_python,
-            settings=self.project.live,
+            project=self.project,
             policies=policies,
             collected=self.collected,
         )
@@ -90,7 +91,8 @@ class LiveSession:
         if gate is None:
             why = run.lost.partition("\n")[0] or run.failures.get(test) or "no launch of the candidate came to it"
             raise GateError(f"the live run shows nothing of this check: {why}")
-        return LiveComparison(gate, run.canary, self.alpha)
+        against = self.against
+        return LiveComparison(gate, run.canary, self.alpha, against.base.sha, against.since[test, name])
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -98,6 +100,19 @@ class LiveSession:
         removed = self.against.removed if self.against else ()
         if removed and self.project.live.removed == "fail" and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def document(self) -> dict[str, Any] | None:
+        """The live run for the JSON report; None where it came to nothing."""
+        if self.against is None:
+            return None
+        against = self.against
+        return {
+            "base": against.base.sha,
+            "mode": against.mode,
+            "removed": list(against.removed),
+            "loosened": list(against.loosened),
+            "notes": list(against.notes),
+        }
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """With what the gates were compared, how, and what may explain a difference other than the change."""
@@ -131,4 +146,5 @@ def live_lines(against: Against, removed_fails: bool) -> list[str]:
         f'Lost gate: {test} is in the base and not here, {verb} (removed = "warn" or "fail").'
         for test in against.removed
     ]
+    lines += [f"Loosened: {sentence}." for sentence in against.loosened]
     return [*lines, *(f"Note: {note}." for note in against.notes)]

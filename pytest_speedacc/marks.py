@@ -10,6 +10,17 @@ SESSION = pytest.StashKey[Any]()
 """The state of this run: a ``Session``, which judges, or a ``Worker`` of a live run."""
 
 
+def marker_keywords(item: pytest.Item) -> list[dict[str, Any]]:
+    """The keywords of a gate's markers, the nearest first, as far as a message can hold them.
+
+    What is neither a text nor a number would be refused as a limit.
+    """
+    return [
+        {name: value for name, value in mark.kwargs.items() if isinstance(value, str | int | float)}
+        for mark in item.iter_markers("speedacc")
+    ]
+
+
 def is_gate(item: pytest.Item) -> bool:
     """Whether a test uses the fixture or carries the marker."""
     return "speedacc" in getattr(item, "fixturenames", ()) or item.get_closest_marker("speedacc") is not None

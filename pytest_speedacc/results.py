@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,16 @@ from pytest_speedacc.report.text import summary_lines
 class Results:
     """What the process that prints the summary knows; under xdist that is the controller, which runs no test."""
 
-    def __init__(self, config: pytest.Config, options: Options, project: Project) -> None:
+    def __init__(
+        self,
+        config: pytest.Config,
+        options: Options,
+        project: Project,
+        live: Callable[[], Mapping[str, Any] | None],
+    ) -> None:
         self.config = config
+        self.live = live
+        """The live run for the report; None without one."""
         self.options = options
         self.project = project
         self.verdicts: dict[tuple[str, str], Verdict] = {}
@@ -52,7 +61,7 @@ class Results:
         """Write the report files, and settle the exit code where no test could."""
         for path in self.options.reports:
             try:
-                write_report(path, list(self.verdicts.values()), self.environment)
+                write_report(path, list(self.verdicts.values()), self.environment, self.live())
                 self.written.append(path)
             except ConfigError as error:
                 self.problems.append(str(error))

@@ -52,7 +52,7 @@ class Session:
             self.live = LiveSession(config, self.options, self.project, self._policies, self._is_full)
             config.pluginmanager.register(self.live, "speedacc-live")
         if not self.is_worker:
-            config.pluginmanager.register(Results(config, self.options, self.project), "speedacc-results")
+            config.pluginmanager.register(Results(config, self.options, self.project, self._live), "speedacc-results")
 
     # Collection
 
@@ -146,6 +146,9 @@ class Session:
 
     def _comparison(self, test: str, name: str) -> LiveComparison | None:
         return None if self.live is None else self.live.comparison(test, name)
+
+    def _live(self) -> dict[str, Any] | None:
+        return None if self.live is None else self.live.document()
 
     def _conclude(self, request: pytest.FixtureRequest, result: Judged | Verdict) -> None:
         item = request.node

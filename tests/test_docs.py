@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from scratch_project import Project
 
 from pytest_speedacc.adapters.registry import _adapters
 from pytest_speedacc.baseline import baseline_path, load_baseline, load_predictions
+from pytest_speedacc.config.live import LiveSettings, parse_live
 from pytest_speedacc.config.policy import parse_marker
 from pytest_speedacc.config.project import load_project, parse_project
 from pytest_speedacc.config.settings import SETTINGS
@@ -62,6 +64,16 @@ class TestGenerated:
     def test_every_setting_has_its_place(self) -> None:
         page = (ROOT / "docs" / "settings.md").read_text("utf-8")
         assert [name for name in SETTINGS if f"`{name}`" not in page] == []
+
+    def test_every_live_setting_has_its_true_default(self) -> None:
+        page = (ROOT / "docs" / "settings.md").read_text("utf-8")
+        rows = re.search(r"<!-- generated: live -->(.*?)<!-- end -->", page, re.DOTALL)[1].splitlines()[4:]
+        defaults = {
+            name.strip(" `"): value.strip(" `") for _, name, value, *_ in (row.split("|") for row in rows if row)
+        }
+        assert set(defaults) == {field.name for field in fields(LiveSettings)}
+        written = "\n".join(f"{name} = {value}" for name, value in defaults.items() if value != "none")
+        assert parse_live(tomllib.loads(written)) == LiveSettings()
 
     def test_every_framework_has_its_row(self) -> None:
         documented = runpy.run_path(str(ROOT / "docs" / "generate.py"))["ADAPTERS"]

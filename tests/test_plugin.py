@@ -176,7 +176,7 @@ def _read(terminal: int) -> bytes:
 
 
 NUMBER, MAYBE = (int, float), (int, float, type(None))
-DOCUMENT = {"schema": int, "environment": dict, "gates": list}
+DOCUMENT = {"schema": int, "environment": dict, "live": (dict, type(None)), "gates": list}
 ENVIRONMENT = {
     "description": str,
     "cpu": str,
@@ -189,7 +189,16 @@ ENVIRONMENT = {
     "thread_variables": str,
     "versions": dict,
 }
-GATE = {"test": str, "name": str, "verdict": str, "error": str, "checks": list, "measured": list, "notes": list}
+GATE = {
+    "test": str,
+    "name": str,
+    "verdict": str,
+    "compared_with": str,
+    "error": str,
+    "checks": list,
+    "measured": list,
+    "notes": list,
+}
 CHECK = {
     "setting": str,
     "metric": str,

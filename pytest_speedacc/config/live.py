@@ -18,21 +18,21 @@ class LiveSettings:
     """What holds for every live run of a project."""
 
     share: tuple[str, ...] = ()
-    """Untracked files and folders that the base needs too, linked into its tree."""
+    """Untracked files and folders, such as ``["data"]``, that the base needs too: they are linked into its tree."""
     setup: str | None = None
-    """A shell command to run in the base's tree first."""
+    """A shell command, such as ``"make model"``, to run in the base's tree first."""
     launches: int = 24
-    """At most so many launches for a gate."""
+    """At most so many launches for a gate, and at least 4."""
     budget: float = 900.0
-    """Seconds: at most so long for the whole run, the launch under way not counted."""
+    """At most so many seconds for the whole run, the launch under way not counted."""
     timeout: float = 120.0
     """Seconds that a worker may be silent, and that ``setup`` may take."""
     threads: Literal["one", "all"] = "one"
-    """``one`` thread on one core, which resolves most, or ``all`` as the user configured."""
+    """``"one"`` thread on one core, which resolves most, or ``"all"``, as you configured."""
     allow_slow_setup: bool = False
-    """Whether fixtures may take over ten seconds a launch."""
+    """Whether fixtures may take over ten seconds, which every launch pays again."""
     removed: Literal["warn", "fail"] = "fail"
-    """What a gate does that the base had and the candidate lost."""
+    """What a gate does that the base has and this checkout lost: ``"warn"`` or ``"fail"``."""
 
 
 def parse_live(section: object) -> LiveSettings:

@@ -2,13 +2,62 @@
 
 from __future__ import annotations
 
-from pytest_speedacc.config.policy import Policy
-from pytest_speedacc.config.project import Project
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pytest_speedacc.config.policy import Policy, join, parse_marker, resolve, with_live_default
+from pytest_speedacc.config.project import Project, load_project
 from pytest_speedacc.config.settings import Bound, Role, Unit
 from pytest_speedacc.config.units import format_value
+from pytest_speedacc.errors import ConfigError
 
 _STRICTNESS = {"warn": 0, "fail": 1}
 _RULES = {"evidence": 0, "exact": 1, "noninferior": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Loosened:
+    """What was found out about a change's policy; none of it fails a run."""
+
+    said: tuple[str, ...] = ()
+    """What is allowed now and was not, a sentence each that begins with the gate's node id or with pyproject.toml."""
+    unread: tuple[str, ...] = ()
+    """What of the base could not be read, and why."""
+
+
+def find_loosened(
+    base_root: Path,
+    base_markers: Mapping[str, Sequence[Mapping[str, Any]]],
+    candidate: Project,
+    policies: Mapping[str, Policy],
+) -> Loosened:
+    """Compare the settings of a live run's base with the candidate's.
+
+    ``base_root`` is the folder of the base's pyproject.toml; ``base_markers`` are the keywords of the base's markers
+    by node id, the nearest first; ``policies`` are the candidate's. A gate that one of the two lacks is not compared.
+    """
+    try:
+        base = load_project(base_root)
+    except ConfigError as error:
+        # Its folder is gone when the sentence is read.
+        why = str(error).replace(str(base_root / "pyproject.toml"), "pyproject.toml").rstrip(".")
+        return Loosened(unread=(f"whether this change loosens limits is not known: in the base, {why}",))
+    said = [f"pyproject.toml: {sentence}" for sentence in loosened_project(base, candidate)]
+    unread = []
+    for test, policy in policies.items():
+        if test not in base_markers:
+            continue
+        try:
+            marker = join(*(parse_marker((), keywords) for keywords in reversed(base_markers[test])))
+            # A live run's default is not written down on either side.
+            was = with_live_default(resolve(base, test, marker))
+        except ConfigError as error:
+            unread.append(f"whether this change loosens {test} is not known: in the base, {str(error).rstrip('.')}")
+            continue
+        said += [f"{test}: {sentence}" for sentence in loosened_policy(was, policy)]
+    return Loosened(tuple(said), tuple(unread))
 
 
 def loosened_project(base: Project, candidate: Project) -> list[str]:
@@ -21,25 +70,35 @@ def loosened_project(base: Project, candidate: Project) -> list[str]:
     ):
         if _STRICTNESS[now] < _STRICTNESS[was]:
             said.append(f"{name} was {was!r} in CI and is {now!r}")
-    was_folder, now_folder = (project.baselines.relative_to(project.root) for project in (base, candidate))
+    was_folder, now_folder = _folder(base), _folder(candidate)
     if was_folder != now_folder:
-        said.append(f"the baselines moved from {was_folder.as_posix()} to {now_folder.as_posix()}")
+        said.append(f"the baselines moved from {was_folder} to {now_folder}")
     return said
 
 
 def loosened_policy(base: Policy, candidate: Policy) -> list[str]:
     """Limits and tolerances that were removed or widened, and a rule that asks for less, a sentence each."""
-    was = {bound.setting.name: bound for bound in base.bounds}
-    now = {bound.setting.name: bound for bound in candidate.bounds}
-    said = [f"{name} was {_shown(bound)} and is gone" for name, bound in was.items() if name not in now]
+    was, now = ({_bounded(bound): bound for bound in policy.bounds} for policy in (base, candidate))
+    said = [f"{bound.setting.name} was {_shown(bound)} and is gone" for key, bound in was.items() if key not in now]
     said += [
-        f"{name} was {_shown(was[name])} and is {_shown(bound)}"
-        for name, bound in now.items()
-        if name in was and _is_wider(was[name], bound)
+        f"{bound.setting.name} was {_shown(was[key])} and is {_shown(bound)}"
+        for key, bound in now.items()
+        if key in was and _is_wider(was[key], bound)
     ]
     if _RULES[candidate.accuracy_rule] < _RULES[base.accuracy_rule]:
         said.append(f"accuracy_rule was {base.accuracy_rule!r} and is {candidate.accuracy_rule!r}")
     return said
+
+
+def _folder(project: Project) -> str:
+    """The folder of the baselines as pyproject names it, which need not be below its root."""
+    folder, root = project.baselines, project.root
+    return (folder.relative_to(root) if folder.is_relative_to(root) else folder).as_posix()
+
+
+def _bounded(bound: Bound) -> tuple[str, str, Role]:
+    """What it bounds and how: ``max_latency`` has two names."""
+    return bound.setting.metric, bound.setting.statistic, bound.setting.role
 
 
 def _is_wider(was: Bound, now: Bound) -> bool:

@@ -22,10 +22,10 @@ OTHER_ENVIRONMENT_SAMPLES = 2
 
 @dataclass(frozen=True, slots=True)
 class PairedEvidence:
-    """The candidate's score beside the baseline's, on the same samples."""
+    """The candidate's score beside the former one, on the same samples."""
 
     reference: float
-    """The baseline's score."""
+    """The former score."""
     same_environment: bool
     """Whether both were computed on like hardware."""
     samples: int
@@ -36,6 +36,8 @@ class PairedEvidence:
     """Observed minus reference, with its 90 % interval, each end of which is a 5 % bound; None without pairs."""
     unpaired: str = ""
     """Why there is no such difference; empty when there is one."""
+    source: str = "baseline"
+    """Where the former score is from: the ``baseline``, or the ``base`` of a live run."""
 
 
 def judge_limit(bound: Bound, accuracy: Accuracy) -> Check:
@@ -66,7 +68,7 @@ def judge_drop(bound: Bound, accuracy: Accuracy, evidence: PairedEvidence, rule:
     tolerance = bound.value * abs(reference) if bound.unit is Unit.RELATIVE else bound.value
     outcome, why = _by_rule(rule, drop, tolerance, accuracy, evidence)
     change = format_change(accuracy.value, reference, Kind.SCORE, points=accuracy.within_unit)
-    against = f"{change} against the baseline's {format_value(reference, Kind.SCORE)}"
+    against = f"{change} against the {evidence.source}'s {format_value(reference, Kind.SCORE)}"
     reason = "; ".join(part for part in (against, why, _flip_text(evidence.flips)) if part)
     interval = None
     if evidence.difference is not None:

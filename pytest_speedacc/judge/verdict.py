@@ -48,7 +48,7 @@ class Check:
     limit: float | None
     """The absolute bound; None for a tolerance."""
     reference: float | None
-    """The baseline's value; None for a limit or without a baseline."""
+    """The value that it is compared with; None for a limit, or where there is none."""
     allowed: str
     """The bound in words, such as ``at most 5.00 ms`` or ``worse by at most 3 %``."""
     outcome: Outcome
@@ -68,7 +68,7 @@ class Observation:
     """None when it could not be measured."""
     interval: tuple[float, float] | None
     reference: float | None
-    """The baseline's value, as information."""
+    """The former value, as information."""
     note: str
     """What explains it: trees and leaves, why it is missing."""
     points: bool = False
@@ -91,6 +91,8 @@ class Verdict:
     """Remarks that may change how the verdict is read."""
     accept: str = ""
     """The command that accepts what failed; empty where nothing did, or an update would not be written."""
+    compared_with: str = "baseline"
+    """Where former values are from: the ``baseline``, or the ``base`` of a live run."""
     error: str = ""
     """Why nothing could be judged; the verdict is then failed."""
 

@@ -47,6 +47,8 @@ class LiveGate:
     """One prediction a sample; None when the base has no such check."""
     problem: str
     """Why there is nothing to compare; empty when there is."""
+    is_lost: bool = False
+    """Whether the run was lost or the candidate failed; otherwise a ``problem`` is one of the base, or of both."""
 
     @property
     def is_new(self) -> bool:
@@ -75,6 +77,8 @@ class LiveRun:
     """Why the run ended early, in its first line, and a lost worker's last words; empty when it did not."""
     seconds: float
     """Wall time."""
+    base_markers: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    """Keywords of the markers of the base's gates by node id, the nearest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,7 @@ class _State:
     canary: list[LaunchResult] = field(default_factory=list)
     canary_tests: list[str] = field(default_factory=list)
     base_gates: tuple[str, ...] = ()
+    base_markers: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     lost_checks: tuple[Key, ...] = ()
     compared: tuple[Key, ...] = ()
     failures: dict[str, str] = field(default_factory=dict)
@@ -113,6 +118,7 @@ class _State:
         for key in report.problems:
             self.results.pop(key, None)
         self.base_gates = self.base_gates or report.base_gates
+        self.base_markers = self.base_markers or report.base_markers
         self.lost_checks = self.lost_checks or tuple(report.lost_checks)
         if report.canary:
             self.canary.append(report.canary)
@@ -199,6 +205,7 @@ def run_campaign(
         canary=tuple(state.canary),
         canary_test=", ".join(dict.fromkeys(state.canary_tests)),
         base_gates=state.base_gates,
+        base_markers=state.base_markers,
         lost_checks=state.lost_checks,
         failures=state.failures,
         seconds=time.monotonic() - began,
@@ -206,12 +213,15 @@ def run_campaign(
 
 
 def _gate(key: Key, state: _State, is_open: bool) -> LiveGate:
-    problem = state.problems.get(key, "") or (state.lost.partition("\n")[0] if is_open else "")
-    launches = () if problem else tuple(state.results.get(key, ()))
+    own = state.problems.get(key, "")
+    lost = state.lost.partition("\n")[0] if is_open and not own else ""
+    launches = () if own or lost else tuple(state.results.get(key, ()))
+    problem = own or lost or ("" if launches else "the budget ended before both came to it in one launch")
     ours, theirs = state.facts.get(key, (None, None))
     # Read now: the scratch folder ends with the live run, and the tests that want them come after it.
     predictions = np.load(theirs.predictions, allow_pickle=False) if theirs else None
-    return LiveGate(launches, ours, theirs, predictions, problem)
+    is_lost = bool(lost or (own and key[0] in state.failures))
+    return LiveGate(launches, ours, theirs, predictions, problem, is_lost)
 
 
 def _by_test(tests: tuple[str, ...], keys: frozenset[Key]) -> dict[str, frozenset[str]]:

@@ -9,7 +9,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,6 +80,8 @@ class Worker:
         self.side = side
         self.gates: tuple[str, ...] = ()
         """Node ids of all gates that it collected."""
+        self.markers: Mapping[str, list[dict[str, Any]]] = {}
+        """Keywords of the gates' markers, the nearest first, as the base's first worker tells them."""
         self._failures: dict[str, str] = {}
         self._popen = popen
         self._log = log
@@ -115,12 +117,16 @@ class Worker:
                     self._failures.setdefault(message["test"], message["text"])
                 case "collected":
                     self.gates = tuple(message["gates"])
+                    self.markers = message.get("markers", {})
                     return
                 case "finished":
                     raise self.lost("it collected nothing")
 
     def next_check(self, test: str) -> Ready | None:
-        """Its next ``check`` in ``test``, or None when there is none left. Raises WorkerLost."""
+        """Its next ``check`` in ``test``, or None when there is none left.
+
+        Raises WorkerLost, also when it has imported what belongs to the other revision.
+        """
         if test not in self.gates:
             return None
         self._place = f"in {test}"
@@ -133,6 +139,8 @@ class Worker:
                     self._failures.setdefault(message["test"], message["text"])
                 case "ended" if message["test"] == test:
                     return None
+                case "mixed":
+                    raise WorkerLost(message["text"])
                 case "finished":
                     raise self.lost("it finished early")
                 case _:

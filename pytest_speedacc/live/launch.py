@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from typing import Any
 
 from pytest_speedacc.live.duel import LaunchResult, duel
 from pytest_speedacc.live.handle import Side, Start, Worker, started
@@ -52,6 +53,8 @@ class LaunchReport:
     """What the candidate's own tests failed with in the worker, by node id."""
     base_gates: tuple[str, ...] = ()
     """Every gate that the base collected."""
+    base_markers: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    """Keywords of the base's markers by node id, the nearest first; in the first launch."""
     lost_checks: list[Key] = field(default_factory=list)
     """Checks that the base makes and the candidate, in the same test, does not."""
 
@@ -71,7 +74,7 @@ def run_launch(candidate: Side, base: Side, orders: Orders, say: Callable[[str],
         twin = workers[2] if orders.canary else None
         # Before anything is timed, so that its setup disturbs nothing.
         twin_ready = twin.next_check(orders.canary) if twin else None
-        report.base_gates = theirs.gates
+        report.base_gates, report.base_markers = theirs.gates, theirs.markers
         for test in orders.tests:
             say(test)
             against_itself = (twin, twin_ready) if twin and twin_ready and test == orders.canary else None

@@ -55,8 +55,9 @@ class StaticFacts:
     parameters: int | None
     model_size: int | None
     memory: int | None
-    """Peak bytes."""
+    """Peak bytes, of a call with ``batch_size`` samples."""
     memory_band: int
+    batch_size: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from pytest_speedacc.live.channel import Channel, ChannelClosed, connect
 from pytest_speedacc.live.identity import base_sys_path, foreign_modules, remap_editable
 from pytest_speedacc.live.process import die_with_parent, pin
 from pytest_speedacc.live.protocol import Ready, StaticFacts, WorkerSpec
-from pytest_speedacc.marks import SESSION
+from pytest_speedacc.marks import SESSION, marker_keywords
 from pytest_speedacc.measure.latency import Workload, run_untimed, time_calls, warm_up
 from pytest_speedacc.measure.measurement import (
     Manner,
@@ -73,8 +73,11 @@ class Worker:
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         """Keep the gates that were asked for, in the order that both sides share."""
         gates = {item.nodeid: item for item in items if "speedacc" in getattr(item, "fixturenames", ())}
-        self.channel.send("collected", gates=list(gates))
-        items[:] = [gates[test] for test in self.spec.tests if test in gates]
+        kept = [gates[test] for test in self.spec.tests if test in gates]
+        asked = kept if self.spec.is_base and self.spec.statics else []
+        markers = {item.nodeid: marker_keywords(item) for item in asked}
+        self.channel.send("collected", gates=list(gates), markers=markers)
+        items[:] = kept
         for item in items:
             for node in item.listchain():
                 # A time limit or a rerun would end a worker that waits for its turn.
@@ -205,10 +208,13 @@ class WorkerGate:
         foreign = foreign_modules(new, spec.root, spec.other_root)
         if foreign:
             name, file = foreign[0]
-            raise GateError(
+            problem = (
                 f"the worker of {spec.root} imported {name} from {file}, which belongs to the other revision: "
                 "the two would not be compared with each other."
             )
+            # No matter of this gate alone: whatever this process runs from now on may be the other revision's.
+            self._worker.channel.send("mixed", text=problem)
+            raise GateError(problem)
 
 
 def seed_everything(seed: int) -> None:
@@ -240,6 +246,7 @@ def _facts(statics: Statics, subject: Subject, spec: WorkerSpec) -> StaticFacts:
         model_size=None if isinstance(size, Unavailable) else size,
         memory=peak,
         memory_band=band,
+        batch_size=subject.batch_size,
     )
 
 

@@ -25,9 +25,19 @@ UNITS = {
 }
 
 
-def write_report(path: Path, verdicts: Sequence[Verdict], environment: Mapping[str, Any]) -> None:
-    """Write the document. Raises ConfigError when the file cannot be written."""
-    document = {"schema": SCHEMA, "environment": environment, "gates": [gate_document(verdict) for verdict in verdicts]}
+def write_report(
+    path: Path, verdicts: Sequence[Verdict], environment: Mapping[str, Any], live: Mapping[str, Any] | None
+) -> None:
+    """Write the document; ``live`` tells of the live run, where there was one.
+
+    Raises ConfigError when the file cannot be written.
+    """
+    document = {
+        "schema": SCHEMA,
+        "environment": environment,
+        "live": live,
+        "gates": [gate_document(verdict) for verdict in verdicts],
+    }
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
@@ -50,6 +60,7 @@ def gate_document(verdict: Verdict) -> dict[str, Any]:
         "test": verdict.test,
         "name": verdict.name,
         "verdict": verdict.outcome.word,
+        "compared_with": verdict.compared_with,
         "error": verdict.error,
         "checks": [_check(check) for check in verdict.checks],
         "measured": [_observation(row) for row in verdict.observations],

@@ -26,14 +26,15 @@ def verdict_text(verdict: Verdict, environment: str) -> str:
     if not verdict.checks:
         return lines[0]
     rows = [
-        (axis(check), _observed(check), _baseline(check), check.allowed, check.outcome.word, check.reason)
+        (axis(check), _observed(check), _former(check), check.allowed, check.outcome.word, check.reason)
         for check in verdict.checks
     ]
-    lines += ["", *table_lines(("axis", "observed", "baseline", "allowed", "outcome", "why"), rows)]
+    lines += ["", *table_lines(("axis", "observed", verdict.compared_with, "allowed", "outcome", "why"), rows)]
     bounded = {(check.metric, check.statistic) for check in verdict.checks}
     others = [row for row in verdict.observations if (row.metric, row.statistic) not in bounded]
     if others:
-        lines += ["", "Also measured, not limited: " + "; ".join(map(observation_text, others)) + "."]
+        shown = "; ".join(observation_text(row, verdict.compared_with) for row in others)
+        lines += ["", f"Also measured, not limited: {shown}."]
     lines += [f"Note: {note}." for note in verdict.notes]
     lines += ["", f"Measured on {environment}."]
     if verdict.accept:
@@ -41,8 +42,8 @@ def verdict_text(verdict: Verdict, environment: str) -> str:
     return "\n".join(lines)
 
 
-def observation_text(row: Observation) -> str:
-    """One measured number with its unit, and the baseline's beside it."""
+def observation_text(row: Observation, compared_with: str) -> str:
+    """One measured number with its unit, and the former one, of ``compared_with``, beside it."""
     name = _name(row.metric, row.statistic)
     if row.observed is None:
         return f"{name} not measured ({row.note})"
@@ -50,7 +51,7 @@ def observation_text(row: Observation) -> str:
     if row.reference is None or (former := format_value(row.reference, row.kind)) == shown:
         return f"{name} {shown}"
     change = format_change(row.observed, row.reference, row.kind, points=row.points)
-    return f"{name} {shown} ({change} from {former} in the baseline)"
+    return f"{name} {shown} ({change} from {former} in the {compared_with})"
 
 
 def axis(check: Check) -> str:
@@ -105,9 +106,9 @@ def _observed(check: Check) -> str:
 
 
 def _news(check: Check) -> str:
-    before = f", was {_baseline(check)}" if check.reference is not None else ""
+    before = f", was {_former(check)}" if check.reference is not None else ""
     return f"{axis(check)} {_observed(check)}{before}, allowed {check.allowed}"
 
 
-def _baseline(check: Check) -> str:
+def _former(check: Check) -> str:
     return "" if check.reference is None else format_value(check.reference, check.kind)

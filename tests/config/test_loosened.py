@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from pytest_speedacc.config.loosened import loosened_policy, loosened_project
-from pytest_speedacc.config.policy import Policy
-from pytest_speedacc.config.project import parse_project
+from pytest_speedacc.config.loosened import Loosened, find_loosened, loosened_policy, loosened_project
+from pytest_speedacc.config.policy import Policy, resolve, with_live_default
+from pytest_speedacc.config.project import Table, parse_project
 from pytest_speedacc.config.settings import parse_bound
 
 ROOT = Path("root")
@@ -24,6 +24,9 @@ def policy(rule="exact", **bounds):
         ({"max_latency": "5 ms"}, {"max_latency": "6 ms"}, ["max_latency was 5.00 ms and is 6.00 ms"]),
         ({"max_parameters": 100}, {}, ["max_parameters was 100 and is gone"]),
         ({}, {"max_parameters": 100}, []),
+        # Two names of one limit.
+        ({"max_latency": "5 ms"}, {"max_latency_p50": "5 ms"}, []),
+        ({"max_latency": "5 ms"}, {"max_latency_p50": "6 ms"}, ["max_latency_p50 was 5.00 ms and is 6.00 ms"]),
         (
             {"max_accuracy_drop": "0.2 pp"},
             {"max_accuracy_drop": "0.3 pp"},
@@ -63,7 +66,92 @@ def test_a_rule_that_asks_for_less_is_told(base, candidate, told):
         ({"inconclusive": "fail"}, {}, ["inconclusive was 'fail' in CI and is 'warn'"]),
         ({}, {"live": {"removed": "warn"}}, ["removed was 'fail' in CI and is 'warn'"]),
         ({}, {"baselines": "other"}, ["the baselines moved from speedacc-baselines to other"]),
+        ({}, {"baselines": "../other"}, ["the baselines moved from speedacc-baselines to ../other"]),
+        ({}, {"baselines": "/other"}, ["the baselines moved from speedacc-baselines to /other"]),
     ],
 )
 def test_a_switch_that_became_lenient_is_told(base, candidate, said):
     assert loosened_project(parse_project(base, ROOT), parse_project(candidate, ROOT)) == said
+
+
+def found(base_root, markers, settings="", *, candidate=None, **tests):
+    """What is loosened in the candidate, whose gates have these markers; ``settings`` are the base's."""
+    (base_root / "pyproject.toml").write_text(f"[tool.speedacc]\n{settings}\n", "utf-8")
+    project = parse_project(candidate or {}, ROOT)
+    policies = {}
+    for test, limits in tests.items():
+        marker = Table({name: parse_bound(name, value, "marker") for name, value in limits.items()})
+        policies[test] = with_live_default(resolve(project, test, marker))
+    return find_loosened(base_root, markers, project, policies)
+
+
+def test_what_is_loosened_is_told_of_each_gate_and_of_pyproject(tmp_path):
+    markers = {"test_a": [{"max_latency": "5 ms"}], "test_b": [{"max_latency": "5 ms"}]}
+    loosened = found(
+        tmp_path,
+        markers,
+        candidate={"not_compared": "warn"},
+        test_a={"max_latency": "6 ms"},
+        test_b={"max_latency": "5 ms"},
+    )
+    assert loosened == Loosened(
+        (
+            "pyproject.toml: not_compared was 'fail' in CI and is 'warn'",
+            "test_a: max_latency was 5.00 ms and is 6.00 ms",
+        )
+    )
+
+
+def test_the_nearest_marker_of_the_base_holds_before_its_settings(tmp_path):
+    markers = {"test_a": [{"min_accuracy": 0.8}, {"min_accuracy": 0.9, "max_parameters": 10}]}
+    loosened = found(tmp_path, markers, 'min_accuracy = 0.95\nmax_memory = "1 MiB"', test_a={"min_accuracy": 0.7})
+    assert loosened.said == (
+        "test_a: max_memory was 1.00 MiB and is gone",
+        "test_a: max_parameters was 10 and is gone",
+        "test_a: min_accuracy was 0.8 and is 0.7",
+    )
+
+
+@pytest.mark.parametrize(
+    ("base", "candidate", "said"),
+    [
+        ([{}], {}, ()),
+        ([], {}, ()),
+        ([{}], {"max_latency_increase": "5 %"}, ("test_a: max_latency_increase was 3 % and is 5 %",)),
+        ([{"max_latency_increase": "1 %"}], {}, ("test_a: max_latency_increase was 1 % and is 3 %",)),
+        ([{"max_latency_increase": "5 %"}], {}, ()),
+    ],
+)
+def test_what_a_live_run_allows_by_itself_holds_on_both_sides(tmp_path, base, candidate, said):
+    assert found(tmp_path, {"test_a": base}, test_a=candidate) == Loosened(said)
+
+
+def test_a_gate_that_is_new_has_loosened_nothing(tmp_path):
+    assert found(tmp_path, {}, "max_parameters = 10", test_a={"max_parameters": 20}) == Loosened()
+
+
+def test_a_gate_whose_limits_in_the_base_cannot_be_read_is_named_and_the_others_compared(tmp_path):
+    markers = {"test_a": [{"max_speed": 1}], "test_b": [{"max_parameters": 10}]}
+    loosened = found(tmp_path, markers, test_a={}, test_b={"max_parameters": 20})
+    assert loosened.said == ("test_b: max_parameters was 10 and is 20",)
+    (unread,) = loosened.unread
+    assert unread.startswith("whether this change loosens test_a is not known: in the base, marker: unknown key")
+    assert not unread.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [("max_speed = 1", "[tool.speedacc]: unknown key 'max_speed'"), ("= 1", "pyproject.toml is not valid TOML")],
+)
+def test_settings_of_the_base_that_cannot_be_read_are_no_error(tmp_path, settings, why):
+    loosened = found(tmp_path, {"test_a": [{"max_parameters": 10}]}, settings, test_a={"max_parameters": 20})
+    assert loosened.said == ()
+    (unread,) = loosened.unread
+    assert unread.startswith(f"whether this change loosens limits is not known: in the base, {why}")
+
+
+def test_a_base_without_settings_has_the_defaults(tmp_path):
+    candidate = parse_project({"not_compared": "warn"}, ROOT)
+    assert find_loosened(tmp_path, {}, candidate, {}).said == (
+        "pyproject.toml: not_compared was 'fail' in CI and is 'warn'",
+    )

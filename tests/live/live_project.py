@@ -78,6 +78,12 @@ class Run:
             for gate in document["gates"]
         }
 
+    @cached_property
+    def live(self) -> dict[str, Any]:
+        """The report's account of the live run."""
+        found: dict[str, Any] = json.loads(self.report.read_text("utf-8"))["live"]
+        return found
+
     def check(self, gate: str, setting: str = "max_latency_increase") -> dict[str, Any]:
         """One check of a gate."""
         assert gate in self.gates, f"{gate} is not in {sorted(self.gates)}\n{self.output}"

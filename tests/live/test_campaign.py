@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from filelock import FileLock, Timeout
 
@@ -16,6 +17,7 @@ from pytest_speedacc.live.campaign import Budget, LiveRun, run_campaign
 from pytest_speedacc.live.duel import LaunchResult
 from pytest_speedacc.live.handle import Side, WorkerLost
 from pytest_speedacc.live.launch import Key, LaunchReport, Orders
+from pytest_speedacc.live.protocol import StaticFacts
 from pytest_speedacc.measure.lock import lock_path
 
 A, B = ("test_a", ""), ("test_b", "")
@@ -88,6 +90,31 @@ def test_decided_gates_drop_out_and_the_last_ends_the_run(play: Any) -> None:
     assert len({order.start.seed for order in orders}) == 4
 
 
+def test_the_markers_of_the_base_are_kept_from_the_first_launch(play: Any) -> None:
+    def launch(orders: Orders) -> LaunchReport:
+        report = both(orders)
+        report.base_markers = {"test_a": [{"min_accuracy": 0.9}]} if orders.wanted is None else {}
+        return report
+
+    run, _ = play(launch)
+    assert run.base_markers == {"test_a": [{"min_accuracy": 0.9}]}
+
+
+def test_a_check_that_no_launch_timed_says_so(play: Any, tmp_path: Path) -> None:
+    np.save(tmp_path / "predictions.npy", np.zeros(1))
+    facts = StaticFacts("accuracy", True, 1.0, 1, "", str(tmp_path / "predictions.npy"), None, None, None, 0, 1)
+    run, _ = play(lambda orders: LaunchReport(facts={A: (facts, facts)}), budget=Budget(1, 900.0))
+    assert run.gates[A].problem == "the budget ended before both came to it in one launch"
+    assert not run.gates[A].is_lost
+
+
+@pytest.mark.parametrize("candidate_fails", [False, True])
+def test_a_problem_is_a_loss_only_where_the_candidate_failed(play: Any, candidate_fails: bool) -> None:
+    failures = {"test_a": "ValueError: oh"} if candidate_fails else {}
+    run, _ = play(lambda orders: LaunchReport(problems={A: "not every launch came to it"}, failures=failures))
+    assert run.gates[A].is_lost is candidate_fails
+
+
 def test_the_budget_of_launches_ends_the_run(play: Any) -> None:
     run, orders = play(both, undecided=until(100), budget=Budget(5, 900.0))
     assert len(orders) == 5
@@ -110,6 +137,7 @@ def test_what_was_decided_before_a_worker_was_lost_stands(play: Any) -> None:
     assert run.gates[A].problem == ""
     assert run.gates[B].launches == ()
     assert run.gates[B].problem == run.lost
+    assert (run.gates[A].is_lost, run.gates[B].is_lost) == (False, True)
     assert run.lost.startswith("launch 3 came to nothing: the base worker ended with signal SIGKILL")
 
 

@@ -65,7 +65,7 @@ def test_checks_come_with_their_numbers_and_end_with_the_test(start: Callable[..
         CONNECTS
         + f"""
 say("failed", test="other.py", text="ImportError: no")
-say("collected", gates=["t", "u"])
+say("collected", gates=["t", "u"], markers={{"t": [{{"max_latency": "5 ms"}}]}})
 say("ended", test="u")
 say("ready", gate={READY!r})
 say("failed", test="t", text="AssertionError: then")
@@ -76,6 +76,7 @@ signal.pause()
     with start(body) as worker:
         worker.receive_gates()
         assert worker.gates == ("t", "u")
+        assert worker.markers == {"t": [{"max_latency": "5 ms"}]}
         ready = worker.next_check("t")
         assert (ready.name, ready.seconds_per_call, ready.setup_seconds) == ("n", 0.5, 2.0)
         assert worker.next_check("t") is None
@@ -122,6 +123,14 @@ def test_a_worker_that_does_not_come_up_is_named_with_its_last_words(
 def test_a_worker_that_is_lost_later_is_named_with_its_place(start: Callable[..., object], body: str, how: str) -> None:
     with start(CONNECTS + body, timeout=1) as worker, pytest.raises(WorkerLost, match=f"the base worker {how}"):
         worker.receive_gates()
+
+
+def test_a_worker_that_imported_of_the_other_revision_is_lost_with_the_reason(start: Callable[..., object]) -> None:
+    body = "say('collected', gates=['t']); say('mixed', text='it imported helper'); signal.pause()"
+    with start(CONNECTS + body) as worker:
+        worker.receive_gates()
+        with pytest.raises(WorkerLost, match=r"^it imported helper$"):
+            worker.next_check("t")
 
 
 def test_a_worker_that_is_gone_cannot_be_told_anything(start: Callable[..., object]) -> None:

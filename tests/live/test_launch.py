@@ -27,6 +27,7 @@ class Scripted:
     batch_size: int = 1
     fails: str = ""
     gates: tuple[str, ...] = (TEST,)
+    markers: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     sent: list[str] = field(default_factory=list)
     timed: list[str] = field(default_factory=list)
     at: str | None = None
@@ -138,6 +139,11 @@ def test_a_check_before_those_of_the_base_is_new_and_hides_none(play: Any) -> No
     # Which of the two goes by is known in the second launch only; the first has the facts of both.
     assert set(first.report.facts) == {(TEST, "new"), (TEST, "a")}
     assert play({"checks": ["new", "a"]}, {"checks": ["a"]}, {"a"}).timed() == ["a"]
+
+
+def test_the_markers_of_the_base_are_told(play: Any) -> None:
+    found = play({"checks": ["a"], "markers": {TEST: [{}]}}, {"checks": ["a"], "markers": {TEST: [{"budget": "1 s"}]}})
+    assert found.report.base_markers == {TEST: [{"budget": "1 s"}]}
 
 
 def test_a_check_that_only_the_base_makes_is_lost(play: Any) -> None:

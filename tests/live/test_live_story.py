@@ -97,6 +97,7 @@ def short_of_memory():
     if IN_BASE:
         raise MemoryError("no room")
 
+@pytest.mark.speedacc(max_parameters_increase="5 %")
 def test_raises(speedacc):
     assert not IN_BASE, "not ready yet"
     speedacc.check(Model(2000), x, y)
@@ -114,6 +115,7 @@ def test_skipped(speedacc):
 def test_cannot_be_judged(speedacc):
     speedacc.check(Model(2000), x, y[:-1] if IN_BASE else y)
 
+@pytest.mark.speedacc(max_memory_increase="5 %", max_parameters_increase="5 %")
 def test_other_batches(speedacc):
     speedacc.check(Model(2000), x, y, batch_size=2 if IN_BASE else 1)
 """
@@ -211,6 +213,7 @@ def test_faster_passes_and_is_said_to_be(run: Run) -> None:
 def test_exact_axes_are_measured_live_without_a_baseline(run: Run, setting: str, base: object) -> None:
     check = run.check("test_sizes.py::test_worse", setting)
     assert (check["outcome"], check["reference"]) == ("failed", base)
+    assert " against the base's " in check["reason"]
 
 
 @pytest.mark.parametrize(
@@ -274,15 +277,33 @@ def test_what_is_printed_disturbs_nothing(run: Run) -> None:
 )
 def test_a_gate_that_comes_to_nothing_in_the_base_is_not_taken_for_a_new_one(run: Run, gate: str, why: str) -> None:
     check = run.check(gate)
-    assert check["outcome"] in ("failed", "not_compared")
+    assert check["outcome"] == "not_compared"
     assert "the base's own gate comes to nothing" in check["reason"]
     assert why in check["reason"]
 
 
 def test_batches_of_other_sizes_are_not_compared(run: Run) -> None:
     check = run.check("test_trouble.py::test_other_batches")
-    assert check["outcome"] in ("failed", "not_compared")
+    assert check["outcome"] == "not_compared"
     assert "batch_size=1 and the base with 2" in check["reason"]
+    memory = run.check("test_trouble.py::test_other_batches", "max_memory_increase")
+    assert (memory["outcome"], memory["reference"]) == ("not_compared", None)
+    assert memory["reason"] == "the base is called with batch_size=2, and this with 1"
+    # One does not depend on how many samples a call has.
+    assert run.check("test_trouble.py::test_other_batches", "max_parameters_increase")["outcome"] == "passed"
+
+
+def test_an_axis_that_does_not_move_is_not_compared_either_where_the_base_comes_to_nothing(run: Run) -> None:
+    check = run.check("test_trouble.py::test_raises", "max_parameters_increase")
+    assert check["outcome"] == "not_compared"
+    assert "the base's own gate comes to nothing: AssertionError: not ready yet" in check["reason"]
+
+
+def test_a_failure_names_the_base_and_no_baseline(run: Run) -> None:
+    assert re.search("axis +observed +base +allowed", run.output)
+    assert "baseline's" not in run.output
+    assert "in the baseline" not in run.output
+    assert run.gates["test_sizes.py::test_worse"]["compared_with"] == "base"
 
 
 def test_the_run_says_what_it_compared_with_and_how(run: Run, project: LiveProject) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+import sys
 import types
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -96,6 +97,55 @@ def first(batch: Any) -> Any:
     return batch[:, 0] / 2
 
 
+MARKED = """
+import pytest
+
+pytestmark = pytest.mark.speedacc(min_accuracy=0.9, trades=[])
+
+@pytest.mark.speedacc(max_latency="5 ms", min_accuracy=0.95)
+def test_it(speedacc):
+    pass
+
+def test_other(speedacc):
+    pass
+"""
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnknownMarkWarning")
+@pytest.mark.parametrize(("is_base", "statics"), [(True, True), (True, False), (False, True)])
+def test_the_base_tells_its_markers_once_the_nearest_first(
+    spec: WorkerSpec, clock: Clock, pytester: pytest.Pytester, is_base: bool, statics: bool
+) -> None:
+    # Nothing refuses the marker here that the worker has to leave out.
+    pytester.makeini("[pytest]\naddopts = -p no:speedacc -p no:asyncio")
+    items = pytester.getitems(MARKED)
+    wanted = items[0].nodeid
+    coordinator = Coordinator(clock)
+    plugin = Worker(replace(spec, is_base=is_base, statics=statics, tests=(wanted,)), coordinator)  # type: ignore[arg-type]
+    plugin.pytest_collection_modifyitems(items[0].config, items)
+    (said,) = coordinator.said
+    told = {wanted: [{"max_latency": "5 ms", "min_accuracy": 0.95}, {"min_accuracy": 0.9}]}
+    assert said["markers"] == (told if is_base and statics else {})
+    assert len(said["gates"]) == 2
+    assert [item.nodeid for item in items] == [wanted]
+
+
+def test_a_module_of_the_other_revision_is_no_matter_of_one_gate(
+    spec: WorkerSpec, clock: Clock, monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    other = tmp_path_factory.mktemp("other")
+    stranger = types.ModuleType("stranger")
+    stranger.__file__ = str(other / "stranger.py")
+    (other / "stranger.py").touch()
+    monkeypatch.setitem(sys.modules, "stranger", stranger)
+    coordinator = Coordinator(clock)
+    with pytest.raises(pytest.skip.Exception, match=worker.LEFT):
+        gate_of(replace(spec, other_root=str(other), statics=False), coordinator).check(first, X, Y)
+    said = coordinator.said[0]
+    assert said["kind"] == "mixed"
+    assert f"imported stranger from {stranger.__file__}, which belongs to the other revision" in said["text"]
+
+
 def test_the_setup_is_what_every_launch_pays(spec: WorkerSpec, clock: Clock) -> None:
     coordinator = Coordinator(clock)
     gate = gate_of(spec, coordinator)
@@ -160,8 +210,10 @@ def test_what_cannot_be_measured_is_told_and_the_test_left(spec: WorkerSpec, clo
 def test_score_and_counts_are_measured_in_the_first_launch_only(spec: WorkerSpec, clock: Clock) -> None:
     for statics in (True, False):
         coordinator = Coordinator(clock)
-        gate_of(replace(spec, statics=statics), coordinator).check(first, X, Y, score="accuracy")
-        assert (coordinator.said[0]["gate"]["facts"] is not None) == statics
+        gate_of(replace(spec, statics=statics), coordinator).check(first, X, Y, score="accuracy", batch_size=2)
+        facts = coordinator.said[0]["gate"]["facts"]
+        assert (facts is not None) == statics
+        assert not statics or facts["batch_size"] == 2
 
 
 def test_an_interpreter_without_this_plugin_is_given_it(spec: WorkerSpec, monkeypatch: pytest.MonkeyPatch) -> None:

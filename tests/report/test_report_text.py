@@ -1,0 +1,38 @@
+"""A verdict in words: what it was compared with has the right name."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_speedacc.config.settings import parse_bound
+from pytest_speedacc.config.units import Kind
+from pytest_speedacc.judge.verdict import Observation, Outcome, Verdict, check_of
+from pytest_speedacc.report.document import gate_document
+from pytest_speedacc.report.text import observation_text, verdict_text
+
+BOUND = parse_bound("max_parameters_increase", "0 %", "test")
+SIZE = Observation("model_size", "", Kind.SIZE, 2048, None, 1024, "")
+
+
+def verdict(**options: str) -> Verdict:
+    """More parameters than before, and a larger model that nothing limits."""
+    checks = (check_of(BOUND, 12, Outcome.FAILED, "more", reference=10),)
+    return Verdict("test_it.py::test", "", checks, (SIZE,), (), **options)
+
+
+@pytest.mark.parametrize("compared_with", ["baseline", "base"])
+def test_the_table_and_the_other_numbers_name_what_was_compared_with(compared_with: str) -> None:
+    text = verdict_text(verdict(compared_with=compared_with), "here")
+    heading = text.splitlines()[2]
+    assert heading.split() == ["axis", "observed", compared_with, "allowed", "outcome", "why"]
+    assert f"model size 2.00 KiB (+100 % from 1.00 KiB in the {compared_with})." in text
+
+
+def test_the_document_names_it_too() -> None:
+    assert gate_document(verdict())["compared_with"] == "baseline"
+    assert gate_document(verdict(compared_with="base"))["compared_with"] == "base"
+
+
+def test_a_number_that_did_not_change_stands_alone() -> None:
+    same = Observation("model_size", "", Kind.SIZE, 1024, None, 1024, "")
+    assert observation_text(same, "base") == "model size 1.00 KiB"
