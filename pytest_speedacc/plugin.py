@@ -23,7 +23,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         f"{PREFIX}update",
         **flag,
-        help="Write the baseline of every gate that runs and holds its limits; beside --speedacc-against, accept what is slower.",
+        help="Write the baseline of every gate that holds its limits; with --speedacc-against, accept what is slower.",
     )
     group.addoption(
         f"{PREFIX}missing", **flag, help="Write baselines only for gates that have none, and judge the others."

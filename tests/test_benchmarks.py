@@ -16,9 +16,9 @@ import pytest
 pytest.importorskip("scipy")
 
 from benchmarks.verdicts import tally
-from benchmarks.verdicts.gates import ONE_THREAD, repeated, repeats
+from benchmarks.verdicts.gates import ONE_THREAD, SECOND, repeated, repeats
 from benchmarks.verdicts.measure import measure
-from benchmarks.verdicts.record import FILE, Cell, Launch, Suite, append_suite, read_suites
+from benchmarks.verdicts.record import FILE, Cell, Launch, Suite, append_suites, read_suites
 from benchmarks.verdicts.report import report
 from benchmarks.verdicts.rules import RULES, judge, launches_needed, live, slowed, trials
 
@@ -60,7 +60,7 @@ def verdicts(suites: list[Suite], rule: str) -> list[str | None]:
 
 
 @pytest.mark.parametrize("percent", [0, 2, 5, 10, 20])
-@pytest.mark.parametrize("gate", GATES)
+@pytest.mark.parametrize("gate", [*ONE_THREAD, *SECOND])
 def test_a_slow_down_is_exact(gate: str, percent: int) -> None:
     base, candidate = repeats(gate, percent)
     assert 100 * (candidate - base) == percent * base
@@ -193,7 +193,7 @@ def test_no_number_for_a_machine_with_false_alarms() -> None:
 
 
 def test_a_suite_that_ended_early_is_kept_and_not_counted(tmp_path: Path) -> None:
-    append_suite(tmp_path, synthetic(cell(), 0, lost="a worker died"))
+    append_suites(tmp_path, [synthetic(cell(), 0, lost="a worker died")])
     assert [suite.lost for suite in read_suites(tmp_path)] == ["a worker died"]
     assert list(trials(read_suites(tmp_path))) == []
 
@@ -201,21 +201,21 @@ def test_a_suite_that_ended_early_is_kept_and_not_counted(tmp_path: Path) -> Non
 def test_suites_that_keep_ending_early_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="3 suites in succession ended early, the last because a worker died"):
         measure(
-            [cell()],
+            [(cell(),)],
             1,
             tmp_path,
             hours=1,
-            run=lambda where: synthetic(where, 0, lost="a worker died"),
+            run=lambda group: [synthetic(where, 0, lost="a worker died") for where in group],
             say=lambda text: None,
         )
 
 
 def test_what_a_killed_run_wrote_of_a_suite_is_cut_off(tmp_path: Path) -> None:
-    append_suite(tmp_path, synthetic(cell(), 0))
+    append_suites(tmp_path, [synthetic(cell(), 0)])
     with (tmp_path / FILE).open("ab") as file:
         file.write(b'{"cell": {"perc')
     assert len(read_suites(tmp_path)) == 1
-    append_suite(tmp_path, synthetic(cell(), 1))
+    append_suites(tmp_path, [synthetic(cell(), 1)])
     assert [suite.started for suite in read_suites(tmp_path)] == [0.0, 1.0]
 
 
@@ -223,14 +223,14 @@ def test_measuring_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
     cells = [cell(0), cell(5)]
     started: list[Cell] = []
 
-    def stopped_in_the_fourth(where: Cell) -> Suite:
-        started.append(where)
+    def stopped_in_the_fourth(group: tuple[Cell, ...]) -> list[Suite]:
+        started.append(group[0])
         if len(started) == 4:
             raise KeyboardInterrupt
-        return synthetic(where, len(started))
+        return [synthetic(where, len(started)) for where in group]
 
     def go() -> None:
-        measure(cells, 3, tmp_path, hours=1, run=stopped_in_the_fourth, say=lambda text: None)
+        measure([(where,) for where in cells], 3, tmp_path, hours=1, run=stopped_in_the_fourth, say=lambda text: None)
 
     with pytest.raises(KeyboardInterrupt):
         go()
@@ -244,14 +244,14 @@ def test_measuring_goes_on_where_it_was_stopped(tmp_path: Path) -> None:
 
 
 def test_no_suite_is_started_after_the_time(tmp_path: Path) -> None:
-    measure([cell()], 3, tmp_path, hours=0, run=lambda where: pytest.fail("started"), say=lambda text: None)
+    measure([(cell(),)], 3, tmp_path, hours=0, run=lambda where: pytest.fail("started"), say=lambda text: None)
 
 
 def test_the_report_says_what_was_found(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     for number in range(4):
-        append_suite(tmp_path, synthetic(cell(all_launches=24), number))
-        append_suite(tmp_path, synthetic(cell(5), number, slower=0.05))
+        append_suites(tmp_path, [synthetic(cell(all_launches=24), number)])
+        append_suites(tmp_path, [synthetic(cell(5), number, slower=0.05)])
     out = tmp_path / "docs" / "verdicts.md"
     report(tmp_path, out)
     text = out.read_text("utf-8")

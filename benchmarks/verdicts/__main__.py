@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from functools import partial
-from itertools import product
+from itertools import chain, product
 from pathlib import Path
 
-from .gates import ALL_THREADS, ONE_THREAD, WORKLOADS, repeats
-from .measure import measure, run_suite
+from .gates import ALL_THREADS, ONE_THREAD, SECOND, WORKLOADS, repeats
+from .measure import measure, run_suites
 from .record import Cell
 from .report import report
 
@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     commands = parser.add_subparsers(dest="command", required=True)
 
     measuring = commands.add_parser("measure", help="run suites until there are so many; run again to go on")
-    measuring.add_argument("--suites", type=int, required=True, help="complete suites wanted of every combination")
+    measuring.add_argument("--suites", type=int, required=True, help="complete runs wanted of every combination")
     measuring.add_argument("--slowdown", type=int, nargs="+", default=[0], metavar="PERCENT", help="0 for unchanged")
     measuring.add_argument("--condition", nargs="+", choices=("quiet", "noisy"), default=["quiet"])
     measuring.add_argument("--threads", choices=("one", "all"), default="one", help="all: ten torch gates")
@@ -40,18 +40,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.command == "report":
         report(options.data, options.out)
         return
-    gates = tuple(options.gates or (ONE_THREAD if options.threads == "one" else ALL_THREADS))
+    usual = (tuple(ONE_THREAD), tuple(SECOND)) if options.threads == "one" else (tuple(ALL_THREADS),)
+    suites = (tuple(options.gates),) if options.gates else usual
     try:
-        for percent, gate in product(options.slowdown, gates):
+        for percent, gate in product(options.slowdown, chain(*suites)):
             repeats(gate, percent)
     except ValueError as error:
         parser.error(str(error))
-    cells = [
-        Cell(percent, condition, options.threads, gates, options.all_launches)
+    groups = [
+        tuple(Cell(percent, condition, options.threads, gates, options.all_launches) for gates in suites)
         for percent, condition in product(options.slowdown, options.condition)
     ]
     say = partial(print, flush=True)
-    measure(cells, options.suites, options.data, hours=options.hours, run=run_suite, say=say)
+    measure(groups, options.suites, options.data, hours=options.hours, run=run_suites, say=say)
 
 
 if __name__ == "__main__":

@@ -63,6 +63,43 @@ def python_trees() -> Work:
     return work
 
 
+def python_distances() -> Work:
+    """The nearest of ten prototypes, pixel by pixel."""
+    inputs, targets = digits()
+    prototypes = [(row.tolist(), int(label)) for row, label in zip(inputs[:10], targets[:10], strict=True)]
+
+    def work(rows: Any) -> list[int]:
+        return [
+            min((sum((a - b) ** 2 for a, b in zip(row, other, strict=True)), label) for other, label in prototypes)[1]
+            for row in rows.tolist()
+        ]
+
+    return work
+
+
+def python_text() -> Work:
+    """Each row written as JSON, read again, and its words counted."""
+
+    def work(rows: Any) -> list[int]:
+        labels = []
+        for row in rows.tolist():
+            words = " ".join(f"{place}:{value}" for place, value in enumerate(json.loads(json.dumps(row)))).split()
+            labels.append(len({word.partition(":")[2] for word in words}) % 10)
+        return labels
+
+    return work
+
+
+def numpy_spectrum() -> Work:
+    """The strongest of the frequencies."""
+    return lambda rows: np.abs(np.fft.rfft2(rows.reshape(-1, 8, 8))).reshape(len(rows), -1)[:, 1:].argmax(axis=1) % 10
+
+
+def numpy_ranks() -> Work:
+    """The brightest pixels, sorted and averaged."""
+    return lambda rows: (np.sort(rows, axis=1)[:, -16:].mean(axis=1) * np.median(rows, axis=1)).astype(int) % 10
+
+
 def numpy_network() -> Work:
     """Two dense layers."""
     random = np.random.default_rng(0)
@@ -84,6 +121,20 @@ def sklearn_logistic() -> Work:
     return _pipeline(LogisticRegression(max_iter=20))
 
 
+def sklearn_ridge() -> Work:
+    """A scaler and a linear classifier."""
+    from sklearn.linear_model import RidgeClassifier
+
+    return _pipeline(RidgeClassifier())
+
+
+def sklearn_bayes() -> Work:
+    """A scaler and Gaussian naive Bayes."""
+    from sklearn.naive_bayes import GaussianNB
+
+    return _pipeline(GaussianNB())
+
+
 def sklearn_svm() -> Work:
     """A scaler and a kernel machine."""
     from sklearn.svm import SVC
@@ -91,24 +142,24 @@ def sklearn_svm() -> Work:
     return _pipeline(SVC())
 
 
-def lightgbm_booster() -> Work:
+def lightgbm_booster(leaves: int = 15) -> Work:
     """Twenty small trees."""
     import lightgbm
 
     inputs, targets = digits()
     data = lightgbm.Dataset(inputs[:500], targets[:500] > 4)
-    options = {"objective": "binary", "num_leaves": 15, "num_threads": 1, "verbose": -1}
+    options = {"objective": "binary", "num_leaves": leaves, "num_threads": 1, "verbose": -1}
     booster = lightgbm.train(options, data, 20)
     return lambda rows: booster.predict(rows, num_threads=1) > 0.5
 
 
-def xgboost_booster() -> Work:
+def xgboost_booster(depth: int = 4) -> Work:
     """Twenty small trees, asked for without a copy of the inputs."""
     import xgboost
 
     inputs, targets = digits()
     data = xgboost.DMatrix(inputs[:500], targets[:500] > 4)
-    booster = xgboost.train({"objective": "binary:logistic", "max_depth": 4, "nthread": 1}, data, 20)
+    booster = xgboost.train({"objective": "binary:logistic", "max_depth": depth, "nthread": 1}, data, 20)
     return lambda rows: booster.inplace_predict(rows) > 0.5
 
 
@@ -117,6 +168,14 @@ def torch_dense() -> Work:
     from torch import nn
 
     return _network(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 10))
+
+
+def torch_deep() -> Work:
+    """Four dense layers."""
+    from torch import nn
+
+    hidden = [layer for _ in range(3) for layer in (nn.Linear(64, 64), nn.ReLU())]
+    return _network(*hidden, nn.Linear(64, 10))
 
 
 def torch_cnn(width: int) -> Work:
@@ -172,12 +231,26 @@ ONE_THREAD: dict[str, tuple[Callable[[], Work], int]] = {
 }
 """What to build, and how much of it makes a call of about a millisecond; a scikit-learn pipeline needs several."""
 
+SECOND: dict[str, tuple[Callable[[], Work], int]] = {
+    "python_distances": (python_distances, 20),
+    "python_text": (python_text, 20),
+    "numpy_spectrum": (numpy_spectrum, 40),
+    "numpy_ranks": (numpy_ranks, 40),
+    "sklearn_ridge": (sklearn_ridge, 10),
+    "sklearn_bayes": (sklearn_bayes, 10),
+    "lightgbm_deep": (partial(lightgbm_booster, 31), 20),
+    "xgboost_deep": (partial(xgboost_booster, 6), 10),
+    "torch_deep": (torch_deep, 20),
+    "torch_cnn_wide": (partial(torch_cnn, 16), 20),
+}
+"""A second suite of the same kinds."""
+
 ALL_THREADS: dict[str, tuple[Callable[[], Work], int]] = {
     f"torch_cnn_{width}": (partial(torch_cnn, width), 20) for width in (8, 12, 16, 20, 24, 32, 40, 48, 56, 64)
 }
 """The same for the run with as many threads as there are cores."""
 
-WORKLOADS = {**ONE_THREAD, **ALL_THREADS}
+WORKLOADS = {**ONE_THREAD, **SECOND, **ALL_THREADS}
 
 
 def repeats(gate: str, percent: int) -> tuple[int, int]:

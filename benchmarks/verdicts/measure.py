@@ -10,8 +10,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
@@ -36,7 +36,7 @@ from pytest_speedacc.live.solo import LAUNCHES as STORED_LAUNCHES
 from pytest_speedacc.measure.environment import Environment, commit
 
 from . import gates
-from .record import Cell, Launch, Suite, append_suite, read_suites, rounded
+from .record import Cell, Launch, Suite, append_suites, read_suites, rounded
 from .rules import TOLERANCE
 
 MOST_LOST = 3
@@ -53,42 +53,48 @@ while os.getppid() == parent:
 """A process that is busy for half of every 100 ms, on whichever core it is given, as long as this one lives."""
 
 
+Together = tuple[Cell, ...]
+"""Suites that share their launches, and with them imports; each is judged as a suite of its own."""
+
+
 def measure(
-    cells: Sequence[Cell],
+    groups: Sequence[Together],
     suites: int,
     folder: Path,
     *,
     hours: float,
-    run: Callable[[Cell], Suite],
+    run: Callable[[Together], list[Suite]],
     say: Callable[[str], None],
 ) -> None:
-    """Measure until every cell has its number of complete ``suites`` in ``folder``, or the hours are over.
+    """Measure until every group has its number of complete runs in ``folder``, or the hours are over.
 
-    The cell with the fewest comes next, so that all of them see the same times of day. Raises RuntimeError after
-    three suites in succession that ended early.
+    The group with the fewest comes next, so that all of them see the same times of day. Raises RuntimeError after
+    three runs in succession that ended early.
     """
     end = time.monotonic() + 3600 * hours
-    done = dict.fromkeys(cells, 0)
-    for suite in read_suites(folder):
-        if suite.cell in done and not suite.lost:
-            done[suite.cell] += 1
+    kept = Counter(suite.cell for suite in read_suites(folder) if not suite.lost)
+    done = {group: kept[group[0]] for group in groups}
     lost = 0
     while min(done.values()) < suites and time.monotonic() < end:
-        cell = min(cells, key=lambda cell: done[cell])
-        suite = run(cell)
-        append_suite(folder, suite)
-        lost = lost + 1 if suite.lost else 0
+        group = min(groups, key=lambda group: done[group])
+        measured = run(group)
+        append_suites(folder, measured)
+        why = measured[0].lost
+        lost = lost + 1 if why else 0
         if lost == MOST_LOST:
-            raise RuntimeError(f"{lost} suites in succession ended early, the last because {suite.lost}")
-        done[cell] += not suite.lost
-        most = max(map(len, suite.launches.values()), default=0)
-        say(f"{done[cell]} of {suites}: {cell}: {most} launches in {suite.seconds:.0f} s {suite.lost}")
+            raise RuntimeError(f"{lost} suites in succession ended early, the last because {why}")
+        done[group] += not why
+        most = max((len(launches) for suite in measured for launches in suite.launches.values()), default=0)
+        seconds = sum(suite.seconds for suite in measured)
+        say(f"{done[group]} of {suites}: {group[0]}: {most} launches in {seconds:.0f} s {why}")
 
 
-def run_suite(cell: Cell) -> Suite:
-    """One live run of the suite under the conditions of ``cell``."""
-    keys: dict[str, Key] = {gate: (f"test_gates.py::test_gate[{gate}]", "") for gate in cell.gates}
-    bounds = {test: (TOLERANCE,) for test, _ in keys.values()}
+def run_suites(group: Together) -> list[Suite]:
+    """One live run of the suites of ``group``, which differ in their gates alone."""
+    cell = group[0]
+    keys: dict[str, Key] = {
+        gate: (f"test_gates.py::test_gate[{gate}]", "") for member in group for gate in member.gates
+    }
     settings = LiveSettings()
     budget = Budget(cell.all_launches or settings.launches, math.inf if cell.all_launches else settings.budget)
     started = time.time()
@@ -105,7 +111,9 @@ def run_suite(cell: Cell) -> Suite:
             tuple(test for test, _ in keys.values()),
             worker_arguments((), (), lambda plugin: False, scratch),
             tails=frozenset(),
-            undecided=_all_of if cell.all_launches else partial(undecided, bounds=bounds),
+            undecided=_all_of
+            if cell.all_launches
+            else partial(_undecided, [{*map(keys.get, member.gates)} for member in group]),
             budget=budget,
             scratch=scratch,
             timeout=settings.timeout,
@@ -113,15 +121,37 @@ def run_suite(cell: Cell) -> Suite:
             say=lambda text: None,
         )
     launched = partial(_launch, recorded=recorded, started=started)
-    return Suite(
-        cell=cell,
-        started=started,
-        seconds=live.seconds,
-        machine=_machine(),
-        revision=commit(Path(__file__).parents[2]) or "unknown",
-        lost=live.lost,
-        launches={gate: tuple(map(launched, _results(live, key))) for gate, key in keys.items()},
-        canary=tuple(map(launched, live.canary)),
+    machine, revision = _machine(), commit(Path(__file__).parents[2]) or "unknown"
+    return [
+        Suite(
+            cell=member,
+            started=started,
+            # Each has its share of what it cost to run them together.
+            seconds=live.seconds / len(group),
+            machine=machine,
+            revision=revision,
+            lost=live.lost,
+            launches={gate: tuple(map(launched, _results(live, keys[gate]))) for gate in member.gates},
+            canary=tuple(map(launched, live.canary)),
+        )
+        for member in group
+    ]
+
+
+def _undecided(
+    suites: Sequence[Set[Key | None]], results: Mapping[Key, Sequence[LaunchResult]], compared: Sequence[Key]
+) -> frozenset[Key]:
+    """What the plugin would go on with in any of the suites, were it run alone."""
+    bounds = defaultdict(lambda: (TOLERANCE,))
+    return frozenset().union(
+        *(
+            undecided(
+                {key: launches for key, launches in results.items() if key in suite},
+                [key for key in compared if key in suite],
+                bounds,
+            )
+            for suite in suites
+        )
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,14 +83,14 @@ def read_suites(folder: Path) -> list[Suite]:
     return sorted(suites, key=lambda suite: suite.started)
 
 
-def append_suite(folder: Path, suite: Suite) -> None:
-    """Add one suite, after cutting off what a killed run may have written of its last one."""
+def append_suites(folder: Path, suites: Sequence[Suite]) -> None:
+    """Add the suites of one run, after cutting off what a killed run may have written of its last one."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / ".gitignore").write_text("*\n", "utf-8")
     with (folder / FILE).open("ab+") as file:
         file.seek(0)
         file.truncate(file.read().rfind(b"\n") + 1)
-        file.write(msgspec.json.encode(suite) + b"\n")
+        file.write(b"".join(msgspec.json.encode(suite) + b"\n" for suite in suites))
 
 
 def rounded(seconds: float) -> float:
