@@ -21,7 +21,7 @@ def work(batch):
 
 @pytest.mark.speedacc(max_latency_increase="100 %")
 def test_it(speedacc):
-    if Path("exits").exists() and "PYTHONHASHSEED" in os.environ:
+    if Path("exits").exists() and "MALLOC_TOP_PAD_" in os.environ:
         os._exit(7)  # in a worker only
     speedacc.check(work, inputs, targets)
 """

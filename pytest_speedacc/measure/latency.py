@@ -8,7 +8,6 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import cache
 from itertools import cycle, islice
 from typing import Any, TypeVar
 
@@ -264,9 +263,8 @@ def _pause_monitors(stack: ExitStack) -> None:
                 stack.callback(sys.monitoring.set_events, tool, events)
 
 
-@cache
 def clock_read_seconds() -> float:
-    """The usual cost of one clock read on this machine."""
+    """The usual cost of one clock read on this machine; not remembered, for a test may have set the clock."""
     clock = time.perf_counter_ns
     reads = [clock() for _ in range(2000)]
     # A clock with coarse ticks mostly reads the same twice.
