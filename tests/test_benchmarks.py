@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import lzma
 import math
 import os
 import signal
@@ -216,6 +217,16 @@ def test_what_a_killed_run_wrote_of_a_suite_is_cut_off(tmp_path: Path) -> None:
         file.write(b'{"cell": {"perc')
     assert len(read_suites(tmp_path)) == 1
     append_suites(tmp_path, [synthetic(cell(), 1)])
+    assert [suite.started for suite in read_suites(tmp_path)] == [0.0, 1.0]
+
+
+def test_what_was_packed_counts_and_nothing_counts_twice(tmp_path: Path) -> None:
+    append_suites(tmp_path, [synthetic(cell(), 0), synthetic(cell(), 1)])
+    with lzma.open(tmp_path / "monday.jsonl.xz", "wb") as packed:
+        packed.write((tmp_path / FILE).read_bytes())
+    append_suites(tmp_path, [synthetic(cell(), 2)])
+    assert [suite.started for suite in read_suites(tmp_path)] == [0.0, 1.0, 2.0]
+    (tmp_path / FILE).unlink()
     assert [suite.started for suite in read_suites(tmp_path)] == [0.0, 1.0]
 
 

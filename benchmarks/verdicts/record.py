@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -74,19 +75,23 @@ class Suite:
 
 
 def read_suites(folder: Path) -> list[Suite]:
-    """Every complete suite, oldest first. Raises msgspec.ValidationError for a file of another kind."""
-    path = folder / FILE
-    if not path.exists():
-        return []
-    whole, _, _torn = path.read_bytes().rpartition(b"\n")
-    suites = [msgspec.json.decode(line, type=Suite) for line in whole.splitlines()]
+    """Every complete suite of a folder, those that were kept (``.jsonl.xz``) among them, oldest first.
+
+    Raises msgspec.ValidationError for a file of another kind.
+    """
+    lines = [line for path in folder.glob("*.jsonl.xz") for line in lzma.decompress(path.read_bytes()).splitlines()]
+    if (folder / FILE).exists():
+        whole, _, _torn = (folder / FILE).read_bytes().rpartition(b"\n")
+        lines += whole.splitlines()
+    # A file that has just been packed may still be there.
+    suites = [msgspec.json.decode(line, type=Suite) for line in dict.fromkeys(lines)]
     return sorted(suites, key=lambda suite: suite.started)
 
 
 def append_suites(folder: Path, suites: Sequence[Suite]) -> None:
     """Add the suites of one run, after cutting off what a killed run may have written of its last one."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / ".gitignore").write_text("*\n", "utf-8")
+    (folder / ".gitignore").write_text(f"{FILE}\n.gitignore\n", "utf-8")
     with (folder / FILE).open("ab+") as file:
         file.seek(0)
         file.truncate(file.read().rfind(b"\n") + 1)
