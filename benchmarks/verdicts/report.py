@@ -239,6 +239,8 @@ def draw(counted: Sequence[Tally], modes: Sequence[Mode], path: Path) -> None:
         )
         panel.set(xlim=(-1, 21), xticks=[0, 2, 5, 10, 20])
     panels[0][0].set_ylabel("called slower, in % of gates")
-    figure.legend(*panels[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+    figure.legend(
+        *panels[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=1 + len(modes), frameon=False
+    )
     figure.savefig(path, metadata={"Date": None})
     plt.close(figure)
