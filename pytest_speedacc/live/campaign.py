@@ -76,7 +76,7 @@ class LiveRun:
     lost: str
     """Why the run ended early, in its first line, and a lost worker's last words; empty when it did not."""
     seconds: float
-    """Wall time."""
+    """Wall time, less what other runs on this machine were waited for."""
     base_markers: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     """Keywords of the markers of the base's gates by node id, the nearest first."""
 
@@ -88,7 +88,7 @@ class Budget:
     launches: int
     """At most, for a gate."""
     seconds: float
-    """At most, for the run."""
+    """At most, for the run; waiting for the turns of other runs does not count."""
 
 
 @dataclass(slots=True)
@@ -165,6 +165,7 @@ def run_campaign(
     A lost worker ends the run: what was decided before stands, and everything else carries the reason.
     """
     began = time.monotonic()
+    waited = 0.0
     state = _State()
     wanted: dict[str, frozenset[str]] | None = None
     for launch in range(budget.launches):
@@ -180,8 +181,10 @@ def run_campaign(
         )
         try:
             # A launch at a time, so that runs side by side on one machine take turns.
+            asked = time.monotonic()
             with timing_lock(say):
-                left = budget.seconds - (time.monotonic() - began)
+                waited += time.monotonic() - asked
+                left = budget.seconds - (time.monotonic() - began - waited)
                 where = f"launch {launch + 1} of at most {budget.launches}, {left:.0f} s left"
                 state.take(run_launch(candidate, base, orders, partial(_tell, say, where, state.results)))
             # Counted once: an error rate that is shared anew after every launch would change what was decided.
@@ -194,7 +197,7 @@ def run_campaign(
         wanted = _by_test(tests, undecided(state.results, state.compared))
         if wanted:
             state.choose_canary(frozenset(wanted))
-        if not wanted or time.monotonic() - began > budget.seconds:
+        if not wanted or time.monotonic() - began - waited > budget.seconds:
             break
         time.sleep(TURN)
     open_keys = undecided(state.results, state.compared) if state.lost else frozenset()
@@ -208,7 +211,7 @@ def run_campaign(
         base_markers=state.base_markers,
         lost_checks=state.lost_checks,
         failures=state.failures,
-        seconds=time.monotonic() - began,
+        seconds=time.monotonic() - began - waited,
     )
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -244,3 +245,22 @@ def test_progress_says_how_far_the_run_is_and_what_it_has_found(play: Any) -> No
     first, *_, last = (text for text in said if text.endswith("test_b"))
     assert first == "launch 1 of at most 24, 900 s left: test_b"
     assert re.fullmatch(r"launch 6 of at most 24, \d+ s left: \+11\.0% \(\+\d\.\d% to \+1\d\.\d%\), test_b", last)
+
+
+def test_waiting_for_another_run_costs_nothing_of_the_budget(play: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+
+    @contextmanager
+    def an_hour_later(say: object) -> Iterator[None]:
+        now[0] += 3600
+        yield
+
+    def launch(orders: Orders) -> LaunchReport:
+        now[0] += 10
+        return both(orders)
+
+    monkeypatch.setattr(campaign, "timing_lock", an_hour_later)
+    monkeypatch.setattr(campaign.time, "monotonic", lambda: now[0])
+    run, orders = play(launch, budget=Budget(24, 25.0), undecided=until(9))
+    assert len(orders) == 3
+    assert run.seconds == pytest.approx(30)
