@@ -45,15 +45,9 @@ def settings_table(*, tolerances: bool) -> str:
     rows = [
         (f"`{setting.name}`", f"`{setting.name} = {setting.example}`", setting.help)
         for setting in SETTINGS.values()
-        if setting.is_tolerance is tolerances and not setting.later
+        if setting.is_tolerance is tolerances
     ]
     return table(("name", "as in", "meaning"), rows)
-
-
-def later_settings() -> str:
-    """The names that are refused for now, in one sentence."""
-    names = [f"`{setting.name}`" for setting in SETTINGS.values() if setting.later]
-    return f"{', '.join(names[:-1])} and {names[-1]}."
 
 
 def frameworks_table() -> str:
@@ -103,7 +97,6 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 GENERATED = {
     "limits": lambda: settings_table(tolerances=False),
     "tolerances": lambda: settings_table(tolerances=True),
-    "later": later_settings,
     "frameworks": frameworks_table,
     "live": live_table,
 }

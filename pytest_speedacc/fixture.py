@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
@@ -12,7 +12,18 @@ from pytest_speedacc.errors import GateError
 from pytest_speedacc.gate import Case, Judged, Run, Say, measure, run_gate
 from pytest_speedacc.judge.reference import LiveComparison
 from pytest_speedacc.judge.verdict import Verdict
-from pytest_speedacc.measure.measurement import Manner, Measurement, PredictLike, ScoreLike, prepare
+from pytest_speedacc.measure.calls import PredictLike
+from pytest_speedacc.measure.evaluation import Executor
+from pytest_speedacc.measure.lock import timing_lock
+from pytest_speedacc.measure.measurement import (
+    NEVER_FITTED,
+    Manner,
+    Measurement,
+    ScoreLike,
+    Unavailable,
+    prepare,
+)
+from pytest_speedacc.measure.training import Fitted, Training, fit
 from pytest_speedacc.measure.yardstick import Ratios
 
 T = TypeVar("T")
@@ -49,27 +60,35 @@ class Speedacc:
     """Names of the checks of this test so far."""
     measured: bool = False
     """Whether ``measure`` was called."""
+    fitted: list[Fitted] = field(default_factory=list)
+    """What ``fit`` has trained so far."""
 
     def check(
         self,
         model: Any,
         inputs: Any,
-        targets: Any,
+        targets: Any = None,
         *,
         score: ScoreLike = "accuracy",
         greater_is_better: bool | None = None,
         predict: PredictLike = None,
         batch_size: int = 1,
+        slices: Mapping[str, Any] | None = None,
+        executor: Executor | None = None,
         name: str = "",
     ) -> Verdict:
         """Judge ``model`` on an evaluation set; the test fails where a limit or tolerance is violated.
 
-        ``model`` is a scikit-learn, LightGBM, XGBoost or PyTorch model, or any function of a batch that returns one
-        prediction a sample. ``inputs`` (array, DataFrame, tensor or list) and ``targets`` have the same length.
+        ``model`` is a model of any framework that the documentation names, or any function of a batch that returns one
+        prediction a sample. ``inputs`` (array, DataFrame, tensor, list, or a mapping of these) and ``targets`` have
+        the same length. Without targets, ``inputs`` is read once, as a stream of batches: pairs of inputs and targets,
+        or functions that load one. ``executor``, of the shape of ``concurrent.futures``, predicts them.
+
         ``score`` is a scikit-learn scorer name, or ``callable(targets, predictions)`` with ``greater_is_better``.
         ``predict`` is a method's name or ``callable(model, batch)``, for a model that does not predict as its
-        framework usually does. Latency and memory are those of calls with ``batch_size`` samples. A second check in
-        one test needs a ``name``.
+        framework usually does. Latency and memory are those of calls with ``batch_size`` samples. ``slices`` are parts
+        of the set by name, each held to the limits as well: a mask, positions, or a function of inputs and targets. A
+        second check in one test needs a ``name``.
         """
         result: Judged | Verdict
         if name in self.judged:
@@ -77,7 +96,8 @@ class Speedacc:
             result = self._refusal(name, f"{called} was called twice in one test: give each check its own name=.")
         else:
             self.judged.append(name)
-            manner = Manner(score, greater_is_better, predict, batch_size)
+            confident = self.policy.limits("confidence")
+            manner = Manner(score, greater_is_better, predict, batch_size, slices, executor, confident)
             result = self.doors.recall(name) or self._judge(model, inputs, targets, manner, name)
         self.doors.conclude(result)
         return result.verdict if isinstance(result, Judged) else result
@@ -86,32 +106,59 @@ class Speedacc:
         self,
         model: Any,
         inputs: Any,
-        targets: Any,
+        targets: Any = None,
         *,
         score: ScoreLike = "accuracy",
         greater_is_better: bool | None = None,
         predict: PredictLike = None,
         batch_size: int = 1,
+        slices: Mapping[str, Any] | None = None,
+        executor: Executor | None = None,
     ) -> Measurement:
         """Measure as ``check`` does and judge nothing: the numbers are for the test's own assertions.
 
         The result has ``accuracy``, ``latency`` (with ``median``, ``p90``, ``p95`` and ``p99`` in seconds),
-        ``parameters``, ``model_size`` and ``memory`` (bytes). Raises GateError for what cannot be measured.
+        ``parameters``, ``model_size``, ``memory`` (bytes) and ``confidence``. Raises GateError for what cannot be
+        measured.
         """
         self.measured = True
         try:
-            subject = prepare(model, inputs, targets, Manner(score, greater_is_better, predict, batch_size))
-            return measure(subject, inputs, self.policy, self.run.alpha, self.doors.say).measurement
+            manner = Manner(score, greater_is_better, predict, batch_size, slices, executor, confident=True)
+            subject = prepare(model, inputs, targets, manner)
+            training, say = self._training_of(model), self.doors.say
+            return measure(subject, inputs, self.policy, self.run.alpha, say, training).measurement
         finally:
             self.doors.say("")
 
     def fit(self, train: Callable[[], T]) -> T:
-        """Train the model of this gate: returns what ``train()`` returns.
+        """Train the model of this gate: returns what ``train()`` returns, and measures what that takes.
 
+        The time is that of one training. Its peak memory takes a second one, which is made where
+        ``max_training_memory`` is set or a baseline is written; that also shows whether both come to the same model.
         A live run (``--speedacc-against``) trains once on either side this way, where a fixture that trains does so
         in every launch.
         """
-        return train()
+        twice = self.policy.limits("training_memory") or bool(self.run.writes)
+        self.doors.say("training")
+        try:
+            with timing_lock(self.doors.say):
+                model, training = fit(train, twice=twice)
+        except GateError as error:
+            self.doors.conclude(self._refusal("", str(error)))
+            raise
+        finally:
+            self.doors.say("")
+        self.fitted.append(Fitted(model, training))
+        return model
+
+    def _training_of(self, model: Any) -> Training | Unavailable:
+        """Of the training that returned this very model, or of the only one there was."""
+        own = [each.training for each in self.fitted if each.model is model]
+        if len(own) == 1 or (not own and len(self.fitted) == 1):
+            return (own or [self.fitted[0].training])[0]
+        if not self.fitted:
+            return Unavailable(NEVER_FITTED)
+        return Unavailable("speedacc.fit trained several models, and none of them is, or two of them are, this one")
 
     def unused(self) -> str:
         """Why a test that has ended without an error still cannot be green; empty when it can."""
@@ -133,7 +180,8 @@ class Speedacc:
         try:
             subject = prepare(model, inputs, targets, manner)
             ratios = partial(self.doors.ratios, name)
-            case = Case(self.run, self.policy, self.test, name, subject, self.doors.live(name), ratios)
+            live, training = self.doors.live(name), self._training_of(model)
+            case = Case(self.run, self.policy, self.test, name, subject, live, ratios, training)
             return run_gate(case, inputs, self.doors.say)
         except GateError as error:
             return self._refusal(name, str(error))

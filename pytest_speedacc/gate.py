@@ -28,7 +28,8 @@ from pytest_speedacc.judge.verdict import Check, Outcome, Verdict
 from pytest_speedacc.measure.environment import Environment, library_versions
 from pytest_speedacc.measure.latency import Latency, joined, time_calls, warm_up
 from pytest_speedacc.measure.lock import timing_lock
-from pytest_speedacc.measure.measurement import Measurement, Subject, check_unchanged, measure_statics
+from pytest_speedacc.measure.measurement import Measurement, Subject, Unavailable, check_unchanged, measure_statics
+from pytest_speedacc.measure.training import Training
 from pytest_speedacc.measure.yardstick import Ratios
 
 SUITE_ALPHA = 0.01
@@ -84,6 +85,8 @@ class Case:
     """The base revision's run of it; None without a live run."""
     ratios: Callable[[], Ratios]
     """Measures it as a multiple of the yardstick; raises GateError where that cannot be done."""
+    training: Training | Unavailable
+    """What ``speedacc.fit`` took for it."""
 
     @property
     def path(self) -> Path:
@@ -99,14 +102,21 @@ class Measured:
     plan: tuple[int, ...]
 
 
-def measure(subject: Subject, inputs: Any, policy: Policy, alpha: float, say: Say) -> Measured:
+def measure(
+    subject: Subject,
+    inputs: Any,
+    policy: Policy,
+    alpha: float,
+    say: Say,
+    training: Training | Unavailable,
+) -> Measured:
     """Measure everything, and time the model until every latency limit of ``policy`` is decided or its budget ends.
 
     ``inputs`` are the user's own, to see whether the model changed them. Raises GateError for what cannot be measured.
     """
     with subject.adapter.running(subject.model):
         say("accuracy, parameters, size, memory")
-        statics = measure_statics(subject)
+        statics = measure_statics(subject, training)
         with timing_lock(say):
             latency, plan = _time(subject, policy, alpha, say)
     check_unchanged(subject, inputs)
@@ -143,7 +153,7 @@ def run_gate(case: Case, inputs: Any, say: Say) -> Judged:
     Raises GateError for what cannot be judged or written.
     """
     run = case.run
-    measured = measure(case.subject, inputs, case.policy, run.alpha, say)
+    measured = measure(case.subject, inputs, case.policy, run.alpha, say, case.training)
     measurement = measured.measurement
     environment = Environment.current(case.subject.adapter.device_name(case.subject.model))
     old = _load(case)
@@ -159,7 +169,7 @@ def run_gate(case: Case, inputs: Any, say: Say) -> Judged:
         checks = _by_file(case, case.live, checks, stored, writes, measurement, environment)
         if writes and case.live.since.known:
             checks, stored = accept_now(checks, stored, case.live.sha)
-    notes = list(measurement.statics.notes)
+    notes = [*measurement.statics.notes, *_remarks(case.training)]
     acceptable, known = is_acceptable(checks), case.live is None or case.live.since.known
     if acceptable and not known:
         notes.append(
@@ -173,6 +183,10 @@ def run_gate(case: Case, inputs: Any, say: Say) -> Judged:
     observations = observe(measurement, reference)
     verdict = Verdict(case.test, case.name, checks, observations, tuple(notes), accept, reference.source)
     return Judged(verdict, measurement.latency, environment)
+
+
+def _remarks(training: Training | Unavailable) -> tuple[str, ...]:
+    return () if isinstance(training, Unavailable) else training.notes
 
 
 def wants_ratio(policy: Policy) -> bool:

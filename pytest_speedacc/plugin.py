@@ -127,7 +127,7 @@ def _marker_help(config: pytest.Config) -> str:
         return "speedacc: the limits and tolerances of a model."
     from pytest_speedacc.config.settings import SETTINGS
 
-    keywords = ", ".join(f"{s.name}={s.example} ({s.help})" for s in SETTINGS.values() if not s.later)
+    keywords = ", ".join(f"{s.name}={s.example} ({s.help})" for s in SETTINGS.values())
     return (
         "speedacc(policy=..., accuracy_rule=..., budget=..., max_latency=..., ...): the limits and tolerances of a "
         f"model, judged by the speedacc fixture's check(). Keywords: {keywords}."

@@ -199,7 +199,7 @@ def _record(item: pytest.Item, verdict: Verdict, environment: dict[str, Any]) ->
     item.user_properties.append((f"{prefix}verdict", verdict.outcome.word))
     for row in verdict.observations:
         if row.observed is not None:
-            key = ".".join(filter(None, (row.metric, row.statistic)))
+            key = ".".join(filter(None, (row.metric, row.statistic, row.slice)))
             item.user_properties.append((prefix + key, row.observed))
 
 

@@ -24,7 +24,7 @@ from pytest_speedacc.judge.verdict import Outcome, Verdict
 from pytest_speedacc.live.campaign import LiveGate
 from pytest_speedacc.live.duel import LaunchResult
 from pytest_speedacc.live.protocol import StaticFacts
-from pytest_speedacc.measure.measurement import Manner, Subject, prepare
+from pytest_speedacc.measure.measurement import Manner, Subject, Unavailable, prepare
 from pytest_speedacc.measure.yardstick import Ratios
 
 PASSED, INCONCLUSIVE, NOT_COMPARED, FAILED = Outcome
@@ -111,7 +111,14 @@ class Change:
         bounds = tuple(parse_bound(name, value, "test") for name, value in limits.items())
         run = Run(self.folder / "own", "update" if update else "", update, 1, self.folder, ref)
         case = Case(
-            run, Policy(bounds, "exact", 0.05), TEST, "", model, live if ref else None, lambda: Ratios(1.8, 0.01, 5)
+            run=run,
+            policy=Policy(bounds, "exact", 0.05),
+            test=TEST,
+            name="",
+            subject=model,
+            live=live if ref else None,
+            ratios=lambda: Ratios(1.8, 0.01, 5),
+            training=Unavailable("not trained here"),
         )
         return run_gate(case, INPUTS, lambda text: None).verdict
 

@@ -126,7 +126,7 @@ BAD_INPUT = (
     Row("no-targets", "the targets are empty: nothing can be measured on 0 samples.", check(targets="[]")),
     Row(
         "no-samples",
-        "the inputs must be an array, a DataFrame, a tensor or a list of samples, not a int.",
+        "the inputs must be an array, a DataFrame, a tensor, a list of samples or a mapping of these, not a int.",
         check(inputs="7"),
     ),
     Row(
@@ -411,8 +411,8 @@ SETTINGS = (
     ),
     Row(
         "limit-of-later",
-        "marker: max_churn is not available yet. It is refused rather than ignored: remove it.",
-        marker='max_churn="1 %"',
+        "marker: trades is not available yet. It is refused rather than ignored: remove it.",
+        marker="trades=[]",
         exit_code=USAGE,
     ),
     Row(

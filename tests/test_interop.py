@@ -200,9 +200,9 @@ RERUN = """
 calls = []
 
 def moody(batch):
-    # Wrong in the first pass only: measured again, it would be right.
+    # Wrong in the first check only, which asks for all samples twice: measured again, it would be right.
     calls.append(len(batch))
-    return model(batch) if calls.count(60) > 1 else 1 - model(batch)
+    return model(batch) if calls.count(60) > 2 else 1 - model(batch)
 
 def feeble(batch):
     calls.append(len(batch))
@@ -225,7 +225,7 @@ def test_it(speedacc):
     speedacc.check({wrong}, inputs, targets)
 
 def test_measured_once():
-    assert calls.count(60) == 1
+    assert calls.count(60) <= 2
 """
     )
     result = project.run(

@@ -24,9 +24,15 @@ def merged(old: Baseline | None, new: Baseline) -> Baseline:
 
 
 def _rounded(record: EnvironmentRecord) -> EnvironmentRecord:
-    latency = record.latency
-    if latency is None:
-        return record
-    times = {name: getattr(latency, name) for name in ("median", "p90", "p95", "p99")}
-    tidy = {name: None if time is None else float(f"{time:.{DIGITS}g}") for name, time in times.items()}
-    return replace(record, latency=replace(latency, **tidy))
+    latency, training = record.latency, record.training
+    if latency is not None:
+        times = {name: getattr(latency, name) for name in ("median", "p90", "p95", "p99")}
+        tidy = {name: None if time is None else _tidy(time) for name, time in times.items()}
+        latency = replace(latency, **tidy)
+    if training is not None:
+        training = replace(training, seconds=_tidy(training.seconds))
+    return replace(record, latency=latency, training=training)
+
+
+def _tidy(seconds: float) -> float:
+    return float(f"{seconds:.{DIGITS}g}")

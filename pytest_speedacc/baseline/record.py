@@ -14,6 +14,7 @@ from pytest_speedacc.baseline.schema import (
     StoredLatency,
     StoredMemory,
     StoredRatio,
+    StoredTraining,
     Updated,
 )
 from pytest_speedacc.measure.environment import Environment, commit, library_versions
@@ -36,6 +37,7 @@ def record(
     """The baseline of this measurement alone; ``root`` is a folder of the repository whose commit is recorded."""
     statics = measurement.statics
     accuracy, parameters, size, memory = statics.accuracy, statics.parameters, statics.model_size, statics.memory
+    training = statics.training
     now = datetime.now(UTC).isoformat(timespec="seconds")
     revision, versions = commit(root), library_versions()
     here = EnvironmentRecord(
@@ -48,6 +50,9 @@ def record(
         yardstick=None
         if ratios is None
         else StoredRatio(version=VERSION, log_ratio=ratios.mean, spread=ratios.spread, launches=ratios.launches),
+        training=None
+        if isinstance(training, Unavailable)
+        else StoredTraining(seconds=training.seconds, peak=training.peak),
     )
     return Baseline(
         schema=SCHEMA,

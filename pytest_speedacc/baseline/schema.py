@@ -89,6 +89,14 @@ class StoredRatio(Record, frozen=True):
     launches: Annotated[int, Meta(ge=2)]
 
 
+class StoredTraining(Record, frozen=True):
+    """What one training took."""
+
+    seconds: Seconds
+    peak: Amount | None
+    """Bytes; None where memory could not be measured."""
+
+
 class EnvironmentRecord(Record, frozen=True):
     """What holds for one environment only."""
 
@@ -102,6 +110,8 @@ class EnvironmentRecord(Record, frozen=True):
     memory: StoredMemory | None
     yardstick: StoredRatio | None = None
     """None where no latency tolerance asked for it; and files from before there was a yardstick lack it."""
+    training: StoredTraining | None = None
+    """None where the test trains nothing with ``speedacc.fit``; and files from before there was one lack it."""
 
 
 class Accepted(Record, frozen=True):

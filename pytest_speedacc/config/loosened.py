@@ -78,16 +78,23 @@ def loosened_project(base: Project, candidate: Project) -> list[str]:
 
 def loosened_policy(base: Policy, candidate: Policy) -> list[str]:
     """Limits and tolerances that were removed or widened, and a rule that asks for less, a sentence each."""
-    was, now = ({_bounded(bound): bound for bound in policy.bounds} for policy in (base, candidate))
+    said = _loosened_bounds(base.bounds, candidate.bounds)
+    for name in dict.fromkeys((*base.slices, *candidate.slices)):
+        of_slice = _loosened_bounds(base.bounds_of(name), candidate.bounds_of(name))
+        said += [f"in the slice {name!r}, {sentence}" for sentence in of_slice]
+    if _RULES[candidate.accuracy_rule] < _RULES[base.accuracy_rule]:
+        said.append(f"accuracy_rule was {base.accuracy_rule!r} and is {candidate.accuracy_rule!r}")
+    return said
+
+
+def _loosened_bounds(base: Sequence[Bound], candidate: Sequence[Bound]) -> list[str]:
+    was, now = ({_bounded(bound): bound for bound in bounds} for bounds in (base, candidate))
     said = [f"{bound.setting.name} was {_shown(bound)} and is gone" for key, bound in was.items() if key not in now]
-    said += [
+    return said + [
         f"{bound.setting.name} was {_shown(was[key])} and is {_shown(bound)}"
         for key, bound in now.items()
         if key in was and _is_wider(was[key], bound)
     ]
-    if _RULES[candidate.accuracy_rule] < _RULES[base.accuracy_rule]:
-        said.append(f"accuracy_rule was {base.accuracy_rule!r} and is {candidate.accuracy_rule!r}")
-    return said
 
 
 def _folder(project: Project) -> str:

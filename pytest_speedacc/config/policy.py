@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -27,6 +27,19 @@ class Policy:
     """``exact``, ``evidence`` or ``noninferior``."""
     budget: float
     """Seconds of timing."""
+    slices: Mapping[str, tuple[Bound, ...]] = field(default_factory=dict)
+    """What holds for a slice of the evaluation set in the place of ``bounds``, by its name."""
+
+    def bounds_of(self, name: str) -> tuple[Bound, ...]:
+        """What holds for the slice ``name``: its own limits and tolerances, and all others that a slice can have."""
+        own = {bound.setting.name: bound for bound in self.slices.get(name, ())}
+        shared = {bound.setting.name: bound for bound in self.bounds if bound.setting.is_sliced}
+        return tuple({**shared, **own}.values())
+
+    def limits(self, metric: str) -> bool:
+        """Whether anything bounds this axis, of all samples or of a slice."""
+        every = (self.bounds, *self.slices.values())
+        return any(bound.setting.metric == metric for bounds in every for bound in bounds)
 
     @property
     def noisy_checks(self) -> int:
@@ -52,6 +65,10 @@ def join(*tables: Table) -> Table:
             accuracy_rule=table.accuracy_rule or joined.accuracy_rule,
             budget=table.budget or joined.budget,
             policy=table.policy or joined.policy,
+            slices={
+                name: {**joined.slices.get(name, {}), **table.slices.get(name, {})}
+                for name in (*joined.slices, *table.slices)
+            },
         )
     return joined
 
@@ -73,6 +90,7 @@ def resolve(project: Project, test: str, marker: Table, *, budget: float | None 
         bounds=tuple(joined.bounds.values()),
         accuracy_rule=joined.accuracy_rule or "exact",
         budget=budget or joined.budget or DEFAULT_BUDGET,
+        slices={name: tuple(bounds.values()) for name, bounds in joined.slices.items()},
     )
 
 

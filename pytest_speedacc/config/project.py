@@ -31,6 +31,8 @@ class Table:
     """Seconds of timing for a gate; None when the table does not say."""
     policy: str | None = None
     """The policy it chooses; None when the table does not say."""
+    slices: Mapping[str, Mapping[str, Bound]] = field(default_factory=dict)
+    """What holds for a slice instead of what holds for all samples, by the slice's name and the bound's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,17 @@ def parse_table(section: object, where: str, *, known: tuple[str, ...] = ()) -> 
     return Table(bounds, **rules)
 
 
+def _slices(section: object, where: str) -> Mapping[str, Mapping[str, Bound]]:
+    found = {}
+    for name, body in _table(section, where).items():
+        table = parse_table(body, f"{where}.{name}")
+        if table != Table(bounds=table.bounds) or not all(bound.setting.is_sliced for bound in table.bounds.values()):
+            known = ", ".join(setting.name for setting in SETTINGS.values() if setting.is_sliced)
+            raise ConfigError(f"{where}.{name}: a slice of the samples can have {known}, and nothing else.")
+        found[name] = table.bounds
+    return found
+
+
 def _policy(section: object, where: str) -> Table:
     table = parse_table(section, where)
     if table.policy is not None:
@@ -152,6 +165,7 @@ _RULES: Mapping[str, Callable[[object, str], Any]] = {
     "accuracy_rule": lambda value, where: _choice(value, get_args(AccuracyRule), where),
     "budget": lambda value, where: parse_positive(value, Kind.TIME, where),
     "policy": _text,
+    "slices": _slices,
 }
 """What else a table or marker can say, and how it is read."""
 _RUN_KEYS = ("baselines", "inconclusive", "live", "not_compared", "policies", "tests")

@@ -14,11 +14,12 @@ from pytest_speedacc.errors import ConfigError
 
 
 class Role(StrEnum):
-    """What a setting bounds: the value itself, or its worsening against the baseline."""
+    """What a setting bounds: the value itself, or its worsening or change against the baseline."""
 
     MINIMUM = "at least"
     MAXIMUM = "at most"
     WORSENING = "worse by at most"
+    CHANGE = "changed in at most"
 
 
 class Unit(StrEnum):
@@ -50,8 +51,6 @@ class Setting:
     """A value as a user would write it."""
     quantile: float | None = None
     """For a latency, the quantile; None elsewhere."""
-    later: bool = False
-    """Whether it is refused by name until a later version can judge it."""
 
     @property
     def statistic(self) -> str:
@@ -61,7 +60,12 @@ class Setting:
     @property
     def is_tolerance(self) -> bool:
         """True for a bound on the change against a baseline."""
-        return self.role is Role.WORSENING
+        return self.role in (Role.WORSENING, Role.CHANGE)
+
+    @property
+    def is_sliced(self) -> bool:
+        """True where a slice of the evaluation set has a value of its own."""
+        return self.metric in SLICED
 
     @property
     def is_noisy(self) -> bool:
@@ -99,20 +103,22 @@ _TABLE = (
     Setting("max_parameters", "parameters", _COUNT, _MOST, "most learned parameters", "50_000"),
     Setting("max_model_size", "model_size", _SIZE, _MOST, "largest serialised model", '"10 MiB"'),
     Setting("max_memory", "memory", _SIZE, _MOST, "largest peak that inference allocates", '"64 MiB"'),
-    Setting("max_training_time", "training_time", _TIME, _MOST, "longest training", '"10 s"', later=True),
-    Setting("max_training_memory", "training_memory", _SIZE, _MOST, "training peak", '"1 GiB"', later=True),
-    Setting("min_confidence", "confidence", _SCORE, _LEAST, "smallest mean confidence", "0.8", later=True),
+    Setting("max_training_time", "training_time", _TIME, _MOST, "longest training in speedacc.fit", '"10 s"'),
+    Setting("max_training_memory", "training_memory", _SIZE, _MOST, "largest peak that training allocates", '"1 GiB"'),
+    Setting("min_confidence", "confidence", _SCORE, _LEAST, "smallest mean of the largest probability", "0.8"),
     Setting("max_accuracy_drop", "accuracy", _SCORE, _WORSE, "how much worse the score may get", '"0.2 pp"'),
     Setting("max_latency_increase", "latency", _TIME, _WORSE, "how much the median may grow", '"3 %"', 0.5),
     Setting("max_latency_p95_increase", "latency", _TIME, _WORSE, "how much p95 may grow", '"20 %"', 0.95),
     Setting("max_parameters_increase", "parameters", _COUNT, _WORSE, "how much their number may grow", '"0 %"'),
     Setting("max_model_size_increase", "model_size", _SIZE, _WORSE, "how much the size may grow", '"1 %"'),
     Setting("max_memory_increase", "memory", _SIZE, _WORSE, "how much the peak may grow", '"5 %"'),
-    Setting("max_churn", "churn", Kind.FRACTION, _MOST, "share of flipped predictions", '"1 %"', later=True),
+    Setting("max_churn", "churn", Kind.FRACTION, Role.CHANGE, "share of samples with another prediction", '"1 %"'),
 )
 SETTINGS = {setting.name: setting for setting in _TABLE}
 
 
+SLICED = frozenset({"accuracy", "confidence", "churn"})
+"""Axes that are means over samples, so that a slice of them has its own."""
 SMALLEST_TAIL_TOLERANCE = 0.2
 """The six hundred calls a side that are timed at least leave a p95 about this uncertain."""
 
@@ -120,13 +126,10 @@ SMALLEST_TAIL_TOLERANCE = 0.2
 def parse_bound(name: str, value: object, source: str) -> Bound:
     """Turn one keyword of the marker or key of pyproject, a name of ``SETTINGS``, into a Bound.
 
-    Raises ConfigError, naming ``source``, for a name that cannot be judged yet and for a value without its
-    unit or out of range.
+    Raises ConfigError, naming ``source``, for a value without its unit or out of range.
     """
     setting = SETTINGS[name]
     where = f"{source}: {name}"
-    if setting.later:
-        raise not_yet(source, name)
     if setting.kind is Kind.SCORE:
         parse_score = _parse_drop if setting.is_tolerance else _parse_score
         return Bound(setting, *parse_score(value, setting, where))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from msgspec.structs import replace as changed
 
 from pytest_speedacc.baseline import Accepted, Baseline
 from pytest_speedacc.config.policy import Policy
+from pytest_speedacc.config.settings import Bound
 from pytest_speedacc.config.units import format_value
 from pytest_speedacc.judge.gate import judge
 from pytest_speedacc.judge.live import quoted
@@ -33,16 +35,24 @@ def accept_by_file(
     ``own`` is what that file holds and the base's does not, and ``reason`` that of the update which wrote it. A time
     is never accepted this way.
     """
-    failed = {check.setting for check in checks if check.outcome is not Outcome.PASSED and check.metric != "latency"}
-    bounds = tuple(bound for bound in policy.bounds if bound.setting.is_tolerance and bound.setting.name in failed)
-    held = {check.setting: check for check in judge(measurement, replace(policy, bounds=bounds), own, (), 1.0)}
-    return tuple(_better(check, held[check.setting], reason) if check.setting in held else check for check in checks)
+    worse = {check.place for check in checks if check.outcome is not Outcome.PASSED and check.metric != "latency"}
+
+    def kept(bounds: Sequence[Bound], name: str) -> tuple[Bound, ...]:
+        return tuple(b for b in bounds if b.setting.is_tolerance and (b.setting.name, name) in worse)
+
+    names = {name for _, name in worse if name}
+    slices = {name: kept(policy.bounds_of(name), name) for name in names}
+    again = replace(policy, bounds=kept(policy.bounds, ""), slices=slices)
+    held = {check.place: check for check in judge(measurement, again, own, (), 1.0)}
+    return tuple(_better(check, held[check.place], reason) if check.place in held else check for check in checks)
 
 
 def _better(check: Check, held: Check, reason: str) -> Check:
-    if held.reference is None or held.outcome >= check.outcome:
+    # Which predictions are accepted is no number that could be shown.
+    accepted = "these predictions" if held.metric == "churn" and held.outcome is Outcome.PASSED else ""
+    if held.outcome >= check.outcome or not (accepted or held.reference is not None):
         return check
-    value, why = format_value(held.reference, held.kind), quoted(reason)
+    value, why = accepted or format_value(held.reference or 0.0, held.kind), quoted(reason)
     return replace(
         check,
         outcome=held.outcome,
@@ -60,10 +70,8 @@ def accept_now(checks: tuple[Check, ...], stored: Baseline, base: str) -> tuple[
         return checks, stored
     entries = tuple(_entry(check, stored, base) for check in failed)
     why = f"accepted now, against {base[:7]}{quoted(stored.updated.reason)}"
-    passed = {
-        check.setting: replace(check, outcome=Outcome.PASSED, reason=f"{why}: {check.reason}") for check in failed
-    }
-    return tuple(passed.get(check.setting, check) for check in checks), changed(
+    passed = {check.place: replace(check, outcome=Outcome.PASSED, reason=f"{why}: {check.reason}") for check in failed}
+    return tuple(passed.get(check.place, check) for check in checks), changed(
         stored, accepted=(*stored.accepted, *entries)
     )
 

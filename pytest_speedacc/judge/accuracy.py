@@ -15,6 +15,7 @@ LEVEL = 0.05
 """Error rate of the paired test and, one-sided, of the interval."""
 LAST_DIGIT = 1e-12
 """Scores are quotients: the last digit of one must not decide a score that equals its bound."""
+OTHER_ENVIRONMENT = "the baseline is from another environment, whose rounding can do as much"
 OTHER_ENVIRONMENT_POINTS = 0.001
 OTHER_ENVIRONMENT_SAMPLES = 2
 """Kernels round differently on other processors: so much of a drop there may be rounding."""
@@ -38,6 +39,8 @@ class PairedEvidence:
     """Why there is no such difference; empty when there is one."""
     source: str = "baseline"
     """Where the former score is from: the ``baseline``, or the ``base`` of a live run."""
+    changed: int | None = None
+    """Samples whose prediction is another one than before; None without pairs, or where they are no labels."""
 
 
 def judge_limit(bound: Bound, accuracy: Accuracy) -> Check:
@@ -76,12 +79,34 @@ def judge_drop(bound: Bound, accuracy: Accuracy, evidence: PairedEvidence, rule:
     return check_of(bound, accuracy.value, outcome, reason, interval=interval, reference=reference)
 
 
+def judge_churn(bound: Bound, accuracy: Accuracy, evidence: PairedEvidence) -> Check:
+    """Hold ``max_churn`` against the share of samples whose predicted label changed.
+
+    Churn is the disagreement of two models, whichever of them is right (Milani Fard et al., *Launch and Iterate:
+    Reducing Prediction Churn*, NIPS 2016). Exact, as a drop is.
+    """
+    if not accuracy.of_labels:
+        why = f"cannot be measured here: churn counts changed labels, and the score {accuracy.score!r} compares none"
+        return check_of(bound, None, Outcome.FAILED, why)
+    if evidence.changed is None:
+        return check_of(bound, None, Outcome.NOT_COMPARED, evidence.unpaired)
+    share = evidence.changed / evidence.samples
+    beyond = share - bound.value - LAST_DIGIT
+    flips = _flip_text(evidence.flips).partition(", McNemar")[0]
+    why = f"{evidence.changed} of {evidence.samples} predictions are not those of the {evidence.source}"
+    reason = "; ".join(filter(None, (why, flips)))
+    outcome = Outcome.PASSED if beyond <= 0 else Outcome.FAILED
+    if 0 < beyond <= _rounding(accuracy, evidence) and not evidence.same_environment:
+        outcome, reason = Outcome.INCONCLUSIVE, f"{reason}; {OTHER_ENVIRONMENT}"
+    return check_of(bound, share, outcome, reason)
+
+
 def _by_rule(
     rule: AccuracyRule, drop: float, tolerance: float, accuracy: Accuracy, evidence: PairedEvidence
 ) -> tuple[Outcome, str]:
     beyond = drop - tolerance - LAST_DIGIT
     if 0 < beyond <= _rounding(accuracy, evidence) and not evidence.same_environment:
-        return Outcome.INCONCLUSIVE, "the baseline is from another environment, whose rounding can do as much"
+        return Outcome.INCONCLUSIVE, OTHER_ENVIRONMENT
     if beyond > 0 and rule == "evidence":
         return _beyond_doubt(accuracy, evidence)
     if beyond <= 0 and rule == "noninferior":

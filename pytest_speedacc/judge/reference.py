@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 
 from pytest_speedacc.baseline import Baseline, SinceBase
-from pytest_speedacc.baseline.schema import StoredRatio
+from pytest_speedacc.baseline.schema import StoredRatio, StoredTraining
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.judge.accuracy import PairedEvidence
 from pytest_speedacc.live.campaign import LiveGate
 from pytest_speedacc.live.duel import LaunchResult
 from pytest_speedacc.live.launch import NEW_GATE
-from pytest_speedacc.measure.accuracy import Accuracy, to_numpy
+from pytest_speedacc.measure.accuracy import Accuracy, score_predictions, to_numpy
 from pytest_speedacc.measure.environment import Environment
 from pytest_speedacc.measure.measurement import Subject
-from pytest_speedacc.measure.score import right
+from pytest_speedacc.measure.score import ScoreFunction, right
 from pytest_speedacc.measure.yardstick import VERSION, Ratios
 from pytest_speedacc.stats.paired import Flips, Interval, bootstrap_difference, difference_interval
 
@@ -52,6 +52,8 @@ class Reference:
     missing: str
     """Why a tolerance cannot be compared, with the command that helps; used where the value is None."""
     accuracy: PairedEvidence | None = None
+    slices: Mapping[str, PairedEvidence] = field(default_factory=dict)
+    """The same of each slice of the evaluation set whose former score is known."""
     parameters: int | None = None
     model_size: int | None = None
     """Bytes."""
@@ -63,6 +65,8 @@ class Reference:
     """Bytes by which the peak moves when nothing has changed."""
     latency: Mapping[str, float | None] = field(default_factory=dict)
     """Seconds of this environment, by statistic; information, never evidence."""
+    training: StoredTraining | None = None
+    """What training took in this environment; information, never evidence."""
     ratios: tuple[Ratios, Ratios] | str = ""
     """Today's and the baseline's multiples of the yardstick, in this environment; or why there are none."""
     live: LiveComparison | None = None
@@ -119,12 +123,14 @@ def from_baseline(
     return Reference(
         missing=f"the baseline does not hold it: add it with {command}",
         no_memory=incomparable or f"the baseline of this environment holds no memory peak: add it with {command}",
-        accuracy=_pair(score.value, record is not None, before, subject, accuracy) if score else None,
+        accuracy=_pair_all(score.value, record is not None, before, subject, accuracy) if score else None,
+        slices=_pair_slices(record is not None, before, subject, accuracy, "baseline"),
         parameters=stored.parameters,
         model_size=stored.model_size,
         memory=memory.peak if memory else None,
         memory_band=memory.band if memory else 0,
         ratios=incomparable or _ratios(ratios, former, command),
+        training=record.training if record else None,
         latency={name: getattr(times, name) for name in ("median", "p90", "p95", "p99")} if times else {},
     )
 
@@ -157,7 +163,8 @@ def from_live(comparison: LiveComparison, subject: Subject, accuracy: Accuracy, 
         missing=f"{base} was judged on another evaluation set or by another score"
         if not comparable
         else f"{base} could not measure this",
-        accuracy=_pair(facts.value, True, gate.base_predictions, subject, accuracy, "base") if comparable else None,
+        accuracy=_pair_all(facts.value, True, gate.base_predictions, subject, accuracy, "base") if comparable else None,
+        slices=_pair_slices(True, gate.base_predictions, subject, accuracy, "base") if comparable else {},
         parameters=facts.parameters,
         model_size=facts.model_size,
         # The peak of a larger batch is larger, whatever the model.
@@ -171,7 +178,38 @@ def from_live(comparison: LiveComparison, subject: Subject, accuracy: Accuracy, 
     )
 
 
-def _pair(
+def _pair_slices(
+    same_environment: bool, before: Predictions | None, subject: Subject, accuracy: Accuracy, source: str
+) -> dict[str, PairedEvidence]:
+    """The former score of every slice, from the former predictions of its samples; without those there is none."""
+    if before is None or before.shape != accuracy.predictions.shape:
+        return {}
+    truth, found = to_numpy(subject.targets), {}
+    for name, mask in subject.slices.items():
+        try:
+            was, now = (
+                score_predictions(subject.score, truth[mask], each[mask]) for each in (before, accuracy.predictions)
+            )
+        except GateError:
+            # The slice's own check says why it has no score.
+            continue
+        part = Sides(truth[mask], before[mask], now, subject.score.function)
+        found[name] = _pair(was.value, same_environment, part, source)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """The same samples as predicted before and now."""
+
+    truth: Predictions
+    before: Predictions | None
+    """None where the former predictions are not known."""
+    now: Accuracy
+    score: ScoreFunction
+
+
+def _pair_all(
     value: float,
     same_environment: bool,
     before: Predictions | None,
@@ -179,24 +217,32 @@ def _pair(
     accuracy: Accuracy,
     source: str = "baseline",
 ) -> PairedEvidence:
-    paired = partial(PairedEvidence, value, same_environment, subject.samples, source=source)
+    whole = Sides(to_numpy(subject.targets), before, accuracy, subject.score.function)
+    return _pair(value, same_environment, whole, source)
+
+
+def _pair(value: float, same_environment: bool, sides: Sides, source: str) -> PairedEvidence:
+    truth, before, now = sides.truth, sides.before, sides.now
+    samples = len(truth)
+    paired = partial(PairedEvidence, value, same_environment, samples, source=source)
     if before is None:
         return paired(None, None, f"the {source} holds no predictions")
-    truth, now = to_numpy(subject.targets), accuracy.predictions
-    if before.shape != now.shape:
-        return paired(None, None, f"the {source}'s predictions have the shape {before.shape}, and these {now.shape}")
-    if accuracy.correct is not None:
+    if before.shape != now.predictions.shape:
+        shapes = f"the {source}'s predictions have the shape {before.shape}, and these {now.predictions.shape}"
+        return paired(None, None, shapes)
+    if now.of_labels:
+        paired = partial(paired, changed=int((~right(before, now.predictions)).sum()))
+    if now.correct is not None:
         was = right(truth, before)
-        flips = Flips(int((was & ~accuracy.correct).sum()), int((accuracy.correct & ~was).sum()), subject.samples)
+        flips = Flips(int((was & ~now.correct).sum()), int((now.correct & ~was).sum()), samples)
         return paired(flips, difference_interval(flips, CONFIDENCE))
-    if np.array_equal(before, now):
+    if np.array_equal(before, now.predictions):
         return paired(None, Interval(0.0, 0.0, 0.0))
-    score = subject.score.function
     try:
         difference = bootstrap_difference(
-            lambda index: score(truth[index], before[index]),
-            lambda index: score(truth[index], now[index]),
-            subject.samples,
+            lambda index: sides.score(truth[index], before[index]),
+            lambda index: sides.score(truth[index], now.predictions[index]),
+            samples,
             resamples=RESAMPLES,
             confidence=CONFIDENCE,
         )

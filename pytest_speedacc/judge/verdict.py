@@ -56,6 +56,11 @@ class Check:
     reason: str
     """Why, in one sentence."""
 
+    @property
+    def place(self) -> tuple[str, str]:
+        """What tells it from the other checks of a gate: the setting, and the slice."""
+        return self.setting, self.slice
+
 
 @dataclass(frozen=True, slots=True)
 class Observation:
@@ -73,6 +78,8 @@ class Observation:
     """What explains it: trees and leaves, why it is missing."""
     points: bool = False
     """True for a score that lies within 0 to 1 by definition, whose changes are told in points."""
+    slice: str = ""
+    """The part of the evaluation set; empty for all of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,11 +127,11 @@ class WorkerGate:
         self._test = test
         self._fits = 0
 
-    def check(self, model: Any, inputs: Any, targets: Any, *, name: str = "", **options: Any) -> None:
+    def check(self, model: Any, inputs: Any, targets: Any = None, *, name: str = "", **options: Any) -> None:
         """Wait in this test for the other side, and time what the coordinator asks for."""
         worker = self._worker
         try:
-            subject = prepare(model, inputs, targets, Manner(**options))
+            subject = prepare(model, inputs, targets, Manner(**options), whole=worker.spec.statics)
             with subject.adapter.running(model):
                 setup = time.perf_counter() - worker.test_began - worker.aside
                 with worker.setting_aside():
@@ -172,7 +172,7 @@ class WorkerGate:
         self._worker.aside += time.perf_counter() - began
         return model
 
-    def measure(self, model: Any, inputs: Any, targets: Any, **options: Any) -> Measurement:
+    def measure(self, model: Any, inputs: Any, targets: Any = None, **options: Any) -> Measurement:
         """Measure briefly: the numbers are for the test's own assertions."""
         subject = prepare(model, inputs, targets, Manner(**options))
         with subject.adapter.running(model):

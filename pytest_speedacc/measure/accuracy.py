@@ -1,20 +1,15 @@
-"""The accuracy pass: predict the whole evaluation set once and score it."""
+"""The score of a finished pass, and the types that targets and predictions come in."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from pytest_speedacc.errors import GateError, model_raised
-from pytest_speedacc.measure.samples import take
+from pytest_speedacc.errors import GateError
 from pytest_speedacc.measure.score import Array, Mask, Score, right
-
-CHUNK = 1024
-"""Samples predicted at a time: bounds the memory of a large set, and is large enough to cost nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,51 +28,16 @@ class Accuracy:
     """What was scored, shape (samples,) or (samples, outputs)."""
     correct: Mask | None
     """For accuracy: which samples were right, shape (samples,). None for any other score."""
-
-
-def predict_all(call: Callable[[Any], Any], to_array: Callable[[Any], Array], inputs: Any, samples: int) -> Array:
-    """Predict every sample in chunks; shape (samples,) or (samples, outputs).
-
-    Raises GateError when the model raises, returns another number of predictions than it was given samples, or
-    predicts nothing, NaN or infinity for one.
-    """
-    parts: list[Array] = []
-    for start in range(0, samples, CHUNK):
-        stop = min(start + CHUNK, samples)
-        try:
-            part = np.asarray(to_array(call(take(inputs, start, stop))))
-        except GateError:
-            raise
-        except Exception as error:
-            raise model_raised(error, f"while predicting samples {start} to {stop - 1}") from error
-        returned = part.shape[0] if part.ndim else 1
-        if returned != stop - start or part.ndim == 0:
-            raise GateError(
-                f"the model returned {returned} predictions for {stop - start} samples: one a sample is needed. "
-                "A function under test is called with a batch and returns a sequence of the same length."
-            )
-        if parts and part.shape[1:] != parts[0].shape[1:]:
-            raise GateError(
-                f"the model's predictions have the shape {part.shape[1:]} for samples {start} to {stop - 1} and "
-                f"{parts[0].shape[1:]} before: each sample needs as many."
-            )
-        parts.append(part)
-    predictions = _typed(np.concatenate(parts))
-    bad = _missing(predictions)
-    if bad.any():
-        raise GateError(
-            f"{int(bad.sum())} of {samples} predictions are NaN, infinite or None, the first at sample "
-            f"{int(bad.argmax())}: look for missing values in the inputs, or overflow in the model."
-        )
-    return predictions
+    of_labels: bool = True
+    """Whether the score compares labels, so that a prediction can be said to have changed."""
 
 
 def score_predictions(score: Score, targets: Any, predictions: Array) -> Accuracy:
     """Score a finished pass. Raises GateError when the score cannot be computed or is not a finite number."""
     truth = to_numpy(targets)
     if score.wants_labels:
-        if missing := int(_missing(truth).sum()):
-            raise GateError(f"{missing} of {len(truth)} targets are NaN or None: leave those samples out.")
+        if absent := int(missing(truth).sum()):
+            raise GateError(f"{absent} of {len(truth)} targets are NaN or None: leave those samples out.")
         predictions = labels(predictions, truth, score.name)
     try:
         value = float(score.function(truth, predictions))
@@ -92,6 +52,7 @@ def score_predictions(score: Score, targets: Any, predictions: Array) -> Accurac
         within_unit=score.within_unit,
         predictions=predictions,
         correct=right(truth, predictions) if score.name == "accuracy" and score.wants_labels else None,
+        of_labels=score.wants_labels,
     )
 
 
@@ -131,17 +92,7 @@ def to_numpy(values: Any) -> Array:
     return np.asarray(values)
 
 
-def _typed(predictions: Array) -> Array:
-    """Objects of one plain type as an array of that type, which can be stored without pickle."""
-    if predictions.dtype.kind not in "OT":
-        return predictions
-    values = predictions.ravel().tolist()
-    kinds = {type(value) for value in values}
-    plain = len(kinds) == 1 and kinds <= {str, bool, int, float}
-    return np.array(values).reshape(predictions.shape) if plain else predictions
-
-
-def _missing(values: Array) -> Mask:
+def missing(values: Array) -> Mask:
     """Which samples hold a NaN, an infinity or None, shape (samples,)."""
     rows = values.reshape(len(values), -1)
     if values.dtype.kind in "fc":

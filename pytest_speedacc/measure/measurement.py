@@ -3,26 +3,40 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 from typing import Any, TypeVar
 
 import numpy as np
 
 from pytest_speedacc.adapters import find_adapter
-from pytest_speedacc.adapters.base import RESPONSES, Adapter, DeviceMemory, ParameterCount, class_name, to_array
+from pytest_speedacc.adapters.base import Adapter, DeviceMemory, ParameterCount
 from pytest_speedacc.errors import GateError, model_raised
-from pytest_speedacc.measure.accuracy import Accuracy, predict_all, score_predictions, to_numpy
+from pytest_speedacc.measure.accuracy import Accuracy, labels, score_predictions, to_numpy
+from pytest_speedacc.measure.calls import PredictLike, resolve_call
+from pytest_speedacc.measure.evaluation import (
+    CHUNK,
+    Evaluation,
+    Evaluator,
+    Executor,
+    differing,
+    evaluate_set,
+    evaluate_stream,
+)
 from pytest_speedacc.measure.fingerprint import fingerprint
 from pytest_speedacc.measure.latency import Call, Latency, Workload
 from pytest_speedacc.measure.memory import MemoryPeak, measure_memory
-from pytest_speedacc.measure.samples import batches, count_samples
-from pytest_speedacc.measure.score import Score, resolve_score
+from pytest_speedacc.measure.samples import MOST_DISTINCT, batches, count_samples, take
+from pytest_speedacc.measure.score import Mask, Score, resolve_score
+from pytest_speedacc.measure.slices import check_not_empty, resolve_slices, stream_slices
+from pytest_speedacc.measure.stream import Source, load, sources
+from pytest_speedacc.measure.training import Training
 
 _T = TypeVar("_T")
+_END = object()
 
 MEMORY_BATCHES = 8
 """Distinct batches in the memory pass: enough for inputs that differ, few enough to cost milliseconds."""
@@ -36,12 +50,15 @@ class Unavailable:
     """One sentence."""
 
 
-OWN = "predict="
-"""The response of a ``check(predict=...)`` that is the user's own."""
 DEVICE_REPEATS = 3
+KEPT_BATCHES = 8
+"""Batches of a stream that are held for timing, at most."""
+FEW_SAMPLES = 4 * CHUNK
+"""A set so small that a second pass, for probabilities, costs nothing to speak of."""
+NO_PROBABILITIES = "the model gives no probabilities: name a score or predict= that does"
+NEVER_FITTED = "the model was not trained by speedacc.fit(train) in this test"
 
 ScoreLike = str | Callable[[Any, Any], float]
-PredictLike = str | Callable[[Any, Any], Any] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +69,12 @@ class Manner:
     greater_is_better: bool | None = None
     predict: PredictLike = None
     batch_size: int = 1
+    slices: Mapping[str, Any] | None = None
+    """Masks, positions or functions of inputs and targets, by name."""
+    executor: Executor | None = None
+    """Where the accuracy pass runs; None for here."""
+    confident: bool = False
+    """Whether the mean confidence is wanted, though it may take a second pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,31 +85,58 @@ class Subject:
     adapter: Adapter
     call: Call
     """Takes one batch; the very call that is timed, scored and tracked."""
-    response: str
-    """The prediction method behind ``call``; OWN for the user's own."""
+    evaluator: Evaluator
+    """The same call, for the accuracy pass."""
+    executor: Executor | None
+    """Where that pass runs; None for here."""
     inputs: Any
-    """On the model's device, in the type it was fitted with."""
+    """On the model's device, in the type it was fitted with; of a stream, its first batches."""
     targets: Any
     batches: Sequence[Any]
     """Distinct batches of the inputs, for the calls that are timed and tracked."""
+    first: Any
+    """As many inputs as the accuracy pass takes at a time, the first of all."""
     samples: int
     batch_size: int
     score: Score
+    slices: Mapping[str, Mask]
+    """Which samples each slice has, shape (samples,)."""
     fingerprint: str
     """Of the inputs and targets as the user passed them."""
     fingerprint_called: str
     """Of the inputs and the first batches as the model is called with them, which may be copies."""
+    streamed: Evaluation | None = None
+    """The accuracy pass of a stream, which was made when it was read; None for a set that is held whole."""
 
-    def predict(self) -> np.ndarray[Any, Any]:
-        """A prediction for every sample, shape (samples,) or (samples, outputs). Raises GateError as predict_all."""
-        if self.response == OWN:
-            return predict_all(self.call, lambda raw: to_array(to_numpy(raw), OWN), self.inputs, self.samples)
-        predictions = partial(self.adapter.predictions, self.model, response=self.response)
-        return predict_all(self.call, predictions, self.inputs, self.samples)
+    def evaluate(self) -> Evaluation:
+        """The accuracy pass. Raises GateError as ``evaluate_set`` does."""
+        return self.streamed or evaluate_set(self.evaluator, self.inputs, self.samples, self.executor)
 
     def workload(self) -> Workload:
         """What is timed."""
         return Workload(self.call, self.batches, self.batch_size, self.adapter.synchronise(self.model))
+
+
+@dataclass(frozen=True, slots=True)
+class Confidence:
+    """How sure a classifier is: the largest probability of each sample."""
+
+    largest: np.ndarray[Any, Any]
+    """Shape (samples,)."""
+
+    def mean(self, mask: Mask | None = None) -> float:
+        """Over all samples, or those of a slice."""
+        return float(self.largest.mean() if mask is None else self.largest[mask].mean())
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """A part of the evaluation set."""
+
+    mask: Mask
+    """Which samples it has, shape (samples,)."""
+    accuracy: Accuracy | Unavailable
+    """Its own score; unavailable where these samples alone cannot have one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +152,15 @@ class Statics:
     memory: MemoryPeak | Unavailable
     notes: tuple[str, ...]
     """Remarks for the report."""
+    evaluation_seconds: float = 0.0
+    """Wall time of predicting the whole evaluation set once, a large batch at a time."""
+    confidence: Confidence | Unavailable = Unavailable("nobody asked for it")
+    slices: Mapping[str, Slice] = field(default_factory=dict)
+    """By name."""
+    unstable: int = 0
+    """Samples among the first ones of which the model, asked twice, gave two predictions."""
+    training: Training | Unavailable = Unavailable(NEVER_FITTED)
+    """What ``speedacc.fit`` took for this model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,51 +187,125 @@ class Measurement:
         return _available(self.statics.model_size)
 
     @property
+    def confidence(self) -> float:
+        """Mean of the largest probability of each sample. Raises GateError where the model gives none."""
+        return _available(self.statics.confidence).mean()
+
+    @property
     def memory(self) -> int:
         """Peak bytes that inference allocates. Raises GateError where that cannot be measured."""
         return _available(self.statics.memory).peak
 
 
-def prepare(model: Any, inputs: Any, targets: Any, manner: Manner) -> Subject:
-    """Check what ``check`` was given. Raises GateError for anything that cannot be measured."""
+def prepare(model: Any, inputs: Any, targets: Any, manner: Manner, *, whole: bool = True) -> Subject:
+    """Check what ``check`` was given. Without targets it is a stream, which is evaluated here, while it is read.
+
+    With ``whole`` false only so much of a stream is read as timing needs. Raises GateError for anything that cannot be
+    measured.
+    """
+    if targets is None:
+        return _prepare_stream(model, sources(inputs), manner, whole)
     samples = count_samples(inputs, "the inputs")
-    labels = count_samples(targets, "the targets")
-    if samples != labels:
-        raise GateError(f"there are {samples} inputs and {labels} targets: they must belong together one to one.")
-    batch_size = manner.batch_size
-    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or not 1 <= batch_size <= samples:
-        raise GateError(f"batch_size={batch_size!r} must be a whole number from 1 to the {samples} samples given.")
-    adapter = find_adapter(model)
-    adapter.check_usable(model)
-    score = resolve_score(manner.score, manner.greater_is_better, getattr(model, "classes_", None))
-    call, response = _call(model, adapter, manner.predict, score)
-    # A tuple is a sequence of samples here; to a framework it would be several inputs.
-    called = adapter.inputs(model, list(inputs) if isinstance(inputs, tuple) else inputs)
-    distinct = batches(called, samples, batch_size)
+    truths = count_samples(targets, "the targets")
+    if samples != truths:
+        raise GateError(f"there are {samples} inputs and {truths} targets: they must belong together one to one.")
+    _check_batch_size(manner.batch_size, samples)
+    adapter, score, call, evaluator = _ways(model, manner, {}, samples <= FEW_SAMPLES)
+    masks = resolve_slices(manner.slices, inputs, targets, samples)
+    check_not_empty(masks)
+    called = _called(adapter, model, inputs)
+    distinct = batches(called, samples, manner.batch_size)
     return Subject(
         model=model,
         adapter=adapter,
         call=call,
-        response=response,
+        evaluator=evaluator,
+        executor=manner.executor,
         inputs=called,
         targets=targets,
         batches=distinct,
+        first=take(called, 0, min(samples, CHUNK)),
         samples=samples,
-        batch_size=batch_size,
+        batch_size=manner.batch_size,
         score=score,
+        slices=masks,
         fingerprint=fingerprint(inputs, targets),
         fingerprint_called=fingerprint(called, distinct[:MEMORY_BATCHES]),
     )
 
 
-def measure_statics(subject: Subject) -> Statics:
+def _prepare_stream(model: Any, stream: Iterator[Source], manner: Manner, whole: bool) -> Subject:
+    adapter, score, call, evaluator = _ways(model, manner, stream_slices(manner.slices), False)
+    size = manner.batch_size
+    kept: list[Source] = []
+    inputs: list[Any] = []
+    distinct: list[Any] = []
+    while len(distinct) < MOST_DISTINCT and len(kept) < KEPT_BATCHES:
+        source = next(stream, _END)
+        if source is _END:
+            break
+        kept.append(source)
+        inputs.append(_called(adapter, model, load(source)[0]))
+        samples = count_samples(inputs[-1], "the inputs of a batch")
+        _check_batch_size(size, samples)
+        distinct += batches(inputs[-1], samples, size)[: MOST_DISTINCT - len(distinct)]
+    called = fingerprint(inputs, distinct[:MEMORY_BATCHES])
+    found = evaluate_stream(evaluator, chain(kept, stream if whole else ()), manner.executor)
+    check_not_empty(found.masks)
+    return Subject(
+        model=model,
+        adapter=adapter,
+        call=call,
+        evaluator=evaluator,
+        executor=manner.executor,
+        inputs=inputs,
+        targets=found.targets,
+        batches=distinct,
+        first=inputs[0],
+        samples=len(found.targets),
+        batch_size=size,
+        score=score,
+        slices=found.masks,
+        fingerprint=found.fingerprint,
+        fingerprint_called=called,
+        streamed=found.evaluation,
+    )
+
+
+def _ways(
+    model: Any, manner: Manner, slices: Mapping[str, Any], is_small: bool
+) -> tuple[Adapter, Score, Call, Evaluator]:
+    """How the model is scored, called and evaluated."""
+    adapter = find_adapter(model)
+    adapter.check_usable(model)
+    score = resolve_score(manner.score, manner.greater_is_better, getattr(model, "classes_", None))
+    call, response = resolve_call(model, adapter, manner.predict, score.name, score.responses)
+    evaluator = Evaluator(model, adapter, manner.predict, response, manner.confident or is_small, slices)
+    return adapter, score, call, evaluator
+
+
+def _called(adapter: Adapter, model: Any, inputs: Any) -> Any:
+    """The inputs as the model is called with them."""
+    # A tuple is a sequence of samples here; to a framework it would be several inputs.
+    called = adapter.inputs(model, list(inputs) if isinstance(inputs, tuple) else inputs)
+    # Of scipy's sparse formats not all can be cut into batches.
+    return called.tocsr() if hasattr(called, "tocsr") and not hasattr(called, "__getitem__") else called
+
+
+def _check_batch_size(size: object, samples: int) -> None:
+    if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= samples:
+        raise GateError(f"batch_size={size!r} must be a whole number from 1 to the {samples} samples given.")
+
+
+def measure_statics(subject: Subject, training: Training | Unavailable = Unavailable(NEVER_FITTED)) -> Statics:
     """The accuracy pass, the counts, and the memory pass. The caller holds the adapter's ``running``.
 
     Raises GateError when the model fails, changes its inputs, or gives what cannot be scored.
     """
     with _watched_output() as wrote:
-        predictions = subject.predict()
-    accuracy = score_predictions(subject.score, subject.targets, predictions)
+        evaluation = subject.evaluate()
+    accuracy = score_predictions(subject.score, subject.targets, evaluation.predictions)
+    unstable = _unstable(subject, accuracy)
     notes = ("the model writes to the terminal while it predicts; its times include that",) if wrote() else ()
     memory = _memory(subject)
     adapter, model = subject.adapter, subject.model
@@ -184,7 +317,33 @@ def measure_statics(subject: Subject) -> Statics:
         weights=None if isinstance(weights, Unavailable) else weights,
         memory=memory,
         notes=notes,
+        evaluation_seconds=evaluation.seconds,
+        confidence=Unavailable(NO_PROBABILITIES) if evaluation.largest is None else Confidence(evaluation.largest),
+        slices={name: Slice(mask, _score_slice(subject, accuracy, mask)) for name, mask in subject.slices.items()},
+        unstable=unstable,
+        training=training,
     )
+
+
+def _unstable(subject: Subject, accuracy: Accuracy) -> int:
+    """Of how many of the first samples the model gives another prediction when it is asked again."""
+    try:
+        again = subject.evaluator.batch(subject.first).predictions
+    except GateError:
+        raise
+    except Exception as error:
+        raise model_raised(error, "when it was to predict the first samples again") from error
+    before, score = accuracy.predictions[: len(again)], subject.score
+    if score.wants_labels:
+        again = labels(again, to_numpy(subject.targets)[: len(again)], score.name)
+    return int(differing(before, again).sum()) if before.shape == again.shape else len(again)
+
+
+def _score_slice(subject: Subject, accuracy: Accuracy, mask: Mask) -> Accuracy | Unavailable:
+    try:
+        return score_predictions(subject.score, to_numpy(subject.targets)[mask], accuracy.predictions[mask])
+    except GateError as error:
+        return Unavailable(str(error))
 
 
 def check_unchanged(subject: Subject, inputs: Any) -> None:
@@ -193,42 +352,12 @@ def check_unchanged(subject: Subject, inputs: Any) -> None:
     ``inputs`` are the user's own. The model may have been called with copies of them, which must not change either.
     """
     called = fingerprint(subject.inputs, subject.batches[:MEMORY_BATCHES])
-    if called != subject.fingerprint_called or fingerprint(inputs, subject.targets) != subject.fingerprint:
+    # What a stream gave cannot be asked for again.
+    given = subject.fingerprint if subject.streamed else fingerprint(inputs, subject.targets)
+    if called != subject.fingerprint_called or given != subject.fingerprint:
         raise GateError(
             "the model changes its inputs in place, so no two of its calls get the same samples: let it work on a copy."
         )
-
-
-def _call(model: Any, adapter: Adapter, predict: PredictLike, score: Score) -> tuple[Call, str]:
-    if predict is not None:
-        return _chosen(model, adapter, predict)
-    problems = []
-    for response in score.responses:
-        try:
-            return adapter.call(model, response), response
-        except GateError as error:
-            problems.append(error)
-    raise GateError(f"the score {score.name!r} needs {' or '.join(score.responses)}: {problems[-1]}")
-
-
-def _chosen(model: Any, adapter: Adapter, predict: str | Callable[[Any, Any], Any]) -> tuple[Call, str]:
-    """The call that ``check(predict=...)`` asks for."""
-    own: Any
-    if callable(predict):
-        own, described = partial(predict, model), "predict="
-    elif predict in RESPONSES and adapter.call(model, predict) is not model:
-        return adapter.call(model, predict), predict
-    else:
-        # A model that is called may have a method of that name beside it, and that is what was asked for.
-        own, described = getattr(model, predict, None), f"predict={predict!r}"
-        if not callable(own):
-            raise GateError(
-                f"{class_name(model)} has no method {predict!r}: pass predict= with one that it has, or with a "
-                "callable(model, batch)."
-            )
-    if inspect.iscoroutinefunction(own):
-        raise GateError(f"{described} is a coroutine function: async models cannot be judged yet.")
-    return own, OWN
 
 
 def _memory(subject: Subject) -> MemoryPeak | Unavailable:

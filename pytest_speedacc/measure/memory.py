@@ -44,7 +44,7 @@ class MemoryPeak:
         The resolution where most repeats agree: one that does not has met a table of the interpreter that
         grew. Where they do not agree, all of their range: threads race.
         """
-        return _resolution(self.peak) if _settled(self.repeats) else max(self.repeats) - min(self.repeats)
+        return resolution(self.peak) if _settled(self.repeats) else max(self.repeats) - min(self.repeats)
 
 
 def measure_memory(call: Callable[[Any], Any], batches: Sequence[Any], *, repeats: int = 5) -> MemoryPeak:
@@ -57,6 +57,13 @@ def measure_memory(call: Callable[[Any], Any], batches: Sequence[Any], *, repeat
 
     Raises GateError where memray cannot run, and passes on whatever the model raises.
     """
+
+    # A closure: a partial would allocate the list of its arguments, and be counted.
+    def call_each() -> None:
+        for batch in batches:
+            call(batch)
+            _forget()
+
     memray = _import_memray()
     peaks: list[int] = []
     with _scratch_folder() as folder:
@@ -66,7 +73,7 @@ def measure_memory(call: Callable[[Any], Any], batches: Sequence[Any], *, repeat
         _warm_up(call, batches)
         with _quiet_heap():
             while True:
-                _track(tracker, call, batches)
+                _track(tracker, call_each)
                 peaks.append(_read_peak(memray, file))
                 if _settled(peaks) or len(peaks) >= repeats:
                     break
@@ -74,15 +81,25 @@ def measure_memory(call: Callable[[Any], Any], batches: Sequence[Any], *, repeat
     return MemoryPeak(statistics.median_low(peaks) if _settled(peaks) else max(peaks), tuple(peaks))
 
 
+def track_once(function: Callable[[], Any]) -> int:
+    """The peak of one call of ``function``, bytes, counted as ``measure_memory`` counts. Raises as that does."""
+    memray = _import_memray()
+    with _scratch_folder() as folder, _quiet_heap():
+        tracker, file = _new_tracker(memray, folder, 0)
+        _track(tracker, function)
+        return _read_peak(memray, file)
+
+
 def _settled(peaks: Sequence[int]) -> bool:
     if max(peaks) <= RESOLUTION:  # cannot be told from nothing, however often it is repeated
         return True
     middle = statistics.median_low(peaks)
-    agreeing = sum(abs(peak - middle) <= _resolution(middle) for peak in peaks)
+    agreeing = sum(abs(peak - middle) <= resolution(middle) for peak in peaks)
     return agreeing > max(1, len(peaks) / 2)
 
 
-def _resolution(peak: int) -> int:
+def resolution(peak: int) -> int:
+    """Bytes within which two peaks of about this height are the same."""
     return max(RESOLUTION, round(peak * RELATIVE_RESOLUTION))
 
 
@@ -165,7 +182,7 @@ def _quiet_heap() -> Iterator[None]:
         gc.unfreeze()
 
 
-def _track(tracker: Any, call: Callable[[Any], Any], batches: Sequence[Any]) -> None:
+def _track(tracker: Any, function: Callable[[], Any]) -> None:
     def run() -> None:
         try:
             tracker.__enter__()
@@ -175,9 +192,7 @@ def _track(tracker: Any, call: Callable[[Any], Any], batches: Sequence[Any]) -> 
                 "room for one: run the gates without pytest --memray and outside memray run."
             ) from error
         try:
-            for batch in batches:
-                call(batch)
-                _forget()
+            function()
         finally:
             tracker.__exit__(None, None, None)
 

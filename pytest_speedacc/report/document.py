@@ -89,6 +89,7 @@ def _observation(row: Observation) -> dict[str, Any]:
     return {
         "metric": row.metric,
         "statistic": row.statistic,
+        "slice": row.slice,
         "observed": row.observed,
         "interval": row.interval,
         "unit": UNITS[row.kind],

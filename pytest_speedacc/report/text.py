@@ -8,7 +8,12 @@ from pytest_speedacc.config.units import format_change, format_value
 from pytest_speedacc.judge.verdict import Check, Observation, Outcome, Verdict
 from pytest_speedacc.report.table import table_lines
 
-AXES = {"model_size": "model size"}
+AXES = {
+    "model_size": "model size",
+    "training_time": "training time",
+    "training_memory": "training memory",
+    "evaluation": "whole set",
+}
 
 
 def headline(verdict: Verdict) -> str:
@@ -30,8 +35,8 @@ def verdict_text(verdict: Verdict, environment: str) -> str:
         for check in verdict.checks
     ]
     lines += ["", *table_lines(("axis", "observed", verdict.compared_with, "allowed", "outcome", "why"), rows)]
-    bounded = {(check.metric, check.statistic) for check in verdict.checks}
-    others = [row for row in verdict.observations if (row.metric, row.statistic) not in bounded]
+    bounded = {(check.metric, check.statistic, check.slice) for check in verdict.checks}
+    others = [row for row in verdict.observations if (row.metric, row.statistic, row.slice) not in bounded]
     if others:
         shown = "; ".join(observation_text(row, verdict.compared_with) for row in others)
         lines += ["", f"Also measured, not limited: {shown}."]
@@ -44,7 +49,7 @@ def verdict_text(verdict: Verdict, environment: str) -> str:
 
 def observation_text(row: Observation, compared_with: str) -> str:
     """One measured number with its unit, and the former one, of ``compared_with``, beside it."""
-    name = _name(row.metric, row.statistic)
+    name = _name(row.metric, row.statistic, row.slice)
     if row.observed is None:
         return f"{name} not measured ({row.note})"
     shown = format_value(row.observed, row.kind)
@@ -56,8 +61,7 @@ def observation_text(row: Observation, compared_with: str) -> str:
 
 def axis(check: Check) -> str:
     """``latency p95``; with the slice where there is one."""
-    name = _name(check.metric, check.statistic)
-    return f"{name} [{check.slice}]" if check.slice else name
+    return _name(check.metric, check.statistic, check.slice)
 
 
 def summary_lines(verdicts: Sequence[Verdict]) -> list[str]:
@@ -75,7 +79,7 @@ def summary_lines(verdicts: Sequence[Verdict]) -> list[str]:
 
 
 def _summary_cells(verdict: Verdict) -> tuple[str, ...]:
-    values = {(row.metric, row.statistic): row for row in verdict.observations}
+    values = {(row.metric, row.statistic): row for row in verdict.observations if not row.slice}
     columns = (
         ("accuracy", ""),
         ("latency", "median"),
@@ -91,8 +95,8 @@ def _summary_cells(verdict: Verdict) -> tuple[str, ...]:
     return (verdict.title, *cells)
 
 
-def _name(metric: str, statistic: str) -> str:
-    return " ".join(filter(None, (AXES.get(metric, metric), statistic)))
+def _name(metric: str, statistic: str, part: str) -> str:
+    return " ".join(filter(None, (AXES.get(metric, metric), statistic, f"[{part}]" if part else "")))
 
 
 def _observed(check: Check) -> str:

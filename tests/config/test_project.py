@@ -119,7 +119,7 @@ def test_a_wrong_section_is_refused_with_its_place(text, message):
 
 
 @pytest.mark.parametrize("where", [TOP, "[tool.speedacc.policies.a]", '[tool.speedacc.tests."a::*"]'])
-@pytest.mark.parametrize("key", ["group", "trades", "max_churn"])
+@pytest.mark.parametrize("key", ["group", "trades"])
 def test_what_is_not_available_yet_is_refused_by_name(where, key):
     with pytest.raises(ConfigError) as refusal:
         read(f"{where}\n{key} = 1")

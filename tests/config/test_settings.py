@@ -6,8 +6,7 @@ import pytest
 from pytest_speedacc.config.settings import SETTINGS, Unit, parse_bound, statistic_name, suggestion
 from pytest_speedacc.errors import ConfigError
 
-AVAILABLE = [setting for setting in SETTINGS.values() if not setting.later]
-LATER = [setting.name for setting in SETTINGS.values() if setting.later]
+AVAILABLE = list(SETTINGS.values())
 
 
 @pytest.mark.parametrize("setting", AVAILABLE, ids=lambda setting: setting.name)
@@ -15,16 +14,6 @@ def test_every_example_is_valid_in_the_marker_and_in_pyproject(setting):
     written = ast.literal_eval(setting.example)
     assert tomllib.loads(f"value = {setting.example}") == {"value": written}
     assert parse_bound(setting.name, written, "marker").setting is setting
-
-
-def test_what_is_not_available_yet():
-    assert LATER == ["max_training_time", "max_training_memory", "min_confidence", "max_churn"]
-
-
-@pytest.mark.parametrize("name", LATER)
-def test_what_is_not_available_yet_is_refused_by_name(name):
-    message = f"marker: {name} is not available yet. It is refused rather than ignored: remove it."
-    assert refusal(name, "1 s") == message
 
 
 @pytest.mark.parametrize(
@@ -136,7 +125,7 @@ def test_statistics_have_the_names_of_the_field(quantile, name):
 @pytest.mark.parametrize("setting", SETTINGS.values(), ids=lambda setting: setting.name)
 def test_a_setting_is_consistent_with_its_name(setting):
     assert setting.name.startswith("min_") == (setting.role == "at least")
-    assert setting.name.endswith(("_increase", "_drop")) == setting.is_tolerance
+    assert setting.name.endswith(("_increase", "_drop", "_churn")) == setting.is_tolerance
     assert (setting.quantile is not None) == setting.is_noisy == (setting.metric == "latency")
     written = next((part for part in setting.name.split("_") if part in ("p50", "p90", "p95", "p99")), "p50")
     assert setting.statistic in ("", written.replace("p50", "median"))

@@ -41,7 +41,7 @@ def subject_of(wrong=0, targets=TARGETS, **manner):
 
 
 def accuracy_of(subject):
-    return score_predictions(subject.score, subject.targets, subject.predict())
+    return score_predictions(subject.score, subject.targets, subject.evaluate().predictions)
 
 
 def measurement_of(subject, memory=PEAK):

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from pytest_speedacc.errors import GateError
-from pytest_speedacc.measure.accuracy import CHUNK, labels, predict_all, score_predictions, to_numpy
+from pytest_speedacc.measure.accuracy import labels, score_predictions, to_numpy
+from pytest_speedacc.measure.evaluation import CHUNK
 from pytest_speedacc.measure.measurement import Manner, prepare
 
 pytest.importorskip("sklearn")
@@ -18,7 +19,7 @@ from sklearn.metrics import accuracy_score, f1_score, log_loss, roc_auc_score
 
 def scored(model, inputs, targets, **manner):
     subject = prepare(model, inputs, targets, Manner(**manner))
-    return score_predictions(subject.score, targets, subject.predict())
+    return score_predictions(subject.score, targets, subject.evaluate().predictions)
 
 
 @pytest.fixture(scope="module")
@@ -192,7 +193,7 @@ def test_a_data_frame_reaches_the_model_as_one_in_every_call():
         return batch["x"] % 2
 
     subject = prepare(double, frame, (frame["x"] % 2).tolist(), Manner(batch_size=3))
-    assert score_predictions(subject.score, subject.targets, subject.predict()).value == 1
+    assert score_predictions(subject.score, subject.targets, subject.evaluate().predictions).value == 1
     for batch in subject.batches[:2]:
         subject.call(batch)
     assert seen == [(pandas.DataFrame, size, ["x", "y"]) for size in (CHUNK, CHUNK, 3, 3)]
@@ -236,7 +237,7 @@ def test_a_model_whose_outputs_change_their_shape_is_refused():
         return np.zeros((len(batch), 1 if len(batch) == CHUNK else 2))
 
     with pytest.raises(GateError, match=r"the shape \(2,\) for samples 1024 to 1029 and \(1,\) before"):
-        predict_all(widen, np.asarray, np.zeros(CHUNK + 6), CHUNK + 6)
+        scored(widen, np.zeros(CHUNK + 6), np.zeros(CHUNK + 6), score="r2")
 
 
 def test_chunks_are_joined_in_order_whatever_is_left_over():
@@ -247,12 +248,15 @@ def test_chunks_are_joined_in_order_whatever_is_left_over():
         return batch
 
     samples = 2 * CHUNK + 1
-    assert predict_all(echo, np.asarray, np.arange(samples), samples).tolist() == list(range(samples))
+    numbers = np.arange(samples)
+    assert prepare(echo, numbers, numbers, Manner()).evaluate().predictions.tolist() == numbers.tolist()
     assert sizes == [CHUNK, CHUNK, 1]
 
 
 def test_predictions_of_text_can_be_stored_without_pickle():
-    predictions = predict_all(lambda batch: np.array(batch, dtype=object), np.asarray, ["yes", "no"], 2)
+    words = ["yes", "no"]
+    subject = prepare(lambda batch: np.array(batch, dtype=object), words, words, Manner())
+    predictions = subject.evaluate().predictions
     assert predictions.dtype.kind == "U"
     assert predictions.tolist() == ["yes", "no"]
 

@@ -99,7 +99,7 @@ class Ranker:
 )
 def test_predict_names_the_method_that_is_called(predict, expected):
     subject = prepare(Ranker(), SAMPLES, np.zeros(10), Manner(predict=predict))
-    assert subject.predict().tolist() == [expected] * 10
+    assert subject.evaluate().predictions.tolist() == [expected] * 10
     assert subject.workload().call(SAMPLES[:1]).tolist() == [expected]
 
 
@@ -108,7 +108,7 @@ def test_predict_names_a_method_of_the_framework():
     model = naive_bayes.GaussianNB().fit(SAMPLES, TARGETS > 9)
     for method in ("predict_proba", "predict_log_proba"):
         subject = prepare(model, SAMPLES[4:5], [1], Manner(predict=method))
-        assert subject.predict().tolist() == getattr(model, method)(SAMPLES[4:5]).tolist()
+        assert subject.evaluate().predictions.tolist() == getattr(model, method)(SAMPLES[4:5]).tolist()
 
 
 def test_a_tuple_is_a_sequence_of_samples_for_every_framework():
@@ -116,7 +116,7 @@ def test_a_tuple_is_a_sequence_of_samples_for_every_framework():
     model = torch.nn.Linear(2, 1)
     subject = prepare(model, tuple(SAMPLES), TARGETS, Manner(score="r2"))
     with torch.no_grad():
-        assert subject.predict().shape == (10, 1)
+        assert subject.evaluate().predictions.shape == (10, 1)
 
 
 def scale_in_place(batch):
@@ -128,7 +128,7 @@ def test_a_model_that_changes_the_users_array_is_found_out():
     inputs = SAMPLES.copy()
     subject = prepare(scale_in_place, inputs, TARGETS, Manner())
     check_unchanged(subject, inputs)
-    subject.predict()
+    subject.evaluate()
     with pytest.raises(GateError, match="the model changes its inputs in place"):
         check_unchanged(subject, inputs)
 
@@ -142,7 +142,7 @@ def test_a_torch_model_that_changes_its_copy_is_found_out():
 
     inputs = SAMPLES.copy()
     subject = prepare(Scale(), inputs, TARGETS, Manner())
-    subject.predict()
+    subject.evaluate()
     assert inputs.tolist() == SAMPLES.tolist()
     with pytest.raises(GateError, match="the model changes its inputs in place"):
         check_unchanged(subject, inputs)
@@ -157,7 +157,7 @@ def test_a_model_that_changes_a_batch_of_a_data_frame_is_found_out():
 
     frame = pandas.DataFrame({"x": TARGETS})
     subject = prepare(add_ratio, frame, TARGETS, Manner())
-    subject.predict()
+    subject.evaluate()
     check_unchanged(subject, frame)  # chunks are copies that nobody sees again
     subject.call(subject.workload().batches[0])
     assert list(frame.columns) == ["x"]
@@ -265,7 +265,7 @@ def test_memory_on_an_accelerator_is_its_own_largest_peak(monkeypatch):
     monkeypatch.setattr(type(subject.adapter), "device_memory", lambda self, model: device)
     memory = measure_statics(subject).memory
     assert (memory.peak, memory.repeats, memory.band) == (50_000, (30_000, 50_000, 40_000), 20_000)
-    assert calls == [10] + 3 * [5, 5]
+    assert calls == [10, 10] + 3 * [5, 5]  # asked twice, to see that it answers the same
 
 
 def test_running_out_of_an_accelerators_memory_is_the_models_failure(monkeypatch):

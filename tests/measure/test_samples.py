@@ -14,7 +14,9 @@ from pytest_speedacc.measure.samples import MOST_DISTINCT, batches, count_sample
     [
         ([], "are empty: nothing can be measured on 0 samples"),
         (np.empty((0, 3)), "are empty"),
-        ({"a": [1]}, "must be an array, a DataFrame, a tensor or a list of samples, not a dict"),
+        ({"a": [1], "b": [1, 2]}, "are a mapping with 1 of 'a', 2 of 'b': all must be of the same samples"),
+        ({}, "are a mapping with nothing in it"),
+        ({"a": {1}}, "'a' must be an array, a DataFrame, a tensor, a list of samples or a mapping of these, not a set"),
         ("text", "not a str"),
         (iter([1]), "not a list_iterator"),
         (np.array(3), "not a ndarray without an axis"),

@@ -36,7 +36,7 @@ REGRESSION = [
 
 def scored(model, inputs, targets, **manner):
     subject = prepare(model, inputs, targets, Manner(**manner))
-    return score_predictions(subject.score, targets, subject.predict())
+    return score_predictions(subject.score, targets, subject.evaluate().predictions)
 
 
 def binary(text=False):

@@ -1,0 +1,262 @@
+"""The accuracy pass: every sample predicted once, a batch at a time, here or on the processes of an executor."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import BrokenExecutor
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, Protocol
+
+import numpy as np
+
+from pytest_speedacc.adapters.base import Adapter, to_array
+from pytest_speedacc.errors import GateError, model_raised
+from pytest_speedacc.measure.accuracy import missing, to_numpy
+from pytest_speedacc.measure.calls import OWN, PredictLike, resolve_call
+from pytest_speedacc.measure.fingerprint import fingerprint
+from pytest_speedacc.measure.samples import count_samples, take
+from pytest_speedacc.measure.score import Array, Mask
+from pytest_speedacc.measure.slices import mask_of
+from pytest_speedacc.measure.stream import Source, load
+
+CHUNK = 1024
+"""Samples predicted at a time: bounds the memory of a large set, and is large enough to cost nothing."""
+IN_FLIGHT = 16
+"""Batches that an executor holds at a time: enough for a dozen workers, and bounded whatever the set."""
+
+
+class Executor(Protocol):
+    """What is asked of ``check(executor=...)``: the shape of ``concurrent.futures``."""
+
+    def submit(self, function: Callable[..., Any], /, *arguments: Any) -> Any:
+        """Begin ``function(*arguments)``; the answer has a ``result()``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluated:
+    """One batch, predicted."""
+
+    predictions: Array
+    """Shape (samples,) or (samples, outputs)."""
+    largest: Array | None
+    """The largest probability of each sample, shape (samples,); None where the model gives none."""
+    seconds: float
+    """Wall time of the prediction."""
+    targets: Array | None = None
+    """Of a batch of a stream; None for one of a set that is held whole."""
+    fingerprint: str = ""
+    """Of the same."""
+    masks: Mapping[str, Mask] = field(default_factory=dict)
+    """Of the same, which samples each slice has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluator:
+    """Predicts batches of one model; pickled with it where an executor works in other processes."""
+
+    model: Any
+    adapter: Adapter
+    predict: PredictLike
+    response: str
+    """What ``predict`` and the score came to: a response of the adapter, or OWN."""
+    confident: bool
+    """Whether to ask for probabilities where the predictions are none."""
+    slices: Mapping[str, Any] = field(default_factory=dict)
+    """Functions of a stream's batch, by the slice's name."""
+
+    def batch(self, inputs: Any) -> Evaluated:
+        """Predict inputs as the adapter gives them. Raises GateError for what is not one prediction a sample."""
+        model, adapter = self.model, self.adapter
+        count = count_samples(inputs, "the inputs")
+        with adapter.running(model):
+            call, _ = resolve_call(model, adapter, self.predict, "", (self.response,))
+            began = time.perf_counter()
+            raw = call(inputs)
+            predictions = self._array(raw, self.response)
+            seconds = time.perf_counter() - began
+            _check_count(predictions, count)
+            return Evaluated(predictions, self._largest(inputs, predictions), seconds)
+
+    def source(self, source: Source) -> Evaluated:
+        """Load one batch of a stream and predict it. Raises GateError as ``batch`` does."""
+        inputs, targets = load(source)
+        count, truth = count_samples(inputs, "the inputs of a batch"), to_numpy(targets)
+        if truth.ndim == 0 or len(truth) != count:
+            given = len(truth) if truth.ndim else 1
+            raise GateError(f"a batch has {count} inputs and {given} targets: they must belong together one to one.")
+        digest = fingerprint(inputs, targets)
+        found = self.batch(self.adapter.inputs(self.model, inputs))
+        masks = {name: mask_of(name, chosen(inputs, targets), count) for name, chosen in self.slices.items()}
+        return Evaluated(found.predictions, found.largest, found.seconds, truth, digest, masks)
+
+    def _array(self, raw: Any, response: str) -> Array:
+        if self.predict is not None and response == OWN:
+            return np.asarray(to_array(to_numpy(raw), OWN))
+        return np.asarray(self.adapter.predictions(self.model, raw, response))
+
+    def _largest(self, inputs: Any, predictions: Array) -> Array | None:
+        if self.response == "predict_proba" or _are_distributions(predictions):
+            return _largest_of(predictions)
+        if not self.confident or self.response == OWN or "predict_proba" not in self.adapter.responses(self.model):
+            return None
+        raw = self.adapter.call(self.model, "predict_proba")(inputs)
+        return _largest_of(self._array(raw, "predict_proba"))
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """A finished pass."""
+
+    predictions: Array
+    """Shape (samples,) or (samples, outputs)."""
+    largest: Array | None
+    """The largest probability of each sample, shape (samples,); None where the model gives none."""
+    seconds: float
+    """Wall time of all predictions, added up."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamEvaluation:
+    """A stream that was read once."""
+
+    evaluation: Evaluation
+    targets: Array
+    fingerprint: str
+    """Of the batches' own, in order: where a batch ends counts."""
+    masks: Mapping[str, Mask]
+
+
+def evaluate_set(evaluator: Evaluator, inputs: Any, samples: int, executor: Executor | None = None) -> Evaluation:
+    """Predict a set that is held whole, CHUNK samples at a time.
+
+    Raises GateError when the model raises, returns another number of predictions than it was given samples, or
+    predicts nothing, NaN or infinity for one.
+    """
+    starts = range(0, samples, CHUNK)
+    chunks = (take(inputs, start, min(start + CHUNK, samples)) for start in starts)
+    names = [f"samples {start} to {min(start + CHUNK, samples) - 1}" for start in starts]
+    return _gathered(list(zip(names, _each(evaluator.batch, chunks, names, executor), strict=True)))
+
+
+def evaluate_stream(evaluator: Evaluator, sources: Iterable[Source], executor: Executor | None) -> StreamEvaluation:
+    """Predict a stream batch by batch, of which IN_FLIGHT at most are held. Raises GateError as evaluate_set does."""
+    digest = hashlib.sha256()
+    found: list[tuple[str, Evaluated]] = []
+    for number, part in enumerate(_each(evaluator.source, sources, None, executor)):
+        found.append((f"batch {number} of the stream", part))
+        digest.update(part.fingerprint.encode())
+    if not found:
+        raise GateError("the inputs are empty: nothing can be measured on a stream without a batch.")
+    parts = [part for _, part in found]
+    targets = np.concatenate([part.targets for part in parts if part.targets is not None])
+    masks = {name: np.concatenate([part.masks[name] for part in parts]) for name in evaluator.slices}
+    return StreamEvaluation(_gathered(found), targets, f"sha256:{digest.hexdigest()}", masks)
+
+
+def differing(one: Array, other: Array) -> Mask:
+    """Which samples have other predictions, shape (samples,); of numbers, by more than rounding can do."""
+    if one.dtype.kind in "fc" and other.dtype.kind in "fc":
+        scale = float(np.abs(one).max(initial=0.0))
+        unequal = ~np.isclose(one, other, rtol=1e-4, atol=1e-6 * scale)
+    else:
+        unequal = np.asarray(one != other)
+    return np.asarray(unequal.reshape(len(one), -1).any(axis=1))
+
+
+def _each(
+    function: Callable[[Any], Evaluated],
+    batches: Iterable[Any],
+    names: list[str] | None,
+    executor: Executor | None,
+) -> Iterator[Evaluated]:
+    """The batches' results in order, whoever computes them."""
+    results = map(function, batches) if executor is None else _submitted(function, batches, executor)
+    number = 0
+    while True:
+        where = names[min(number, len(names) - 1)] if names else f"batch {number} of the stream"
+        try:
+            result = next(results)
+        except StopIteration:
+            return
+        except GateError:
+            raise
+        except BrokenExecutor as error:
+            raise GateError(f"a process of executor= ended while it predicted {where}: {error}") from error
+        except Exception as error:
+            if executor is not None and "pickle" in f"{type(error).__name__} {error}".lower():
+                raise GateError(
+                    f"the model cannot be sent to the processes of executor= ({error}): "
+                    "predict=, slices= and the model itself must be importable there, not local to a test."
+                ) from error
+            raise model_raised(error, f"while predicting {where}") from error
+        yield result
+        number += 1
+
+
+def _submitted(function: Callable[[Any], Evaluated], batches: Iterable[Any], executor: Executor) -> Iterator[Evaluated]:
+    waiting = deque[Any]()
+    rest = iter(batches)
+    waiting.extend(executor.submit(function, batch) for batch in islice(rest, IN_FLIGHT))
+    while waiting:
+        result: Evaluated = waiting.popleft().result()
+        waiting.extend(executor.submit(function, batch) for batch in islice(rest, 1))
+        yield result
+
+
+def _gathered(found: list[tuple[str, Evaluated]]) -> Evaluation:
+    parts = [part for _, part in found]
+    first = parts[0].predictions
+    for where, part in found:
+        if part.predictions.shape[1:] != first.shape[1:]:
+            raise GateError(
+                f"the model's predictions have the shape {part.predictions.shape[1:]} for {where} and "
+                f"{first.shape[1:]} before: each sample needs as many."
+            )
+    predictions = _typed(np.concatenate([part.predictions for part in parts]))
+    bad = missing(predictions)
+    if bad.any():
+        raise GateError(
+            f"{int(bad.sum())} of {len(predictions)} predictions are NaN, infinite or None, the first at sample "
+            f"{int(bad.argmax())}: look for missing values in the inputs, or overflow in the model."
+        )
+    largest = [part.largest for part in parts if part.largest is not None]
+    whole = np.concatenate(largest) if len(largest) == len(parts) else None
+    return Evaluation(predictions, whole, sum(part.seconds for part in parts))
+
+
+def _check_count(predictions: Array, count: int) -> None:
+    returned = predictions.shape[0] if predictions.ndim else 1
+    if returned != count or predictions.ndim == 0:
+        raise GateError(
+            f"the model returned {returned} predictions for {count} samples: one a sample is needed. "
+            "A function under test is called with a batch and returns a sequence of the same length."
+        )
+
+
+def _typed(predictions: Array) -> Array:
+    """Objects of one plain type as an array of that type, which can be stored without pickle."""
+    if predictions.dtype.kind not in "OT":
+        return predictions
+    values = predictions.ravel().tolist()
+    kinds = {type(value) for value in values}
+    plain = len(kinds) == 1 and kinds <= {str, bool, int, float}
+    return np.array(values).reshape(predictions.shape) if plain else predictions
+
+
+def _are_distributions(predictions: Array) -> bool:
+    """Whether each row is probabilities that add up to one, as a softmax gives them."""
+    if predictions.ndim != 2 or predictions.shape[1] < 2 or predictions.dtype.kind != "f":
+        return False
+    return bool((predictions >= 0).all()) and bool(np.allclose(predictions.sum(axis=1), 1, atol=1e-3))
+
+
+def _largest_of(probabilities: Array) -> Array:
+    if probabilities.ndim == 1 or probabilities.shape[1] == 1:
+        # Of one of two classes: the other has the rest.
+        single = probabilities.reshape(-1)
+        return np.asarray(np.maximum(single, 1 - single))
+    return np.asarray(probabilities.max(axis=1))
