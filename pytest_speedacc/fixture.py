@@ -75,6 +75,7 @@ class Speedacc:
         batch_size: int = 1,
         slices: Mapping[str, Any] | None = None,
         executor: Executor | None = None,
+        repeats: int = 1,
         name: str = "",
     ) -> Verdict:
         """Judge ``model`` on an evaluation set; the test fails where a limit or tolerance is violated.
@@ -87,8 +88,9 @@ class Speedacc:
         ``score`` is a scikit-learn scorer name, or ``callable(targets, predictions)`` with ``greater_is_better``.
         ``predict`` is a method's name or ``callable(model, batch)``, for a model that does not predict as its
         framework usually does. Latency and memory are those of calls with ``batch_size`` samples. ``slices`` are parts
-        of the set by name, each held to the limits as well: a mask, positions, or a function of inputs and targets. A
-        second check in one test needs a ``name``.
+        of the set by name, each held to the limits as well: a mask, positions, or a function of inputs and targets.
+        ``repeats`` judges a random model by at most so many evaluations, each under its own seed. A second check in one
+        test needs a ``name``.
         """
         result: Judged | Verdict
         if name in self.judged:
@@ -97,7 +99,7 @@ class Speedacc:
         else:
             self.judged.append(name)
             confident = self.policy.limits("confidence")
-            manner = Manner(score, greater_is_better, predict, batch_size, slices, executor, confident)
+            manner = Manner(score, greater_is_better, predict, batch_size, slices, executor, repeats, confident)
             result = self.doors.recall(name) or self._judge(model, inputs, targets, manner, name)
         self.doors.conclude(result)
         return result.verdict if isinstance(result, Judged) else result
@@ -114,6 +116,7 @@ class Speedacc:
         batch_size: int = 1,
         slices: Mapping[str, Any] | None = None,
         executor: Executor | None = None,
+        repeats: int = 1,
     ) -> Measurement:
         """Measure as ``check`` does and judge nothing: the numbers are for the test's own assertions.
 
@@ -123,10 +126,12 @@ class Speedacc:
         """
         self.measured = True
         try:
-            manner = Manner(score, greater_is_better, predict, batch_size, slices, executor, confident=True)
+            manner = Manner(score, greater_is_better, predict, batch_size, slices, executor, repeats, confident=True)
             subject = prepare(model, inputs, targets, manner)
             training, say = self._training_of(model), self.doors.say
-            return measure(subject, inputs, self.policy, self.run.alpha, say, training).measurement
+            return measure(
+                subject, inputs, self.policy, self.run.alpha, say, training, lambda scores: False
+            ).measurement
         finally:
             self.doors.say("")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from pytest_speedacc.judge.accepted import accept_by_file, accept_now, is_accept
 from pytest_speedacc.judge.gate import judge, observe
 from pytest_speedacc.judge.latency import Progress, next_action, plan_looks
 from pytest_speedacc.judge.reference import LiveComparison, Reference, from_baseline, from_live
+from pytest_speedacc.judge.repeats import Former, is_decided
 from pytest_speedacc.judge.verdict import Check, Outcome, Verdict
 from pytest_speedacc.measure.environment import Environment, library_versions
 from pytest_speedacc.measure.latency import Latency, joined, time_calls, warm_up
@@ -31,6 +32,7 @@ from pytest_speedacc.measure.lock import timing_lock
 from pytest_speedacc.measure.measurement import Measurement, Subject, Unavailable, check_unchanged, measure_statics
 from pytest_speedacc.measure.training import Training
 from pytest_speedacc.measure.yardstick import Ratios
+from pytest_speedacc.stats.sequence import mean_and_sd
 
 SUITE_ALPHA = 0.01
 """How often a whole run of sound models may fail on a latency limit: shared among the noisy checks of the run."""
@@ -109,14 +111,17 @@ def measure(
     alpha: float,
     say: Say,
     training: Training | Unavailable,
+    is_decided: Callable[[Sequence[float]], bool],
 ) -> Measured:
     """Measure everything, and time the model until every latency limit of ``policy`` is decided or its budget ends.
+
+    A random model is evaluated until ``is_decided`` says that its scores so far are enough.
 
     ``inputs`` are the user's own, to see whether the model changed them. Raises GateError for what cannot be measured.
     """
     with subject.adapter.running(subject.model):
         say("accuracy, parameters, size, memory")
-        statics = measure_statics(subject, training)
+        statics = measure_statics(subject, training, is_decided)
         with timing_lock(say):
             latency, plan = _time(subject, policy, alpha, say)
     check_unchanged(subject, inputs)
@@ -153,10 +158,10 @@ def run_gate(case: Case, inputs: Any, say: Say) -> Judged:
     Raises GateError for what cannot be judged or written.
     """
     run = case.run
-    measured = measure(case.subject, inputs, case.policy, run.alpha, say, case.training)
+    old = _load(case)
+    measured = measure(case.subject, inputs, case.policy, run.alpha, say, case.training, _decides(case, old))
     measurement = measured.measurement
     environment = Environment.current(case.subject.adapter.device_name(case.subject.model))
-    old = _load(case)
     writes = run.writes == "update" or (run.writes == "missing" and old is None)
     ratios = _ratios(case, old, writes, environment)
     stored = merged(old, _recorded(case, measurement, environment, ratios)) if writes else old
@@ -183,6 +188,21 @@ def run_gate(case: Case, inputs: Any, say: Say) -> Judged:
     observations = observe(measurement, reference)
     verdict = Verdict(case.test, case.name, checks, observations, tuple(notes), accept, reference.source)
     return Judged(verdict, measurement.latency, environment)
+
+
+def _decides(case: Case, old: Baseline | None) -> Callable[[Sequence[float]], bool]:
+    """What says whether the scores of a random model are enough: never, for a baseline that others will rely on."""
+    if case.run.writes:
+        return lambda scores: False
+    facts = case.live.gate.base if case.live else None
+    stored = old.accuracy if old and not case.live else None
+    former = None
+    if facts is not None and facts.scores:
+        former = Former(facts.value, mean_and_sd(facts.scores)[1], len(facts.scores))
+    elif stored is not None and stored.repeats > 1:
+        former = Former(stored.value, stored.spread, stored.repeats)
+    better = case.subject.score.greater_is_better
+    return lambda scores: is_decided(case.policy.bounds, scores, better, former)
 
 
 def _remarks(training: Training | Unavailable) -> tuple[str, ...]:

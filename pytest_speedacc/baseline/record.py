@@ -21,6 +21,7 @@ from pytest_speedacc.measure.environment import Environment, commit, library_ver
 from pytest_speedacc.measure.latency import Latency
 from pytest_speedacc.measure.measurement import Measurement, Subject, Unavailable
 from pytest_speedacc.measure.yardstick import VERSION, Ratios
+from pytest_speedacc.stats.sequence import mean_and_sd
 
 
 def record(
@@ -61,7 +62,11 @@ def record(
         updated=Updated(commit=revision, date=now, reason=reason),
         evaluation_set=EvaluationSet(samples=subject.samples, fingerprint=subject.fingerprint),
         accuracy=StoredAccuracy(
-            score=accuracy.score, value=accuracy.value, greater_is_better=accuracy.greater_is_better
+            score=accuracy.score,
+            value=accuracy.value,
+            greater_is_better=accuracy.greater_is_better,
+            repeats=max(1, len(accuracy.scores)),
+            spread=mean_and_sd(accuracy.scores)[1] if accuracy.scores else 0.0,
         ),
         parameters=None if isinstance(parameters, Unavailable) else parameters.total,
         model_size=None if isinstance(size, Unavailable) else size,

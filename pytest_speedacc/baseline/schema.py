@@ -51,6 +51,10 @@ class StoredAccuracy(Record, frozen=True):
     value: float
     """In full: it is compared exactly."""
     greater_is_better: bool
+    repeats: Count = 1
+    """Evaluations under different seeds, whose mean is ``value``; 1 for a model that is not random."""
+    spread: Annotated[float, Meta(ge=0)] = 0.0
+    """Standard deviation between them."""
 
 
 class StoredLatency(Record, frozen=True):

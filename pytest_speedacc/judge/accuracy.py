@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pytest_speedacc.config.project import AccuracyRule
 from pytest_speedacc.config.settings import Bound, Role, Unit
 from pytest_speedacc.config.units import Kind, format_change, format_value
+from pytest_speedacc.judge.repeats import Former
 from pytest_speedacc.judge.verdict import Check, Outcome, check_of
 from pytest_speedacc.measure.accuracy import Accuracy
 from pytest_speedacc.stats.paired import Flips, Interval, mcnemar, resolvable_drop
@@ -39,6 +40,8 @@ class PairedEvidence:
     """Why there is no such difference; empty when there is one."""
     source: str = "baseline"
     """Where the former score is from: the ``baseline``, or the ``base`` of a live run."""
+    former: Former | None = None
+    """The former score of a random model, over its evaluations; None where it was evaluated under one seed."""
     changed: int | None = None
     """Samples whose prediction is another one than before; None without pairs, or where they are no labels."""
 
@@ -65,7 +68,7 @@ def judge_limit(bound: Bound, accuracy: Accuracy) -> Check:
 def judge_drop(bound: Bound, accuracy: Accuracy, evidence: PairedEvidence, rule: AccuracyRule) -> Check:
     """Hold ``max_accuracy_drop`` against the paired evidence by the rule of the policy."""
     reference = evidence.reference
-    if problem := _unit_problem(bound, accuracy):
+    if problem := unit_problem(bound, accuracy):
         return check_of(bound, accuracy.value, Outcome.FAILED, problem, reference=reference)
     drop = reference - accuracy.value if accuracy.greater_is_better else accuracy.value - reference
     tolerance = bound.value * abs(reference) if bound.unit is Unit.RELATIVE else bound.value
@@ -146,7 +149,8 @@ def _rounding(accuracy: Accuracy, evidence: PairedEvidence) -> float:
     return max(OTHER_ENVIRONMENT_POINTS, OTHER_ENVIRONMENT_SAMPLES / evidence.samples)
 
 
-def _unit_problem(bound: Bound, accuracy: Accuracy) -> str:
+def unit_problem(bound: Bound, accuracy: Accuracy) -> str:
+    """Why a drop cannot be held against this unit; empty where it can."""
     if bound.unit is Unit.POINTS and not accuracy.within_unit:
         return f'pp is for scores within 0 to 1, and {accuracy.score!r} is not one by definition: use "1 %" or a number'
     if bound.unit is Unit.PLAIN and accuracy.within_unit:

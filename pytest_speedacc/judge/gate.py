@@ -8,7 +8,7 @@ from functools import partial
 
 from pytest_speedacc.adapters.base import ParameterCount
 from pytest_speedacc.config.policy import Policy
-from pytest_speedacc.config.settings import Bound, statistic_name
+from pytest_speedacc.config.settings import Bound, Role, statistic_name
 from pytest_speedacc.config.units import Kind, format_bytes, format_change
 from pytest_speedacc.judge import accuracy as accuracy_rules
 from pytest_speedacc.judge import latency as latency_rules
@@ -16,6 +16,7 @@ from pytest_speedacc.judge.accuracy import LAST_DIGIT, PairedEvidence
 from pytest_speedacc.judge.exact import judge_amount
 from pytest_speedacc.judge.live import judge_live_increase
 from pytest_speedacc.judge.reference import Reference
+from pytest_speedacc.judge.repeats import judge_repeated
 from pytest_speedacc.judge.stored import judge_stored_increase
 from pytest_speedacc.judge.training import judge_training_memory, judge_training_time
 from pytest_speedacc.judge.verdict import Check, Observation, Outcome, check_of
@@ -111,7 +112,12 @@ def _judges_of(
 
 
 def _drop(bound: Bound, accuracy: Accuracy, evidence: PairedEvidence, policy: Policy) -> Check:
-    return accuracy_rules.judge_drop(bound, accuracy, evidence, policy.accuracy_rule)
+    if not accuracy.scores or accuracy_rules.unit_problem(bound, accuracy):
+        return accuracy_rules.judge_drop(bound, accuracy, evidence, policy.accuracy_rule)
+    if evidence.former is None:
+        why = f"the {evidence.source} was evaluated under one seed, and of a random model that says little"
+        return check_of(bound, accuracy.value, Outcome.NOT_COMPARED, why)
+    return judge_repeated(bound, accuracy, evidence.former, evidence.source)
 
 
 def _of_predictions(
@@ -127,7 +133,9 @@ def _of_predictions(
     if statics.unstable:
         return check_of(bound, None, Outcome.FAILED, _unstable_text(statics.unstable))
     if not bound.setting.is_tolerance:
-        return accuracy_rules.judge_limit(bound, accuracy)
+        limit = accuracy_rules.judge_limit(bound, accuracy)
+        wrong_way = (bound.setting.role is Role.MINIMUM) is not accuracy.greater_is_better
+        return limit if wrong_way or not accuracy.scores else judge_repeated(bound, accuracy, None, reference.source)
     if part.evidence is None:
         return _without_reference(bound, accuracy.value if bound.setting.metric == "accuracy" else None, reference)
     return compare(bound, accuracy, part.evidence)

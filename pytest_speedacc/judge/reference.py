@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -13,6 +13,7 @@ from pytest_speedacc.baseline import Baseline, SinceBase
 from pytest_speedacc.baseline.schema import StoredRatio, StoredTraining
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.judge.accuracy import PairedEvidence
+from pytest_speedacc.judge.repeats import Former
 from pytest_speedacc.live.campaign import LiveGate
 from pytest_speedacc.live.duel import LaunchResult
 from pytest_speedacc.live.launch import NEW_GATE
@@ -22,6 +23,7 @@ from pytest_speedacc.measure.measurement import Subject
 from pytest_speedacc.measure.score import ScoreFunction, right
 from pytest_speedacc.measure.yardstick import VERSION, Ratios
 from pytest_speedacc.stats.paired import Flips, Interval, bootstrap_difference, difference_interval
+from pytest_speedacc.stats.sequence import mean_and_sd
 
 CONFIDENCE = 0.9
 """Of the paired interval, so that each of its ends is a 5 % bound."""
@@ -123,7 +125,11 @@ def from_baseline(
     return Reference(
         missing=f"the baseline does not hold it: add it with {command}",
         no_memory=incomparable or f"the baseline of this environment holds no memory peak: add it with {command}",
-        accuracy=_pair_all(score.value, record is not None, before, subject, accuracy) if score else None,
+        accuracy=_repeated(
+            _pair_all(score.value, record is not None, before, subject, accuracy), score.spread, score.repeats
+        )
+        if score
+        else None,
         slices=_pair_slices(record is not None, before, subject, accuracy, "baseline"),
         parameters=stored.parameters,
         model_size=stored.model_size,
@@ -163,7 +169,13 @@ def from_live(comparison: LiveComparison, subject: Subject, accuracy: Accuracy, 
         missing=f"{base} was judged on another evaluation set or by another score"
         if not comparable
         else f"{base} could not measure this",
-        accuracy=_pair_all(facts.value, True, gate.base_predictions, subject, accuracy, "base") if comparable else None,
+        accuracy=_repeated(
+            _pair_all(facts.value, True, gate.base_predictions, subject, accuracy, "base"),
+            mean_and_sd(facts.scores)[1] if facts.scores else 0.0,
+            len(facts.scores),
+        )
+        if comparable
+        else None,
         slices=_pair_slices(True, gate.base_predictions, subject, accuracy, "base") if comparable else {},
         parameters=facts.parameters,
         model_size=facts.model_size,
@@ -196,6 +208,10 @@ def _pair_slices(
         part = Sides(truth[mask], before[mask], now, subject.score.function)
         found[name] = _pair(was.value, same_environment, part, source)
     return found
+
+
+def _repeated(evidence: PairedEvidence, spread: float, repeats: int) -> PairedEvidence:
+    return replace(evidence, former=Former(evidence.reference, spread, repeats)) if repeats > 1 else evidence
 
 
 @dataclass(frozen=True, slots=True)

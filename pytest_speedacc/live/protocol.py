@@ -58,6 +58,8 @@ class StaticFacts:
     """Peak bytes, of a call with ``batch_size`` samples."""
     memory_band: int
     batch_size: int
+    scores: tuple[float, ...] = ()
+    """Of each evaluation of a random model; empty where one says it all."""
 
 
 @dataclass(frozen=True, slots=True)

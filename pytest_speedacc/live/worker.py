@@ -9,7 +9,6 @@ import contextlib
 import hashlib
 import os
 import pickle
-import random
 import sys
 import time
 from collections.abc import Callable, Generator, Sequence
@@ -38,6 +37,7 @@ from pytest_speedacc.measure.measurement import (
     measure_statics,
     prepare,
 )
+from pytest_speedacc.measure.randomness import seed_everything
 from pytest_speedacc.measure.yardstick import measure_ratio
 
 WARM_UP_BUDGET = 0.5
@@ -217,14 +217,6 @@ class WorkerGate:
             raise GateError(problem)
 
 
-def seed_everything(seed: int) -> None:
-    """Seed every generator that is loaded."""
-    random.seed(seed)
-    np.random.seed(seed)
-    if torch := sys.modules.get("torch"):
-        torch.manual_seed(seed)
-
-
 def _last_line(text: str) -> str:
     lines = text.strip().splitlines()
     return lines[-1].removeprefix("E").strip() if lines else "it cannot be collected"
@@ -247,6 +239,7 @@ def _facts(statics: Statics, subject: Subject, spec: WorkerSpec) -> StaticFacts:
         memory=peak,
         memory_band=band,
         batch_size=subject.batch_size,
+        scores=statics.accuracy.scores,
     )
 
 

@@ -28,6 +28,8 @@ class Accuracy:
     """What was scored, shape (samples,) or (samples, outputs)."""
     correct: Mask | None
     """For accuracy: which samples were right, shape (samples,). None for any other score."""
+    scores: tuple[float, ...] = ()
+    """Of each evaluation of a random model, whose mean is ``value``; empty where one evaluation says it all."""
     of_labels: bool = True
     """Whether the score compares labels, so that a prediction can be said to have changed."""
 

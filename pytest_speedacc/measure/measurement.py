@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import statistics
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain
 from typing import Any, TypeVar
@@ -29,6 +30,7 @@ from pytest_speedacc.measure.evaluation import (
 from pytest_speedacc.measure.fingerprint import fingerprint
 from pytest_speedacc.measure.latency import Call, Latency, Workload
 from pytest_speedacc.measure.memory import MemoryPeak, measure_memory
+from pytest_speedacc.measure.randomness import seeded
 from pytest_speedacc.measure.samples import MOST_DISTINCT, batches, count_samples, take
 from pytest_speedacc.measure.score import Mask, Score, resolve_score
 from pytest_speedacc.measure.slices import check_not_empty, resolve_slices, stream_slices
@@ -73,6 +75,8 @@ class Manner:
     """Masks, positions or functions of inputs and targets, by name."""
     executor: Executor | None = None
     """Where the accuracy pass runs; None for here."""
+    repeats: int = 1
+    """Evaluations at most, each under its own seed."""
     confident: bool = False
     """Whether the mean confidence is wanted, though it may take a second pass."""
 
@@ -105,6 +109,8 @@ class Subject:
     """Of the inputs and targets as the user passed them."""
     fingerprint_called: str
     """Of the inputs and the first batches as the model is called with them, which may be copies."""
+    repeats: int = 1
+    """Evaluations at most, each under its own seed."""
     streamed: Evaluation | None = None
     """The accuracy pass of a stream, which was made when it was read; None for a set that is held whole."""
 
@@ -229,6 +235,7 @@ def prepare(model: Any, inputs: Any, targets: Any, manner: Manner, *, whole: boo
         batch_size=manner.batch_size,
         score=score,
         slices=masks,
+        repeats=manner.repeats,
         fingerprint=fingerprint(inputs, targets),
         fingerprint_called=fingerprint(called, distinct[:MEMORY_BATCHES]),
     )
@@ -236,6 +243,8 @@ def prepare(model: Any, inputs: Any, targets: Any, manner: Manner, *, whole: boo
 
 def _prepare_stream(model: Any, stream: Iterator[Source], manner: Manner, whole: bool) -> Subject:
     adapter, score, call, evaluator = _ways(model, manner, stream_slices(manner.slices), False)
+    if manner.repeats > 1:
+        raise GateError("a stream is read once, so repeats= cannot evaluate it again: pass inputs and targets.")
     size = manner.batch_size
     kept: list[Source] = []
     inputs: list[Any] = []
@@ -276,6 +285,8 @@ def _ways(
     model: Any, manner: Manner, slices: Mapping[str, Any], is_small: bool
 ) -> tuple[Adapter, Score, Call, Evaluator]:
     """How the model is scored, called and evaluated."""
+    if isinstance(manner.repeats, bool) or not isinstance(manner.repeats, int) or not manner.repeats >= 1:
+        raise GateError(f"repeats={manner.repeats!r} must be a whole number from 1.")
     adapter = find_adapter(model)
     adapter.check_usable(model)
     score = resolve_score(manner.score, manner.greater_is_better, getattr(model, "classes_", None))
@@ -297,15 +308,23 @@ def _check_batch_size(size: object, samples: int) -> None:
         raise GateError(f"batch_size={size!r} must be a whole number from 1 to the {samples} samples given.")
 
 
-def measure_statics(subject: Subject, training: Training | Unavailable = Unavailable(NEVER_FITTED)) -> Statics:
+def measure_statics(
+    subject: Subject,
+    training: Training | Unavailable = Unavailable(NEVER_FITTED),
+    is_decided: Callable[[Sequence[float]], bool] = lambda scores: False,
+) -> Statics:
     """The accuracy pass, the counts, and the memory pass. The caller holds the adapter's ``running``.
 
-    Raises GateError when the model fails, changes its inputs, or gives what cannot be scored.
+    A subject with ``repeats`` is evaluated under one seed after the other until ``is_decided`` says that the scores so
+    far are enough. Raises GateError when the model fails, changes its inputs, or gives what cannot be scored.
     """
-    with _watched_output() as wrote:
+    with _watched_output() as wrote, seeded(0) if subject.repeats > 1 else contextlib.nullcontext():
         evaluation = subject.evaluate()
     accuracy = score_predictions(subject.score, subject.targets, evaluation.predictions)
-    unstable = _unstable(subject, accuracy)
+    unstable = _unstable(subject, accuracy) if subject.repeats == 1 else 0
+    parts = {name: _score_slice(subject, accuracy, mask) for name, mask in subject.slices.items()}
+    if subject.repeats > 1:
+        accuracy, parts = _repeated(subject, accuracy, parts, is_decided)
     notes = ("the model writes to the terminal while it predicts; its times include that",) if wrote() else ()
     memory = _memory(subject)
     adapter, model = subject.adapter, subject.model
@@ -319,10 +338,37 @@ def measure_statics(subject: Subject, training: Training | Unavailable = Unavail
         notes=notes,
         evaluation_seconds=evaluation.seconds,
         confidence=Unavailable(NO_PROBABILITIES) if evaluation.largest is None else Confidence(evaluation.largest),
-        slices={name: Slice(mask, _score_slice(subject, accuracy, mask)) for name, mask in subject.slices.items()},
+        slices={name: Slice(mask, parts[name]) for name, mask in subject.slices.items()},
         unstable=unstable,
         training=training,
     )
+
+
+_Part = Accuracy | Unavailable
+
+
+def _repeated(
+    subject: Subject, first: Accuracy, parts: Mapping[str, _Part], is_decided: Callable[[Sequence[float]], bool]
+) -> tuple[Accuracy, dict[str, _Part]]:
+    """The score, and that of every slice, over evaluations under one seed each; predictions are the first one's."""
+    found = [first]
+    of_parts = [parts]
+    while len(found) < subject.repeats and not is_decided([each.value for each in found]):
+        with seeded(len(found)):
+            predictions = subject.evaluate().predictions
+        found.append(score_predictions(subject.score, subject.targets, predictions))
+        of_parts.append({name: _score_slice(subject, found[-1], mask) for name, mask in subject.slices.items()})
+    return _over(found), {name: _over_parts([each[name] for each in of_parts]) for name in parts}
+
+
+def _over(found: Sequence[Accuracy]) -> Accuracy:
+    scores = tuple(each.value for each in found)
+    return replace(found[0], value=statistics.fmean(scores), scores=scores)
+
+
+def _over_parts(found: Sequence[_Part]) -> _Part:
+    refused = next((each for each in found if isinstance(each, Unavailable)), None)
+    return refused or _over([each for each in found if isinstance(each, Accuracy)])
 
 
 def _unstable(subject: Subject, accuracy: Accuracy) -> int:

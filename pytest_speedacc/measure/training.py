@@ -65,8 +65,8 @@ def fit(train: Callable[[], T], *, twice: bool) -> tuple[T, Training]:
         )
     if before and _digest(again[0]) != before:
         notes += (
-            "training is not reproducible: two trainings in a row gave two different models, so each run is judged "
-            "on another one. Seed it (random_state=, torch.manual_seed)",
+            "training is not reproducible: two trainings in a row gave two different models. Seed it within train() "
+            "(random_state=, torch.manual_seed), or runs judge models that differ by luck",
         )
     return model, Training(seconds, peak, no_peak, notes)
 

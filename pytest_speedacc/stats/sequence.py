@@ -34,11 +34,11 @@ class Bounds:
     """The bound that the true slow-down lies below."""
 
 
-def half_width(sd: float, k: int, level: float) -> float:
+def half_width(sd: float, k: int, level: float, floor: float = SD_FLOOR) -> float:
     """How far a one-sided bound at `level` lies from the mean of k launches with this standard deviation.
 
     The bound holds at all k at once with probability 1 - level: the t-mixture confidence sequence of Lindon
-    et al., arXiv 2210.08589. Standard deviations below `SD_FLOOR` count as that. Infinite while k is too
+    et al., arXiv 2210.08589. Standard deviations below `floor` count as that. Infinite while k is too
     small. Raises ValueError unless k >= 1 and 0 < level < 0.5.
     """
     if k < 1 or not 0 < level < 0.5:
@@ -47,7 +47,7 @@ def half_width(sd: float, k: int, level: float) -> float:
     q = (r * (2 * level) ** 2) ** (1 / k)
     if q <= r:
         return math.inf
-    return max(sd, SD_FLOOR) / math.sqrt(k) * math.sqrt((k - 1) * (1 - q) / (q - r))
+    return max(sd, floor) / math.sqrt(k) * math.sqrt((k - 1) * (1 - q) / (q - r))
 
 
 def launch_bounds(differences: Sequence[float], alpha: float, beta: float = 0.05) -> Bounds:
@@ -55,7 +55,7 @@ def launch_bounds(differences: Sequence[float], alpha: float, beta: float = 0.05
 
     Raises ValueError when there are no differences or one is not finite.
     """
-    k, mean, sd = len(differences), *_mean_and_sd(differences)
+    k, mean, sd = len(differences), *mean_and_sd(differences)
     return Bounds(mean, mean - half_width(sd, k, alpha), mean + half_width(sd, k, beta))
 
 
@@ -87,7 +87,7 @@ def resolution(differences: Sequence[float], tolerance_log: float, alpha: float)
 
     Infinite while there are too few launches to fail anything. Raises as `launch_bounds` does.
     """
-    _, sd = _mean_and_sd(differences)
+    _, sd = mean_and_sd(differences)
     if len(differences) < FEWEST_LAUNCHES:
         return math.inf
     return max(tolerance_log, tolerance_log / 5 + half_width(sd, len(differences), alpha))
@@ -114,7 +114,7 @@ def prediction_interval(mean: float, sd: float, k: int, k0: int, floor: float, l
     return Bounds(mean, mean - half, mean + half)
 
 
-def _mean_and_sd(differences: Sequence[float]) -> tuple[float, float]:
+def mean_and_sd(differences: Sequence[float]) -> tuple[float, float]:
     """The mean and the standard deviation (n - 1); a single difference has no spread, and counts as 0."""
     if not differences or not all(map(math.isfinite, differences)):
         raise ValueError(f"differences must be finite and at least one, got {list(differences)}")
