@@ -19,8 +19,10 @@ from pytest_speedacc.adapters import (
     KerasAdapter,
     LightGBMAdapter,
     OnnxAdapter,
+    PipelineAdapter,
     SklearnAdapter,
     TorchAdapter,
+    TransformersAdapter,
     XGBoostAdapter,
 )
 from pytest_speedacc.adapters.callables import CallableAdapter, PredictorAdapter
@@ -33,6 +35,8 @@ ADAPTERS = (
     LightGBMAdapter,
     XGBoostAdapter,
     TorchAdapter,
+    TransformersAdapter,
+    PipelineAdapter,
     KerasAdapter,
     OnnxAdapter,
     PredictorAdapter,

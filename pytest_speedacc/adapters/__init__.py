@@ -15,6 +15,7 @@ from pytest_speedacc.adapters.onnx import OnnxAdapter
 from pytest_speedacc.adapters.registry import lookup_adapter, register
 from pytest_speedacc.adapters.sklearn import SklearnAdapter
 from pytest_speedacc.adapters.torch import TorchAdapter
+from pytest_speedacc.adapters.transformers import PipelineAdapter, TransformersAdapter
 from pytest_speedacc.adapters.xgboost import XGBoostAdapter
 from pytest_speedacc.errors import GateError
 
@@ -29,8 +30,17 @@ __all__ = [
 ]
 
 # Asked last to first: LightGBM's and XGBoost's estimators are scikit-learn estimators too, and a Keras model on the
-# torch backend is a torch module.
-for _adapter in (SklearnAdapter(), TorchAdapter(), KerasAdapter(), OnnxAdapter(), XGBoostAdapter(), LightGBMAdapter()):
+# torch backend is a torch module, as transformers' models are.
+for _adapter in (
+    SklearnAdapter(),
+    TorchAdapter(),
+    TransformersAdapter(),
+    PipelineAdapter(),
+    KerasAdapter(),
+    OnnxAdapter(),
+    XGBoostAdapter(),
+    LightGBMAdapter(),
+):
     register(_adapter)
 
 

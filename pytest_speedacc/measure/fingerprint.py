@@ -27,8 +27,9 @@ def fingerprint(inputs: Any, targets: Any) -> str:
     """``"sha256:..."`` of the values, types and shapes: the same in every process, on every machine.
 
     Memory layout, byte order, row labels of a DataFrame and the order of a mapping's keys do not count; a
-    path counts by the bytes of its file. Takes arrays, DataFrames and Series, torch tensors, scipy's sparse
-    matrices, paths, numbers, strings, and lists and mappings of these. Raises GateError for anything else.
+    path counts by the bytes of its file. Takes arrays, DataFrames and Series (pandas, polars), torch tensors,
+    scipy's sparse matrices, paths, numbers, strings, and lists and mappings of these. Raises GateError for
+    anything else.
     """
     digest = hashlib.sha256()
     for what, data in (("inputs", inputs), ("targets", targets)):
@@ -88,6 +89,13 @@ def _add_foreign(feed: Feed, value: Any) -> None:
         for position, name in enumerate(value.columns):
             _add(feed, name)
             _add_column(feed, value.iloc[:, position])
+    elif ("polars", "DataFrame") in kinds:
+        _token(feed, "polars", *value.shape)
+        for column in value.get_columns():
+            _token(feed, column.name)
+            _add_polars(feed, column)
+    elif ("polars", "Series") in kinds:
+        _add_polars(feed, value)
     elif kinds & {("pandas", "Series"), ("pandas", "Index")}:
         _add_column(feed, value)
     elif ("pandas", "NAType") in kinds:
@@ -171,6 +179,12 @@ def _add_column(feed: Feed, column: Any) -> None:
         # Strings have a type of their own since pandas 3: their values say it all.
         _token(feed, "extension", "" if dtype.type is str else dtype)
         _add_array(feed, column.to_numpy(dtype=object))
+
+
+def _add_polars(feed: Feed, column: Any) -> None:
+    """A Series without its name; categories are the texts that they stand for."""
+    _token(feed, column.dtype.base_type())
+    _add_array(feed, column.to_numpy())
 
 
 def _add_sparse(feed: Feed, matrix: Any) -> None:

@@ -299,8 +299,9 @@ def _called(adapter: Adapter, model: Any, inputs: Any) -> Any:
     """The inputs as the model is called with them."""
     # A tuple is a sequence of samples here; to a framework it would be several inputs.
     called = adapter.inputs(model, list(inputs) if isinstance(inputs, tuple) else inputs)
-    # Of scipy's sparse formats not all can be cut into batches.
-    return called.tocsr() if hasattr(called, "tocsr") and not hasattr(called, "__getitem__") else called
+    # Of scipy's sparse formats only these can be cut into batches.
+    is_whole = hasattr(called, "tocsr") and getattr(called, "format", "csr") not in ("csr", "csc", "lil")
+    return called.tocsr() if is_whole else called
 
 
 def _check_batch_size(size: object, samples: int) -> None:

@@ -318,3 +318,16 @@ def test_cuda_inputs_move_calls_are_awaited_and_memory_is_measured():
     assert 4 * 2**20 <= memory.peak() < 8 * 2**20
     assert adapter.predictions(model, raw, "predict").shape == (1024, 1024)
     assert adapter.weights_bytes(model) == 4 * 2**20
+
+
+def test_a_compiled_module_is_what_it_was_made_from():
+    module = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2))
+    compiled = torch.compile(module, backend="eager")
+    inputs = np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32)
+    assert (count_parameters(compiled), model_size(compiled)) == (count_parameters(module), model_size(module))
+    adapter = find_adapter(compiled)
+    with adapter.running(compiled):
+        raw = adapter.call(compiled, "predict")(adapter.inputs(compiled, inputs))
+    with torch.no_grad():
+        expected = module(torch.from_numpy(inputs)).numpy()
+    assert adapter.predictions(compiled, raw, "predict") == pytest.approx(expected, abs=1e-6)

@@ -82,12 +82,20 @@ class TorchAdapter(Adapter):
         import torch
 
         if isinstance(inputs, torch.Tensor):
+            if inputs.layout is not torch.strided:
+                raise GateError("a sparse tensor cannot be cut into samples: pass its to_dense().")
             return inputs.to(_device(model))
         if isinstance(inputs, Mapping):
             return {name: self.inputs(model, value) for name, value in inputs.items()}
         if isinstance(inputs, tuple):
             return tuple(self.inputs(model, value) for value in inputs)
         if isinstance(inputs, list) and inputs and isinstance(inputs[0], torch.Tensor):
+            shapes = {tuple(each.shape) for each in inputs}
+            if len(shapes) > 1:
+                raise GateError(
+                    f"{class_name(model)} takes tensors, and samples of {len(shapes)} different shapes cannot become "
+                    "one: pad them, or pass predict= with a function that takes a list of them."
+                )
             return torch.stack(inputs).to(_device(model))
         array = np.asarray(inputs)
         if array.dtype.kind not in "fiub":

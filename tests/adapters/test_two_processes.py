@@ -1,0 +1,161 @@
+"""Count, size and memory of a model of every framework are the same in two processes, and memory is the known truth."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+pytest.importorskip("memray")
+pytestmark = pytest.mark.slow
+
+MIB = 2**20
+
+PRELUDE = """
+import json, os, sys
+os.environ["KERAS_BACKEND"] = "torch"
+import numpy as np
+from pytest_speedacc.measure.measurement import Manner, Unavailable, measure_statics, prepare
+
+x = np.random.default_rng(0).normal(size=(4096, 32)).astype(np.float32)
+y = (x[:, 0] > 0).astype(int)
+
+def report(model, score="accuracy", **manner):
+    statics = measure_statics(prepare(model, x, y, Manner(score, batch_size=4096, **manner)))
+    amounts = [
+        statics.parameters if isinstance(statics.parameters, Unavailable) else statics.parameters.total,
+        statics.model_size, statics.memory if isinstance(statics.memory, Unavailable) else statics.memory.peak,
+        0 if isinstance(statics.memory, Unavailable) else statics.memory.band,
+    ]
+    print(json.dumps([str(each) if isinstance(each, Unavailable) else each for each in amounts]))
+"""
+
+MODELS = {
+    # What a call allocates at its peak, in MiB, from the shapes of 4,096 samples: 0.5 for the float32 inputs.
+    "sklearn": (
+        """
+from sklearn.pipeline import make_pipeline
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import FunctionTransformer
+# 32 copies of the inputs side by side, of four bytes each.
+def wide(batch):
+    return np.tile(batch, (1, 32))
+
+report(make_pipeline(FunctionTransformer(wide), LogisticRegression(max_iter=5)).fit(x, y))
+""",
+        (16, 20),
+    ),
+    "lightgbm": (
+        """
+import lightgbm
+# The raw scores and probabilities of ten classes in float64.
+model = lightgbm.LGBMClassifier(n_estimators=5, verbose=-1, n_jobs=1).fit(x, np.arange(4096) % 10)
+report(model)
+""",
+        (4096 * 10 * 8 / MIB, 4),
+    ),
+    "xgboost": (
+        """
+import xgboost
+model = xgboost.XGBClassifier(n_estimators=5, n_jobs=1).fit(x, np.arange(4096) % 10)
+report(model)
+""",
+        (4096 * 10 * 4 / MIB, 6),
+    ),
+    "torch": (
+        """
+import torch
+torch.set_num_threads(1)
+torch.manual_seed(0)
+# Its hidden layer is 4,096 x 2,048 float32, before and after its activation: 32 MiB each.
+report(torch.nn.Sequential(torch.nn.Linear(32, 2048), torch.nn.ReLU(), torch.nn.Linear(2048, 2)))
+""",
+        (64, 66),
+    ),
+    "keras": (
+        """
+import torch, keras
+torch.set_num_threads(1)
+keras.utils.set_random_seed(0)
+layers = [keras.Input((32,)), keras.layers.Dense(2048, activation="relu"), keras.layers.Dense(2)]
+report(keras.Sequential(layers), "accuracy")
+""",
+        (64, 100),
+    ),
+    "onnx": (
+        """
+import onnxruntime
+from onnx import TensorProto, helper, numpy_helper
+weights = [np.ones((32, 2048), np.float32), np.ones((2048, 2), np.float32)]
+graph = helper.make_graph(
+    [helper.make_node("MatMul", ["x", "a"], ["h"]), helper.make_node("MatMul", ["h", "b"], ["out"])],
+    "g",
+    [helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, 32])],
+    [helper.make_tensor_value_info("out", TensorProto.FLOAT, [None, 2])],
+    [numpy_helper.from_array(w, n) for w, n in zip(weights, "ab")],
+)
+model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+options = onnxruntime.SessionOptions()
+options.intra_op_num_threads = 1
+# Without its arena, which keeps what the first call allocated, the hidden layer of 32 MiB is allocated in every call.
+options.enable_cpu_mem_arena = False
+options.enable_mem_pattern = False
+report(onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"]))
+""",
+        (32, 34),
+    ),
+    "transformers": (
+        """
+import torch, transformers
+torch.set_num_threads(1)
+torch.manual_seed(0)
+config = transformers.BertConfig(vocab_size=8, hidden_size=32, num_hidden_layers=1, num_attention_heads=2,
+                                 intermediate_size=64, max_position_embeddings=32)
+x = (np.abs(x[:64, :16]) % 8).astype(np.int64)
+y = y[:64]
+model = transformers.BertForSequenceClassification(config)
+statics = measure_statics(prepare(model, {"input_ids": x}, y, Manner(batch_size=64)))
+print(json.dumps([statics.parameters.total, statics.model_size, statics.memory.peak, statics.memory.band]))
+""",
+        (64 * 16 * 32 * 4 / MIB, 8),
+    ),
+    "callable": (
+        """
+class Doubler:
+    weights = np.ones(1000)
+    def __call__(self, batch):
+        return (np.repeat(batch, 16, axis=1).sum(axis=1) > 0).astype(int)
+report(Doubler())
+""",
+        (8, 9),
+    ),
+}
+NEEDS = {"keras": "keras", "onnx": "onnxruntime", "callable": "numpy"}
+
+
+@pytest.mark.parametrize("framework", MODELS)
+def test_count_size_and_memory_are_the_same_in_two_processes(framework: str) -> None:
+    pytest.importorskip(NEEDS.get(framework, framework))
+    code, (least, most) = MODELS[framework]
+    first, second = (_run(code, seed) for seed in ("1", "2"))
+    assert first[:2] == second[:2]
+    if framework != "callable":
+        assert first[0] > 0
+    assert abs(first[2] - second[2]) <= max(first[3], second[3])
+    assert least * MIB <= first[2] <= most * MIB
+
+
+def _run(code: str, seed: str) -> list[int]:
+    path = os.pathsep.join(sys.path)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", PRELUDE + code],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": path},
+    )
+    assert done.returncode == 0, done.stderr
+    found: list[int] = json.loads(done.stdout.splitlines()[-1])
+    return found
