@@ -16,7 +16,7 @@ from pytest_speedacc.config.loosened import find_loosened
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.config.project import Project, load_project
 from pytest_speedacc.errors import ConfigError
-from pytest_speedacc.judge.live import latency_tolerances, undecided
+from pytest_speedacc.judge.live import compares_tail, latency_tolerances, undecided
 from pytest_speedacc.live import process
 from pytest_speedacc.live.campaign import Budget, LiveRun, run_campaign
 from pytest_speedacc.live.git import Base, resolve_base
@@ -96,8 +96,13 @@ def run_against(request: Request, say: Callable[[str], None]) -> Against:
             base_side,
             tuple(request.policies),
             request.arguments(scratch),
-            tails=frozenset(test for test in bounds if any(b.setting.quantile != 0.5 for b in bounds[test])),
-            undecided=partial(undecided, bounds=bounds, accepted=lambda key: since(key).accepted),
+            tails=frozenset(test for test, policy in request.policies.items() if compares_tail(policy)),
+            undecided=partial(
+                undecided,
+                bounds=bounds,
+                accepted=lambda key: since(key).accepted,
+                trades={test: policy.trades for test, policy in request.policies.items()},
+            ),
             budget=Budget(settings.launches, settings.budget),
             scratch=scratch,
             timeout=settings.timeout,

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
+from pytest_speedacc.comparison import Comparison, Terms, parse_terms, run_comparison
 from pytest_speedacc.config.policy import Policy
-from pytest_speedacc.errors import GateError
+from pytest_speedacc.errors import ConfigError, GateError
 from pytest_speedacc.gate import Case, Judged, Run, Say, measure, run_gate
 from pytest_speedacc.judge.reference import LiveComparison
 from pytest_speedacc.judge.verdict import Verdict
+from pytest_speedacc.live.duel import LaunchResult
 from pytest_speedacc.measure.calls import PredictLike
 from pytest_speedacc.measure.evaluation import Executor
 from pytest_speedacc.measure.lock import timing_lock
@@ -23,6 +25,7 @@ from pytest_speedacc.measure.measurement import (
     Unavailable,
     prepare,
 )
+from pytest_speedacc.measure.paired import manners
 from pytest_speedacc.measure.training import Fitted, Training, fit
 from pytest_speedacc.measure.yardstick import Ratios
 
@@ -43,6 +46,8 @@ class Doors:
     """What the live run found out about this check, by its name; None without a live run."""
     ratios: Callable[[str], Ratios]
     """This check, by its name, as a multiple of the yardstick. Raises GateError where that cannot be measured."""
+    differences: Callable[[str, int], tuple[LaunchResult, ...]]
+    """The two models of a comparison, by its name, timed in so many fresh processes. Raises GateError likewise."""
 
 
 @dataclass(slots=True)
@@ -76,6 +81,7 @@ class Speedacc:
         slices: Mapping[str, Any] | None = None,
         executor: Executor | None = None,
         repeats: int = 1,
+        training_samples: int | None = None,
         name: str = "",
     ) -> Verdict:
         """Judge ``model`` on an evaluation set; the test fails where a limit or tolerance is violated.
@@ -89,8 +95,9 @@ class Speedacc:
         ``predict`` is a method's name or ``callable(model, batch)``, for a model that does not predict as its
         framework usually does. Latency and memory are those of calls with ``batch_size`` samples. ``slices`` are parts
         of the set by name, each held to the limits as well: a mask, positions, or a function of inputs and targets.
-        ``repeats`` judges a random model by at most so many evaluations, each under its own seed. A second check in one
-        test needs a ``name``.
+        ``repeats`` judges a random model by at most so many evaluations, each under its own seed. With
+        ``training_samples``, a model with far more parameters than those is remarked on. A second check in one test
+        needs a ``name``.
         """
         result: Judged | Verdict
         if name in self.judged:
@@ -98,8 +105,17 @@ class Speedacc:
             result = self._refusal(name, f"{called} was called twice in one test: give each check its own name=.")
         else:
             self.judged.append(name)
-            confident = self.policy.limits("confidence")
-            manner = Manner(score, greater_is_better, predict, batch_size, slices, executor, repeats, confident)
+            manner = Manner(
+                score=score,
+                greater_is_better=greater_is_better,
+                predict=predict,
+                batch_size=batch_size,
+                slices=slices,
+                executor=executor,
+                repeats=repeats,
+                training_samples=training_samples,
+                confident=self.policy.limits("confidence"),
+            )
             result = self.doors.recall(name) or self._judge(model, inputs, targets, manner, name)
         self.doors.conclude(result)
         return result.verdict if isinstance(result, Judged) else result
@@ -134,6 +150,64 @@ class Speedacc:
             ).measurement
         finally:
             self.doors.say("")
+
+    def compare(
+        self,
+        model: Any,
+        other: Any,
+        inputs: Any,
+        targets: Any,
+        *,
+        min_speedup: str | None = None,
+        trades: Sequence[Mapping[str, Any]] | None = None,
+        launches: int | None = None,
+        score: ScoreLike = "accuracy",
+        greater_is_better: bool | None = None,
+        predict: PredictLike = None,
+        other_predict: PredictLike = None,
+        batch_size: int = 1,
+        name: str = "",
+        **tolerances: Any,
+    ) -> Verdict:
+        """Judge ``model`` against ``other`` on the same samples: a quantised or distilled one against its original.
+
+        Both are timed in turn. ``min_speedup`` is ``"2 x"`` or ``"30 %"`` less time; tolerances such as
+        ``max_accuracy_drop`` and ``max_churn`` are those of the marker, beside the other model, and ``trades`` may
+        excuse what exceeds them. ``launches=8`` times both in so many fresh processes, which a latency tolerance and
+        a trade of latency need; without it the verdict is about this process, and says so. The other keywords are
+        those of ``check``; ``other_predict`` is for the other model where it predicts in another way.
+        """
+        name = name or "compare"
+        result: Judged | Verdict
+        if name in self.judged:
+            result = self._refusal(name, f"name={name!r} was used twice in one test: give each call its own name=.")
+        else:
+            self.judged.append(name)
+            common = {"score": score, "greater_is_better": greater_is_better, "batch_size": batch_size}
+            options = {**common, "predict": predict, "other_predict": other_predict}
+            try:
+                terms = parse_terms(tolerances, min_speedup, trades, launches, self.policy.budget)
+                result = self.doors.recall(name) or self._compare(model, other, inputs, targets, terms, options, name)
+            except (ConfigError, GateError) as error:
+                result = self._refusal(name, str(error))
+            finally:
+                self.doors.say("")
+        self.doors.conclude(result)
+        return result.verdict if isinstance(result, Judged) else result
+
+    def _compare(
+        self, model: Any, other: Any, inputs: Any, targets: Any, terms: Terms, options: Mapping[str, Any], name: str
+    ) -> Judged:
+        ours, theirs = manners(options)
+        comparison = Comparison(
+            test=self.test,
+            name=name,
+            terms=terms,
+            subject=prepare(model, inputs, targets, ours),
+            other=prepare(other, inputs, targets, theirs),
+            launched=partial(self.doors.differences, name),
+        )
+        return run_comparison(comparison, inputs, self.doors.say)
 
     def fit(self, train: Callable[[], T]) -> T:
         """Train the model of this gate: returns what ``train()`` returns, and measures what that takes.

@@ -21,10 +21,12 @@ from pytest_speedacc.baseline.record import record
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.judge.accepted import accept_by_file, accept_now, is_acceptable
+from pytest_speedacc.judge.advice import advice
 from pytest_speedacc.judge.gate import judge, observe
 from pytest_speedacc.judge.latency import Progress, next_action, plan_looks
 from pytest_speedacc.judge.reference import LiveComparison, Reference, from_baseline, from_live
 from pytest_speedacc.judge.repeats import Former, is_decided
+from pytest_speedacc.judge.trades import excused
 from pytest_speedacc.judge.verdict import Check, Outcome, Verdict
 from pytest_speedacc.measure.environment import Environment, library_versions
 from pytest_speedacc.measure.latency import Latency, joined, time_calls, warm_up
@@ -170,11 +172,13 @@ def run_gate(case: Case, inputs: Any, say: Say) -> Judged:
     else:
         reference = _stored_reference(case, stored, writes, measurement, environment, ratios)
     checks = judge(measurement, case.policy, reference, measured.plan, run.alpha)
+    checks, trades = excused(checks, measurement, case.policy, reference, run.alpha)
     if case.live is not None and stored is not None:
         checks = _by_file(case, case.live, checks, stored, writes, measurement, environment)
         if writes and case.live.since.known:
             checks, stored = accept_now(checks, stored, case.live.sha)
-    notes = [*measurement.statics.notes, *_remarks(case.training)]
+    statics = measurement.statics
+    notes = [*statics.notes, *_remarks(case.training), *advice(case.subject, statics)]
     acceptable, known = is_acceptable(checks), case.live is None or case.live.since.known
     if acceptable and not known:
         notes.append(
@@ -186,7 +190,17 @@ def run_gate(case: Case, inputs: Any, say: Say) -> Judged:
         notes += _suspicions(stored)
     accept = f'{_update_command(case)} --speedacc-reason="why"' if acceptable and known else ""
     observations = observe(measurement, reference)
-    verdict = Verdict(case.test, case.name, checks, observations, tuple(notes), accept, reference.source)
+    verdict = Verdict(
+        test=case.test,
+        name=case.name,
+        checks=checks,
+        observations=observations,
+        notes=tuple(notes),
+        accept=accept,
+        trades=trades,
+        group=case.policy.group,
+        compared_with=reference.source,
+    )
     return Judged(verdict, measurement.latency, environment)
 
 
@@ -211,10 +225,9 @@ def _remarks(training: Training | Unavailable) -> tuple[str, ...]:
 
 def wants_ratio(policy: Policy) -> bool:
     """Whether a gate's time is compared as a multiple of the yardstick, which only a median can be."""
-    return any(
-        bound.setting.is_noisy and bound.setting.is_tolerance and bound.setting.quantile == 0.5
-        for bound in policy.bounds
-    )
+    compared = [bound.setting for bound in policy.bounds if bound.setting.is_tolerance]
+    traded = [term.setting for trade in policy.trades for term in (*trade.give, *trade.gain)]
+    return any(setting.is_noisy and setting.quantile == 0.5 for setting in (*compared, *traded))
 
 
 def _ratios(case: Case, old: Baseline | None, writes: bool, environment: Environment) -> Ratios | str:

@@ -13,12 +13,22 @@ SESSION = pytest.StashKey[Any]()
 def marker_keywords(item: pytest.Item) -> list[dict[str, Any]]:
     """The keywords of a gate's markers, the nearest first, as far as a message can hold them.
 
-    What is neither a text nor a number would be refused as a limit.
+    What is neither a text nor a number, nor made of these, would be refused as a limit.
     """
     return [
-        {name: value for name, value in mark.kwargs.items() if isinstance(value, str | int | float)}
+        {name: value for name, value in mark.kwargs.items() if _is_plain(value)}
         for mark in item.iter_markers("speedacc")
     ]
+
+
+def _is_plain(value: object) -> bool:
+    match value:
+        case dict():
+            return all(isinstance(key, str) and _is_plain(inner) for key, inner in value.items())
+        case list() | tuple():
+            return all(map(_is_plain, value))
+        case _:
+            return isinstance(value, str | int | float)
 
 
 def is_gate(item: pytest.Item) -> bool:

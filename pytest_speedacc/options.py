@@ -12,6 +12,8 @@ from typing import Any, Literal
 from pytest_speedacc.config.project import Leniency, Project
 from pytest_speedacc.errors import ConfigError
 
+REPORTS = (".json", ".svg", ".png", ".pdf")
+"""What a report can be: the verdicts, or the plot of the alternatives."""
 Writes = Literal["", "update", "missing"]
 
 
@@ -118,8 +120,10 @@ def _seconds(text: str) -> float:
 
 def _report_path(text: str) -> Path:
     path = Path(text)
-    if path.suffix != ".json":
-        raise ConfigError(f"--speedacc-report={text}: reports are written as JSON: name a file that ends in .json.")
+    if path.suffix not in REPORTS:
+        raise ConfigError(
+            f"--speedacc-report={text}: a report is JSON or a plot: name a file that ends in {', '.join(REPORTS)}."
+        )
     if path.is_dir():
         raise ConfigError(f"--speedacc-report={text} is a folder: name a file in it.")
     return path.absolute()

@@ -47,7 +47,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="PATH",
         action="append",
         default=[],
-        help="Write the verdicts to PATH, which ends in .json. May be given several times.",
+        help="Write the verdicts to PATH (.json), or a plot of them (.svg, .png, .pdf). May be given several times.",
     )
     group.addoption(
         f"{PREFIX}budget", metavar="SECONDS", help="Timing budget of a gate in seconds. Default: 10; most need less."

@@ -9,11 +9,16 @@ from typing import Any
 import msgspec
 import pytest
 
+from pytest_speedacc.config.policy import named_policies
 from pytest_speedacc.config.project import Project
 from pytest_speedacc.errors import ConfigError
+from pytest_speedacc.judge.alternatives import Group, groups_of
 from pytest_speedacc.judge.verdict import Outcome, Verdict
 from pytest_speedacc.options import Options
 from pytest_speedacc.report.document import write_report
+from pytest_speedacc.report.groups import group_lines
+from pytest_speedacc.report.plot import write_plot
+from pytest_speedacc.report.scale import scale_lines
 from pytest_speedacc.report.text import summary_lines
 
 
@@ -37,6 +42,7 @@ class Results:
         self.skipped = 0
         self.problems: list[str] = []
         self.written: list[Path] = []
+        self.groups: list[Group] = []
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take the verdicts off a report; a rerun's replace those of the run before."""
@@ -59,9 +65,14 @@ class Results:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write the report files, and settle the exit code where no test could."""
+        verdicts = list(self.verdicts.values())
+        self.groups = groups_of(verdicts, named_policies(self.project)) if any(v.group for v in verdicts) else []
         for path in self.options.reports:
             try:
-                write_report(path, list(self.verdicts.values()), self.environment, self.live())
+                if path.suffix == ".json":
+                    write_report(path, verdicts, self.environment, self.live(), self.groups, self.project.scale)
+                else:
+                    write_plot(path, verdicts)
                 self.written.append(path)
             except ConfigError as error:
                 self.problems.append(str(error))
@@ -78,6 +89,11 @@ class Results:
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """One table for the run, and every sentence that has no test of its own to stand in."""
         lines = summary_lines(list(self.verdicts.values())) if self.verdicts else []
+        for group in self.groups:
+            lines += ["", *group_lines(group)]
+        scale = self.project.scale
+        if scale.is_wanted and (translated := scale_lines(list(self.verdicts.values()), scale)):
+            lines += ["", "At scale, one request after the other:", *translated, ""]
         if self.environment:
             lines.append(f"Measured on {self.environment['description']}.")
         lines += [f"Wrote {path}." for path in self.written]

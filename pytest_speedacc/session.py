@@ -124,6 +124,7 @@ class Session:
             say=say,
             live=partial(self._comparison, item.nodeid),
             ratios=lambda name: self.solo.ratios(item.nodeid, name, say),
+            differences=lambda name, launches: self.solo.differences(item.nodeid, name, launches, say),
         )
         item.stash[_GATE] = gate = Speedacc(item.nodeid, policy, self.run, doors)
         return gate
@@ -161,7 +162,7 @@ class Session:
         self.done[item.nodeid, verdict.name] = result
         _record(item, verdict, environment)
         if self.options.fails(verdict.outcome.word, self.project):
-            pytest.fail(verdict_text(verdict, environment.get("description", "")), pytrace=False)
+            pytest.fail(verdict_text(verdict, environment.get("description", ""), self.project.scale), pytrace=False)
         if verdict.outcome is not Outcome.PASSED:
             item.warn(SpeedaccWarning(f"speedacc {headline(verdict)}"))
 

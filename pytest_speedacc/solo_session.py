@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.live.arguments import arguments_of
+from pytest_speedacc.live.duel import LaunchResult
 from pytest_speedacc.live.handle import Side
+from pytest_speedacc.live.paired import run_paired
 from pytest_speedacc.live.solo import SoloRun, run_solo
 from pytest_speedacc.measure.yardstick import Ratios, ratios_of
 
@@ -37,7 +40,22 @@ class SoloSession:
             raise GateError(self._run.lost.partition("\n")[0] or "not every launch of the test came to this check")
         return ratios_of(found)
 
+    def differences(self, test: str, name: str, launches: int, say: Callable[[str], None]) -> tuple[LaunchResult, ...]:
+        """Of the two models of one ``compare``, a launch each. Raises GateError where they could not be measured."""
+        if hasattr(self._config, "workerinput"):
+            raise GateError("tests that run beside each other (-n) disturb the launches of compare(): run without -n")
+        with self._side() as (side, scratch):
+            arguments = arguments_of(self._config)(scratch)
+            return run_paired(side, (test, name), launches, arguments, scratch=scratch, timeout=self._timeout, say=say)
+
     def _measure(self, say: Callable[[str], None]) -> SoloRun:
+        with self._side() as (side, scratch):
+            arguments = arguments_of(self._config)(scratch)
+            return run_solo(side, self.tests, arguments, scratch=scratch, timeout=self._timeout, say=say)
+
+    @contextmanager
+    def _side(self) -> Iterator[tuple[Side, Path]]:
+        """How workers of this checkout are started, and their scratch folder."""
         config = self._config
         with tempfile.TemporaryDirectory(prefix="speedacc-solo-") as folder:
             scratch = Path(folder)
@@ -54,6 +72,4 @@ class SoloSession:
                 ini_file=config.inipath,
                 paths=(),
             )
-            return run_solo(
-                side, self.tests, arguments_of(config)(scratch), scratch=scratch, timeout=self._timeout, say=say
-            )
+            yield side, scratch

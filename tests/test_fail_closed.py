@@ -410,9 +410,9 @@ SETTINGS = (
         exit_code=USAGE,
     ),
     Row(
-        "limit-of-later",
-        "marker: trades is not available yet. It is refused rather than ignored: remove it.",
-        marker="trades=[]",
+        "trade-that-contradicts-itself",
+        "test_model.py::test_it: marker: trades[0] contradicts itself: it gives and gains latency.",
+        marker='trades=[{"give": {"latency": "5 %"}, "gain": {"latency": "9 %"}}]',
         exit_code=USAGE,
     ),
     Row(
@@ -489,7 +489,7 @@ OPTIONS = (
     ),
     Row(
         "report-of-another-kind",
-        "speedacc: --speedacc-report=out.xml: reports are written as JSON: name a file that ends in .json.",
+        "speedacc: --speedacc-report=out.xml: a report is JSON or a plot: name a file that ends in .json, .svg, .png, .pdf.",
         options=("--speedacc-report=out.xml",),
         exit_code=USAGE,
     ),

@@ -84,7 +84,7 @@ class TestText:
                 r"model size +\S+ B +at most 1\.00 MiB +passed +\S+ KiB under the limit",
                 r"memory +.+ at most 1\.00 MiB +passed +.+ KiB under the limit",
                 r"",
-                r"Also measured, not limited: latency p90 .+; latency p95 .+; latency p99 .+\.",
+                r"Also measured, not limited: confidence .+; latency p90 .+; latency p95 .+; .+; whole set .+\.",
                 r"",
                 r"Measured on .+\.",
                 rf'If this change is meant, accept it: {re.escape(UPDATE)} --speedacc-reason="why"',
@@ -176,7 +176,7 @@ def _read(terminal: int) -> bytes:
 
 
 NUMBER, MAYBE = (int, float), (int, float, type(None))
-DOCUMENT = {"schema": int, "environment": dict, "live": (dict, type(None)), "gates": list}
+DOCUMENT = {"schema": int, "environment": dict, "live": (dict, type(None)), "gates": list, "groups": list}
 ENVIRONMENT = {
     "description": str,
     "cpu": str,
@@ -193,10 +193,13 @@ GATE = {
     "test": str,
     "name": str,
     "verdict": str,
+    "group": str,
     "compared_with": str,
     "error": str,
     "checks": list,
     "measured": list,
+    "at_scale": list,
+    "trades": list,
     "notes": list,
 }
 CHECK = {
@@ -326,6 +329,8 @@ def test_it(speedacc):
         assert 0.9 < float(properties["speedacc.accuracy"] or 0) <= 1
         axes = {
             "accuracy",
+            "confidence",
+            "evaluation",
             "parameters",
             "model_size",
             "memory",

@@ -10,6 +10,7 @@ from typing import Any
 from pytest_speedacc.config.policy import Policy, join, parse_marker, resolve, with_live_default
 from pytest_speedacc.config.project import Project, load_project
 from pytest_speedacc.config.settings import Bound, Role, Unit
+from pytest_speedacc.config.trades import Term, Trade
 from pytest_speedacc.config.units import format_value
 from pytest_speedacc.errors import ConfigError
 
@@ -82,9 +83,16 @@ def loosened_policy(base: Policy, candidate: Policy) -> list[str]:
     for name in dict.fromkeys((*base.slices, *candidate.slices)):
         of_slice = _loosened_bounds(base.bounds_of(name), candidate.bounds_of(name))
         said += [f"in the slice {name!r}, {sentence}" for sentence in of_slice]
+    known = {_traded(trade) for trade in base.trades}
+    said += [f"it may {trade}, and could not" for trade in candidate.trades if _traded(trade) not in known]
     if _RULES[candidate.accuracy_rule] < _RULES[base.accuracy_rule]:
         said.append(f"accuracy_rule was {base.accuracy_rule!r} and is {candidate.accuracy_rule!r}")
     return said
+
+
+def _traded(trade: Trade) -> tuple[frozenset[Term], frozenset[Term]]:
+    """What a trade says, wherever it stands and in whatever order."""
+    return frozenset(trade.give), frozenset(trade.gain)
 
 
 def _loosened_bounds(base: Sequence[Bound], candidate: Sequence[Bound]) -> list[str]:

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
-from pytest_speedacc.config.project import AccuracyRule, Project, Table, parse_table
+from pytest_speedacc.config.builtin import BUILT_IN
+from pytest_speedacc.config.project import AccuracyRule, Project, Table, built_in, parse_table
 from pytest_speedacc.config.settings import Bound, parse_bound, suggestion
+from pytest_speedacc.config.trades import Trade, check_applies
 from pytest_speedacc.errors import ConfigError
 
 LIVE_TOLERANCE = "3 %"
@@ -29,6 +31,10 @@ class Policy:
     """Seconds of timing."""
     slices: Mapping[str, tuple[Bound, ...]] = field(default_factory=dict)
     """What holds for a slice of the evaluation set in the place of ``bounds``, by its name."""
+    trades: tuple[Trade, ...] = ()
+    """What may be given for what."""
+    group: str = ""
+    """The job that this model is one of several for; empty for none."""
 
     def bounds_of(self, name: str) -> tuple[Bound, ...]:
         """What holds for the slice ``name``: its own limits and tolerances, and all others that a slice can have."""
@@ -65,6 +71,8 @@ def join(*tables: Table) -> Table:
             accuracy_rule=table.accuracy_rule or joined.accuracy_rule,
             budget=table.budget or joined.budget,
             policy=table.policy or joined.policy,
+            group=table.group or joined.group,
+            trades=joined.trades if table.trades is None else table.trades,
             slices={
                 name: {**joined.slices.get(name, {}), **table.slices.get(name, {})}
                 for name in (*joined.slices, *table.slices)
@@ -81,17 +89,40 @@ def resolve(project: Project, test: str, marker: Table, *, budget: float | None 
     patterns = [table for pattern, table in project.tests if matches(pattern, test)]
     layers = [*patterns, marker]
     if name := join(project.defaults, *layers).policy:
-        if name not in project.policies:
-            hint = suggestion(name, project.policies) if project.policies else "None is defined."
+        if name not in project.policies and name not in BUILT_IN:
+            hint = suggestion(name, {**project.policies, **BUILT_IN})
             raise ConfigError(f"the policy {name!r} is not defined in [tool.speedacc.policies]. {hint}")
-        layers = [project.policies[name], *layers]
+        layers = [*_with_extended(project, name), *layers]
     joined = join(project.defaults, *layers)
+    check_applies(joined.trades or (), tuple(joined.bounds.values()))
     return Policy(
         bounds=tuple(joined.bounds.values()),
         accuracy_rule=joined.accuracy_rule or "exact",
         budget=budget or joined.budget or DEFAULT_BUDGET,
         slices={name: tuple(bounds.values()) for name, bounds in joined.slices.items()},
+        trades=joined.trades or (),
+        group=joined.group or "",
     )
+
+
+def _with_extended(project: Project, name: str) -> list[Table]:
+    """The policy after those that it extends, so that it beats them."""
+    table = project.policies[name] if name in project.policies else built_in(name)
+    if table.extends is None:
+        return [table]
+    if table.extends == name:
+        return [built_in(name), table]
+    return [*_with_extended(project, table.extends), table]
+
+
+def named_policies(project: Project) -> dict[str, Policy]:
+    """Every policy with a name, the built-in ones included, as it would hold for a gate that says nothing itself."""
+    found = {}
+    for name in (*project.policies, *BUILT_IN):
+        joined = join(project.defaults, *_with_extended(project, name))
+        own = Policy(tuple(joined.bounds.values()), "exact", DEFAULT_BUDGET, trades=joined.trades or ())
+        found[name] = with_live_default(own)
+    return found
 
 
 def with_live_default(policy: Policy) -> Policy:

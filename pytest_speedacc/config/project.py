@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from pytest_speedacc.config.builtin import BUILT_IN
 from pytest_speedacc.config.live import LiveSettings, parse_live
-from pytest_speedacc.config.settings import SETTINGS, Bound, not_yet, parse_bound, parse_positive, suggestion
+from pytest_speedacc.config.scale import SCALE_KEYS, Scale, parse_scale
+from pytest_speedacc.config.settings import SETTINGS, Bound, parse_bound, parse_positive, suggestion
+from pytest_speedacc.config.trades import Trade, parse_trades
 from pytest_speedacc.config.units import Kind
 from pytest_speedacc.errors import ConfigError
 
@@ -33,6 +36,12 @@ class Table:
     """The policy it chooses; None when the table does not say."""
     slices: Mapping[str, Mapping[str, Bound]] = field(default_factory=dict)
     """What holds for a slice instead of what holds for all samples, by the slice's name and the bound's."""
+    trades: tuple[Trade, ...] | None = None
+    """What may be given for what; None when the table does not say."""
+    group: str | None = None
+    """The job that this model is one of several for; None when the table does not say."""
+    extends: str | None = None
+    """Of a policy, the one that holds where it says nothing itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +59,13 @@ class Project:
     defaults: Table = field(default_factory=Table)
     """``[tool.speedacc]`` itself."""
     policies: Mapping[str, Table] = field(default_factory=dict)
-    """``[tool.speedacc.policies.NAME]``."""
+    """``[tool.speedacc.policies.NAME]``; those that come with the plugin are found where these lack one."""
     live: LiveSettings = field(default_factory=LiveSettings)
     """``[tool.speedacc.live]``."""
     tests: tuple[tuple[str, Table], ...] = ()
     """``[tool.speedacc.tests."pattern"]`` in the order of the file."""
+    scale: Scale = field(default_factory=Scale)
+    """What a latency is translated into."""
 
 
 def load_project(root: Path) -> Project:
@@ -91,9 +102,10 @@ def parse_project(section: object, root: Path) -> Project:
         root=root,
         baselines=root / folder,
         live=parse_live(keys.pop("live", {})),
+        scale=parse_scale({key: keys.pop(key) for key in SCALE_KEYS if key in keys}, where),
         **outcomes,
         defaults=parse_table(keys, where, known=_RUN_KEYS),
-        policies={name: _policy(body, f"[tool.speedacc.policies.{name}]") for name, body in policies.items()},
+        policies=_policies(policies),
         tests=tuple(
             (pattern, parse_table(body, f'[tool.speedacc.tests."{pattern}"]')) for pattern, body in tests.items()
         ),
@@ -115,8 +127,6 @@ def parse_table(section: object, where: str, *, known: tuple[str, ...] = ()) -> 
                 raise ConfigError(f"{where}: {other.setting.name} and {key} are the same limit: keep one.")
         elif key in _RULES:
             rules[key] = _RULES[key](value, f"{where}: {key}")
-        elif key in _LATER:
-            raise not_yet(where, key)
         elif key in _RUN_KEYS:
             raise ConfigError(f"{where}: {key} holds for the whole run: move it to [tool.speedacc].")
         else:
@@ -136,8 +146,31 @@ def _slices(section: object, where: str) -> Mapping[str, Mapping[str, Bound]]:
     return found
 
 
+def built_in(name: str) -> Table:
+    """A policy that comes with the plugin, a key of BUILT_IN."""
+    return _policy(BUILT_IN[name], f"the built-in policy {name!r}")
+
+
+def _policies(section: Mapping[str, Any]) -> dict[str, Table]:
+    tables = {name: _policy(body, f"[tool.speedacc.policies.{name}]") for name, body in section.items()}
+    for name, table in tables.items():
+        where, known = f"[tool.speedacc.policies.{name}]: extends", {**tables, **BUILT_IN}
+        if table.extends is not None and table.extends not in known:
+            raise ConfigError(f"{where} = {table.extends!r} is not defined. {suggestion(table.extends, known)}")
+        seen, following = [name], table.extends
+        # A policy may extend the built-in one of its own name, which extends nothing.
+        while following in tables and not (following == seen[-1] and following in BUILT_IN):
+            if following in seen:
+                raise ConfigError(f"{where} leads back to {following!r}.")
+            seen.append(following)
+            following = tables[following].extends
+    return tables
+
+
 def _policy(section: object, where: str) -> Table:
-    table = parse_table(section, where)
+    body = dict(_table(section, where))
+    extends = _text(body.pop("extends"), f"{where}: extends") if "extends" in body else None
+    table = replace(parse_table(body, where, known=("extends",)), extends=extends)
     if table.policy is not None:
         raise ConfigError(f"{where}: a policy cannot choose another policy: write its limits here.")
     return table
@@ -162,11 +195,12 @@ def _choice(value: object, allowed: tuple[str, ...], where: str) -> Any:
 
 
 _RULES: Mapping[str, Callable[[object, str], Any]] = {
+    "group": _text,
     "accuracy_rule": lambda value, where: _choice(value, get_args(AccuracyRule), where),
     "budget": lambda value, where: parse_positive(value, Kind.TIME, where),
     "policy": _text,
     "slices": _slices,
+    "trades": parse_trades,
 }
 """What else a table or marker can say, and how it is read."""
-_RUN_KEYS = ("baselines", "inconclusive", "live", "not_compared", "policies", "tests")
-_LATER = ("group", "trades")
+_RUN_KEYS = ("baselines", "inconclusive", "live", "not_compared", "policies", "tests", *SCALE_KEYS)

@@ -154,11 +154,6 @@ def parse_positive(value: object, kind: Kind, where: str) -> float:
     return number
 
 
-def not_yet(source: str, name: str) -> ConfigError:
-    """The refusal of a name that is planned: ignored, it would look as if it held."""
-    return ConfigError(f"{source}: {name} is not available yet. It is refused rather than ignored: remove it.")
-
-
 def suggestion(name: str, names: Iterable[str]) -> str:
     """``Did you mean 'max_latency'?`` or, where nothing is near, all the names. Case does not matter."""
     by_lower = {known.lower(): known for known in names}

@@ -133,6 +133,21 @@ def _beyond_doubt(accuracy: Accuracy, evidence: PairedEvidence) -> tuple[Outcome
     )
 
 
+def is_proven_better(accuracy: Accuracy, evidence: PairedEvidence, wanted: float, rule: AccuracyRule) -> bool:
+    """Whether a score that is better by ``wanted`` or more counts as that, by the evidence that a drop would need."""
+    if rule == "exact":
+        return True
+    if evidence.difference is None:
+        return False
+    low, high = evidence.difference.low, evidence.difference.high
+    least = low if accuracy.greater_is_better else -high
+    if rule == "noninferior":
+        return least >= wanted - LAST_DIGIT
+    if evidence.flips is not None:
+        return mcnemar(evidence.flips.gained, evidence.flips.lost).worse <= LEVEL
+    return least > 0
+
+
 def _noninferior(tolerance: float, accuracy: Accuracy, evidence: PairedEvidence) -> tuple[Outcome, str]:
     if evidence.difference is None:
         return Outcome.NOT_COMPARED, f'{evidence.unpaired}, so accuracy_rule = "noninferior" has nothing to go by'

@@ -15,7 +15,7 @@ from pytest_speedacc.judge import latency as latency_rules
 from pytest_speedacc.judge.accuracy import LAST_DIGIT, PairedEvidence
 from pytest_speedacc.judge.exact import judge_amount
 from pytest_speedacc.judge.live import judge_live_increase
-from pytest_speedacc.judge.reference import Reference
+from pytest_speedacc.judge.reference import QUANTILES, Reference
 from pytest_speedacc.judge.repeats import judge_repeated
 from pytest_speedacc.judge.stored import judge_stored_increase
 from pytest_speedacc.judge.training import judge_training_memory, judge_training_time
@@ -25,7 +25,6 @@ from pytest_speedacc.measure.latency import Latency
 from pytest_speedacc.measure.measurement import Confidence, Measurement, Statics, Unavailable
 from pytest_speedacc.measure.score import Mask
 
-QUANTILES = (0.5, 0.9, 0.95, 0.99)
 NO_STORED_TAIL = "a baseline holds no evidence of a tail, of the median only"
 ORDER = (
     "accuracy",
@@ -230,7 +229,18 @@ def _observe_part(part: Part) -> list[Observation]:
     if not isinstance(part.accuracy, Unavailable):
         of = part.accuracy
         rows.append(
-            Observation("accuracy", "", Kind.SCORE, of.value, None, former, of.score, of.within_unit, slice=part.name)
+            Observation(
+                "accuracy",
+                "",
+                Kind.SCORE,
+                of.value,
+                None,
+                former,
+                of.score,
+                of.within_unit,
+                part.name,
+                of.greater_is_better,
+            )
         )
     if not isinstance(part.confidence, Unavailable):
         mean, note = part.confidence.mean(part.mask), "mean of the largest probability"

@@ -5,16 +5,25 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 from pytest_speedacc.baseline import Accepted
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.config.settings import Bound
+from pytest_speedacc.config.trades import Term, Trade, widened
 from pytest_speedacc.config.units import Kind, format_seconds, format_value
 from pytest_speedacc.judge.verdict import Check, Outcome, check_of
 from pytest_speedacc.live.campaign import LiveGate
 from pytest_speedacc.live.duel import LaunchResult
 from pytest_speedacc.live.launch import Key
-from pytest_speedacc.stats.sequence import FEWEST_LAUNCHES, judge_launches, launch_bounds, resolution
+from pytest_speedacc.stats.sequence import (
+    FEWEST_LAUNCHES,
+    Gain,
+    judge_launches,
+    launch_bounds,
+    launch_gain,
+    resolution,
+)
 
 SUITE_ALPHA = 0.01
 """How often a live run of unchanged models may call any of them slower."""
@@ -29,6 +38,13 @@ def latency_tolerances(policy: Policy) -> tuple[Bound, ...]:
     return tuple(bound for bound in policy.bounds if bound.setting.is_noisy and bound.setting.is_tolerance)
 
 
+def compares_tail(policy: Policy) -> bool:
+    """Whether a live run has to time calls one by one, for a p95 that is compared or traded."""
+    traded = [term.setting for trade in policy.trades for term in (*trade.give, *trade.gain)]
+    compared = [bound.setting for bound in latency_tolerances(policy)]
+    return any(setting.is_noisy and setting.quantile != 0.5 for setting in (*compared, *traded))
+
+
 def live_alpha(keys: Sequence[Key], bounds: Mapping[str, Sequence[Bound]]) -> float:
     """The false alarm rate of one check: the suite's, shared among the checks that the first launch compared."""
     return SUITE_ALPHA / max(1, sum(len(bounds[test]) for test, _ in keys))
@@ -39,8 +55,9 @@ def undecided(
     compared: Sequence[Key],
     bounds: Mapping[str, Sequence[Bound]],
     accepted: Callable[[Key], Sequence[Accepted]] = lambda key: (),
+    trades: Mapping[str, Sequence[Trade]] = MappingProxyType({}),
 ) -> frozenset[Key]:
-    """The checks that another launch could decide: what a live run measures next.
+    """The checks that another launch could decide, or a trade of them: what a live run measures next.
 
     ``compared`` are the checks that share the error rate, as counted in the first launch; ``accepted`` gives what was
     accepted for a check since the base.
@@ -51,9 +68,31 @@ def undecided(
         for key, launches in results.items()
         if any(
             _verdict(bound, launches, alpha, _accepted_for(bound, accepted(key)), budget_left=True) == "more"
-            for bound in bounds[key[0]]
+            for bound in (*bounds[key[0]], *_given(trades.get(key[0], ())))
+        )
+        or any(
+            (gain := gain_of_launches(term, launches, alpha)) is None or gain.is_open
+            for term in _gained(trades.get(key[0], ()))
         )
     )
+
+
+def _given(trades: Sequence[Trade]) -> list[Bound]:
+    """What trades allow times, as tolerances."""
+    return [bound for trade in trades for bound in widened(trade) if bound.setting.is_noisy]
+
+
+def _gained(trades: Sequence[Trade]) -> list[Term]:
+    return [term for trade in trades for term in trade.gain if term.setting.is_noisy]
+
+
+def gain_of_launches(term: Term, launches: Sequence[LaunchResult], alpha: float) -> Gain | None:
+    """Whether the launches show the speed-up that ``term`` asks for; None where nothing was timed."""
+    bound = Bound(term.setting, term.value, term.unit)
+    differences = _differences(bound, launches)
+    if not differences or (_is_tail(bound) and sum(launch.tail_calls for launch in launches) < FEWEST_TAIL_CALLS):
+        return None
+    return launch_gain(differences, math.log1p(-term.value), alpha)
 
 
 def judge_live_increase(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 
 from pytest_speedacc.baseline import Baseline, SinceBase
 from pytest_speedacc.baseline.schema import StoredRatio, StoredTraining
+from pytest_speedacc.config.settings import statistic_name
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.judge.accuracy import PairedEvidence
 from pytest_speedacc.judge.repeats import Former
@@ -19,12 +20,14 @@ from pytest_speedacc.live.duel import LaunchResult
 from pytest_speedacc.live.launch import NEW_GATE
 from pytest_speedacc.measure.accuracy import Accuracy, score_predictions, to_numpy
 from pytest_speedacc.measure.environment import Environment
-from pytest_speedacc.measure.measurement import Subject
+from pytest_speedacc.measure.measurement import Measurement, Subject, Unavailable
 from pytest_speedacc.measure.score import ScoreFunction, right
 from pytest_speedacc.measure.yardstick import VERSION, Ratios
 from pytest_speedacc.stats.paired import Flips, Interval, bootstrap_difference, difference_interval
 from pytest_speedacc.stats.sequence import mean_and_sd
 
+QUANTILES = (0.5, 0.9, 0.95, 0.99)
+"""Of a latency, that are told."""
 CONFIDENCE = 0.9
 """Of the paired interval, so that each of its ends is a 5 % bound."""
 RESAMPLES = 500
@@ -187,6 +190,29 @@ def from_live(comparison: LiveComparison, subject: Subject, accuracy: Accuracy, 
         memory_band=facts.memory_band,
         live=comparison,
         source="base",
+    )
+
+
+def from_other(
+    other: Measurement, accuracy: Accuracy, subject: Subject, launches: Sequence[LaunchResult], alpha: float
+) -> Reference:
+    """Another model, measured in the same test on the same samples; ``launches`` timed both in turn."""
+    statics, latency = other.statics, other.latency
+    before, memory = statics.accuracy.predictions, statics.memory
+    paired = _pair_all(statics.accuracy.value, True, before, subject, accuracy, "other")
+    scores = statics.accuracy.scores
+    gate = LiveGate(tuple(launches), None, None, None, "")
+    return Reference(
+        missing="the other could not be measured in this",
+        accuracy=_repeated(paired, mean_and_sd(scores)[1] if scores else 0.0, len(scores)),
+        slices=_pair_slices(True, before, subject, accuracy, "other"),
+        parameters=None if isinstance(statics.parameters, Unavailable) else statics.parameters.total,
+        model_size=None if isinstance(statics.model_size, Unavailable) else statics.model_size,
+        memory=None if isinstance(memory, Unavailable) else memory.peak,
+        memory_band=0 if isinstance(memory, Unavailable) else memory.band,
+        latency={statistic_name(q): latency.quantile(q) for q in (QUANTILES if latency.has_tail else QUANTILES[:1])},
+        live=LiveComparison(gate, (), alpha, "", SinceBase()) if launches else None,
+        source="other",
     )
 
 

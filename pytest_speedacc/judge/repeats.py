@@ -60,6 +60,17 @@ def judge_repeated(bound: Bound, accuracy: Accuracy, former: Former | None, sour
     return check_of(bound, mean, outcome, reason, interval=interval, reference=reference)
 
 
+def is_shown_better(accuracy: Accuracy, former: Former, wanted: float) -> bool:
+    """Whether the mean score is shown to be better than the former one by ``wanted``, at the rate of a failure."""
+    if len(accuracy.scores) < FEWEST:
+        return False
+    mean, spread = mean_and_sd(accuracy.scores)
+    better = mean - former.mean if accuracy.greater_is_better else former.mean - mean
+    half = _half(mean, spread, len(accuracy.scores), FAIL_LEVEL / 2)
+    half += _half(former.mean, former.spread, former.repeats, FAIL_LEVEL / 2) if former.repeats > 1 else 0.0
+    return better - half >= wanted
+
+
 def _decide(beyond: Bounds | None) -> Literal["passed", "failed", "more"]:
     if beyond is None:
         return "more"

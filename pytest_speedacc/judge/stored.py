@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 
 from pytest_speedacc.config.settings import Bound
+from pytest_speedacc.config.trades import Term
 from pytest_speedacc.config.units import Kind
 from pytest_speedacc.judge.verdict import Check, Outcome, check_of
 from pytest_speedacc.measure.yardstick import Ratios
-from pytest_speedacc.stats.sequence import prediction_interval
+from pytest_speedacc.stats.sequence import Bounds, Gain, prediction_interval
 
 DAY_TO_DAY = 0.03
 """Standard deviation that a ratio to the yardstick has from one day to another, whatever the number of launches.
@@ -25,15 +26,8 @@ def judge_stored_increase(bound: Bound, now: Ratios, then: Ratios, alpha: float)
         return check_of(
             bound, 0.0, Outcome.PASSED, "this is the measurement that the baseline is written from", kind=Kind.CHANGE
         )
-    freedom = now.launches + then.launches - 2
-    pooled = math.sqrt(
-        ((now.launches - 1) * now.spread**2 + (then.launches - 1) * then.spread**2) / freedom,
-    )
     change = now.mean - then.mean
-    lower, upper = (
-        prediction_interval(change, pooled, now.launches, then.launches, DAY_TO_DAY, level)
-        for level in (alpha, PASS_LEVEL)
-    )
+    lower, upper = (_interval(now, then, level) for level in (alpha, PASS_LEVEL))
     allowed = math.log1p(bound.value)
     interval = (math.expm1(lower.lower), math.expm1(upper.upper))
     reason = f"ratio to the yardstick, {now.launches} launches now and {then.launches} in the baseline"
@@ -49,3 +43,19 @@ def judge_stored_increase(bound: Bound, now: Ratios, then: Ratios, alpha: float)
             "--speedacc-against=REF measures both revisions now, and sees finer"
         )
     return check_of(bound, math.expm1(change), outcome, reason, interval=interval, kind=Kind.CHANGE)
+
+
+def gain_of_ratios(term: Term, now: Ratios, then: Ratios, alpha: float) -> Gain:
+    """Whether the ratios of this run and of the baseline show the speed-up that ``term`` asks for."""
+    if now == then:
+        return Gain(0.0, 0.0, False, False)
+    bounds = _interval(now, then, alpha)
+    return Gain(bounds.mean, bounds.upper, bounds.upper <= math.log1p(-term.value), False)
+
+
+def _interval(now: Ratios, then: Ratios, level: float) -> Bounds:
+    freedom = now.launches + then.launches - 2
+    pooled = math.sqrt(
+        ((now.launches - 1) * now.spread**2 + (then.launches - 1) * then.spread**2) / freedom,
+    )
+    return prediction_interval(now.mean - then.mean, pooled, now.launches, then.launches, DAY_TO_DAY, level)

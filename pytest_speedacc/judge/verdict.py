@@ -63,6 +63,36 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
+class Leg:
+    """One term of a trade beside what was measured."""
+
+    axis: str
+    wanted: str
+    """At most so much given, or at least so much gained: ``30 %``."""
+    observed: str
+    """What it came to, in words, and why it does not hold where it does not."""
+    holds: bool
+    """Whether it is shown to hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class TradeSum:
+    """What was given, what was gained, and whether a trade allows the one for the other."""
+
+    trade: str
+    """``give accuracy 0.5 pp for latency 30 %``."""
+    source: str
+    """The table or marker that it stands in."""
+    given: tuple[Leg, ...]
+    gained: tuple[Leg, ...]
+
+    @property
+    def applies(self) -> bool:
+        """Whether all of it is shown to hold."""
+        return all(leg.holds for leg in (*self.given, *self.gained))
+
+
+@dataclass(frozen=True, slots=True)
 class Observation:
     """A number that was measured, whether or not anything bounds it."""
 
@@ -80,6 +110,8 @@ class Observation:
     """True for a score that lies within 0 to 1 by definition, whose changes are told in points."""
     slice: str = ""
     """The part of the evaluation set; empty for all of it."""
+    higher_is_better: bool = False
+    """The direction; True for most scores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +130,10 @@ class Verdict:
     """Remarks that may change how the verdict is read."""
     accept: str = ""
     """The command that accepts what failed; empty where nothing did, or an update would not be written."""
+    trades: tuple[TradeSum, ...] = ()
+    """Those that could excuse what got worse, whether or not they do."""
+    group: str = ""
+    """The job that this model is one of several for; empty for none."""
     compared_with: str = "baseline"
     """Where former values are from: the ``baseline``, or the ``base`` of a live run."""
     error: str = ""

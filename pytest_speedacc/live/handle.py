@@ -71,6 +71,8 @@ class Start:
     """A folder that ends with the live run."""
     timeout: float
     """Seconds that a worker may be silent."""
+    compares: bool = False
+    """Whether ``compare`` is what is timed; elsewhere a worker passes it by."""
 
 
 class Worker:
@@ -228,6 +230,7 @@ def _start(side: Side, tests: Sequence[str], start: Start, port: int, token: str
         seed=start.seed,
         statics=start.statics,
         scratch=str(start.scratch),
+        compares=start.compares,
     )
     stem = f"{side.label}-{token[:8]}"
     path, log = start.scratch / f"{stem}.json", start.scratch / f"{stem}.log"

@@ -39,6 +39,8 @@ class WorkerSpec:
     """Whether to measure score, counts and memory as well, once in a live run."""
     scratch: str
     """A folder for what is too large for a message; it ends with the live run."""
+    compares: bool = False
+    """Whether ``compare`` is what is timed; elsewhere it is passed by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,3 +75,5 @@ class Ready:
     setup_seconds: float
     """What every launch pays before this ``check``: fixtures, and training outside ``fit``."""
     facts: StaticFacts | None
+    compares: bool = False
+    """Whether it stands in ``compare``."""

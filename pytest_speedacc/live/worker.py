@@ -12,6 +12,7 @@ import pickle
 import sys
 import time
 from collections.abc import Callable, Generator, Sequence
+from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -37,6 +38,7 @@ from pytest_speedacc.measure.measurement import (
     measure_statics,
     prepare,
 )
+from pytest_speedacc.measure.paired import manners, time_in_turn
 from pytest_speedacc.measure.randomness import seed_everything
 from pytest_speedacc.measure.yardstick import measure_ratio
 
@@ -150,6 +152,29 @@ class WorkerGate:
         except GateError as error:
             worker.channel.send("failed", test=self._test, text=str(error))
             pytest.skip(LEFT)
+
+    def compare(
+        self, model: Any, other: Any, inputs: Any, targets: Any = None, *, name: str = "", **options: Any
+    ) -> None:
+        """Time both models in turn where that is what this worker is for."""
+        worker = self._worker
+        if not worker.spec.compares:
+            return
+        manner, other_manner = manners(options)
+        try:
+            subject, second = prepare(model, inputs, targets, manner), prepare(other, inputs, targets, other_manner)
+            setup = time.perf_counter() - worker.test_began - worker.aside
+            ready = Ready(self._test, name or "compare", 0.0, subject.batch_size, setup, None, compares=True)
+            worker.channel.send("ready", gate=msgspec.to_builtins(ready))
+            if worker.channel.receive()["kind"] == "compare":
+                pin(worker.spec.cores)
+                worker.channel.send("paired", **asdict(time_in_turn(subject, second)))
+                pytest.skip(LEFT)
+        except GateError as error:
+            worker.channel.send("failed", test=self._test, text=str(error))
+            pytest.skip(LEFT)
+        finally:
+            pin(())
 
     def fit(self, train: Callable[[], Any]) -> Any:
         """Train once a side in a live run; later launches load what the first one kept."""

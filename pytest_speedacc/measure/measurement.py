@@ -77,6 +77,8 @@ class Manner:
     """Where the accuracy pass runs; None for here."""
     repeats: int = 1
     """Evaluations at most, each under its own seed."""
+    training_samples: int | None = None
+    """Samples that the model was trained on, for advice; None where nobody said."""
     confident: bool = False
     """Whether the mean confidence is wanted, though it may take a second pass."""
 
@@ -111,12 +113,20 @@ class Subject:
     """Of the inputs and the first batches as the model is called with them, which may be copies."""
     repeats: int = 1
     """Evaluations at most, each under its own seed."""
+    training_samples: int | None = None
+    """Samples that the model was trained on; None where nobody said."""
     streamed: Evaluation | None = None
     """The accuracy pass of a stream, which was made when it was read; None for a set that is held whole."""
 
     def evaluate(self) -> Evaluation:
         """The accuracy pass. Raises GateError as ``evaluate_set`` does."""
         return self.streamed or evaluate_set(self.evaluator, self.inputs, self.samples, self.executor)
+
+    @property
+    def features(self) -> int | None:
+        """Numbers in a sample; None where samples are not rows of a table."""
+        shape: tuple[Any, ...] = getattr(self.first, "shape", ())
+        return int(shape[1]) if len(shape) == 2 else None
 
     def workload(self) -> Workload:
         """What is timed."""
@@ -236,6 +246,7 @@ def prepare(model: Any, inputs: Any, targets: Any, manner: Manner, *, whole: boo
         score=score,
         slices=masks,
         repeats=manner.repeats,
+        training_samples=manner.training_samples,
         fingerprint=fingerprint(inputs, targets),
         fingerprint_called=fingerprint(called, distinct[:MEMORY_BATCHES]),
     )
@@ -277,6 +288,7 @@ def _prepare_stream(model: Any, stream: Iterator[Source], manner: Manner, whole:
         slices=found.masks,
         fingerprint=found.fingerprint,
         fingerprint_called=called,
+        training_samples=manner.training_samples,
         streamed=found.evaluation,
     )
 

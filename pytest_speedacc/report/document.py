@@ -9,10 +9,13 @@ from typing import Any
 
 import msgspec
 
+from pytest_speedacc.config.scale import Scale
 from pytest_speedacc.config.units import Kind
 from pytest_speedacc.errors import ConfigError
-from pytest_speedacc.judge.verdict import Check, Observation, Verdict
+from pytest_speedacc.judge.alternatives import Group
+from pytest_speedacc.judge.verdict import Check, Observation, TradeSum, Verdict
 from pytest_speedacc.measure.environment import Environment, library_versions
+from pytest_speedacc.report.scale import at_scale
 
 SCHEMA = 1
 UNITS = {
@@ -26,7 +29,12 @@ UNITS = {
 
 
 def write_report(
-    path: Path, verdicts: Sequence[Verdict], environment: Mapping[str, Any], live: Mapping[str, Any] | None
+    path: Path,
+    verdicts: Sequence[Verdict],
+    environment: Mapping[str, Any],
+    live: Mapping[str, Any] | None,
+    groups: Sequence[Group],
+    scale: Scale,
 ) -> None:
     """Write the document; ``live`` tells of the live run, where there was one.
 
@@ -36,7 +44,8 @@ def write_report(
         "schema": SCHEMA,
         "environment": environment,
         "live": live,
-        "gates": [gate_document(verdict) for verdict in verdicts],
+        "gates": [gate_document(verdict, scale) for verdict in verdicts],
+        "groups": [_group(group) for group in groups],
     }
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -54,18 +63,39 @@ def environment_document(environment: Environment) -> dict[str, Any]:
     }
 
 
-def gate_document(verdict: Verdict) -> dict[str, Any]:
+def _group(group: Group) -> dict[str, Any]:
+    return {
+        "group": group.name,
+        "alternatives": [
+            {"gate": each.alternative.title, "on_front": each.on_front, "dominated_by": list(each.dominated_by)}
+            for each in group.standings
+        ],
+        "choices": dict(group.choices),
+    }
+
+
+def gate_document(verdict: Verdict, scale: Scale) -> dict[str, Any]:
     """One gate: its verdict, its checks, and every number that was measured."""
     return {
         "test": verdict.test,
         "name": verdict.name,
         "verdict": verdict.outcome.word,
+        "group": verdict.group,
         "compared_with": verdict.compared_with,
         "error": verdict.error,
         "checks": [_check(check) for check in verdict.checks],
         "measured": [_observation(row) for row in verdict.observations],
+        "at_scale": [
+            {"title": row.title.strip(), "request": row.seconds, "times": list(row.times), "costs": list(row.costs)}
+            for row in at_scale(verdict, scale)
+        ],
+        "trades": [_trade(found) for found in verdict.trades],
         "notes": list(verdict.notes),
     }
+
+
+def _trade(found: TradeSum) -> dict[str, Any]:
+    return {"source": found.source, "applies": found.applies, **msgspec.to_builtins(found)}
 
 
 def _check(check: Check) -> dict[str, Any]:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pytest_speedacc.config.scale import Scale
 from pytest_speedacc.config.units import format_change, format_value
-from pytest_speedacc.judge.verdict import Check, Observation, Outcome, Verdict
+from pytest_speedacc.judge.verdict import Check, Observation, Outcome, TradeSum, Verdict
+from pytest_speedacc.report.scale import scale_lines
 from pytest_speedacc.report.table import table_lines
 
 AXES = {
@@ -25,8 +27,9 @@ def headline(verdict: Verdict) -> str:
     return f"{verdict.outcome.word.replace('_', ' ')}: {'; '.join(map(_news, worst[:3]))}{more}"
 
 
-def verdict_text(verdict: Verdict, environment: str) -> str:
-    """The whole verdict of a gate: the news, the table, what was measured, the notes, and how to accept it."""
+def verdict_text(verdict: Verdict, environment: str, scale: Scale) -> str:
+    """The whole verdict of a gate: the news, the table, the trades, what was measured and what it means at scale, the
+    notes, and how to accept it."""
     lines = [f"speedacc {headline(verdict)}"]
     if not verdict.checks:
         return lines[0]
@@ -35,16 +38,31 @@ def verdict_text(verdict: Verdict, environment: str) -> str:
         for check in verdict.checks
     ]
     lines += ["", *table_lines(("axis", "observed", verdict.compared_with, "allowed", "outcome", "why"), rows)]
+    lines += [line for found in verdict.trades for line in ("", *_trade_lines(found))]
     bounded = {(check.metric, check.statistic, check.slice) for check in verdict.checks}
     others = [row for row in verdict.observations if (row.metric, row.statistic, row.slice) not in bounded]
     if others:
         shown = "; ".join(observation_text(row, verdict.compared_with) for row in others)
         lines += ["", f"Also measured, not limited: {shown}."]
+    if any(check.metric == "latency" and check.outcome is not Outcome.PASSED for check in verdict.checks):
+        lines += ["", *scale_lines([verdict], scale)]
     lines += [f"Note: {note}." for note in verdict.notes]
     lines += ["", f"Measured on {environment}."]
     if verdict.accept:
         lines.append(f"If this change is meant, accept it: {verdict.accept}")
     return "\n".join(lines)
+
+
+def _trade_lines(found: TradeSum) -> list[str]:
+    """The sum of one trade: given, gained, and whether it allows that."""
+    news = "allows this" if found.applies else "does not allow this"
+    lines = [f"{found.source} {news}: {found.trade}"]
+    for what, legs, least in (("given", found.given, "at most"), ("gained", found.gained, "at least")):
+        for leg in legs:
+            name = AXES.get(leg.axis, leg.axis.replace("_", " "))
+            sign = "holds" if leg.holds else "does not hold"
+            lines.append(f"  {what:6} {name} {leg.observed}; {least} {leg.wanted} {sign}")
+    return lines
 
 
 def observation_text(row: Observation, compared_with: str) -> str:

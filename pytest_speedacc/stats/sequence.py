@@ -59,6 +59,31 @@ def launch_bounds(differences: Sequence[float], alpha: float, beta: float = 0.05
     return Bounds(mean, mean - half_width(sd, k, alpha), mean + half_width(sd, k, beta))
 
 
+@dataclass(frozen=True, slots=True)
+class Gain:
+    """How much faster something is, as a log-ratio, which is negative then."""
+
+    change: float
+    """The estimate."""
+    at_most: float
+    """The bound that the true change lies below, at the error rate of a failure."""
+    is_shown: bool
+    """Whether that bound clears what is asked for."""
+    is_open: bool
+    """Whether more launches could still show it."""
+
+
+def launch_gain(differences: Sequence[float], wanted_log: float, alpha: float, beta: float = 0.05) -> Gain:
+    """Whether the launch pairs show a speed-up of `wanted_log`, a negative log-ratio: a failure turned round.
+
+    A gain is shown at `alpha`, and given up at `beta`. Raises as `launch_bounds` does.
+    """
+    bounds = launch_bounds(differences, beta, alpha)
+    enough = len(differences) >= FEWEST_LAUNCHES
+    shown = enough and bounds.upper <= wanted_log
+    return Gain(bounds.mean, bounds.upper, shown, not shown and not (enough and bounds.lower > wanted_log))
+
+
 def judge_launches(
     differences: Sequence[float], tolerance_log: float, alpha: float, budget_left: bool
 ) -> LaunchVerdict:

@@ -118,15 +118,6 @@ def test_a_wrong_section_is_refused_with_its_place(text, message):
     assert str(refusal.value) == message
 
 
-@pytest.mark.parametrize("where", [TOP, "[tool.speedacc.policies.a]", '[tool.speedacc.tests."a::*"]'])
-@pytest.mark.parametrize("key", ["group", "trades"])
-def test_what_is_not_available_yet_is_refused_by_name(where, key):
-    with pytest.raises(ConfigError) as refusal:
-        read(f"{where}\n{key} = 1")
-    message = f"{where}: {key} is not available yet. It is refused rather than ignored: remove it."
-    assert str(refusal.value) == message
-
-
 def test_without_a_near_miss_the_known_keys_are_listed():
     with pytest.raises(ConfigError, match=r"^\[tool\.speedacc\]: unknown key 'zzz'\. Known are ") as refusal:
         read("[tool.speedacc]\nzzz = 1")

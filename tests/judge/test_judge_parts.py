@@ -10,11 +10,20 @@ from judge_examples import accuracy, bound, evidence, timed
 
 from pytest_speedacc.adapters.base import ParameterCount
 from pytest_speedacc.config.policy import Policy
+from pytest_speedacc.judge.advice import advice
 from pytest_speedacc.judge.gate import judge, observe
 from pytest_speedacc.judge.reference import Reference
 from pytest_speedacc.judge.repeats import Former
 from pytest_speedacc.judge.verdict import Outcome
-from pytest_speedacc.measure.measurement import Confidence, Measurement, Slice, Statics, Unavailable
+from pytest_speedacc.measure.measurement import (
+    Confidence,
+    Manner,
+    Measurement,
+    Slice,
+    Statics,
+    Unavailable,
+    prepare,
+)
 from pytest_speedacc.measure.training import Training
 
 PASSED, INCONCLUSIVE, NOT_COMPARED, FAILED = Outcome
@@ -198,3 +207,24 @@ def test_what_was_measured_of_each_part_is_observed():
     assert found["training_time", ""] == (10.0, None)
     assert found["training_memory", ""] == (2**20, None)
     assert found["evaluation", ""] == (0.25, None)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "samples", "features", "said"),
+    [
+        (10_001, 1000, 8, ["advice: 10,001 parameters were learned from 1,000 samples, 10 for each: a smaller model"]),
+        (10_000, 1000, 8, []),
+        (10_001, None, 8, []),
+        (7, 1000, 8, ["advice: 7 parameters are fewer than the 8 features: some features cannot matter"]),
+        (8, 1000, 8, []),
+    ],
+)
+def test_proportions_are_remarked_on(parameters, samples, features, said):
+    subject = prepare(
+        lambda batch: [0] * len(batch), np.zeros((5, features)), [0] * 5, Manner(training_samples=samples)
+    )
+    statics = Statics(accuracy(1.0), ParameterCount(parameters), 1, None, Unavailable("no"), ())
+    found = advice(subject, statics)
+    assert len(found) == len(said)
+    assert all(text.startswith(start) for text, start in zip(found, said, strict=True))
+    assert advice(subject, replace(statics, parameters=Unavailable("no"))) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pytest_speedacc.config.scale import Scale
 from pytest_speedacc.config.settings import parse_bound
 from pytest_speedacc.config.units import Kind
 from pytest_speedacc.judge.verdict import Observation, Outcome, Verdict, check_of
@@ -22,15 +23,15 @@ def verdict(**options: str) -> Verdict:
 
 @pytest.mark.parametrize("compared_with", ["baseline", "base"])
 def test_the_table_and_the_other_numbers_name_what_was_compared_with(compared_with: str) -> None:
-    text = verdict_text(verdict(compared_with=compared_with), "here")
+    text = verdict_text(verdict(compared_with=compared_with), "here", Scale())
     heading = text.splitlines()[2]
     assert heading.split() == ["axis", "observed", compared_with, "allowed", "outcome", "why"]
     assert f"model size 2.00 KiB (+100 % from 1.00 KiB in the {compared_with})." in text
 
 
 def test_the_document_names_it_too() -> None:
-    assert gate_document(verdict())["compared_with"] == "baseline"
-    assert gate_document(verdict(compared_with="base"))["compared_with"] == "base"
+    assert gate_document(verdict(), Scale())["compared_with"] == "baseline"
+    assert gate_document(verdict(compared_with="base"), Scale())["compared_with"] == "base"
 
 
 def test_a_number_that_did_not_change_stands_alone() -> None:

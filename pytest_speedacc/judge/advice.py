@@ -1,0 +1,27 @@
+"""Remarks on a model's proportions: worth a thought, never a verdict."""
+
+from __future__ import annotations
+
+from pytest_speedacc.measure.measurement import Statics, Subject, Unavailable
+
+FAR_ABOVE = 10
+"""Parameters for each training sample from which on a model may be learning them by heart."""
+
+
+def advice(subject: Subject, statics: Statics) -> list[str]:
+    """What the number of parameters says beside that of training samples and of features, where they are known."""
+    if isinstance(statics.parameters, Unavailable):
+        return []
+    parameters, samples, features = statics.parameters.total, subject.training_samples, subject.features
+    said = []
+    if samples and parameters > FAR_ABOVE * samples:
+        said.append(
+            f"advice: {parameters:,} parameters were learned from {samples:,} samples, {parameters / samples:,.0f} for "
+            "each: a smaller model may do as well"
+        )
+    if features and parameters < features:
+        said.append(
+            f"advice: {parameters:,} parameters are fewer than the {features:,} features: some features cannot matter, "
+            "and need not be computed"
+        )
+    return said

@@ -1,0 +1,197 @@
+"""Several models for one job, side by side: the Pareto front, who is dominated by whom, and what a policy would choose.
+
+Nothing here is a verdict. Times of one run are estimates, so those within LAUNCH_SPREAD of each other count as equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pytest_speedacc.config.policy import Policy
+from pytest_speedacc.config.settings import Bound, Role, Unit
+from pytest_speedacc.config.trades import Term, Trade
+from pytest_speedacc.judge.latency import LAUNCH_SPREAD
+from pytest_speedacc.judge.verdict import Outcome, Verdict
+
+COSTS = ("latency", "parameters", "model_size", "memory")
+"""Axes of which less is better."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """One model of a group."""
+
+    title: str
+    accuracy: float
+    higher_is_better: bool
+    """The direction of its score."""
+    points: bool
+    """Whether the score lies within 0 to 1 by definition."""
+    costs: Mapping[str, float]
+    """By axis of COSTS, those that were measured; the latency is the median."""
+    former: tuple[float, float] | None
+    """Score and median latency of the baseline or base; None where either is not known."""
+    outcome: Outcome
+    """Of its own gate."""
+
+    def gain_of_score(self, other: Alternative) -> float:
+        """By how much its score is better than another's, in the score's own unit."""
+        return self.accuracy - other.accuracy if self.higher_is_better else other.accuracy - self.accuracy
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where an alternative stands among the others."""
+
+    alternative: Alternative
+    on_front: bool
+    """Whether no other has a better score without being slower, or is faster without a worse score."""
+    dominated_by: tuple[str, ...]
+    """Titles of those that are no worse on any axis and better on one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The alternatives for one job."""
+
+    name: str
+    standings: tuple[Standing, ...]
+    choices: Mapping[str, str]
+    """By the policy's name, the title of the alternative that it would choose."""
+
+
+def groups_of(verdicts: Sequence[Verdict], policies: Mapping[str, Policy]) -> list[Group]:
+    """Every group of at least two alternatives, in the order of the run."""
+    members: dict[str, list[Alternative]] = {}
+    for verdict in verdicts:
+        found = _alternative(verdict) if verdict.group else None
+        if found is not None:
+            members.setdefault(verdict.group, []).append(found)
+    return [_group(name, found, policies) for name, found in members.items() if len(found) > 1]
+
+
+def _alternative(verdict: Verdict) -> Alternative | None:
+    rows = {row.metric: row for row in verdict.observations if row.statistic in ("", "median") and not row.slice}
+    score = rows.get("accuracy")
+    if score is None or score.observed is None:
+        return None
+    measured = {axis: rows[axis].observed for axis in COSTS if axis in rows}
+    costs = {axis: float(value) for axis, value in measured.items() if value is not None}
+    latency = rows.get("latency")
+    former = None
+    if score.reference is not None and latency is not None and latency.reference is not None:
+        former = (score.reference, latency.reference)
+    title, outcome = verdict.title, verdict.outcome
+    return Alternative(title, score.observed, score.higher_is_better, score.points, costs, former, outcome)
+
+
+def _group(name: str, members: Sequence[Alternative], policies: Mapping[str, Policy]) -> Group:
+    standings = tuple(_standing(one, [other for other in members if other is not one]) for one in members)
+    choices = {title: choice for title, policy in policies.items() if (choice := _choice(members, policy))}
+    return Group(name, standings, choices)
+
+
+def _standing(one: Alternative, others: Sequence[Alternative]) -> Standing:
+    beaten = any(_dominates(other, one, ("latency",)) for other in others)
+    return Standing(one, not beaten, tuple(other.title for other in others if _dominates(other, one, COSTS)))
+
+
+def _dominates(one: Alternative, other: Alternative, axes: Sequence[str]) -> bool:
+    """Whether ``one`` is no worse in score and on every axis that both have, and better somewhere."""
+    gains = [_sign(one.gain_of_score(other), 1e-12)]
+    for axis in axes:
+        if axis in one.costs and axis in other.costs:
+            a, b = one.costs[axis], other.costs[axis]
+            gains.append(_sign(b - a, LAUNCH_SPREAD * min(a, b) if axis == "latency" else 0.0))
+    return min(gains) >= 0 and max(gains) > 0
+
+
+def _sign(difference: float, within: float) -> int:
+    return 0 if abs(difference) <= within else 1 if difference > 0 else -1
+
+
+def _choice(members: Sequence[Alternative], policy: Policy) -> str:
+    """The alternative by which a policy would let most of the others be replaced; empty where all break its limits.
+
+    Of several, the one with the best score, then the fastest.
+    """
+    fitting = [one for one in members if _holds_limits(one, policy)]
+
+    def rank(one: Alternative) -> tuple[int, float, float]:
+        replaced = sum(_may_replace(one, other, policy) for other in members if other is not one)
+        score = one.accuracy if one.higher_is_better else -one.accuracy
+        return replaced, score, -one.costs.get("latency", 0.0)
+
+    return max(fitting, key=rank).title if fitting else ""
+
+
+def _holds_limits(one: Alternative, policy: Policy) -> bool:
+    def holds(bound: Bound) -> bool:
+        setting = bound.setting
+        if setting.is_tolerance or setting.quantile not in (None, 0.5):
+            return True
+        value = one.accuracy if setting.metric == "accuracy" else one.costs.get(setting.metric)
+        if value is None:
+            return True
+        return value >= bound.value if setting.role is Role.MINIMUM else value <= bound.value
+
+    return all(map(holds, policy.bounds))
+
+
+def _may_replace(one: Alternative, other: Alternative, policy: Policy) -> bool:
+    """Whether the policy would let ``one`` take the place of ``other``, by what was measured."""
+    for bound in policy.bounds:
+        setting = bound.setting
+        is_known = setting.metric in ("accuracy", *COSTS) and setting.quantile in (None, 0.5)
+        if not setting.is_tolerance or not is_known:
+            continue
+        if not _is_within(one, other, setting.metric, bound.value, bound.unit) and not any(
+            _allows(trade, setting.name, one, other) for trade in policy.trades
+        ):
+            return False
+    return True
+
+
+def _allows(trade: Trade, setting: str, one: Alternative, other: Alternative) -> bool:
+    if setting not in {term.setting.name for term in trade.give}:
+        return False
+    given = all(_is_given(term, one, other) for term in trade.give)
+    return given and all(_is_gained(term, one, other) for term in trade.gain)
+
+
+def _is_given(term: Term, one: Alternative, other: Alternative) -> bool:
+    if term.axis == "error":
+        return _error(one) <= _error(other) * (1 + term.value)
+    return _is_within(one, other, term.setting.metric, term.value, term.unit)
+
+
+def _is_gained(term: Term, one: Alternative, other: Alternative) -> bool:
+    if term.axis == "error":
+        return _error(one) <= _error(other) * (1 - term.value)
+    if term.axis == "accuracy":
+        return one.gain_of_score(other) >= _in_own_unit(term.value, term.unit, other)
+    pair = _costs(one, other, term.setting.metric)
+    return pair is not None and pair[0] <= pair[1] * (1 - term.value)
+
+
+def _is_within(one: Alternative, other: Alternative, metric: str, value: float, unit: Unit) -> bool:
+    if metric == "accuracy":
+        return one.gain_of_score(other) >= -_in_own_unit(value, unit, other) - 1e-12
+    pair = _costs(one, other, metric)
+    allowed = max(value, LAUNCH_SPREAD) if metric == "latency" else value
+    return pair is None or pair[0] <= pair[1] * (1 + allowed)
+
+
+def _costs(one: Alternative, other: Alternative, metric: str) -> tuple[float, float] | None:
+    if metric not in one.costs or metric not in other.costs:
+        return None
+    return one.costs[metric], other.costs[metric]
+
+
+def _in_own_unit(value: float, unit: Unit, other: Alternative) -> float:
+    return value * abs(other.accuracy) if unit is Unit.RELATIVE else value
+
+
+def _error(one: Alternative) -> float:
+    return 1 - one.accuracy if one.higher_is_better else abs(one.accuracy)

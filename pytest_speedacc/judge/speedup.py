@@ -1,0 +1,49 @@
+"""``compare(min_speedup=...)``: by launches where there are some, else by what one process can show."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from pytest_speedacc.config.trades import Term
+from pytest_speedacc.config.units import Kind
+from pytest_speedacc.judge.latency import LAUNCH_SPREAD
+from pytest_speedacc.judge.verdict import Check, Outcome
+from pytest_speedacc.live.duel import LaunchResult
+from pytest_speedacc.stats.sequence import launch_gain
+
+PASS_LEVEL, FAIL_LEVEL = 0.05, 0.01
+"""How often a model that is not fast enough may pass, and one that is may fail."""
+
+
+def judge_speedup(wanted: Term, here: float, launches: Sequence[LaunchResult]) -> Check:
+    """Hold the speed-up against ``here``, log(model/other) in this process, or against the launches."""
+    wanted_log = math.log1p(-wanted.value)
+    interval = None
+    if launches:
+        gain = launch_gain([launch.difference for launch in launches], wanted_log, PASS_LEVEL, FAIL_LEVEL)
+        change, passed, failed = gain.change, gain.is_shown, not gain.is_shown and not gain.is_open
+        if math.isfinite(gain.at_most):
+            interval = (math.expm1(2 * change - gain.at_most), math.expm1(gain.at_most))
+        reason, more = f"{len(launches)} fresh processes", "raise launches="
+    else:
+        room = math.log1p(LAUNCH_SPREAD)
+        change, passed, failed = here, here + room <= wanted_log, here - room > wanted_log
+        reason, more = "one process, whose times may be a quarter off", "pass launches=8"
+    outcome = Outcome.PASSED if passed else Outcome.FAILED if failed else Outcome.INCONCLUSIVE
+    if outcome is Outcome.INCONCLUSIVE:
+        reason += f": too close to call; {more}"
+    return Check(
+        setting="min_speedup",
+        metric="latency",
+        statistic="median",
+        slice="",
+        kind=Kind.CHANGE,
+        observed=math.expm1(change),
+        interval=interval,
+        limit=None,
+        reference=None,
+        allowed=f"faster by at least {wanted.written}",
+        outcome=outcome,
+        reason=f"{math.exp(-change):.3g} times the speed of the other; {reason}",
+    )

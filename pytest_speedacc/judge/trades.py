@@ -1,0 +1,196 @@
+"""Trades: a worsening beyond its tolerance is excused by a gain that is shown, never by one that is only estimated."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from pytest_speedacc.config.policy import Policy
+from pytest_speedacc.config.settings import Bound, Unit
+from pytest_speedacc.config.trades import Term, Trade
+from pytest_speedacc.config.units import Kind, format_change, format_value
+from pytest_speedacc.judge.accuracy import LAST_DIGIT, PairedEvidence, is_proven_better
+from pytest_speedacc.judge.gate import judge
+from pytest_speedacc.judge.live import gain_of_launches
+from pytest_speedacc.judge.reference import Reference
+from pytest_speedacc.judge.repeats import is_shown_better
+from pytest_speedacc.judge.stored import gain_of_ratios
+from pytest_speedacc.judge.verdict import Check, Leg, Outcome, TradeSum
+from pytest_speedacc.measure.accuracy import Accuracy
+from pytest_speedacc.measure.measurement import Measurement, Unavailable
+
+NOT_KNOWN = "not known"
+
+
+def excused(
+    checks: tuple[Check, ...], measurement: Measurement, policy: Policy, reference: Reference, alpha: float
+) -> tuple[tuple[Check, ...], tuple[TradeSum, ...]]:
+    """The checks, less what a trade of ``policy`` allows; and the sum of every trade that could have.
+
+    A trade excuses what got worse on the axes that it gives, of all samples and of slices alike, where all its gains
+    are shown and what is given is shown to be within it. A limit is never excused: it is no tolerance.
+    """
+    worse = [
+        check
+        for check in checks
+        if check.limit is None
+        and check.observed is not None
+        and check.outcome in (Outcome.FAILED, Outcome.INCONCLUSIVE)
+    ]
+    sums: list[TradeSum] = []
+    allowed: dict[tuple[str, str], TradeSum] = {}
+    for trade in policy.trades:
+        concerned = [check for check in worse if check.setting in {term.setting.name for term in trade.give}]
+        if not concerned:
+            continue
+        found = _sum(trade, measurement, policy, reference, alpha)
+        sums.append(found)
+        if found.applies:
+            allowed = {**{check.place: found for check in concerned}, **allowed}
+    return tuple(_excuse(check, allowed.get(check.place)) for check in checks), tuple(sums)
+
+
+def _excuse(check: Check, trade: TradeSum | None) -> Check:
+    if trade is None:
+        return check
+    gained = " and ".join(f"{leg.axis} {leg.observed}" for leg in trade.gained)
+    why = f"{trade.source} allows to {trade.trade}, and gained is {gained}"
+    return replace(check, outcome=Outcome.PASSED, reason=f"{why}; {check.reason}")
+
+
+def _sum(trade: Trade, measurement: Measurement, policy: Policy, reference: Reference, alpha: float) -> TradeSum:
+    given = tuple(_given(term, measurement, policy, reference, alpha) for term in trade.give)
+    gained = tuple(_gained(term, measurement, policy, reference, alpha) for term in trade.gain)
+    return TradeSum(str(trade), trade.source, given, gained)
+
+
+def _given(term: Term, measurement: Measurement, policy: Policy, reference: Reference, alpha: float) -> Leg:
+    """What is given is judged as its tolerance would be, were it this wide."""
+    bound = _as_tolerance(term, measurement.statics.accuracy, reference.accuracy)
+    if isinstance(bound, str):
+        return Leg(term.axis, term.written, bound, False)
+    checks = judge(measurement, replace(policy, bounds=(bound,), slices={}), reference, (), alpha)
+    # The worst of all samples and the slices: the one that would fail.
+    worst = max(checks, key=lambda check: check.outcome)
+    observed = _change_text(worst, measurement)
+    if worst.outcome is not Outcome.PASSED:
+        observed += {
+            Outcome.FAILED: ", which is more",
+            Outcome.INCONCLUSIVE: ", which is not shown to be within it",
+            Outcome.NOT_COMPARED: "",
+        }[worst.outcome]
+    return Leg(term.axis, term.written, observed, worst.outcome is Outcome.PASSED)
+
+
+def _as_tolerance(term: Term, accuracy: Accuracy, evidence: PairedEvidence | None) -> Bound | str:
+    """The tolerance that a given term stands for, or why there is none."""
+    if term.axis != "error":
+        return Bound(term.setting, term.value, term.unit)
+    if evidence is None:
+        return NOT_KNOWN
+    error = _error(evidence.reference, accuracy)
+    if error is None:
+        return _no_error(accuracy)
+    return Bound(term.setting, term.value * error, Unit.POINTS if accuracy.within_unit else Unit.PLAIN)
+
+
+def _change_text(check: Check, measurement: Measurement) -> str:
+    part = f" in the slice {check.slice!r}" if check.slice else ""
+    if check.observed is None:
+        return NOT_KNOWN + part
+    if check.kind is Kind.CHANGE:
+        return format_value(check.observed, Kind.CHANGE) + part
+    if check.reference is None:
+        return NOT_KNOWN + part
+    points = measurement.statics.accuracy.within_unit
+    return format_change(check.observed, check.reference, check.kind, points=points) + part
+
+
+def _gained(term: Term, measurement: Measurement, policy: Policy, reference: Reference, alpha: float) -> Leg:
+    match term.axis:
+        case "accuracy" | "error":
+            found = _gain_of_score(term, measurement.statics.accuracy, policy, reference.accuracy)
+        case "latency" | "latency_p95":
+            found = _gain_of_time(term, reference, alpha)
+        case _:
+            found = _gain_of_amount(term, measurement, reference)
+    observed, holds = found
+    return Leg(term.axis, term.written, observed, holds)
+
+
+def _gain_of_score(term: Term, accuracy: Accuracy, policy: Policy, evidence: PairedEvidence | None) -> tuple[str, bool]:
+    if evidence is None:
+        return NOT_KNOWN, False
+    former = evidence.reference
+    better = accuracy.value - former if accuracy.greater_is_better else former - accuracy.value
+    wanted = term.value
+    if term.axis == "error":
+        error = _error(former, accuracy)
+        if error is None:
+            return _no_error(accuracy), False
+        wanted *= error
+    elif term.unit is Unit.RELATIVE:
+        wanted *= abs(former)
+    elif (term.unit is Unit.POINTS) is not accuracy.within_unit:
+        return f"cannot be told in {'points' if term.unit is Unit.POINTS else 'its own unit'}", False
+    observed = format_change(accuracy.value, former, Kind.SCORE, points=accuracy.within_unit)
+    if better < wanted - LAST_DIGIT:
+        return observed, False
+    if accuracy.scores:
+        shown = evidence.former is not None and is_shown_better(accuracy, evidence.former, wanted)
+    else:
+        shown = is_proven_better(accuracy, evidence, wanted, policy.accuracy_rule)
+    return observed if shown else f"{observed}, which is not shown", shown
+
+
+def _gain_of_time(term: Term, reference: Reference, alpha: float) -> tuple[str, bool]:
+    if reference.live is not None:
+        gained = gain_of_launches(term, reference.live.gate.launches, reference.live.alpha)
+    elif isinstance(reference.ratios, tuple) and term.setting.quantile == 0.5:
+        gained = gain_of_ratios(term, *reference.ratios, alpha)
+    else:
+        return f"{NOT_KNOWN}, since no time can be compared", False
+    if gained is None:
+        return NOT_KNOWN, False
+    observed = f"{math.expm1(gained.change) * 100:+.3g} %"
+    if math.isfinite(gained.at_most):
+        observed += f" ({math.expm1(gained.at_most) * 100:+.3g} % at the most)"
+    if not gained.is_shown and gained.change <= math.log1p(-term.value):
+        observed += ", which is not shown"
+    return observed, gained.is_shown
+
+
+def _gain_of_amount(term: Term, measurement: Measurement, reference: Reference) -> tuple[str, bool]:
+    statics, band = measurement.statics, 0
+    value: int | Unavailable
+    match term.axis:
+        case "parameters":
+            counted = statics.parameters
+            value = counted if isinstance(counted, Unavailable) else counted.total
+            former, kind = reference.parameters, Kind.COUNT
+        case "model_size":
+            value, former, kind = statics.model_size, reference.model_size, Kind.SIZE
+        case _:
+            memory = statics.memory
+            value = memory if isinstance(memory, Unavailable) else memory.peak
+            band = 0 if isinstance(memory, Unavailable) else max(memory.band, reference.memory_band)
+            former, kind = reference.memory, Kind.SIZE
+    if isinstance(value, Unavailable) or former is None:
+        return NOT_KNOWN, False
+    observed = format_change(value, former, kind, points=False)
+    most = former * (1 - term.value)
+    if value > most:
+        return observed, False
+    shown = value + band <= most
+    return observed if shown else f"{observed}, which is not shown", shown
+
+
+def _error(score: float, accuracy: Accuracy) -> float | None:
+    """The error that stands beside a score: what is missing to 1, or the score itself where lower is better."""
+    if not accuracy.greater_is_better:
+        return abs(score)
+    return 1 - score if accuracy.within_unit else None
+
+
+def _no_error(accuracy: Accuracy) -> str:
+    return f"the score {accuracy.score!r} has no error beside it: trade accuracy"

@@ -1,0 +1,31 @@
+"""Alternatives for one job as a table: which are worth a look, and which a policy would choose."""
+
+from __future__ import annotations
+
+from pytest_speedacc.config.units import Kind, format_value
+from pytest_speedacc.judge.alternatives import COSTS, Group, Standing
+from pytest_speedacc.report.table import table_lines
+
+_KINDS = {"latency": Kind.TIME, "parameters": Kind.COUNT, "model_size": Kind.SIZE, "memory": Kind.SIZE}
+
+
+def group_lines(group: Group) -> list[str]:
+    """The alternatives, the best score first, and what every policy would choose among them."""
+    first = group.standings[0].alternative
+    ordered = sorted(group.standings, key=lambda each: each.alternative.accuracy, reverse=first.higher_is_better)
+    header = ("alternative", "score", "median", "parameters", "model size", "memory", "front", "dominated by")
+    lines = [f"Alternatives for {group.name}:", *table_lines(header, [_cells(each) for each in ordered])]
+    chosen: dict[str, list[str]] = {}
+    for policy, title in group.choices.items():
+        chosen.setdefault(title, []).append(policy)
+    lines += [
+        f"By what was measured here, {' and '.join(names)} would choose {title}." for title, names in chosen.items()
+    ]
+    return lines
+
+
+def _cells(standing: Standing) -> tuple[str, ...]:
+    one = standing.alternative
+    costs = (format_value(one.costs[axis], _KINDS[axis]) if axis in one.costs else "-" for axis in COSTS)
+    front = "yes" if standing.on_front else ""
+    return one.title, format_value(one.accuracy, Kind.SCORE), *costs, front, ", ".join(standing.dominated_by)

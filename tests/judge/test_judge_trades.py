@@ -1,0 +1,328 @@
+"""Trades: the cases that they exist for, and what holds for any numbers."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from judge_examples import accuracy, bound, error, evidence, timed
+
+from pytest_speedacc.adapters.base import ParameterCount
+from pytest_speedacc.baseline import SinceBase
+from pytest_speedacc.config.policy import Policy
+from pytest_speedacc.config.trades import parse_trades
+from pytest_speedacc.judge.gate import judge
+from pytest_speedacc.judge.live import undecided
+from pytest_speedacc.judge.reference import LiveComparison, Reference
+from pytest_speedacc.judge.repeats import Former
+from pytest_speedacc.judge.trades import excused
+from pytest_speedacc.judge.verdict import Outcome
+from pytest_speedacc.live.campaign import LiveGate
+from pytest_speedacc.live.duel import LaunchResult
+from pytest_speedacc.measure.measurement import Measurement, Slice, Statics, Unavailable
+from pytest_speedacc.measure.memory import MemoryPeak
+from pytest_speedacc.measure.yardstick import Ratios
+
+PASSED, INCONCLUSIVE, NOT_COMPARED, FAILED = Outcome
+ALPHA = 0.001
+SPEED = [{"give": {"accuracy": "0.5 pp"}, "gain": {"latency": "30 %"}}]
+SMALLER = [{"give": {"accuracy": "0.5 pp"}, "gain": {"parameters": "50 x"}}]
+
+
+def launches(ratio, spread=0.01, count=8):
+    """``count`` launches around a ratio candidate/base."""
+    return tuple(
+        LaunchResult(math.log(ratio) + spread * (-1) ** place, 0.01, None, 0, 0.001 * ratio, 0.001, 0.1)
+        for place in range(count)
+    )
+
+
+def reference(score=0.95, ratio=None, *, spread=0.01, **changes):
+    live = None
+    if ratio is not None:
+        gate = LiveGate(launches(ratio, spread), None, None, None, "")
+        live = LiveComparison(gate, (), ALPHA, "0" * 40, SinceBase())
+    usual = {"accuracy": evidence(score), "parameters": 1000, "model_size": 2000, "memory": 100_000}
+    return Reference("missing", live=live, source="base" if live else "baseline", **(usual | changes))
+
+
+def measured(score=0.95, *, parameters=1000, size=2000, memory=100_000, **statics):
+    usual = Statics(
+        score if not isinstance(score, float) else accuracy(score),
+        ParameterCount(parameters),
+        size,
+        None,
+        MemoryPeak(memory, (memory, memory)),
+        (),
+    )
+    return Measurement(replace(usual, **statics), timed(np.full(128, 0.001)))
+
+
+def judged(bounds, trades, measurement, against, rule="exact", slices=None):
+    """The checks by setting, and the sums of the trades."""
+    policy = Policy(
+        tuple(bound(name, value) for name, value in bounds.items()),
+        rule,
+        10.0,
+        slices or {},
+        parse_trades(trades, "[tool.speedacc]: trades"),
+    )
+    checks = judge(measurement, policy, against, (64, 128), ALPHA)
+    return excused(checks, measurement, policy, against, ALPHA)
+
+
+def outcomes(*arguments, **options):
+    return [check.outcome for check in judged(*arguments, **options)[0]]
+
+
+DROP = {"max_accuracy_drop": "0.1 pp"}
+
+
+def test_points_for_a_fifty_fold_reduction():
+    """The case of the article: 0.3 points of accuracy for fifty times fewer parameters."""
+    smaller = measured(0.947, parameters=20)
+    assert outcomes(DROP, SMALLER, smaller, reference()) == [PASSED]
+    assert outcomes(DROP, [], smaller, reference()) == [FAILED]
+    assert outcomes(DROP, SMALLER, measured(0.947, parameters=21), reference()) == [FAILED]
+    assert outcomes(DROP, SMALLER, measured(0.944, parameters=20), reference()) == [FAILED]
+
+
+@pytest.mark.parametrize(
+    ("ratio", "spread", "outcome"),
+    [
+        (0.6, 0.01, PASSED),
+        (0.69, 0.1, FAILED),  # faster by 31 %, and not shown to be by 30 %
+        (0.75, 0.01, FAILED),
+    ],
+)
+def test_a_gain_that_is_estimated_and_not_shown_buys_nothing(ratio, spread, outcome):
+    checks, (found,) = judged(DROP, SPEED, measured(0.947), reference(ratio=ratio, spread=spread))
+    assert [check.outcome for check in checks] == [outcome]
+    assert found.applies is (outcome is PASSED)
+    assert found.given[0].holds
+    (leg,) = found.gained
+    assert leg.holds is (outcome is PASSED)
+    assert leg.observed.endswith("which is not shown") is (ratio == 0.69)
+
+
+def test_what_a_trade_allowed_is_said():
+    (check,), (found,) = judged(DROP, SPEED, measured(0.947), reference(ratio=0.5, spread=0.001))
+    assert check.reason.startswith(
+        "[tool.speedacc] allows to give accuracy 0.5 pp for latency 30 %, and gained is latency -50 %"
+    )
+    assert found.source == "[tool.speedacc]"
+    assert found.given[0].observed == "-0.3 pp"
+
+
+def test_eight_per_cent_more_errors_for_five_times_the_speed_at_half_the_size():
+    trades = [{"give": {"error": "8 %"}, "gain": {"latency": "5 x", "model_size": "2 x"}}]
+    against = reference(0.95, ratio=0.19)
+    assert outcomes(DROP, trades, measured(0.946, size=1000), against) == [PASSED]  # 5.4 % error after 5.0 %
+    assert outcomes(DROP, trades, measured(0.9459, size=1000), against) == [FAILED]
+    assert outcomes(DROP, trades, measured(0.946, size=1001), against) == [FAILED]
+    assert outcomes(DROP, trades, measured(0.946, size=1000), reference(0.95, ratio=0.21)) == [FAILED]
+
+
+def test_time_may_be_given_for_accuracy():
+    trades = [{"give": {"latency": "100 %"}, "gain": {"accuracy": "0.5 pp"}}]
+    slower = {"max_latency_increase": "3 %"}
+    assert outcomes(slower, trades, measured(0.955), reference(ratio=1.8)) == [PASSED]
+    assert outcomes(slower, trades, measured(0.9549), reference(ratio=1.8)) == [FAILED]
+    assert outcomes(slower, trades, measured(0.955), reference(ratio=2.2)) == [FAILED]
+    # Slower by 95 % where 100 % are allowed, and not shown to be within that.
+    assert outcomes(slower, trades, measured(0.955), reference(ratio=1.95, spread=0.1)) == [FAILED]
+
+
+@pytest.mark.parametrize(
+    ("rule", "flips", "outcome"),
+    [
+        ("exact", (0, 5), PASSED),
+        ("evidence", (0, 5), PASSED),
+        ("evidence", (10, 15), FAILED),
+        ("noninferior", (0, 5), FAILED),
+        ("noninferior", (0, 30), PASSED),
+    ],
+)
+def test_a_gain_of_score_needs_the_evidence_that_a_drop_would(rule, flips, outcome):
+    trades = [{"give": {"memory": "100 %"}, "gain": {"accuracy": "0.5 pp"}}]
+    better = 0.95 + (flips[1] - flips[0]) / 1000
+    against = reference(accuracy=evidence(0.95, flips=flips))
+    found = outcomes({"max_memory_increase": "0 %"}, trades, measured(better, memory=150_000), against, rule=rule)
+    assert found == [outcome]
+
+
+def test_a_random_score_is_a_gain_over_its_seeds_only():
+    trades = [{"give": {"memory": "100 %"}, "gain": {"accuracy": "0.5 pp"}}]
+    against = reference(accuracy=replace(evidence(0.90), former=Former(0.90, 0.005, 20)))
+    for step, outcome in ((0.03, PASSED), (0.007, FAILED)):
+        scores = tuple(0.90 + step + 0.005 * (-1) ** place for place in range(20))
+        random = replace(accuracy(0.90 + step), scores=scores)
+        found = outcomes({"max_memory_increase": "0 %"}, trades, measured(random, memory=150_000), against)
+        assert found == [outcome]
+
+
+def test_an_error_in_its_own_unit_is_traded():
+    trades = [{"give": {"error": "10 %"}, "gain": {"parameters": "2 x"}}]
+    against = reference(accuracy=evidence(2.0))
+    assert outcomes({"max_accuracy_drop": 0.01}, trades, measured(error(2.2), parameters=500), against) == [PASSED]
+    assert outcomes({"max_accuracy_drop": 0.01}, trades, measured(error(2.3), parameters=500), against) == [FAILED]
+
+
+def test_stored_ratios_show_only_large_gains():
+    ratios = lambda mean: (Ratios(mean, 0.01, 5), Ratios(1.0, 0.01, 5))  # noqa: E731
+    assert outcomes(DROP, SPEED, measured(0.947), reference(ratios=ratios(0.3))) == [PASSED]
+    assert outcomes(DROP, SPEED, measured(0.947), reference(ratios=ratios(0.6))) == [FAILED]
+    _, (found,) = judged(DROP, SPEED, measured(0.947), reference())
+    assert found.gained[0].observed == "not known, since no time can be compared"
+
+
+def test_a_slice_is_within_what_is_given_or_nothing_is_excused():
+    for night, outcome in ((0.896, PASSED), (0.894, FAILED)):
+        part = Slice(np.ones(1000, bool), accuracy(night))
+        against = reference(slices={"night": evidence(0.90)})
+        found = outcomes(DROP, SMALLER, measured(0.947, parameters=20, slices={"night": part}), against)
+        assert found == [outcome, outcome]
+
+
+def test_an_inconclusive_worsening_is_excused_as_well():
+    trades = [{"give": {"latency": "20 %"}, "gain": {"accuracy": "1 pp"}}]
+    slower = {"max_latency_increase": "3 %"}
+    against = reference(ratio=1.03, spread=0.02)
+    assert outcomes(slower, [], measured(0.97), against) == [INCONCLUSIVE]
+    assert outcomes(slower, trades, measured(0.97), against) == [PASSED]
+
+
+def test_a_trade_of_what_was_not_measured_does_not_apply():
+    blind = measured(0.947)
+    blind = Measurement(replace(blind.statics, parameters=Unavailable("no")), blind.latency)
+    _, (found,) = judged(DROP, SMALLER, blind, reference())
+    assert (found.applies, found.gained[0].observed) == (False, "not known")
+
+
+class TestSampling:
+    """A live run goes on until every trade is decided."""
+
+    KEY = ("test_it", "")
+
+    def is_open(self, trades, ratio, count, tolerance="200 %"):
+        found = undecided(
+            {self.KEY: launches(ratio, 0.03, count)},
+            [self.KEY],
+            {"test_it": (bound("max_latency_increase", tolerance),)},
+            trades={"test_it": parse_trades(trades, "x")},
+        )
+        return self.KEY in found
+
+    @pytest.mark.parametrize(("ratio", "expected"), [(0.5, False), (0.69, True), (0.71, True), (1.0, False)])
+    def test_a_gain_near_what_is_asked_for_takes_more_launches(self, ratio, expected):
+        assert self.is_open(SPEED, ratio, 8) is expected
+        assert not self.is_open([], ratio, 8)
+
+    def test_so_does_what_is_given(self):
+        trades = [{"give": {"latency": "20 %"}, "gain": {"accuracy": "1 pp"}}]
+        assert not self.is_open([], 1.19, 8, "3 %")
+        assert self.is_open(trades, 1.19, 8, "3 %")
+        assert not self.is_open(trades, 1.19, 200, "3 %")
+
+
+# Properties, for any numbers
+
+AXES = ("accuracy", "latency", "parameters", "model_size", "memory")
+TOLERANCES = {
+    "max_accuracy_drop": "0.1 pp",
+    "max_latency_increase": "3 %",
+    "max_parameters_increase": "1 %",
+    "max_model_size_increase": "1 %",
+    "max_memory_increase": "1 %",
+}
+
+
+@st.composite
+def one_trade(draw):
+    give = draw(st.lists(st.sampled_from(AXES), min_size=1, max_size=3, unique=True))
+    gain = draw(st.lists(st.sampled_from([axis for axis in AXES if axis not in give]), min_size=1, unique=True))
+    points = st.sampled_from(["0.2 pp", "0.5 pp", "3 pp"])
+
+    def amount(axis):
+        return draw(points if axis == "accuracy" else st.sampled_from(["4 %", "30 %", "75 %"]))
+
+    return {"give": {axis: amount(axis) for axis in give}, "gain": {axis: amount(axis) for axis in gain}}
+
+
+changes = st.fixed_dictionaries(
+    {
+        "accuracy": st.integers(-60, 60).map(lambda points: 0.9 + points / 1000),
+        "latency": st.sampled_from([0.2, 0.5, 0.69, 0.9, 0.99, 1.0, 1.01, 1.05, 1.2, 1.6, 2.5]),
+        "parameters": st.sampled_from([100, 600, 999, 1000, 1001, 1300, 1700, 3000]),
+        "model_size": st.sampled_from([200, 1200, 2000, 2001, 2600, 6000]),
+        "memory": st.sampled_from([10_000, 60_000, 100_000, 102_000, 140_000, 300_000]),
+    }
+)
+trades_of = st.lists(one_trade(), max_size=4)
+
+
+def verdict(change, trades, limits=None):
+    measurement = measured(
+        change["accuracy"],
+        parameters=change["parameters"],
+        size=change["model_size"],
+        memory=change["memory"],
+    )
+    checks, _ = judged(TOLERANCES | (limits or {}), trades, measurement, reference(0.9, ratio=change["latency"]))
+    return checks
+
+
+def worst(checks):
+    return max(check.outcome for check in checks)
+
+
+@settings(max_examples=200, deadline=None)
+@given(changes, trades_of)
+def test_a_model_no_worse_on_any_axis_never_fails(change, trades):
+    same = {"accuracy": 0.9, "latency": 1.0, "parameters": 1000, "model_size": 2000, "memory": 100_000}
+    better = {
+        axis: max(change[axis], same[axis]) if axis == "accuracy" else min(change[axis], same[axis]) for axis in same
+    }
+    assert worst(verdict(better, trades)) is PASSED
+
+
+@settings(max_examples=300, deadline=None)
+@given(changes, trades_of, st.sampled_from(AXES), changes)
+def test_an_improvement_never_turns_a_pass_into_a_fail(change, trades, axis, other):
+    before = worst(verdict(change, trades))
+    best = max if axis == "accuracy" else min
+    after = worst(verdict({**change, axis: best(change[axis], other[axis])}, trades))
+    assert after <= before
+
+
+@settings(max_examples=200, deadline=None)
+@given(changes, trades_of)
+def test_a_limit_is_never_bought_off(change, trades):
+    limits = {"min_accuracy": 0.9, "max_parameters": 1000, "max_model_size": "2000 B", "max_memory": "100000 B"}
+    held = {"min_accuracy": change["accuracy"] >= 0.9 - 1e-12}
+    held |= {
+        f"max_{axis}": change[axis] <= most
+        for axis, most in (("parameters", 1000), ("model_size", 2000), ("memory", 100_000))
+    }
+    for check in verdict(change, trades, limits):
+        if check.setting in limits:
+            within_band = check.outcome is INCONCLUSIVE and check.setting == "max_memory"
+            assert (check.outcome is PASSED) is held[check.setting] or within_band
+
+
+@settings(max_examples=200, deadline=None)
+@given(changes, trades_of, st.randoms())
+def test_the_order_of_trades_does_not_matter(change, trades, random):
+    shuffled = random.sample(trades, len(trades))
+    assert [c.outcome for c in verdict(change, trades)] == [c.outcome for c in verdict(change, shuffled)]
+
+
+@settings(max_examples=200, deadline=None)
+@given(changes, trades_of)
+def test_a_trade_only_ever_excuses(change, trades):
+    for with_trades, without in zip(verdict(change, trades), verdict(change, []), strict=True):
+        assert with_trades.outcome in (PASSED, without.outcome)

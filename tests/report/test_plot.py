@@ -1,0 +1,104 @@
+"""The plot: what is drawn where, from verdicts whose numbers are known."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("matplotlib")
+
+from pytest_speedacc.config.units import Kind
+from pytest_speedacc.errors import ConfigError
+from pytest_speedacc.judge.verdict import Check, Observation, Outcome, Verdict
+from pytest_speedacc.report import plot
+from pytest_speedacc.report.plot import write_plot
+
+
+def gate(name, score, seconds, *, group="", parameters=100.0, former=(None, None), limits=()):
+    rows = (
+        Observation("accuracy", "", Kind.SCORE, score, None, former[0], "accuracy", True, "", True),
+        Observation("latency", "median", Kind.TIME, seconds, None, former[1], ""),
+        Observation("parameters", "", Kind.COUNT, parameters, None, None, ""),
+    )
+    checks = tuple(
+        Check(setting, setting.partition("_")[2], "", "", Kind.TIME, 1.0, None, value, None, "", Outcome.PASSED, "")
+        for setting, value in limits
+    )
+    return Verdict(f"tests/test_it.py::{name}", "", checks, rows, (), group=group)
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """The axes that were drawn, with their calls counted."""
+    seen = []
+    draw = plot._draw
+
+    def watch(axes, name, verdicts):
+        draw(axes, name, verdicts)
+        seen.append((name, axes))
+
+    monkeypatch.setattr(plot, "_draw", watch)
+    return seen
+
+
+@pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
+def test_a_file_of_each_kind_is_written(tmp_path, suffix):
+    path = tmp_path / "new" / f"plot{suffix}"
+    write_plot(path, [gate("a", 0.9, 0.001), gate("b", 0.95, 0.01)])
+    start = path.read_bytes()[:100]
+    assert {".png": b"PNG", ".svg": b"<?xml", ".pdf": b"%PDF"}[suffix] in start
+
+
+def test_each_group_has_its_panel_and_gates_without_one_are_left_out(tmp_path, drawn):
+    gates = [gate("a", 0.9, 0.001, group="x"), gate("b", 0.9, 0.001, group="y"), gate("c", 0.9, 0.001)]
+    write_plot(tmp_path / "p.png", gates)
+    assert [name for name, _ in drawn] == ["x", "y"]
+    drawn.clear()
+    write_plot(tmp_path / "p.png", gates[2:])
+    assert [name for name, _ in drawn] == [""]
+
+
+def test_points_stand_at_latency_and_score_with_their_parameters_as_area(tmp_path, drawn):
+    write_plot(tmp_path / "p.png", [gate("a", 0.9, 0.001, parameters=500.0), gate("b", 0.95, 0.01, parameters=1000.0)])
+    ((_, axes),) = drawn
+    assert axes.get_xscale() == "log"
+    a, b = axes.collections
+    assert [list(each.get_offsets()[0]) for each in (a, b)] == [[0.001, 0.9], [0.01, 0.95]]
+    assert b.get_sizes()[0] == 2 * a.get_sizes()[0]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["a (failed)", "b (failed)"]
+
+
+def test_an_arrow_leads_from_the_baseline(tmp_path, drawn):
+    write_plot(tmp_path / "p.png", [gate("a", 0.9, 0.001, former=(0.8, 0.002)), gate("b", 0.9, 0.001)])
+    ((_, axes),) = drawn
+    (arrow,) = [text for text in axes.texts if text.arrow_patch is not None]
+    assert (arrow.xy, arrow.xyann) == ((0.001, 0.9), (0.002, 0.8))
+
+
+def test_what_the_strictest_limits_forbid_is_shaded(tmp_path, drawn):
+    limits = (("min_accuracy", 0.85), ("max_latency", 0.005))
+    write_plot(tmp_path / "p.png", [gate("a", 0.9, 0.001, limits=limits), gate("b", 0.8, 0.01, limits=limits[:1])])
+    ((_, axes),) = drawn
+    boxes = [patch.get_extents().transformed(axes.transData.inverted()) for patch in axes.patches]
+    assert len(boxes) == 2
+    assert min(box.x0 for box in boxes if box.y1 > 0.86) == pytest.approx(0.005)
+    assert max(box.y1 for box in boxes if box.x0 < 0.004) == pytest.approx(0.85)
+
+
+def test_a_run_with_nothing_to_draw_is_an_error(tmp_path):
+    with pytest.raises(ConfigError, match=r"p\.png: no gate of this run has both a score and a latency to draw"):
+        write_plot(tmp_path / "p.png", [Verdict("t", "", (), (), (), error="broken")])
+
+
+def test_without_matplotlib_it_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    with pytest.raises(ConfigError, match=r"matplotlib is not installed: install pytest-speedacc\[report\]"):
+        write_plot(tmp_path / "p.png", [gate("a", 0.9, 0.001)])
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigError, match="cannot be written"):
+        write_plot(Path(tmp_path / "file" / "p.png"), [gate("a", 0.9, 0.001)])

@@ -1,0 +1,226 @@
+"""One model against another in one test: what one process can show, and what fresh ones do."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import pytest
+from scratch_project import Project, assert_says, output
+
+from pytest_speedacc.comparison import parse_terms
+from pytest_speedacc.config.trades import parse_gain
+from pytest_speedacc.errors import ConfigError
+from pytest_speedacc.judge.speedup import judge_speedup
+from pytest_speedacc.judge.verdict import Outcome
+from pytest_speedacc.live.duel import LaunchResult
+
+PASSED, FAILED = pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED
+
+WORK = """
+def repeated(times, wrong=0):
+    def predict(batch):
+        for _ in range(times):
+            sum(range(2_000))
+        labels = model(batch)
+        if len(batch) == 60:
+            labels[:wrong] = 1 - labels[:wrong]
+        return labels
+    return predict
+
+def test_it(speedacc):
+    speedacc.compare({models}, inputs, targets, {terms})
+"""
+
+
+def write(project: Project, models: str, terms: str) -> None:
+    project.write(WORK.format(models=models, terms=terms))
+
+
+def gate(project: Project) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads((project.pytester.path / "out.json").read_text())
+    return document["gates"][0]
+
+
+class TestOneProcess:
+    def test_a_clear_speed_up_passes_and_says_what_it_rests_on(self, project: Project) -> None:
+        write(project, "repeated(5), repeated(50)", 'min_speedup="2 x", max_accuracy_drop="0 pp"')
+        result = project.run("--speedacc-report=out.json")
+        assert result.ret == PASSED, output(result)
+        drop, speedup = gate(project)["checks"]
+        assert (drop["outcome"], drop["reference"]) == ("passed", 1.0)
+        assert (speedup["setting"], speedup["outcome"]) == ("min_speedup", "passed")
+        assert speedup["observed"] == pytest.approx(-0.9, abs=0.05)
+        assert speedup["allowed"] == "faster by at least 2 x"
+        assert speedup["reason"].endswith("one process, whose times may be a quarter off")
+        assert gate(project)["compared_with"] == "other"
+        assert any("launches=8 measures in fresh ones" in note for note in gate(project)["notes"])
+
+    def test_too_little_of_one_fails(self, project: Project) -> None:
+        write(project, "repeated(40), repeated(50)", 'min_speedup="2 x"')
+        result = project.run()
+        assert result.ret == FAILED
+        assert_says(result, "speedacc failed: latency median -* %, allowed faster by at least 2 x")
+
+    def test_a_close_one_is_inconclusive(self, project: Project) -> None:
+        write(project, "repeated(24), repeated(50)", 'min_speedup="2 x"')
+        result = project.run("--speedacc-report=out.json")
+        assert result.ret == PASSED
+        assert gate(project)["verdict"] == "inconclusive"
+        assert_says(result, "one process, whose times may be a quarter off: too close to call; pass launches=8")
+
+    def test_samples_are_paired(self, project: Project) -> None:
+        terms = 'max_accuracy_drop="1 pp", max_churn="1 %"'
+        write(project, "repeated(5, wrong=3), repeated(5)", terms)
+        result = project.run("--speedacc-report=out.json")
+        assert result.ret == FAILED
+        drop, churn = gate(project)["checks"]
+        assert "3 right-to-wrong, 0 wrong-to-right of 60" in drop["reason"]
+        assert churn["reason"].startswith("3 of 60 predictions are not those of the other")
+
+    def test_half_the_width_against_the_original(self, project: Project) -> None:
+        """A float32 network and its twin of half the width: fewer parameters, and what the score pays for them."""
+        pytest.importorskip("torch")
+        project.write(
+            """
+import torch
+
+def network(width):
+    torch.manual_seed(0)
+    net = torch.nn.Sequential(torch.nn.Linear(4, width), torch.nn.ReLU(), torch.nn.Linear(width, 2))
+    x, y = torch.from_numpy(inputs).float(), torch.from_numpy(targets)
+    optimiser = torch.optim.Adam(net.parameters(), 0.05)
+    for _ in range(60):
+        optimiser.zero_grad()
+        torch.nn.functional.cross_entropy(net(x), y).backward()
+        optimiser.step()
+    return net
+
+def test_it(speedacc):
+    full, half = network(512), network(256)
+    speedacc.compare(half, full, inputs.astype(np.float32), targets, max_accuracy_drop="2 pp",
+                     max_parameters_increase="0 %", max_model_size_increase="0 %")
+    speedacc.compare(full, half, inputs.astype(np.float32), targets, max_parameters_increase="0 %", name="back")
+"""
+        )
+        result = project.run("--speedacc-report=out.json")
+        assert result.ret == FAILED
+        gates = json.loads((project.pytester.path / "out.json").read_text())["gates"]
+        forth, back = ({check["setting"]: check for check in each["checks"]} for each in gates)
+        assert {check["outcome"] for check in forth.values()} == {"passed"}
+        parameters = forth["max_parameters_increase"]
+        assert (parameters["observed"], parameters["reference"]) == (256 * 7 + 2, 512 * 7 + 2)
+        assert back["max_parameters_increase"]["outcome"] == "failed"
+
+    def test_a_trade_excuses_a_worse_score(self, project: Project) -> None:
+        source = """
+class Sized:
+    def __init__(self, weights, wrong):
+        self.weights, self.wrong = np.ones(weights), wrong
+    def predict(self, batch):
+        labels = model(batch)
+        if len(batch) == 60:
+            labels[: self.wrong] = 1 - labels[: self.wrong]
+        return labels
+
+def test_it(speedacc):
+    speedacc.compare(Sized(10, 1), Sized(10_000, 0), inputs, targets, max_accuracy_drop="0 pp",
+                     trades=[{"give": {"accuracy": "2 pp"}, "gain": {"model_size": "10 x"}}])
+"""
+        project.write(source)
+        assert project.run().ret == PASSED
+
+    @pytest.mark.parametrize(
+        ("terms", "sentence"),
+        [
+            ("", "compare() has nothing to judge: add min_speedup=, max_accuracy_drop= or another tolerance."),
+            ('max_latency="1 ms"', "compare(): max_latency is a limit, and compare holds one model against another"),
+            ('max_acuracy_drop="1 pp"', "unknown keyword 'max_acuracy_drop'. Did you mean 'max_accuracy_drop'?"),
+            ('min_speedup="2"', "compare(): min_speedup = '2' has no unit"),
+            ('min_speedup="1 x"', "min_speedup = '1 x' must be above 1"),
+            ('max_churn="1 %", launches=3', "compare(): launches=3 must be a whole number from 4."),
+            ('max_latency_increase="5 %"', "max_latency_increase needs launches=8, say"),
+            ('max_latency_p95_increase="20 %", launches=8', "compares medians"),
+            ('max_churn="1 %", trades=[{}]', "compare(): trades[0] must have give and gain"),
+        ],
+    )
+    def test_what_cannot_be_compared_is_said(self, project: Project, terms: str, sentence: str) -> None:
+        write(project, "repeated(1), repeated(1)", terms)
+        result = project.run()
+        assert result.ret == FAILED
+        assert_says(result, sentence)
+
+    def test_a_name_is_used_once(self, project: Project) -> None:
+        twice = '\n    speedacc.compare(model, model, inputs, targets, max_churn="0 %")'
+        project.write("\ndef test_it(speedacc):" + twice + twice)
+        assert_says(project.run(), "name='compare' was used twice in one test: give each call its own name=.")
+
+
+@pytest.mark.slow
+class TestLaunches:
+    @pytest.mark.parametrize(
+        ("models", "terms", "code"),
+        [
+            ("repeated(20), repeated(50)", 'min_speedup="2 x", launches=8', PASSED),
+            ("repeated(45), repeated(50)", 'min_speedup="2 x", launches=6', FAILED),
+            ("repeated(60), repeated(50)", 'max_latency_increase="5 %", launches=8', FAILED),
+        ],
+    )
+    def test_fresh_processes_decide(self, project: Project, models: str, terms: str, code: pytest.ExitCode) -> None:
+        write(project, models, terms)
+        result = project.run_apart("--speedacc-report=out.json")
+        assert result.ret == code, output(result)
+        (check,) = gate(project)["checks"]
+        assert check["interval"] is not None
+        assert "fresh processes" in check["reason"] or "launches" in check["reason"]
+
+    def test_a_test_that_does_not_come_to_it_is_named(self, project: Project) -> None:
+        project.write(
+            """
+import os
+
+def test_it(speedacc):
+    if "MALLOC_TOP_PAD_" in os.environ:
+        raise RuntimeError("not in a worker")
+    speedacc.compare(model, model, inputs, targets, max_latency_increase="50 %", launches=4)
+"""
+        )
+        result = project.run_apart()
+        assert result.ret == FAILED
+        assert_says(result, "launch 1 did not come to compare(): RuntimeError: not in a worker")
+
+
+def launches(ratio: float, spread: float = 0.01, count: int = 8) -> list[LaunchResult]:
+    return [
+        LaunchResult(math.log(ratio) + spread * (-1) ** place, 0.01, None, 0, 1.0, 1.0, 0.1) for place in range(count)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("ratio", "spread", "outcome"),
+    [
+        (0.4, 0.01, Outcome.PASSED),
+        (0.48, 0.1, Outcome.INCONCLUSIVE),
+        (0.52, 0.1, Outcome.INCONCLUSIVE),
+        (0.6, 0.01, Outcome.FAILED),
+        (1.5, 0.01, Outcome.FAILED),
+    ],
+)
+def test_a_speed_up_is_shown_or_refuted_by_its_launches(ratio: float, spread: float, outcome: Outcome) -> None:
+    check = judge_speedup(parse_gain("latency", "2 x", "x"), 0.0, launches(ratio, spread))
+    assert check.outcome is outcome
+    assert check.observed == pytest.approx(ratio - 1, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "outcome"),
+    [(0.39, Outcome.PASSED), (0.41, Outcome.INCONCLUSIVE), (0.62, Outcome.INCONCLUSIVE), (0.63, Outcome.FAILED)],
+)
+def test_one_process_leaves_a_quarter_open(ratio: float, outcome: Outcome) -> None:
+    assert judge_speedup(parse_gain("latency", "2 x", "x"), math.log(ratio), ()).outcome is outcome
+
+
+def test_terms_that_are_no_terms_are_refused() -> None:
+    with pytest.raises(ConfigError, match="launches=True must be a whole number"):
+        parse_terms({"max_churn": "1 %"}, None, None, True, None)
