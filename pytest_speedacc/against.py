@@ -6,7 +6,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from pytest_speedacc.config.loosened import find_loosened
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.config.project import Project, load_project
 from pytest_speedacc.errors import ConfigError
-from pytest_speedacc.judge.live import compares_tail, latency_tolerances, undecided
+from pytest_speedacc.judge.live import compares_tail, latency_tolerances, too_slow, undecided
 from pytest_speedacc.live import process
 from pytest_speedacc.live.campaign import Budget, LiveRun, run_campaign
 from pytest_speedacc.live.git import Base, resolve_base
@@ -28,7 +28,9 @@ from pytest_speedacc.live.identity import (
     refuse_non_editable_install,
 )
 from pytest_speedacc.live.launch import Key
+from pytest_speedacc.live.profiling import Profiling, run_profiles
 from pytest_speedacc.live.worktree import BaseTree, base_worktree
+from pytest_speedacc.measure.profile import Profile
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,8 @@ class Request:
     """Of every gate of this run, by node id, in the order in which they run."""
     collected: frozenset[str]
     """Node ids of all gates that were collected, with those that were not selected."""
+    profiles: Path | None = None
+    """The folder for the profiles of every gate; None profiles what is too slow only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,8 @@ class Against:
     """What the baseline file of every check says that the base's does not."""
     loosened: tuple[str, ...]
     """What the policy allows now and did not in the base, a sentence each."""
+    profiles: Mapping[Key, tuple[Profile, Profile]] = field(default_factory=dict)
+    """The candidate's and the base's, of what is too slow, or of every gate where they are asked for."""
 
 
 def run_against(request: Request, say: Callable[[str], None]) -> Against:
@@ -109,13 +115,39 @@ def run_against(request: Request, say: Callable[[str], None]) -> Against:
             allow_slow_setup=settings.allow_slow_setup,
             say=say,
         )
+        slower = too_slow(run, bounds, lambda key: since(key).accepted)
+        profiles, problems = _profiles(request, candidate_side, base_side, run, slower, scratch, say)
         # Read here for the last time, since the base's files end with the worktree.
         changes = {key: since(key) for key in run.gates}
         loosened = find_loosened(tree.path, run.base_markers, request.project, request.policies)
     lost = [test for test in run.base_gates if test not in request.collected] if request.paths else []
     lost += [f"{test} ({name or 'without a name'})" for test, name in run.lost_checks]
-    notes = (*_notes(request, base, tree), *loosened.unread)
-    return Against(run, base, _mode(settings), notes, tuple(lost), changes, loosened.said)
+    notes = (*_notes(request, base, tree), *problems, *loosened.unread)
+    return Against(run, base, _mode(settings), notes, tuple(lost), changes, loosened.said, profiles)
+
+
+def _profiles(
+    request: Request,
+    candidate: Side,
+    base: Side,
+    run: LiveRun,
+    slower: frozenset[Key],
+    scratch: Path,
+    say: Callable[[str], None],
+) -> tuple[Mapping[Key, tuple[Profile, Profile]], tuple[str, ...]]:
+    """Of what is too slow, or of every gate where profiles are asked for; of none where the run was lost."""
+    timed = frozenset(key for key, gate in run.gates.items() if gate.launches)
+    keys = timed if request.profiles else slower
+    if not keys or run.lost:
+        return {}, ()
+    wanted = Profiling(
+        keys=keys,
+        clock=request.project.profile_clock,
+        folder=request.profiles,
+        names=lambda key: baseline_path(Path(), *key).stem,
+    )
+    timeout, arguments = request.project.live.timeout, request.arguments(scratch)
+    return run_profiles(candidate, base, wanted, arguments, scratch=scratch, timeout=timeout, say=say)
 
 
 def _since(own: Path, tree: BaseTree) -> Callable[[Key], SinceBase]:

@@ -19,19 +19,23 @@ from pytest_speedacc.baseline import (
 )
 from pytest_speedacc.baseline.record import record
 from pytest_speedacc.config.policy import Policy
+from pytest_speedacc.config.project import Clock
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.judge.accepted import accept_by_file, accept_now, is_acceptable
+from pytest_speedacc.judge.accuracy import flip_lines
 from pytest_speedacc.judge.advice import advice
+from pytest_speedacc.judge.explain import explain_difference, explain_time
 from pytest_speedacc.judge.gate import judge, observe
 from pytest_speedacc.judge.latency import Progress, next_action, plan_looks
 from pytest_speedacc.judge.reference import LiveComparison, Reference, from_baseline, from_live
 from pytest_speedacc.judge.repeats import Former, is_decided
-from pytest_speedacc.judge.trades import excused
+from pytest_speedacc.judge.trades import allowed_text, excused
 from pytest_speedacc.judge.verdict import Check, Outcome, Verdict
 from pytest_speedacc.measure.environment import Environment, library_versions
 from pytest_speedacc.measure.latency import Latency, joined, time_calls, warm_up
 from pytest_speedacc.measure.lock import timing_lock
 from pytest_speedacc.measure.measurement import Measurement, Subject, Unavailable, check_unchanged, measure_statics
+from pytest_speedacc.measure.profile import profiled_calls, take_profile
 from pytest_speedacc.measure.training import Training
 from pytest_speedacc.measure.yardstick import Ratios
 from pytest_speedacc.stats.sequence import mean_and_sd
@@ -58,6 +62,10 @@ class Run:
     """The repository, for the commit that is recorded."""
     base: str = ""
     """The base revision of a live run, as the user wrote it; empty without one."""
+    profiles: Path | None = None
+    """The folder for the profile of every gate; None for profiles of what is too slow, in the message alone."""
+    clock: Clock = "wall"
+    """Of profiles."""
 
     @property
     def alpha(self) -> float:
@@ -179,6 +187,7 @@ def run_gate(case: Case, inputs: Any, say: Say) -> Judged:
             checks, stored = accept_now(checks, stored, case.live.sha)
     statics = measurement.statics
     notes = [*statics.notes, *_remarks(case.training), *advice(case.subject, statics)]
+    notes += [allowed_text(found) for found in trades if found.applies]
     acceptable, known = is_acceptable(checks), case.live is None or case.live.since.known
     if acceptable and not known:
         notes.append(
@@ -190,6 +199,7 @@ def run_gate(case: Case, inputs: Any, say: Say) -> Judged:
         notes += _suspicions(stored)
     accept = f'{_update_command(case)} --speedacc-reason="why"' if acceptable and known else ""
     observations = observe(measurement, reference)
+    explained = _explained(case, checks, measurement, notes)
     verdict = Verdict(
         test=case.test,
         name=case.name,
@@ -198,10 +208,42 @@ def run_gate(case: Case, inputs: Any, say: Say) -> Judged:
         notes=tuple(notes),
         accept=accept,
         trades=trades,
+        explained=explained,
+        flipped=flip_lines(reference.accuracy) if reference.accuracy and _lost_score(checks) else (),
         group=case.policy.group,
         compared_with=reference.source,
     )
     return Judged(verdict, measurement.latency, environment)
+
+
+def _lost_score(checks: tuple[Check, ...]) -> bool:
+    return any(
+        check.setting in ("max_accuracy_drop", "max_churn") and check.outcome is not Outcome.PASSED for check in checks
+    )
+
+
+def _explained(case: Case, checks: tuple[Check, ...], measurement: Measurement, notes: list[str]) -> tuple[str, ...]:
+    """What a verdict on latency rests on, function by function: beside the base where that was profiled too.
+
+    Nothing for a gate that is fast enough, unless profiles are asked for. Why there is none is added to ``notes``.
+    """
+    live, run = case.live, case.run
+    slow = any(check.metric == "latency" and check.outcome is Outcome.FAILED for check in checks)
+    if live is not None and live.profiles is not None:
+        return explain_difference(*live.profiles)
+    if live is not None or not (slow or run.profiles):
+        return ()
+    work, seconds = case.subject.workload(), measurement.latency.median
+    save = None if run.profiles is None else run.profiles / case.path.stem
+    try:
+        with case.subject.adapter.running(case.subject.model):
+            profile = take_profile(work, profiled_calls(seconds), run.root, clock=run.clock, save=save)
+    except GateError as error:
+        notes.append(str(error))
+        return ()
+    if save is not None:
+        notes.append(f"wrote {save}.pstat and {save}.callgrind")
+    return explain_time(profile)
 
 
 def _decides(case: Case, old: Baseline | None) -> Callable[[Sequence[float]], bool]:

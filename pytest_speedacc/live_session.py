@@ -81,6 +81,7 @@ class LiveSession:
             project=self.project,
             policies=policies,
             collected=self.collected,
+            profiles=self.options.profile,
         )
 
     def comparison(self, test: str, name: str) -> LiveComparison:
@@ -92,7 +93,8 @@ class LiveSession:
             why = run.lost.partition("\n")[0] or run.failures.get(test) or "no launch of the candidate came to it"
             raise GateError(f"the live run shows nothing of this check: {why}")
         against = self.against
-        return LiveComparison(gate, run.canary, self.alpha, against.base.sha, against.since[test, name])
+        profiles = against.profiles.get((test, name))
+        return LiveComparison(gate, run.canary, self.alpha, against.base.sha, against.since[test, name], profiles)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:

@@ -37,6 +37,8 @@ class Options:
     """The revision to compare with in a live run; empty for none."""
     base_python: str
     """The interpreter of the base; empty for this one."""
+    profile: Path | None
+    """The folder for the profiles of every gate; None profiles those that are too slow, and keeps no file."""
     in_ci: bool
     """Whether ``CI`` is set: a gate that compares nothing then fails."""
 
@@ -73,6 +75,7 @@ def read_options(values: Any) -> Options:
         not_compared=values.speedacc_not_compared,
         against=_against(values),
         base_python=_interpreter(values),
+        profile=None if values.speedacc_profile is None else _folder(values.speedacc_profile),
         in_ci=os.environ.get("CI", "").lower() not in ("", "0", "false"),
     )
 
@@ -116,6 +119,13 @@ def _seconds(text: str) -> float:
     if not 0 < seconds < math.inf:
         raise ConfigError(f"--speedacc-budget={text} must be a number of seconds above zero, such as 5 or 0.5.")
     return seconds
+
+
+def _folder(text: str) -> Path:
+    path = Path(text)
+    if not text or path.is_file():
+        raise ConfigError(f"--speedacc-profile={text} must be a folder.")
+    return path.absolute()
 
 
 def _report_path(text: str) -> Path:

@@ -50,6 +50,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="Write the verdicts to PATH (.json), or a plot of them (.svg, .png, .pdf). May be given several times.",
     )
     group.addoption(
+        f"{PREFIX}profile",
+        metavar="FOLDER",
+        nargs="?",
+        const="speedacc-profiles",
+        help="Profile every gate, also those that pass, and write pstats and callgrind files to FOLDER.",
+    )
+    group.addoption(
         f"{PREFIX}budget", metavar="SECONDS", help="Timing budget of a gate in seconds. Default: 10; most need less."
     )
     group.addoption(

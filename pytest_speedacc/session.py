@@ -100,6 +100,8 @@ class Session:
             noisy_checks=noisy,
             root=self.project.root,
             base=self.options.against,
+            profiles=self.options.profile,
+            clock=self.project.profile_clock,
         )
         self.solo.tests = tuple(test for test, policy in self._policies(session.items).items() if wants_ratio(policy))
 

@@ -489,7 +489,7 @@ OPTIONS = (
     ),
     Row(
         "report-of-another-kind",
-        "speedacc: --speedacc-report=out.xml: a report is JSON or a plot: name a file that ends in .json, .svg, .png, .pdf.",
+        "speedacc: --speedacc-report=out.xml: a report is JSON or a plot: name a file that ends in .json, .svg, *",
         options=("--speedacc-report=out.xml",),
         exit_code=USAGE,
     ),

@@ -232,3 +232,44 @@ class TestStreams:
         body = "speedacc.check(model, inputs, targets, executor=ThreadPoolExecutor(2))"
         project.write(pool + gate("min_accuracy=1", body))
         assert project.run().ret == PASSED
+
+
+class TestExplanations:
+    def test_a_lost_score_names_the_samples_and_the_classes(self, project: Project) -> None:
+        wrong = "\ndef wrong(batch):\n    labels = model(batch)\n    if len(batch) == 60:\n"
+        wrong += "        labels[:7] = 1 - labels[:7]\n    return labels\n"
+        project.write(wrong + gate('max_accuracy_drop="0 pp"', "speedacc.check(model, inputs, targets)"))
+        assert project.run("--speedacc-update").ret == PASSED
+        project.write(wrong + gate('max_accuracy_drop="0 pp"', "speedacc.check(wrong, inputs, targets)"))
+        result = project.run("--speedacc-report=out.json")
+        assert result.ret == FAILED
+        assert_says(result, "Right before and wrong now:")
+        lines = report(project)["flipped"]
+        assert [line.partition(":")[0] for line in lines[:5]] == [f"sample {number}" for number in range(5)]
+        assert lines[5] == "and 2 more"
+        assert all(line.startswith("class ") and line.endswith(" now") for line in lines[6:])
+        lost = [int(line.split()[2]) - int(line.split()[-2]) for line in lines[6:]]
+        assert sum(lost) == 7
+        assert lost == sorted(lost, reverse=True)
+
+    def test_a_model_that_is_too_slow_shows_where_its_time_goes(self, project: Project) -> None:
+        source = """
+def costly(batch):
+    return sum(number * number for number in range(20_000))
+
+def slow(batch):
+    costly(batch)
+    return model(batch)
+"""
+        project.write(source + gate('max_latency="1 us"', "speedacc.check(slow, inputs, targets)"))
+        result = project.run("--speedacc-report=out.json", "--speedacc-profile=profiles")
+        assert result.ret == FAILED
+        assert_says(result, "Where the time goes, by a profile taken afterwards:")
+        assert "costly" in report(project)["explained"][0]
+        kept = sorted(path.suffix for path in (project.pytester.path / "profiles").iterdir())
+        assert kept == [".callgrind", ".pstat"]
+
+    def test_a_model_that_is_fast_enough_is_not_profiled(self, project: Project) -> None:
+        project.write(gate('max_latency="5 s"', "speedacc.check(model, inputs, targets)"))
+        assert project.run("--speedacc-report=out.json").ret == PASSED
+        assert report(project)["explained"] == []

@@ -11,6 +11,7 @@ from pytest_speedacc.options import Options, read_options
 NOT_GIVEN = {
     "speedacc_update": False,
     "speedacc_missing": False,
+    "speedacc_profile": None,
     "speedacc_reason": None,
     "speedacc_report": [],
     "speedacc_budget": None,
@@ -36,6 +37,7 @@ def test_nothing_given_is_nothing_asked():
         not_compared=None,
         against="",
         base_python="",
+        profile=None,
         in_ci=False,
     )
 
@@ -49,6 +51,7 @@ def test_everything_given_is_read(tmp_path, monkeypatch):
         budget="0.5",
         inconclusive="fail",
         not_compared="warn",
+        profile="profiles",
     )
     assert options == Options(
         writes="update",
@@ -60,6 +63,7 @@ def test_everything_given_is_read(tmp_path, monkeypatch):
         not_compared="warn",
         against="",
         base_python="",
+        profile=tmp_path / "profiles",
         in_ci=False,
     )
 

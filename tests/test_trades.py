@@ -52,6 +52,9 @@ def test_points_for_a_smaller_model(project: Project, marker: str, code: pytest.
         assert [leg["observed"] for leg in trade["given"]] == ["-1.67 pp"]
         (check,) = gate(project)["checks"]
         assert check["reason"].startswith("marker allows to give accuracy 2 pp for model_size 50 x, and gained is")
+        assert_says(
+            result, "note: test_model.py::test_it: marker allows to give *: given is accuracy -1.67 pp, gained is"
+        )
 
 
 def test_a_trade_that_does_not_hold_shows_its_sum(project: Project) -> None:

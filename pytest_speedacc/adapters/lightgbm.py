@@ -19,8 +19,8 @@ class LightGBMAdapter(Adapter):
 
     framework = "LightGBM"
     counted = (
-        "2 x splits + leaf values of the trees up to the best iteration; the leaves of linear trees add "
-        "their constants and coefficients."
+        "2 x splits + leaf values of the trees up to the best iteration, and each further category of a split by "
+        "category; the leaves of linear trees add their constants and coefficients."
     )
     serialisation = (
         "The model text (model_to_string) of the trees up to the best iteration, without the training "
@@ -56,11 +56,15 @@ class LightGBMAdapter(Adapter):
         text = _model_text(model)
         leaves = [int(number) for number in re.findall(r"^num_leaves=(\d+)$", text, re.MULTILINE)]
         linear = sum(len(values.split()) for values in re.findall(r"^leaf_(?:const|coeff)=(.*)$", text, re.MULTILINE))
+        # A split by category has a set of them, the bits of some words, in the place of a threshold.
+        words = re.findall(r"^cat_threshold=(.*)$", text, re.MULTILINE)
+        categories = sum(int(word).bit_count() for line in words for word in line.split())
+        by_category = sum(int(number) for number in re.findall(r"^num_cat=(\d+)$", text, re.MULTILINE))
         return ParameterCount.of_trees(
             trees=len(leaves),
             splits=sum(leaves) - len(leaves),
             leaves=sum(leaves),
-            values=sum(leaves) + linear,
+            values=sum(leaves) + linear + categories - by_category,
         )
 
     def serialise(self, model: Any) -> bytes:

@@ -23,7 +23,8 @@ class XGBoostAdapter(Adapter):
 
     framework = "XGBoost"
     counted = (
-        "2 x splits + leaf values of the trees up to the best iteration; of a linear booster, its weights and biases."
+        "2 x splits + leaf values of the trees up to the best iteration, each further category of a split by category, "
+        "and the weight that dart keeps of each tree; of a linear booster, its weights and biases."
     )
     serialisation = "save_raw in UBJSON of the rounds up to the best iteration."
     own_format = True
@@ -66,14 +67,16 @@ class XGBoostAdapter(Adapter):
         if _kind(model) == "gblinear":
             weights, biases = (sum(np.size(dump[key]) for dump in dumps) for key in ("weight", "bias"))
             return ParameterCount(weights + biases, {"coefficients": weights, "intercepts": biases})
-        leaf_values = [np.size(node["leaf"]) for tree in dumps for node in _leaves(tree)]
-        return ParameterCount.of_trees(
-            # A tree whose splits have two children each has one leaf more than it has splits.
-            trees=len(dumps),
-            splits=len(leaf_values) - len(dumps),
-            leaves=len(leaf_values),
-            values=sum(leaf_values),
+        nodes = [node for tree in dumps for node in _nodes(tree)]
+        leaf_values = [np.size(node["leaf"]) for node in nodes if "leaf" in node]
+        splits = [node for node in nodes if "leaf" not in node]
+        count = ParameterCount.of_trees(
+            trees=len(dumps), splits=len(splits), leaves=len(leaf_values), values=sum(leaf_values)
         )
+        # A split by category has a set of them in the place of a threshold.
+        extra = sum(np.size(node["split_condition"]) - 1 for node in splits)
+        weights = len(dumps) if _kind(model) == "dart" else 0
+        return ParameterCount(count.total + extra + weights, count.details)
 
     def serialise(self, model: Any) -> bytes:
         return bytes(_used_rounds(model).save_raw("ubj"))
@@ -141,11 +144,10 @@ def _booster_predict(booster: Any) -> Callable[[Any], Any]:
     return predict
 
 
-def _leaves(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The leaves under a node, found without recursion: a tree may be deeper than Python's stack."""
+def _nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """A node and all under it, found without recursion: a tree may be deeper than Python's stack."""
     nodes = [node]
     while nodes:
         node = nodes.pop()
-        if "leaf" in node:
-            yield node
+        yield node
         nodes.extend(node.get("children", ()))

@@ -18,6 +18,7 @@ from pytest_speedacc.errors import ConfigError
 
 AccuracyRule = Literal["exact", "evidence", "noninferior"]
 Leniency = Literal["warn", "fail"]
+Clock = Literal["wall", "cpu"]
 
 DEFAULT_FOLDER = "speedacc-baselines"
 
@@ -66,6 +67,8 @@ class Project:
     """``[tool.speedacc.tests."pattern"]`` in the order of the file."""
     scale: Scale = field(default_factory=Scale)
     """What a latency is translated into."""
+    profile_clock: Clock = "wall"
+    """Of profiles: ``wall``, or ``cpu`` to leave waiting out."""
 
 
 def load_project(root: Path) -> Project:
@@ -98,10 +101,12 @@ def parse_project(section: object, root: Path) -> Project:
         for key in ("inconclusive", "not_compared")
         if key in keys
     }
+    clock = _choice(keys.pop("profile_clock", "wall"), get_args(Clock), f"{where}: profile_clock")
     return Project(
         root=root,
         baselines=root / folder,
         live=parse_live(keys.pop("live", {})),
+        profile_clock=clock,
         scale=parse_scale({key: keys.pop(key) for key in SCALE_KEYS if key in keys}, where),
         **outcomes,
         defaults=parse_table(keys, where, known=_RUN_KEYS),
@@ -203,4 +208,4 @@ _RULES: Mapping[str, Callable[[object, str], Any]] = {
     "trades": parse_trades,
 }
 """What else a table or marker can say, and how it is read."""
-_RUN_KEYS = ("baselines", "inconclusive", "live", "not_compared", "policies", "tests", *SCALE_KEYS)
+_RUN_KEYS = ("baselines", "inconclusive", "live", "not_compared", "policies", "profile_clock", "tests", *SCALE_KEYS)

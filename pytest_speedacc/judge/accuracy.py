@@ -23,6 +23,29 @@ OTHER_ENVIRONMENT_SAMPLES = 2
 
 
 @dataclass(frozen=True, slots=True)
+class Flipped:
+    """A sample that was right before and is wrong now."""
+
+    index: int
+    """Its place in the evaluation set."""
+    target: str
+    now: str
+    """What is predicted now; before, it was the target."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClassChange:
+    """The samples of one class before and now."""
+
+    target: str
+    samples: int
+    before: int
+    """Of them right before."""
+    now: int
+    """Of them right now."""
+
+
+@dataclass(frozen=True, slots=True)
 class PairedEvidence:
     """The candidate's score beside the former one, on the same samples."""
 
@@ -42,6 +65,10 @@ class PairedEvidence:
     """Where the former score is from: the ``baseline``, or the ``base`` of a live run."""
     former: Former | None = None
     """The former score of a random model, over its evaluations; None where it was evaluated under one seed."""
+    flipped: tuple[Flipped, ...] = ()
+    """The first samples that were right and are wrong now."""
+    classes: tuple[ClassChange, ...] = ()
+    """The classes whose samples got worse, the worst first."""
     changed: int | None = None
     """Samples whose prediction is another one than before; None without pairs, or where they are no labels."""
 
@@ -146,6 +173,17 @@ def is_proven_better(accuracy: Accuracy, evidence: PairedEvidence, wanted: float
     if evidence.flips is not None:
         return mcnemar(evidence.flips.gained, evidence.flips.lost).worse <= LEVEL
     return least > 0
+
+
+def flip_lines(evidence: PairedEvidence) -> tuple[str, ...]:
+    """The samples that were right and are wrong now, and the classes that got worse, a line each."""
+    lines = [f"sample {each.index}: target {each.target}, now predicted {each.now}" for each in evidence.flipped]
+    if evidence.flips is not None and evidence.flips.lost > len(evidence.flipped):
+        lines.append(f"and {evidence.flips.lost - len(evidence.flipped)} more")
+    return tuple(lines) + tuple(
+        f"class {each.target}: {each.before} of {each.samples} right before, {each.now} now"
+        for each in evidence.classes
+    )
 
 
 def _noninferior(tolerance: float, accuracy: Accuracy, evidence: PairedEvidence) -> tuple[Outcome, str]:

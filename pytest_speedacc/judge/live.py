@@ -13,7 +13,7 @@ from pytest_speedacc.config.settings import Bound
 from pytest_speedacc.config.trades import Term, Trade, widened
 from pytest_speedacc.config.units import Kind, format_seconds, format_value
 from pytest_speedacc.judge.verdict import Check, Outcome, check_of
-from pytest_speedacc.live.campaign import LiveGate
+from pytest_speedacc.live.campaign import LiveGate, LiveRun
 from pytest_speedacc.live.duel import LaunchResult
 from pytest_speedacc.live.launch import Key
 from pytest_speedacc.stats.sequence import (
@@ -73,6 +73,22 @@ def undecided(
         or any(
             (gain := gain_of_launches(term, launches, alpha)) is None or gain.is_open
             for term in _gained(trades.get(key[0], ()))
+        )
+    )
+
+
+def too_slow(
+    run: LiveRun, bounds: Mapping[str, Sequence[Bound]], accepted: Callable[[Key], Sequence[Accepted]]
+) -> frozenset[Key]:
+    """The checks of which a latency tolerance fails as the launches stand."""
+    alpha = live_alpha(run.compared, bounds)
+    return frozenset(
+        key
+        for key, gate in run.gates.items()
+        if gate.launches
+        and any(
+            _verdict(bound, gate.launches, alpha, _accepted_for(bound, accepted(key)), budget_left=False) == "failed"
+            for bound in bounds.get(key[0], ())
         )
     )
 

@@ -13,7 +13,7 @@ from pytest_speedacc.baseline import Baseline, SinceBase
 from pytest_speedacc.baseline.schema import StoredRatio, StoredTraining
 from pytest_speedacc.config.settings import statistic_name
 from pytest_speedacc.errors import GateError
-from pytest_speedacc.judge.accuracy import PairedEvidence
+from pytest_speedacc.judge.accuracy import ClassChange, Flipped, PairedEvidence
 from pytest_speedacc.judge.repeats import Former
 from pytest_speedacc.live.campaign import LiveGate
 from pytest_speedacc.live.duel import LaunchResult
@@ -21,7 +21,8 @@ from pytest_speedacc.live.launch import NEW_GATE
 from pytest_speedacc.measure.accuracy import Accuracy, score_predictions, to_numpy
 from pytest_speedacc.measure.environment import Environment
 from pytest_speedacc.measure.measurement import Measurement, Subject, Unavailable
-from pytest_speedacc.measure.score import ScoreFunction, right
+from pytest_speedacc.measure.profile import Profile
+from pytest_speedacc.measure.score import Mask, ScoreFunction, right
 from pytest_speedacc.measure.yardstick import VERSION, Ratios
 from pytest_speedacc.stats.paired import Flips, Interval, bootstrap_difference, difference_interval
 from pytest_speedacc.stats.sequence import mean_and_sd
@@ -31,6 +32,10 @@ QUANTILES = (0.5, 0.9, 0.95, 0.99)
 CONFIDENCE = 0.9
 """Of the paired interval, so that each of its ends is a 5 % bound."""
 RESAMPLES = 500
+MOST_SHOWN = 5
+"""Samples and classes that a message names."""
+MOST_CLASSES = 1000
+"""Labels beyond which a target is rather a number than a class."""
 
 Predictions = np.ndarray[Any, Any]
 
@@ -48,6 +53,8 @@ class LiveComparison:
     """The commit that is the base, in full."""
     since: SinceBase
     """What its baseline file says that the base's does not."""
+    profiles: tuple[Profile, Profile] | None = None
+    """The candidate's and the base's; None where neither was wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +270,27 @@ def _pair_all(
     return _pair(value, same_environment, whole, source)
 
 
+def _flipped(truth: Predictions, now: Predictions, lost: Mask) -> tuple[Flipped, ...]:
+    places = np.flatnonzero(lost)[:MOST_SHOWN].tolist()
+    return tuple(Flipped(place, _text(truth[place]), _text(now[place])) for place in places)
+
+
+def _classes(truth: Predictions, was: Mask, correct: Mask) -> tuple[ClassChange, ...]:
+    """Of a single label a sample, with few enough classes to be some."""
+    if truth.ndim != 1 or len(labels := np.unique(truth)) > MOST_CLASSES:
+        return ()
+    found = []
+    for label in labels:
+        of = truth == label
+        found.append(ClassChange(_text(label), int(of.sum()), int((was & of).sum()), int((correct & of).sum())))
+    worse = sorted((each for each in found if each.now < each.before), key=lambda each: each.now - each.before)
+    return tuple(worse[:MOST_SHOWN])
+
+
+def _text(label: Any) -> str:
+    return str(label.tolist() if isinstance(label, np.ndarray) else label)
+
+
 def _pair(value: float, same_environment: bool, sides: Sides, source: str) -> PairedEvidence:
     truth, before, now = sides.truth, sides.before, sides.now
     samples = len(truth)
@@ -277,7 +305,12 @@ def _pair(value: float, same_environment: bool, sides: Sides, source: str) -> Pa
     if now.correct is not None:
         was = right(truth, before)
         flips = Flips(int((was & ~now.correct).sum()), int((now.correct & ~was).sum()), samples)
-        return paired(flips, difference_interval(flips, CONFIDENCE))
+        return paired(
+            flips,
+            difference_interval(flips, CONFIDENCE),
+            flipped=_flipped(truth, now.predictions, was & ~now.correct),
+            classes=_classes(truth, was, now.correct),
+        )
     if np.array_equal(before, now.predictions):
         return paired(None, Interval(0.0, 0.0, 0.0))
     try:

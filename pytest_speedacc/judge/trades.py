@@ -58,6 +58,12 @@ def _excuse(check: Check, trade: TradeSum | None) -> Check:
     return replace(check, outcome=Outcome.PASSED, reason=f"{why}; {check.reason}")
 
 
+def allowed_text(found: TradeSum) -> str:
+    """A trade that applied, in a sentence: what was given, and what was gained."""
+    given, gained = (" and ".join(f"{leg.axis} {leg.observed}" for leg in legs) for legs in (found.given, found.gained))
+    return f"{found.source} allows to {found.trade}: given is {given}, gained is {gained}"
+
+
 def _sum(trade: Trade, measurement: Measurement, policy: Policy, reference: Reference, alpha: float) -> TradeSum:
     given = tuple(_given(term, measurement, policy, reference, alpha) for term in trade.give)
     gained = tuple(_gained(term, measurement, policy, reference, alpha) for term in trade.gain)

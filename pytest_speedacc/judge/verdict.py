@@ -132,6 +132,10 @@ class Verdict:
     """The command that accepts what failed; empty where nothing did, or an update would not be written."""
     trades: tuple[TradeSum, ...] = ()
     """Those that could excuse what got worse, whether or not they do."""
+    explained: tuple[str, ...] = ()
+    """What accounts for the time, function by function, a line each."""
+    flipped: tuple[str, ...] = ()
+    """Samples that were right and are wrong now, and the classes that got worse, a line each."""
     group: str = ""
     """The job that this model is one of several for; empty for none."""
     compared_with: str = "baseline"

@@ -39,6 +39,7 @@ from pytest_speedacc.measure.measurement import (
     prepare,
 )
 from pytest_speedacc.measure.paired import manners, time_in_turn
+from pytest_speedacc.measure.profile import take_profile
 from pytest_speedacc.measure.randomness import seed_everything
 from pytest_speedacc.measure.yardstick import measure_ratio
 
@@ -220,10 +221,21 @@ class WorkerGate:
                 case "ratio":
                     ratio = measure_ratio(work, order["seconds_per_call"])
                     channel.send("ratio", log_ratio=ratio.log_ratio, seconds=ratio.seconds)
+                case "profile":
+                    channel.send("profile", **self._profile(work, order))
                 case "return":
                     return
                 case _:
                     pytest.skip(LEFT)
+
+    def _profile(self, work: Workload, order: dict[str, Any]) -> dict[str, Any]:
+        save = Path(order["save"]) if order["save"] else None
+        root = Path(self._worker.spec.root)
+        try:
+            profile = take_profile(work, order["calls"], root, clock=order["clock"], save=save)
+        except GateError as error:
+            return {"profile": None, "problem": str(error)}
+        return {"profile": msgspec.to_builtins(profile), "problem": ""}
 
     def _check_identity(self) -> None:
         spec, seen = self._worker.spec, self._worker.seen

@@ -89,6 +89,8 @@ def gate_document(verdict: Verdict, scale: Scale) -> dict[str, Any]:
             {"title": row.title.strip(), "request": row.seconds, "times": list(row.times), "costs": list(row.costs)}
             for row in at_scale(verdict, scale)
         ],
+        "explained": list(verdict.explained),
+        "flipped": list(verdict.flipped),
         "trades": [_trade(found) for found in verdict.trades],
         "notes": list(verdict.notes),
     }

@@ -38,6 +38,11 @@ def verdict_text(verdict: Verdict, environment: str, scale: Scale) -> str:
         for check in verdict.checks
     ]
     lines += ["", *table_lines(("axis", "observed", verdict.compared_with, "allowed", "outcome", "why"), rows)]
+    if verdict.explained:
+        heading = "What takes longer than in the base" if verdict.compared_with == "base" else "Where the time goes"
+        lines += ["", f"{heading}, by a profile taken afterwards:", *(f"  {line}" for line in verdict.explained)]
+    if verdict.flipped:
+        lines += ["", "Right before and wrong now:", *(f"  {line}" for line in verdict.flipped)]
     lines += [line for found in verdict.trades for line in ("", *_trade_lines(found))]
     bounded = {(check.metric, check.statistic, check.slice) for check in verdict.checks}
     others = [row for row in verdict.observations if (row.metric, row.statistic, row.slice) not in bounded]

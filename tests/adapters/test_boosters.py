@@ -218,3 +218,39 @@ def test_size_does_not_depend_on_having_predicted(lightgbm_stopped):
         before = model_size(model)
         respond(model, "predict", cancer)
         assert model_size(model) == before
+
+
+@pytest.fixture(scope="module")
+def by_category():
+    """Eight categories of which a set decides, beside a number that does not."""
+    pandas = pytest.importorskip("pandas")
+    random = np.random.default_rng(0)
+    category = random.integers(0, 8, 400)
+    frame = pandas.DataFrame({"category": pandas.Categorical(category), "number": random.normal(size=400)})
+    return frame, np.isin(category, [1, 3, 6]).astype(int)
+
+
+def test_lightgbm_counts_each_category_of_a_split(by_category):
+    frame, targets = by_category
+    settings = {"objective": "binary", "verbose": -1, "num_leaves": 2, "min_data_per_group": 1, "max_cat_to_onehot": 1}
+    booster = lightgbm.train({**settings, "cat_smooth": 0}, lightgbm.Dataset(frame, targets), 1)
+    # One split: the feature and the three categories that go left. Two leaves.
+    assert "cat_threshold=74\n" in booster.model_to_string()  # bits 1, 3 and 6
+    assert count_parameters(booster) == 1 + 3 + 2
+
+
+def test_xgboost_counts_each_category_of_a_split(by_category):
+    frame, targets = by_category
+    data = xgboost.DMatrix(frame, targets, enable_categorical=True)
+    booster = xgboost.train({"objective": "binary:logistic", "max_depth": 1, "tree_method": "hist"}, data, 1)
+    # One split: the feature and the five categories that are on the other side. Two leaves.
+    assert count_parameters(booster) == 1 + 5 + 2
+
+
+def test_xgboost_counts_the_weight_of_each_tree_that_dart_keeps():
+    data = xgboost.DMatrix(cancer, malignant)
+    settings = {"objective": "binary:logistic", "max_depth": 1}
+    usual = xgboost.train(settings, data, 4)
+    dart = xgboost.train({**settings, "booster": "dart", "rate_drop": 0.5}, data, 4)
+    assert count_parameters(usual) == 4 * (2 + 2)
+    assert count_parameters(dart) == 4 * (2 + 2) + 4

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import pytest
 
@@ -133,12 +134,68 @@ report(Doubler())
         (8, 9),
     ),
 }
+TRAINING = {
+    # The most that a training holds, in MiB, from what it must: 4,096 x 32 float32 inputs are 0.5.
+    "sklearn": (
+        """
+from sklearn.linear_model import LinearRegression
+train = lambda: LinearRegression().fit(x.astype(np.float64), y)
+""",
+        (2, 6),
+    ),
+    "lightgbm": (
+        """
+import lightgbm
+# Its data set holds a byte or so for each of the 131,072 binned values.
+train = lambda: lightgbm.LGBMClassifier(n_estimators=5, verbose=-1, n_jobs=1).fit(x, y)
+""",
+        (0.25, 12),
+    ),
+    "xgboost": (
+        """
+import xgboost
+train = lambda: xgboost.XGBClassifier(n_estimators=5, n_jobs=1).fit(x, y)
+""",
+        (0.5, 16),
+    ),
+    "torch": (
+        """
+import torch
+torch.set_num_threads(1)
+def train():
+    torch.manual_seed(0)
+    # A million weights, their gradients, and two moments of Adam each: 16 MB.
+    net = torch.nn.Sequential(torch.nn.Linear(32, 30_000), torch.nn.ReLU(), torch.nn.Linear(30_000, 2))
+    optimiser = torch.optim.Adam(net.parameters())
+    for _ in range(2):
+        optimiser.zero_grad()
+        torch.nn.functional.cross_entropy(net(torch.from_numpy(x[:4])), torch.from_numpy(y[:4])).backward()
+        optimiser.step()
+    return net
+""",
+        (4 * 4 * 1_050_002 / MIB, 30),
+    ),
+    "keras": (
+        """
+import torch, keras
+torch.set_num_threads(1)
+def train():
+    keras.utils.set_random_seed(0)
+    net = keras.Sequential([keras.Input((32,)), keras.layers.Dense(30_000, "relu"), keras.layers.Dense(2)])
+    net.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    net.fit(x[:4], y[:4], epochs=2, verbose=0)
+    return net
+""",
+        (4 * 4 * 1_050_002 / MIB, 60),
+    ),
+}
 NEEDS = {"keras": "keras", "onnx": "onnxruntime", "callable": "numpy"}
 
 
 @pytest.mark.parametrize("framework", MODELS)
 def test_count_size_and_memory_are_the_same_in_two_processes(framework: str) -> None:
-    pytest.importorskip(NEEDS.get(framework, framework))
+    if find_spec(NEEDS.get(framework, framework)) is None:
+        pytest.skip(f"{framework} is not installed")
     code, (least, most) = MODELS[framework]
     first, second = (_run(code, seed) for seed in ("1", "2"))
     assert first[:2] == second[:2]
@@ -146,6 +203,18 @@ def test_count_size_and_memory_are_the_same_in_two_processes(framework: str) -> 
         assert first[0] > 0
     assert abs(first[2] - second[2]) <= max(first[3], second[3])
     assert least * MIB <= first[2] <= most * MIB
+
+
+@pytest.mark.parametrize("framework", TRAINING)
+def test_the_peak_of_training_is_what_it_must_hold(framework: str) -> None:
+    if find_spec(NEEDS.get(framework, framework)) is None:
+        pytest.skip(f"{framework} is not installed")
+    code, (least, most) = TRAINING[framework]
+    tail = "from pytest_speedacc.measure.training import fit\nprint(json.dumps([fit(train, twice=True)[1].peak]))\n"
+    first, second = (_run(code + tail, seed)[0] for seed in ("1", "2"))
+    assert least * MIB <= first <= most * MIB
+    # One peak each, and no repeats to see how far a table that grows or a thread that races moves it.
+    assert abs(first - second) <= max(2**18, 0.05 * first)
 
 
 def _run(code: str, seed: str) -> list[int]:

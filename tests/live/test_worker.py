@@ -100,7 +100,7 @@ def first(batch: Any) -> Any:
 MARKED = """
 import pytest
 
-pytestmark = pytest.mark.speedacc(min_accuracy=0.9, trades=[])
+pytestmark = pytest.mark.speedacc(min_accuracy=0.9, trades=[{"give": {}}], policy=object())
 
 @pytest.mark.speedacc(max_latency="5 ms", min_accuracy=0.95)
 def test_it(speedacc):
@@ -124,7 +124,7 @@ def test_the_base_tells_its_markers_once_the_nearest_first(
     plugin = Worker(replace(spec, is_base=is_base, statics=statics, tests=(wanted,)), coordinator)  # type: ignore[arg-type]
     plugin.pytest_collection_modifyitems(items[0].config, items)
     (said,) = coordinator.said
-    told = {wanted: [{"max_latency": "5 ms", "min_accuracy": 0.95}, {"min_accuracy": 0.9}]}
+    told = {wanted: [{"max_latency": "5 ms", "min_accuracy": 0.95}, {"min_accuracy": 0.9, "trades": [{"give": {}}]}]}
     assert said["markers"] == (told if is_base and statics else {})
     assert len(said["gates"]) == 2
     assert [item.nodeid for item in items] == [wanted]
