@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pytest_speedacc.case import Judged, Say
 from pytest_speedacc.config.policy import DEFAULT_BUDGET, Policy
 from pytest_speedacc.config.settings import SETTINGS, parse_bound, suggestion
 from pytest_speedacc.config.trades import Term, check_applies, parse_gain, parse_trades
 from pytest_speedacc.errors import ConfigError, GateError
-from pytest_speedacc.gate import Judged, Say, measure
+from pytest_speedacc.gate import measure
 from pytest_speedacc.judge.gate import judge, observe
 from pytest_speedacc.judge.reference import from_other
 from pytest_speedacc.judge.speedup import judge_speedup
@@ -20,8 +21,9 @@ from pytest_speedacc.judge.verdict import Verdict
 from pytest_speedacc.live.duel import LaunchResult
 from pytest_speedacc.measure.environment import Environment
 from pytest_speedacc.measure.lock import timing_lock
-from pytest_speedacc.measure.measurement import Subject, Unavailable
+from pytest_speedacc.measure.measurement import Unavailable
 from pytest_speedacc.measure.paired import time_in_turn
+from pytest_speedacc.measure.subject import Subject
 from pytest_speedacc.stats.sequence import FEWEST_LAUNCHES
 
 ALPHA = 0.01

@@ -7,25 +7,20 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
+from pytest_speedacc.case import Case, Judged, Run, Say
 from pytest_speedacc.comparison import Comparison, Terms, parse_terms, run_comparison
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.errors import ConfigError, GateError
-from pytest_speedacc.gate import Case, Judged, Run, Say, measure, run_gate
+from pytest_speedacc.gate import measure, run_gate
 from pytest_speedacc.judge.reference import LiveComparison
 from pytest_speedacc.judge.verdict import Verdict
 from pytest_speedacc.live.duel import LaunchResult
 from pytest_speedacc.measure.calls import PredictLike
 from pytest_speedacc.measure.evaluation import Executor
 from pytest_speedacc.measure.lock import timing_lock
-from pytest_speedacc.measure.measurement import (
-    NEVER_FITTED,
-    Manner,
-    Measurement,
-    ScoreLike,
-    Unavailable,
-    prepare,
-)
+from pytest_speedacc.measure.measurement import NEVER_FITTED, Measurement, Unavailable
 from pytest_speedacc.measure.paired import manners
+from pytest_speedacc.measure.subject import Manner, ScoreLike, prepare
 from pytest_speedacc.measure.training import Fitted, Training, fit
 from pytest_speedacc.measure.yardstick import Ratios
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pytest_speedacc.gate import Judged, Say
+from pytest_speedacc.case import Judged, Say
 
 
 def progress(config: pytest.Config, title: str) -> Say:

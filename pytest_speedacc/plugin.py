@@ -11,7 +11,8 @@ from pytest_speedacc.marks import SESSION, is_gate
 
 if TYPE_CHECKING:
     from pytest_speedacc.fixture import Speedacc
-    from pytest_speedacc.live.worker import Worker, WorkerGate
+    from pytest_speedacc.live.worker import Worker
+    from pytest_speedacc.live.worker_gate import WorkerGate
     from pytest_speedacc.session import Session
 
 PREFIX = "--speedacc-"

@@ -9,11 +9,12 @@ from typing import Any
 import msgspec
 import pytest
 
+from pytest_speedacc.case import Judged, Run
 from pytest_speedacc.config.policy import Policy, join, matches, parse_marker, resolve, with_live_default
 from pytest_speedacc.config.project import Project, Table, load_project
 from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.fixture import Doors, Speedacc
-from pytest_speedacc.gate import Judged, Run, wants_ratio
+from pytest_speedacc.gate import wants_ratio
 from pytest_speedacc.interop import add_benchmark_fixture, claim_benchmark, feed_benchmark, progress
 from pytest_speedacc.judge.reference import LiveComparison
 from pytest_speedacc.judge.verdict import Outcome, Verdict

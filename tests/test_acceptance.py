@@ -16,15 +16,17 @@ import pytest
 from pytest_speedacc.adapters.base import ParameterCount
 from pytest_speedacc.adapters.callables import CallableAdapter
 from pytest_speedacc.baseline import baseline_path, since_base
+from pytest_speedacc.case import Case, Run
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.config.settings import parse_bound
-from pytest_speedacc.gate import Case, Run, run_gate
+from pytest_speedacc.gate import run_gate
 from pytest_speedacc.judge.reference import LiveComparison
 from pytest_speedacc.judge.verdict import Outcome, Verdict
 from pytest_speedacc.live.campaign import LiveGate
 from pytest_speedacc.live.duel import LaunchResult
 from pytest_speedacc.live.protocol import StaticFacts
-from pytest_speedacc.measure.measurement import Manner, Subject, Unavailable, prepare
+from pytest_speedacc.measure.measurement import Unavailable
+from pytest_speedacc.measure.subject import Manner, Subject, prepare
 from pytest_speedacc.measure.yardstick import Ratios
 
 PASSED, INCONCLUSIVE, NOT_COMPARED, FAILED = Outcome

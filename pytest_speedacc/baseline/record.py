@@ -19,7 +19,8 @@ from pytest_speedacc.baseline.schema import (
 )
 from pytest_speedacc.measure.environment import Environment, commit, library_versions
 from pytest_speedacc.measure.latency import Latency
-from pytest_speedacc.measure.measurement import Measurement, Subject, Unavailable
+from pytest_speedacc.measure.measurement import Measurement, Unavailable
+from pytest_speedacc.measure.subject import Subject
 from pytest_speedacc.measure.yardstick import VERSION, Ratios
 from pytest_speedacc.stats.sequence import mean_and_sd
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pytest_speedacc.measure.measurement import Statics, Subject, Unavailable
+from pytest_speedacc.measure.measurement import Statics, Unavailable
+from pytest_speedacc.measure.subject import Subject
 
 FAR_ABOVE = 10
 """Parameters for each training sample from which on a model may be learning them by heart."""

@@ -3,41 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
-from typing import Any
-
-import numpy as np
+from dataclasses import dataclass, field
 
 from pytest_speedacc.baseline import Baseline, SinceBase
 from pytest_speedacc.baseline.schema import StoredRatio, StoredTraining
 from pytest_speedacc.config.settings import statistic_name
 from pytest_speedacc.errors import GateError
-from pytest_speedacc.judge.accuracy import ClassChange, Flipped, PairedEvidence
-from pytest_speedacc.judge.repeats import Former
+from pytest_speedacc.judge.accuracy import PairedEvidence
+from pytest_speedacc.judge.pairing import Predictions, pair_all, pair_slices, with_repeats
 from pytest_speedacc.live.campaign import LiveGate
 from pytest_speedacc.live.duel import LaunchResult
 from pytest_speedacc.live.launch import NEW_GATE
-from pytest_speedacc.measure.accuracy import Accuracy, score_predictions, to_numpy
+from pytest_speedacc.measure.accuracy import Accuracy
 from pytest_speedacc.measure.environment import Environment
-from pytest_speedacc.measure.measurement import Measurement, Subject, Unavailable
+from pytest_speedacc.measure.measurement import Measurement, Unavailable
 from pytest_speedacc.measure.profile import Profile
-from pytest_speedacc.measure.score import Mask, ScoreFunction, right
+from pytest_speedacc.measure.subject import Subject
 from pytest_speedacc.measure.yardstick import VERSION, Ratios
-from pytest_speedacc.stats.paired import Flips, Interval, bootstrap_difference, difference_interval
 from pytest_speedacc.stats.sequence import mean_and_sd
 
 QUANTILES = (0.5, 0.9, 0.95, 0.99)
 """Of a latency, that are told."""
-CONFIDENCE = 0.9
-"""Of the paired interval, so that each of its ends is a 5 % bound."""
-RESAMPLES = 500
-MOST_SHOWN = 5
-"""Samples and classes that a message names."""
-MOST_CLASSES = 1000
-"""Labels beyond which a target is rather a number than a class."""
-
-Predictions = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,12 +121,12 @@ def from_baseline(
     return Reference(
         missing=f"the baseline does not hold it: add it with {command}",
         no_memory=incomparable or f"the baseline of this environment holds no memory peak: add it with {command}",
-        accuracy=_repeated(
-            _pair_all(score.value, record is not None, before, subject, accuracy), score.spread, score.repeats
+        accuracy=with_repeats(
+            pair_all(score.value, record is not None, before, subject, accuracy), score.spread, score.repeats
         )
         if score
         else None,
-        slices=_pair_slices(record is not None, before, subject, accuracy, "baseline"),
+        slices=pair_slices(record is not None, before, subject, accuracy, "baseline"),
         parameters=stored.parameters,
         model_size=stored.model_size,
         memory=memory.peak if memory else None,
@@ -179,14 +165,14 @@ def from_live(comparison: LiveComparison, subject: Subject, accuracy: Accuracy, 
         missing=f"{base} was judged on another evaluation set or by another score"
         if not comparable
         else f"{base} could not measure this",
-        accuracy=_repeated(
-            _pair_all(facts.value, True, gate.base_predictions, subject, accuracy, "base"),
+        accuracy=with_repeats(
+            pair_all(facts.value, True, gate.base_predictions, subject, accuracy, "base"),
             mean_and_sd(facts.scores)[1] if facts.scores else 0.0,
             len(facts.scores),
         )
         if comparable
         else None,
-        slices=_pair_slices(True, gate.base_predictions, subject, accuracy, "base") if comparable else {},
+        slices=pair_slices(True, gate.base_predictions, subject, accuracy, "base") if comparable else {},
         parameters=facts.parameters,
         model_size=facts.model_size,
         # The peak of a larger batch is larger, whatever the model.
@@ -206,13 +192,13 @@ def from_other(
     """Another model, measured in the same test on the same samples; ``launches`` timed both in turn."""
     statics, latency = other.statics, other.latency
     before, memory = statics.accuracy.predictions, statics.memory
-    paired = _pair_all(statics.accuracy.value, True, before, subject, accuracy, "other")
+    paired = pair_all(statics.accuracy.value, True, before, subject, accuracy, "other")
     scores = statics.accuracy.scores
     gate = LiveGate(tuple(launches), None, None, None, "")
     return Reference(
         missing="the other could not be measured in this",
-        accuracy=_repeated(paired, mean_and_sd(scores)[1] if scores else 0.0, len(scores)),
-        slices=_pair_slices(True, before, subject, accuracy, "other"),
+        accuracy=with_repeats(paired, mean_and_sd(scores)[1] if scores else 0.0, len(scores)),
+        slices=pair_slices(True, before, subject, accuracy, "other"),
         parameters=None if isinstance(statics.parameters, Unavailable) else statics.parameters.total,
         model_size=None if isinstance(statics.model_size, Unavailable) else statics.model_size,
         memory=None if isinstance(memory, Unavailable) else memory.peak,
@@ -221,107 +207,3 @@ def from_other(
         live=LiveComparison(gate, (), alpha, "", SinceBase()) if launches else None,
         source="other",
     )
-
-
-def _pair_slices(
-    same_environment: bool, before: Predictions | None, subject: Subject, accuracy: Accuracy, source: str
-) -> dict[str, PairedEvidence]:
-    """The former score of every slice, from the former predictions of its samples; without those there is none."""
-    if before is None or before.shape != accuracy.predictions.shape:
-        return {}
-    truth, found = to_numpy(subject.targets), {}
-    for name, mask in subject.slices.items():
-        try:
-            was, now = (
-                score_predictions(subject.score, truth[mask], each[mask]) for each in (before, accuracy.predictions)
-            )
-        except GateError:
-            # The slice's own check says why it has no score.
-            continue
-        part = Sides(truth[mask], before[mask], now, subject.score.function)
-        found[name] = _pair(was.value, same_environment, part, source)
-    return found
-
-
-def _repeated(evidence: PairedEvidence, spread: float, repeats: int) -> PairedEvidence:
-    return replace(evidence, former=Former(evidence.reference, spread, repeats)) if repeats > 1 else evidence
-
-
-@dataclass(frozen=True, slots=True)
-class Sides:
-    """The same samples as predicted before and now."""
-
-    truth: Predictions
-    before: Predictions | None
-    """None where the former predictions are not known."""
-    now: Accuracy
-    score: ScoreFunction
-
-
-def _pair_all(
-    value: float,
-    same_environment: bool,
-    before: Predictions | None,
-    subject: Subject,
-    accuracy: Accuracy,
-    source: str = "baseline",
-) -> PairedEvidence:
-    whole = Sides(to_numpy(subject.targets), before, accuracy, subject.score.function)
-    return _pair(value, same_environment, whole, source)
-
-
-def _flipped(truth: Predictions, now: Predictions, lost: Mask) -> tuple[Flipped, ...]:
-    places = np.flatnonzero(lost)[:MOST_SHOWN].tolist()
-    return tuple(Flipped(place, _text(truth[place]), _text(now[place])) for place in places)
-
-
-def _classes(truth: Predictions, was: Mask, correct: Mask) -> tuple[ClassChange, ...]:
-    """Of a single label a sample, with few enough classes to be some."""
-    if truth.ndim != 1 or len(labels := np.unique(truth)) > MOST_CLASSES:
-        return ()
-    found = []
-    for label in labels:
-        of = truth == label
-        found.append(ClassChange(_text(label), int(of.sum()), int((was & of).sum()), int((correct & of).sum())))
-    worse = sorted((each for each in found if each.now < each.before), key=lambda each: each.now - each.before)
-    return tuple(worse[:MOST_SHOWN])
-
-
-def _text(label: Any) -> str:
-    return str(label.tolist() if isinstance(label, np.ndarray) else label)
-
-
-def _pair(value: float, same_environment: bool, sides: Sides, source: str) -> PairedEvidence:
-    truth, before, now = sides.truth, sides.before, sides.now
-    samples = len(truth)
-    paired = partial(PairedEvidence, value, same_environment, samples, source=source)
-    if before is None:
-        return paired(None, None, f"the {source} holds no predictions")
-    if before.shape != now.predictions.shape:
-        shapes = f"the {source}'s predictions have the shape {before.shape}, and these {now.predictions.shape}"
-        return paired(None, None, shapes)
-    if now.of_labels:
-        paired = partial(paired, changed=int((~right(before, now.predictions)).sum()))
-    if now.correct is not None:
-        was = right(truth, before)
-        flips = Flips(int((was & ~now.correct).sum()), int((now.correct & ~was).sum()), samples)
-        return paired(
-            flips,
-            difference_interval(flips, CONFIDENCE),
-            flipped=_flipped(truth, now.predictions, was & ~now.correct),
-            classes=_classes(truth, was, now.correct),
-        )
-    if np.array_equal(before, now.predictions):
-        return paired(None, Interval(0.0, 0.0, 0.0))
-    try:
-        difference = bootstrap_difference(
-            lambda index: sides.score(truth[index], before[index]),
-            lambda index: sides.score(truth[index], now.predictions[index]),
-            samples,
-            resamples=RESAMPLES,
-            confidence=CONFIDENCE,
-        )
-    except Exception as error:
-        # The interval is beside the point of an exact comparison: a score that a resample cannot have is no failure.
-        return paired(None, None, f"the score cannot be resampled ({error})")
-    return paired(None, difference)

@@ -6,49 +6,24 @@ Run as ``python -m pytest_speedacc.live.worker SPEC.json``.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
-import pickle
 import sys
 import time
-from collections.abc import Callable, Generator, Sequence
-from dataclasses import asdict
+from collections.abc import Generator, Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import msgspec
-import numpy as np
 import pytest
 
-from pytest_speedacc.errors import GateError
 from pytest_speedacc.live.arguments import neutralise
 from pytest_speedacc.live.channel import Channel, ChannelClosed, connect
-from pytest_speedacc.live.identity import base_sys_path, foreign_modules, remap_editable
-from pytest_speedacc.live.process import die_with_parent, pin
-from pytest_speedacc.live.protocol import Ready, StaticFacts, WorkerSpec
+from pytest_speedacc.live.identity import base_sys_path, remap_editable
+from pytest_speedacc.live.process import die_with_parent
+from pytest_speedacc.live.protocol import WorkerSpec
+from pytest_speedacc.live.worker_gate import LEFT, WorkerGate
 from pytest_speedacc.marks import SESSION, marker_keywords
-from pytest_speedacc.measure.latency import Workload, run_untimed, time_calls, warm_up
-from pytest_speedacc.measure.measurement import (
-    Manner,
-    Measurement,
-    Statics,
-    Subject,
-    Unavailable,
-    measure_statics,
-    prepare,
-)
-from pytest_speedacc.measure.paired import manners, time_in_turn
-from pytest_speedacc.measure.profile import take_profile
 from pytest_speedacc.measure.randomness import seed_everything
-from pytest_speedacc.measure.yardstick import measure_ratio
-
-WARM_UP_BUDGET = 0.5
-"""Seconds; a tenth of it is spent on untimed calls before a worker says that it is ready."""
-LEFT = "left by the live run"
-"""The reason with which a worker skips the rest of a test of which nothing more is wanted."""
-UNJUDGED_CALLS = 64
-"""What ``measure`` times in a worker, where its numbers are for the test's own assertions only."""
 
 
 class Worker:
@@ -122,162 +97,9 @@ class Worker:
         return WorkerGate(self, request.node.nodeid)
 
 
-class WorkerGate:
-    """Stands in for the usual fixture: measures where the usual one would judge."""
-
-    def __init__(self, worker: Worker, test: str) -> None:
-        self._worker = worker
-        self._test = test
-        self._fits = 0
-
-    def check(self, model: Any, inputs: Any, targets: Any = None, *, name: str = "", **options: Any) -> None:
-        """Wait in this test for the other side, and time what the coordinator asks for."""
-        worker = self._worker
-        try:
-            subject = prepare(model, inputs, targets, Manner(**options), whole=worker.spec.statics)
-            with subject.adapter.running(model):
-                setup = time.perf_counter() - worker.test_began - worker.aside
-                with worker.setting_aside():
-                    facts = _facts(measure_statics(subject), subject, worker.spec) if worker.spec.statics else None
-                    work = subject.workload()
-                    warm = warm_up(work, WARM_UP_BUDGET)
-                    # Not before: the other side warms up at the same time, and one core is for one.
-                    pin(worker.spec.cores)
-                    try:
-                        self._check_identity()
-                        ready = Ready(self._test, name, warm.seconds_per_call, subject.batch_size, setup, facts)
-                        worker.channel.send("ready", gate=msgspec.to_builtins(ready))
-                        self._serve(work)
-                    finally:
-                        pin(())
-        except GateError as error:
-            worker.channel.send("failed", test=self._test, text=str(error))
-            pytest.skip(LEFT)
-
-    def compare(
-        self, model: Any, other: Any, inputs: Any, targets: Any = None, *, name: str = "", **options: Any
-    ) -> None:
-        """Time both models in turn where that is what this worker is for."""
-        worker = self._worker
-        if not worker.spec.compares:
-            return
-        manner, other_manner = manners(options)
-        try:
-            subject, second = prepare(model, inputs, targets, manner), prepare(other, inputs, targets, other_manner)
-            setup = time.perf_counter() - worker.test_began - worker.aside
-            ready = Ready(self._test, name or "compare", 0.0, subject.batch_size, setup, None, compares=True)
-            worker.channel.send("ready", gate=msgspec.to_builtins(ready))
-            if worker.channel.receive()["kind"] == "compare":
-                pin(worker.spec.cores)
-                worker.channel.send("paired", **asdict(time_in_turn(subject, second)))
-                pytest.skip(LEFT)
-        except GateError as error:
-            worker.channel.send("failed", test=self._test, text=str(error))
-            pytest.skip(LEFT)
-        finally:
-            pin(())
-
-    def fit(self, train: Callable[[], Any]) -> Any:
-        """Train once a side in a live run; later launches load what the first one kept."""
-        spec, self._fits = self._worker.spec, self._fits + 1
-        who = f"{'base' if spec.is_base else 'candidate'} {self._test} {self._fits}"
-        path = Path(spec.scratch) / f"{hashlib.sha256(who.encode()).hexdigest()[:16]}.pickle"
-        if path.exists():
-            # Written by this run's own worker, into a folder of this run.
-            return pickle.loads(path.read_bytes())
-        began = time.perf_counter()
-        model = train()
-        try:
-            kept = pickle.dumps(model)
-            pickle.loads(kept)
-        except Exception:
-            # It is trained in every launch then, and the setup time shows that. What a model raises when it is
-            # pickled or brought back is up to its framework.
-            return model
-        path.write_bytes(kept)
-        self._worker.aside += time.perf_counter() - began
-        return model
-
-    def measure(self, model: Any, inputs: Any, targets: Any = None, **options: Any) -> Measurement:
-        """Measure briefly: the numbers are for the test's own assertions."""
-        subject = prepare(model, inputs, targets, Manner(**options))
-        with subject.adapter.running(model):
-            return Measurement(measure_statics(subject), time_calls(subject.workload(), 1, UNJUDGED_CALLS))
-
-    def _serve(self, work: Workload) -> None:
-        channel = self._worker.channel
-        while True:
-            order = channel.receive()
-            match order["kind"]:
-                case "time":
-                    run_untimed(work, order["untimed"])
-                    calls, number = order["calls"], order["number"]
-                    # Each call by itself where a tail is asked for, otherwise the round as a whole.
-                    if order["single"]:
-                        times = time_calls(work, 1, calls, start=number * calls)
-                    else:
-                        times = time_calls(work, calls, 1, start=number)
-                    channel.send("times", seconds=times.seconds.tolist())
-                case "ratio":
-                    ratio = measure_ratio(work, order["seconds_per_call"])
-                    channel.send("ratio", log_ratio=ratio.log_ratio, seconds=ratio.seconds)
-                case "profile":
-                    channel.send("profile", **self._profile(work, order))
-                case "return":
-                    return
-                case _:
-                    pytest.skip(LEFT)
-
-    def _profile(self, work: Workload, order: dict[str, Any]) -> dict[str, Any]:
-        save = Path(order["save"]) if order["save"] else None
-        root = Path(self._worker.spec.root)
-        try:
-            profile = take_profile(work, order["calls"], root, clock=order["clock"], save=save)
-        except GateError as error:
-            return {"profile": None, "problem": str(error)}
-        return {"profile": msgspec.to_builtins(profile), "problem": ""}
-
-    def _check_identity(self) -> None:
-        spec, seen = self._worker.spec, self._worker.seen
-        # Only what came since the last check: looking at thousands of files takes as long as timing a model.
-        new = {name: module for name, module in sys.modules.items() if name not in seen}
-        seen.update(new)
-        foreign = foreign_modules(new, spec.root, spec.other_root)
-        if foreign:
-            name, file = foreign[0]
-            problem = (
-                f"the worker of {spec.root} imported {name} from {file}, which belongs to the other revision: "
-                "the two would not be compared with each other."
-            )
-            # No matter of this gate alone: whatever this process runs from now on may be the other revision's.
-            self._worker.channel.send("mixed", text=problem)
-            raise GateError(problem)
-
-
 def _last_line(text: str) -> str:
     lines = text.strip().splitlines()
     return lines[-1].removeprefix("E").strip() if lines else "it cannot be collected"
-
-
-def _facts(statics: Statics, subject: Subject, spec: WorkerSpec) -> StaticFacts:
-    path = Path(spec.scratch) / f"{os.getpid()}-{time.monotonic_ns()}.npy"
-    np.save(path, statics.accuracy.predictions, allow_pickle=False)
-    parameters, size, memory = statics.parameters, statics.model_size, statics.memory
-    peak, band = (None, 0) if isinstance(memory, Unavailable) else (memory.peak, memory.band)
-    return StaticFacts(
-        score=statics.accuracy.score,
-        greater_is_better=statics.accuracy.greater_is_better,
-        value=statics.accuracy.value,
-        samples=subject.samples,
-        fingerprint=subject.fingerprint,
-        predictions=str(path),
-        parameters=None if isinstance(parameters, Unavailable) else parameters.total,
-        model_size=None if isinstance(size, Unavailable) else size,
-        memory=peak,
-        memory_band=band,
-        batch_size=subject.batch_size,
-        scores=statics.accuracy.scores,
-    )
 
 
 def _paths(spec: WorkerSpec) -> list[str]:

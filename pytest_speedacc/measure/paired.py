@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from pytest_speedacc.measure.latency import run_untimed, time_calls, warm_up
-from pytest_speedacc.measure.measurement import Manner, Subject
+from pytest_speedacc.measure.subject import Manner, Subject
 from pytest_speedacc.measure.turns import round_of, take_turns
 
 QUADS = 20

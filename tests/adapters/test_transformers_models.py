@@ -14,7 +14,8 @@ import transformers
 
 from pytest_speedacc.adapters import count_parameters, find_adapter, model_size
 from pytest_speedacc.errors import GateError
-from pytest_speedacc.measure.measurement import Manner, measure_statics, prepare
+from pytest_speedacc.measure.measurement import measure_statics
+from pytest_speedacc.measure.subject import Manner, prepare
 
 WORDS = ["[UNK]", "[PAD]", "[CLS]", "[SEP]", "the", "film", "was", "good", "bad", "long", "short", "very", "not"]
 TEXTS = ["the film was good", "bad", "the film was very very long and not good", "not short and not bad at all"] * 3

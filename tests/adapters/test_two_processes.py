@@ -19,7 +19,8 @@ PRELUDE = """
 import json, os, sys
 os.environ["KERAS_BACKEND"] = "torch"
 import numpy as np
-from pytest_speedacc.measure.measurement import Manner, Unavailable, measure_statics, prepare
+from pytest_speedacc.measure.measurement import Unavailable, measure_statics
+from pytest_speedacc.measure.subject import Manner, prepare
 
 x = np.random.default_rng(0).normal(size=(4096, 32)).astype(np.float32)
 y = (x[:, 0] > 0).astype(int)

@@ -15,15 +15,8 @@ from pytest_speedacc.judge.gate import judge, observe
 from pytest_speedacc.judge.reference import Reference
 from pytest_speedacc.judge.repeats import Former
 from pytest_speedacc.judge.verdict import Outcome
-from pytest_speedacc.measure.measurement import (
-    Confidence,
-    Manner,
-    Measurement,
-    Slice,
-    Statics,
-    Unavailable,
-    prepare,
-)
+from pytest_speedacc.measure.measurement import Confidence, Measurement, Slice, Statics, Unavailable
+from pytest_speedacc.measure.subject import Manner, prepare
 from pytest_speedacc.measure.training import Training
 
 PASSED, INCONCLUSIVE, NOT_COMPARED, FAILED = Outcome

@@ -18,8 +18,9 @@ from pytest_speedacc.live.launch import NEW_GATE
 from pytest_speedacc.live.protocol import StaticFacts
 from pytest_speedacc.measure.accuracy import score_predictions
 from pytest_speedacc.measure.environment import Environment
-from pytest_speedacc.measure.measurement import Manner, Measurement, Statics, Unavailable, prepare
+from pytest_speedacc.measure.measurement import Measurement, Statics, Unavailable
 from pytest_speedacc.measure.memory import MemoryPeak
+from pytest_speedacc.measure.subject import Manner, prepare
 from pytest_speedacc.measure.yardstick import Ratios
 
 INPUTS = np.arange(40.0).reshape(20, 2)

@@ -15,7 +15,8 @@ import pytest
 
 from pytest_speedacc.live import process, worker
 from pytest_speedacc.live.protocol import WorkerSpec
-from pytest_speedacc.live.worker import Worker, WorkerGate
+from pytest_speedacc.live.worker import Worker
+from pytest_speedacc.live.worker_gate import WorkerGate
 
 X, Y = np.arange(12.0).reshape(6, 2), np.arange(6)
 
@@ -59,7 +60,9 @@ class Coordinator:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The worker's clock; what times the model has the real one."""
     clock = Clock()
-    monkeypatch.setattr(worker, "time", types.SimpleNamespace(perf_counter=clock.perf_counter, monotonic_ns=lambda: 1))
+    time = types.SimpleNamespace(perf_counter=clock.perf_counter, monotonic_ns=lambda: 1)
+    for module in (worker, worker_gate):
+        monkeypatch.setattr(module, "time", time)
     return clock
 
 

@@ -8,7 +8,7 @@ import pytest
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.measure.accuracy import labels, score_predictions, to_numpy
 from pytest_speedacc.measure.evaluation import CHUNK
-from pytest_speedacc.measure.measurement import Manner, prepare
+from pytest_speedacc.measure.subject import Manner, prepare
 
 pytest.importorskip("sklearn")
 

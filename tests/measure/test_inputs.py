@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from pytest_speedacc.errors import GateError
-from pytest_speedacc.measure.measurement import Manner, check_unchanged, measure_statics, prepare
+from pytest_speedacc.measure.measurement import measure_statics
+from pytest_speedacc.measure.subject import Manner, check_unchanged, prepare
 
 pytest.importorskip("sklearn")
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from pytest_speedacc.errors import GateError
-from pytest_speedacc.measure.measurement import Manner, measure_statics, prepare
+from pytest_speedacc.measure.measurement import measure_statics
 from pytest_speedacc.measure.randomness import seeded
+from pytest_speedacc.measure.subject import Manner, prepare
 
 INPUTS = np.arange(200.0).reshape(100, 2)
 TARGETS = np.arange(100) % 2

@@ -7,8 +7,8 @@ import pytest
 
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.measure.accuracy import score_predictions
-from pytest_speedacc.measure.measurement import Manner, prepare
 from pytest_speedacc.measure.score import resolve_score, right
+from pytest_speedacc.measure.subject import Manner, prepare
 
 pytest.importorskip("sklearn")
 

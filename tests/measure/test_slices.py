@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from pytest_speedacc.errors import GateError
-from pytest_speedacc.measure.measurement import Manner, Unavailable, measure_statics, prepare
+from pytest_speedacc.measure.measurement import Unavailable, measure_statics
+from pytest_speedacc.measure.subject import Manner, prepare
 
 INPUTS = np.arange(10.0).reshape(10, 1)
 TARGETS = (INPUTS[:, 0] > 4).astype(int)

@@ -13,14 +13,9 @@ import pytest
 
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.measure.evaluation import CHUNK, IN_FLIGHT
-from pytest_speedacc.measure.measurement import (
-    KEPT_BATCHES,
-    Manner,
-    check_unchanged,
-    measure_statics,
-    prepare,
-)
+from pytest_speedacc.measure.measurement import measure_statics
 from pytest_speedacc.measure.stream import BATCH
+from pytest_speedacc.measure.subject import KEPT_BATCHES, Manner, check_unchanged, prepare
 
 FEATURES = 64
 

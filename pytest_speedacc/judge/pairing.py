@@ -1,0 +1,133 @@
+"""Former and present predictions of the same samples, paired."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from pytest_speedacc.errors import GateError
+from pytest_speedacc.judge.accuracy import ClassChange, Flipped, PairedEvidence
+from pytest_speedacc.judge.repeats import Former
+from pytest_speedacc.measure.accuracy import Accuracy, score_predictions, to_numpy
+from pytest_speedacc.measure.score import Mask, ScoreFunction, right
+from pytest_speedacc.measure.subject import Subject
+from pytest_speedacc.stats.paired import Flips, Interval, bootstrap_difference, difference_interval
+
+CONFIDENCE = 0.9
+"""Of the paired interval, so that each of its ends is a 5 % bound."""
+RESAMPLES = 500
+MOST_SHOWN = 5
+"""Samples and classes that a message names."""
+MOST_CLASSES = 1000
+"""Labels beyond which a target is rather a number than a class."""
+
+Predictions = np.ndarray[Any, Any]
+
+
+def pair_slices(
+    same_environment: bool, before: Predictions | None, subject: Subject, accuracy: Accuracy, source: str
+) -> dict[str, PairedEvidence]:
+    """The former score of every slice, from the former predictions of its samples; without those there is none."""
+    if before is None or before.shape != accuracy.predictions.shape:
+        return {}
+    truth, found = to_numpy(subject.targets), {}
+    for name, mask in subject.slices.items():
+        try:
+            was, now = (
+                score_predictions(subject.score, truth[mask], each[mask]) for each in (before, accuracy.predictions)
+            )
+        except GateError:
+            # The slice's own check says why it has no score.
+            continue
+        part = Sides(truth[mask], before[mask], now, subject.score.function)
+        found[name] = _pair(was.value, same_environment, part, source)
+    return found
+
+
+def with_repeats(evidence: PairedEvidence, spread: float, repeats: int) -> PairedEvidence:
+    """The evidence with what is known of a former score over several seeds; as it is where there was a single one."""
+    return replace(evidence, former=Former(evidence.reference, spread, repeats)) if repeats > 1 else evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """The same samples as predicted before and now."""
+
+    truth: Predictions
+    before: Predictions | None
+    """None where the former predictions are not known."""
+    now: Accuracy
+    score: ScoreFunction
+
+
+def pair_all(
+    value: float,
+    same_environment: bool,
+    before: Predictions | None,
+    subject: Subject,
+    accuracy: Accuracy,
+    source: str = "baseline",
+) -> PairedEvidence:
+    """The score of all samples beside the former ``value``, with the predictions ``before`` where there are any."""
+    whole = Sides(to_numpy(subject.targets), before, accuracy, subject.score.function)
+    return _pair(value, same_environment, whole, source)
+
+
+def _flipped(truth: Predictions, now: Predictions, lost: Mask) -> tuple[Flipped, ...]:
+    places = np.flatnonzero(lost)[:MOST_SHOWN].tolist()
+    return tuple(Flipped(place, _text(truth[place]), _text(now[place])) for place in places)
+
+
+def _classes(truth: Predictions, was: Mask, correct: Mask) -> tuple[ClassChange, ...]:
+    """Of a single label a sample, with few enough classes to be some."""
+    if truth.ndim != 1 or len(labels := np.unique(truth)) > MOST_CLASSES:
+        return ()
+    found = []
+    for label in labels:
+        of = truth == label
+        found.append(ClassChange(_text(label), int(of.sum()), int((was & of).sum()), int((correct & of).sum())))
+    worse = sorted((each for each in found if each.now < each.before), key=lambda each: each.now - each.before)
+    return tuple(worse[:MOST_SHOWN])
+
+
+def _text(label: Any) -> str:
+    return str(label.tolist() if isinstance(label, np.ndarray) else label)
+
+
+def _pair(value: float, same_environment: bool, sides: Sides, source: str) -> PairedEvidence:
+    truth, before, now = sides.truth, sides.before, sides.now
+    samples = len(truth)
+    paired = partial(PairedEvidence, value, same_environment, samples, source=source)
+    if before is None:
+        return paired(None, None, f"the {source} holds no predictions")
+    if before.shape != now.predictions.shape:
+        shapes = f"the {source}'s predictions have the shape {before.shape}, and these {now.predictions.shape}"
+        return paired(None, None, shapes)
+    if now.of_labels:
+        paired = partial(paired, changed=int((~right(before, now.predictions)).sum()))
+    if now.correct is not None:
+        was = right(truth, before)
+        flips = Flips(int((was & ~now.correct).sum()), int((now.correct & ~was).sum()), samples)
+        return paired(
+            flips,
+            difference_interval(flips, CONFIDENCE),
+            flipped=_flipped(truth, now.predictions, was & ~now.correct),
+            classes=_classes(truth, was, now.correct),
+        )
+    if np.array_equal(before, now.predictions):
+        return paired(None, Interval(0.0, 0.0, 0.0))
+    try:
+        difference = bootstrap_difference(
+            lambda index: sides.score(truth[index], before[index]),
+            lambda index: sides.score(truth[index], now.predictions[index]),
+            samples,
+            resamples=RESAMPLES,
+            confidence=CONFIDENCE,
+        )
+    except Exception as error:
+        # The interval is beside the point of an exact comparison: a score that a resample cannot have is no failure.
+        return paired(None, None, f"the score cannot be resampled ({error})")
+    return paired(None, difference)

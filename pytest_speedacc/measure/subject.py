@@ -1,0 +1,231 @@
+"""What is measured: a model with its evaluation set, checked and ready to be called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+from pytest_speedacc.adapters import find_adapter
+from pytest_speedacc.adapters.base import Adapter
+from pytest_speedacc.errors import GateError
+from pytest_speedacc.measure.calls import PredictLike, resolve_call
+from pytest_speedacc.measure.evaluation import (
+    CHUNK,
+    Evaluation,
+    Evaluator,
+    Executor,
+    evaluate_set,
+    evaluate_stream,
+)
+from pytest_speedacc.measure.fingerprint import fingerprint
+from pytest_speedacc.measure.latency import Call, Workload
+from pytest_speedacc.measure.samples import MOST_DISTINCT, batches, count_samples, take
+from pytest_speedacc.measure.score import Mask, Score, resolve_score
+from pytest_speedacc.measure.slices import check_not_empty, resolve_slices, stream_slices
+from pytest_speedacc.measure.stream import Source, load, sources
+
+_END = object()
+
+MEMORY_BATCHES = 8
+"""Distinct batches in the memory pass: enough for inputs that differ, few enough to cost milliseconds."""
+
+
+KEPT_BATCHES = 8
+"""Batches of a stream that are held for timing, at most."""
+FEW_SAMPLES = 4 * CHUNK
+"""A set so small that a second pass, for probabilities, costs nothing to speak of."""
+ScoreLike = str | Callable[[Any, Any], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a model is to be called and scored, as the user said it."""
+
+    score: ScoreLike = "accuracy"
+    greater_is_better: bool | None = None
+    predict: PredictLike = None
+    batch_size: int = 1
+    slices: Mapping[str, Any] | None = None
+    """Masks, positions or functions of inputs and targets, by name."""
+    executor: Executor | None = None
+    """Where the accuracy pass runs; None for here."""
+    repeats: int = 1
+    """Evaluations at most, each under its own seed."""
+    training_samples: int | None = None
+    """Samples that the model was trained on, for advice; None where nobody said."""
+    confident: bool = False
+    """Whether the mean confidence is wanted, though it may take a second pass."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A model with its evaluation set, as the user handed them over, checked and ready to be called."""
+
+    model: Any
+    adapter: Adapter
+    call: Call
+    """Takes one batch; the very call that is timed, scored and tracked."""
+    evaluator: Evaluator
+    """The same call, for the accuracy pass."""
+    executor: Executor | None
+    """Where that pass runs; None for here."""
+    inputs: Any
+    """On the model's device, in the type it was fitted with; of a stream, its first batches."""
+    targets: Any
+    batches: Sequence[Any]
+    """Distinct batches of the inputs, for the calls that are timed and tracked."""
+    first: Any
+    """As many inputs as the accuracy pass takes at a time, the first of all."""
+    samples: int
+    batch_size: int
+    score: Score
+    slices: Mapping[str, Mask]
+    """Which samples each slice has, shape (samples,)."""
+    fingerprint: str
+    """Of the inputs and targets as the user passed them."""
+    fingerprint_called: str
+    """Of the inputs and the first batches as the model is called with them, which may be copies."""
+    repeats: int = 1
+    """Evaluations at most, each under its own seed."""
+    training_samples: int | None = None
+    """Samples that the model was trained on; None where nobody said."""
+    streamed: Evaluation | None = None
+    """The accuracy pass of a stream, which was made when it was read; None for a set that is held whole."""
+
+    def evaluate(self) -> Evaluation:
+        """The accuracy pass. Raises GateError as ``evaluate_set`` does."""
+        return self.streamed or evaluate_set(self.evaluator, self.inputs, self.samples, self.executor)
+
+    @property
+    def features(self) -> int | None:
+        """Numbers in a sample; None where samples are not rows of a table."""
+        shape: tuple[Any, ...] = getattr(self.first, "shape", ())
+        return int(shape[1]) if len(shape) == 2 else None
+
+    def workload(self) -> Workload:
+        """What is timed."""
+        return Workload(self.call, self.batches, self.batch_size, self.adapter.synchronise(self.model))
+
+
+def prepare(model: Any, inputs: Any, targets: Any, manner: Manner, *, whole: bool = True) -> Subject:
+    """Check what ``check`` was given. Without targets it is a stream, which is evaluated here, while it is read.
+
+    With ``whole`` false only so much of a stream is read as timing needs. Raises GateError for anything that cannot be
+    measured.
+    """
+    if targets is None:
+        return _prepare_stream(model, sources(inputs), manner, whole)
+    samples = count_samples(inputs, "the inputs")
+    truths = count_samples(targets, "the targets")
+    if samples != truths:
+        raise GateError(f"there are {samples} inputs and {truths} targets: they must belong together one to one.")
+    _check_batch_size(manner.batch_size, samples)
+    adapter, score, call, evaluator = _ways(model, manner, {}, samples <= FEW_SAMPLES)
+    masks = resolve_slices(manner.slices, inputs, targets, samples)
+    check_not_empty(masks)
+    called = _called(adapter, model, inputs)
+    distinct = batches(called, samples, manner.batch_size)
+    return Subject(
+        model=model,
+        adapter=adapter,
+        call=call,
+        evaluator=evaluator,
+        executor=manner.executor,
+        inputs=called,
+        targets=targets,
+        batches=distinct,
+        first=take(called, 0, min(samples, CHUNK)),
+        samples=samples,
+        batch_size=manner.batch_size,
+        score=score,
+        slices=masks,
+        repeats=manner.repeats,
+        training_samples=manner.training_samples,
+        fingerprint=fingerprint(inputs, targets),
+        fingerprint_called=fingerprint(called, distinct[:MEMORY_BATCHES]),
+    )
+
+
+def _prepare_stream(model: Any, stream: Iterator[Source], manner: Manner, whole: bool) -> Subject:
+    adapter, score, call, evaluator = _ways(model, manner, stream_slices(manner.slices), False)
+    if manner.repeats > 1:
+        raise GateError("a stream is read once, so repeats= cannot evaluate it again: pass inputs and targets.")
+    size = manner.batch_size
+    kept: list[Source] = []
+    inputs: list[Any] = []
+    distinct: list[Any] = []
+    while len(distinct) < MOST_DISTINCT and len(kept) < KEPT_BATCHES:
+        source = next(stream, _END)
+        if source is _END:
+            break
+        kept.append(source)
+        inputs.append(_called(adapter, model, load(source)[0]))
+        samples = count_samples(inputs[-1], "the inputs of a batch")
+        _check_batch_size(size, samples)
+        distinct += batches(inputs[-1], samples, size)[: MOST_DISTINCT - len(distinct)]
+    called = fingerprint(inputs, distinct[:MEMORY_BATCHES])
+    found = evaluate_stream(evaluator, chain(kept, stream if whole else ()), manner.executor)
+    check_not_empty(found.masks)
+    return Subject(
+        model=model,
+        adapter=adapter,
+        call=call,
+        evaluator=evaluator,
+        executor=manner.executor,
+        inputs=inputs,
+        targets=found.targets,
+        batches=distinct,
+        first=inputs[0],
+        samples=len(found.targets),
+        batch_size=size,
+        score=score,
+        slices=found.masks,
+        fingerprint=found.fingerprint,
+        fingerprint_called=called,
+        training_samples=manner.training_samples,
+        streamed=found.evaluation,
+    )
+
+
+def _ways(
+    model: Any, manner: Manner, slices: Mapping[str, Any], is_small: bool
+) -> tuple[Adapter, Score, Call, Evaluator]:
+    """How the model is scored, called and evaluated."""
+    if isinstance(manner.repeats, bool) or not isinstance(manner.repeats, int) or not manner.repeats >= 1:
+        raise GateError(f"repeats={manner.repeats!r} must be a whole number from 1.")
+    adapter = find_adapter(model)
+    adapter.check_usable(model)
+    score = resolve_score(manner.score, manner.greater_is_better, getattr(model, "classes_", None))
+    call, response = resolve_call(model, adapter, manner.predict, score.name, score.responses)
+    evaluator = Evaluator(model, adapter, manner.predict, response, manner.confident or is_small, slices)
+    return adapter, score, call, evaluator
+
+
+def _called(adapter: Adapter, model: Any, inputs: Any) -> Any:
+    """The inputs as the model is called with them."""
+    # A tuple is a sequence of samples here; to a framework it would be several inputs.
+    called = adapter.inputs(model, list(inputs) if isinstance(inputs, tuple) else inputs)
+    # Of scipy's sparse formats only these can be cut into batches.
+    is_whole = hasattr(called, "tocsr") and getattr(called, "format", "csr") not in ("csr", "csc", "lil")
+    return called.tocsr() if is_whole else called
+
+
+def _check_batch_size(size: object, samples: int) -> None:
+    if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= samples:
+        raise GateError(f"batch_size={size!r} must be a whole number from 1 to the {samples} samples given.")
+
+
+def check_unchanged(subject: Subject, inputs: Any) -> None:
+    """Raises GateError when the evaluation set is no longer what it was before the model saw it.
+
+    ``inputs`` are the user's own. The model may have been called with copies of them, which must not change either.
+    """
+    called = fingerprint(subject.inputs, subject.batches[:MEMORY_BATCHES])
+    # What a stream gave cannot be asked for again.
+    given = subject.fingerprint if subject.streamed else fingerprint(inputs, subject.targets)
+    if called != subject.fingerprint_called or given != subject.fingerprint:
+        raise GateError(
+            "the model changes its inputs in place, so no two of its calls get the same samples: let it work on a copy."
+        )
