@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_speedacc.live import process, worker
+from pytest_speedacc.live import process, worker, worker_gate
 from pytest_speedacc.live.protocol import WorkerSpec
 from pytest_speedacc.live.worker import Worker
 from pytest_speedacc.live.worker_gate import WorkerGate
@@ -142,7 +142,7 @@ def test_a_module_of_the_other_revision_is_no_matter_of_one_gate(
     (other / "stranger.py").touch()
     monkeypatch.setitem(sys.modules, "stranger", stranger)
     coordinator = Coordinator(clock)
-    with pytest.raises(pytest.skip.Exception, match=worker.LEFT):
+    with pytest.raises(pytest.skip.Exception, match=worker_gate.LEFT):
         gate_of(replace(spec, other_root=str(other), statics=False), coordinator).check(first, X, Y)
     said = coordinator.said[0]
     assert said["kind"] == "mixed"
@@ -197,13 +197,13 @@ def test_a_model_that_cannot_be_kept_is_trained_in_every_launch(spec: WorkerSpec
 
 
 def test_a_test_is_left_once_nothing_more_is_wanted(spec: WorkerSpec, clock: Clock) -> None:
-    with pytest.raises(pytest.skip.Exception, match=worker.LEFT):
+    with pytest.raises(pytest.skip.Exception, match=worker_gate.LEFT):
         gate_of(spec, Coordinator(clock, answer="leave")).check(first, X, Y)
 
 
 def test_what_cannot_be_measured_is_told_and_the_test_left(spec: WorkerSpec, clock: Clock) -> None:
     coordinator = Coordinator(clock)
-    with pytest.raises(pytest.skip.Exception, match=worker.LEFT):
+    with pytest.raises(pytest.skip.Exception, match=worker_gate.LEFT):
         gate_of(spec, coordinator).check(first, X, Y[:-1])
     (said,) = coordinator.said
     assert (said["kind"], said["test"]) == ("failed", "t")
