@@ -19,6 +19,7 @@ from pytest_speedacc.baseline import (
 from pytest_speedacc.baseline.record import record
 from pytest_speedacc.case import Case, Judged, Say
 from pytest_speedacc.config.policy import Policy
+from pytest_speedacc.config.units import Kind
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.judge.accepted import accept_by_file, accept_now, is_acceptable
 from pytest_speedacc.judge.accuracy import flip_lines
@@ -163,10 +164,12 @@ def _explained(case: Case, checks: tuple[Check, ...], measurement: Measurement, 
     Nothing for a gate that is fast enough, unless profiles are asked for. Why there is none is added to ``notes``.
     """
     live, run = case.live, case.run
-    slow = any(check.metric == "latency" and check.outcome is Outcome.FAILED for check in checks)
-    if live is not None and live.profiles is not None:
-        return explain_difference(*live.profiles)
-    if live is not None or not (slow or run.profiles):
+    timed = [check for check in checks if check.metric == "latency"]
+    if live is not None:
+        # Two processes differ by luck. Functions are named for a slow-down that the launches show, and for no other.
+        slower = any(check.kind is Kind.CHANGE and check.interval and check.interval[0] > 0 for check in timed)
+        return explain_difference(*live.profiles) if live.profiles and slower else ()
+    if not run.profiles and all(check.outcome is not Outcome.FAILED for check in timed):
         return ()
     work, seconds = case.subject.workload(), measurement.latency.median
     save = None if run.profiles is None else run.profiles / case.path.stem

@@ -11,12 +11,19 @@ import pytest
 import sklearn.linear_model
 import sklearn.metrics
 import sklearn.neighbors  # noqa: F401
+import yappi  # noqa: F401
 from scratch_project import Project
 
 import pytest_speedacc.session  # noqa: F401
 
 with contextlib.suppress(ImportError):  # there is none for Windows
     import memray  # noqa: F401
+
+with contextlib.suppress(ImportError):
+    import matplotlib.backends.backend_agg
+    import matplotlib.backends.backend_pdf
+    import matplotlib.backends.backend_svg
+    import matplotlib.figure  # noqa: F401
 
 pytest_plugins = ["pytester"]
 

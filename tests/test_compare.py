@@ -104,7 +104,7 @@ def test_it(speedacc):
     speedacc.compare(full, half, inputs.astype(np.float32), targets, max_parameters_increase="0 %", name="back")
 """
         )
-        result = project.run("--speedacc-report=out.json")
+        result = project.run_apart("--speedacc-report=out.json")
         assert result.ret == FAILED
         gates = json.loads((project.pytester.path / "out.json").read_text())["gates"]
         forth, back = ({check["setting"]: check for check in each["checks"]} for each in gates)

@@ -21,6 +21,7 @@ from pytest_speedacc.measure.evaluation import (
 from pytest_speedacc.measure.latency import Latency
 from pytest_speedacc.measure.memory import MemoryPeak, measure_memory
 from pytest_speedacc.measure.randomness import seeded
+from pytest_speedacc.measure.samples import take
 from pytest_speedacc.measure.score import Mask
 from pytest_speedacc.measure.subject import MEMORY_BATCHES, Subject
 from pytest_speedacc.measure.training import Training
@@ -37,6 +38,9 @@ class Unavailable:
 
 
 DEVICE_REPEATS = 3
+SLOW_EVALUATION = 10.0
+"""Seconds; no more than a moment is spent on asking twice."""
+FEW_ASKED = 32
 NO_PROBABILITIES = "the model gives no probabilities: name a score or predict= that does"
 NEVER_FITTED = "the model was not trained by speedacc.fit(train) in this test"
 
@@ -134,7 +138,7 @@ def measure_statics(
     with _watched_output() as wrote, seeded(0) if subject.repeats > 1 else contextlib.nullcontext():
         evaluation = subject.evaluate()
     accuracy = score_predictions(subject.score, subject.targets, evaluation.predictions)
-    unstable = _unstable(subject, accuracy) if subject.repeats == 1 else 0
+    unstable = 0 if subject.repeats > 1 else _unstable(subject, accuracy, evaluation.seconds)
     parts = {name: _score_slice(subject, accuracy, mask) for name, mask in subject.slices.items()}
     if subject.repeats > 1:
         accuracy, parts = _repeated(subject, accuracy, parts, is_decided)
@@ -184,10 +188,16 @@ def _over_parts(found: Sequence[_Part]) -> _Part:
     return refused or _over([each for each in found if isinstance(each, Accuracy)])
 
 
-def _unstable(subject: Subject, accuracy: Accuracy) -> int:
-    """Of how many of the first samples the model gives another prediction when it is asked again."""
+def _unstable(subject: Subject, accuracy: Accuracy, seconds: float) -> int:
+    """Of how many of the first samples the model gives another prediction when it is asked again.
+
+    Of a slow model, whose whole set took ``seconds``, few are asked for.
+    """
+    first = subject.first
+    if seconds > SLOW_EVALUATION:
+        first = take(first, 0, FEW_ASKED)
     try:
-        again = subject.evaluator.batch(subject.first).predictions
+        again = subject.evaluator.batch(first).predictions
     except GateError:
         raise
     except Exception as error:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from pytest_speedacc.errors import GateError
+from pytest_speedacc.measure import measurement
 from pytest_speedacc.measure.measurement import measure_statics
 from pytest_speedacc.measure.randomness import seeded
 from pytest_speedacc.measure.subject import Manner, prepare
@@ -101,3 +102,16 @@ def test_repeats_that_are_no_number_of_evaluations_are_refused(repeats):
 def test_a_stream_cannot_be_repeated():
     with pytest.raises(GateError, match="a stream is read once, so repeats= cannot evaluate it again"):
         prepare(coin, [(INPUTS, TARGETS)], None, Manner(repeats=4))
+
+
+def test_a_slow_model_is_asked_twice_about_few_samples(monkeypatch):
+    monkeypatch.setattr(measurement, "SLOW_EVALUATION", -1.0)
+    sizes = []
+
+    def sound(batch):
+        sizes.append(len(batch))
+        return (batch[:, 0] / 2 % 2).astype(int)
+
+    statics(sound)
+    assert sizes[:2] == [100, 32]
+    assert 0 < statics(coin).unstable <= 32
