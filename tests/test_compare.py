@@ -162,8 +162,7 @@ class TestLaunches:
     @pytest.mark.parametrize(
         ("models", "terms", "code"),
         [
-            ("repeated(20), repeated(50)", 'min_speedup="2 x", launches=8', PASSED),
-            ("repeated(45), repeated(50)", 'min_speedup="2 x", launches=6', FAILED),
+            ("repeated(20), repeated(50)", 'min_speedup="2 x", launches=6', PASSED),
             ("repeated(60), repeated(50)", 'max_latency_increase="5 %", launches=8', FAILED),
         ],
     )

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from pytest_speedacc.adapters.base import Adapter, ParameterCount, not_fitted, to_array
+from pytest_speedacc.adapters.base import Adapter, ParameterCount, class_name, not_fitted, to_array
 from pytest_speedacc.adapters.labels import from_probabilities
+from pytest_speedacc.errors import GateError
 
 _CLASSIFICATION = ("binary", "multiclass", "multiclassova")
 
@@ -54,8 +55,14 @@ class LightGBMAdapter(Adapter):
 
     def count_parameters(self, model: Any) -> ParameterCount:
         text = _model_text(model)
+        trees = len(re.findall(r"^Tree=\d+$", text, re.MULTILINE))
         leaves = [int(number) for number in re.findall(r"^num_leaves=(\d+)$", text, re.MULTILINE)]
         linear = sum(len(values.split()) for values in re.findall(r"^leaf_(?:const|coeff)=(.*)$", text, re.MULTILINE))
+        if len(leaves) != trees:
+            raise GateError(
+                f"{class_name(model)} cannot be counted: its text has {trees} trees, and the leaves of {len(leaves)}. "
+                "Gate its size instead (max_model_size)."
+            )
         # A split by category has a set of them, the bits of some words, in the place of a threshold.
         words = re.findall(r"^cat_threshold=(.*)$", text, re.MULTILINE)
         categories = sum(int(word).bit_count() for line in words for word in line.split())

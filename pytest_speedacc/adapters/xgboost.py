@@ -8,9 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from pytest_speedacc.adapters.base import Adapter, ParameterCount, not_fitted, to_array
+from pytest_speedacc.adapters.base import Adapter, ParameterCount, class_name, not_fitted, to_array
 from pytest_speedacc.adapters.labels import from_probabilities
+from pytest_speedacc.errors import GateError
 
+COUNTED = ("gbtree", "dart", "gblinear")
+"""Kinds of booster whose learned numbers are known."""
 _PROBABILITIES = ("binary:logistic", "multi:softprob")
 
 
@@ -63,6 +66,11 @@ class XGBoostAdapter(Adapter):
         return array.astype(np.int64) if objective in ("multi:softmax", "binary:hinge") else array
 
     def count_parameters(self, model: Any) -> ParameterCount:
+        if _kind(model) not in COUNTED:
+            raise GateError(
+                f"{class_name(model)} is a {_kind(model)} booster, and what that learns is known of "
+                f"{', '.join(COUNTED)} only. Gate its size instead (max_model_size)."
+            )
         dumps = [json.loads(dump) for dump in _used_rounds(model).get_dump(dump_format="json")]
         if _kind(model) == "gblinear":
             weights, biases = (sum(np.size(dump[key]) for dump in dumps) for key in ("weight", "bias"))

@@ -254,3 +254,16 @@ def test_xgboost_counts_the_weight_of_each_tree_that_dart_keeps():
     dart = xgboost.train({**settings, "booster": "dart", "rate_drop": 0.5}, data, 4)
     assert count_parameters(usual) == 4 * (2 + 2)
     assert count_parameters(dart) == 4 * (2 + 2) + 4
+
+
+def test_a_booster_of_another_kind_is_refused(xgboost_stopped, monkeypatch):
+    monkeypatch.setattr("pytest_speedacc.adapters.xgboost._kind", lambda model: "gbforest")
+    with pytest.raises(GateError, match="Booster is a gbforest booster, and what that learns is known of gbtree, dart"):
+        count_parameters(xgboost_stopped)
+
+
+def test_a_booster_whose_trees_have_lost_their_leaves_is_refused(lightgbm_stopped, monkeypatch):
+    text = lightgbm_stopped.model_to_string().replace("num_leaves=", "leaves=", 1)
+    monkeypatch.setattr("pytest_speedacc.adapters.lightgbm._model_text", lambda model: text)
+    with pytest.raises(GateError, match=r"Booster cannot be counted: its text has \d+ trees, and the leaves of \d+"):
+        count_parameters(lightgbm_stopped)
