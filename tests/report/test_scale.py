@@ -56,6 +56,7 @@ def test_the_published_answer(milliseconds, expected):
     ("seconds", "requests", "expected"),
     [
         (0.04295, 100, "4.30 s"),  # 4.295 in binary is a little less
+        (0.04285, 100, "4.29 s"),  # and half is not rounded to the even digit
         (0.0001, 100, "10.0 ms"),
         (0.01, 100, "1.00 s"),
         (0.59999, 100, "60.00 s"),
