@@ -6,9 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_speedacc.baseline import (
-    baseline_path,
-)
+from pytest_speedacc.baseline import baseline_path
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.config.project import Clock
 from pytest_speedacc.judge.reference import LiveComparison

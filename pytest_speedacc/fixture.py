@@ -60,6 +60,10 @@ class Speedacc:
     """Names of the checks of this test so far."""
     measured: bool = False
     """Whether ``measure`` was called."""
+    marked: tuple[str, ...] = ()
+    """Limits and tolerances of the marker itself."""
+    compared: set[str] = field(default_factory=set)
+    """Names of the comparisons among ``judged``."""
     fitted: list[Fitted] = field(default_factory=list)
     """What ``fit`` has trained so far."""
 
@@ -178,6 +182,7 @@ class Speedacc:
             result = self._refusal(name, f"name={name!r} was used twice in one test: give each call its own name=.")
         else:
             self.judged.append(name)
+            self.compared.add(name)
             common = {"score": score, "greater_is_better": greater_is_better, "batch_size": batch_size}
             options = {**common, "predict": predict, "other_predict": other_predict}
             try:
@@ -236,6 +241,9 @@ class Speedacc:
 
     def unused(self) -> str:
         """Why a test that has ended without an error still cannot be green; empty when it can."""
+        if self.marked and self.judged and self.compared.issuperset(self.judged):
+            limits = ", ".join(self.marked)
+            return f"limits are set ({limits}) and the test only called compare(), which has its own: call check() too."
         if self.judged:
             return ""
         limits = ", ".join(bound.setting.name for bound in self.policy.bounds)

@@ -129,7 +129,7 @@ class Session:
             ratios=lambda name: self.solo.ratios(item.nodeid, name, say),
             differences=lambda name, launches: self.solo.differences(item.nodeid, name, launches, say),
         )
-        item.stash[_GATE] = gate = Speedacc(item.nodeid, policy, self.run, doors)
+        item.stash[_GATE] = gate = Speedacc(item.nodeid, policy, self.run, doors, marked=tuple(_marker(item).bounds))
         return gate
 
     @pytest.hookimpl(wrapper=True)

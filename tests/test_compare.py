@@ -151,6 +151,19 @@ def test_it(speedacc):
         assert result.ret == FAILED
         assert_says(result, sentence)
 
+    def test_limits_of_the_marker_want_a_check(self, project: Project) -> None:
+        compare = 'speedacc.compare(model, model, inputs, targets, max_churn="0 %")'
+        source = "@pytest.mark.speedacc(min_accuracy=0.5)\ndef test_it(speedacc):\n    "
+        project.write(source + compare)
+        result = project.run()
+        assert result.ret == FAILED
+        assert_says(result, "limits are set (min_accuracy) and the test only called compare(), which has its own")
+        project.write(f"{source}speedacc.check(model, inputs, targets)\n    {compare}")
+        assert project.run().ret == PASSED
+        # What holds for every gate of the project is no reason to refuse a comparison.
+        project.write(f"def test_it(speedacc):\n    {compare}", "min_accuracy = 0.5")
+        assert project.run().ret == PASSED
+
     def test_a_name_is_used_once(self, project: Project) -> None:
         twice = '\n    speedacc.compare(model, model, inputs, targets, max_churn="0 %")'
         project.write("\ndef test_it(speedacc):" + twice + twice)
