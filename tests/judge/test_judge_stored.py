@@ -50,7 +50,7 @@ def test_too_close_to_call_says_what_could_be_seen_and_how_to_see_finer() -> Non
     assert "--speedacc-against=REF measures both revisions now" in check.reason
     # What it says it could see, it sees; and a little less it does not.
     assert judge_stored_increase(TOLERANCE, now(0.36), THEN, ALPHA).outcome is Outcome.FAILED
-    assert judge_stored_increase(TOLERANCE, now(0.26), THEN, ALPHA).outcome is Outcome.INCONCLUSIVE
+    assert judge_stored_increase(TOLERANCE, now(0.34), THEN, ALPHA).outcome is Outcome.INCONCLUSIVE
 
 
 def test_a_baseline_just_written_is_not_held_against_itself() -> None:
