@@ -83,8 +83,7 @@ class XGBoostAdapter(Adapter):
         )
         # A split by category has a set of them in the place of a threshold.
         extra = sum(np.size(node["split_condition"]) - 1 for node in splits)
-        weights = len(dumps) if _kind(model) == "dart" else 0
-        return ParameterCount(count.total + extra + weights, count.details)
+        return ParameterCount(count.total + extra + _tree_weights(model), count.details)
 
     def serialise(self, model: Any) -> bytes:
         return bytes(_used_rounds(model).save_raw("ubj"))
@@ -110,6 +109,14 @@ def _objective(model: Any) -> str:
 def _kind(model: Any) -> str:
     kind: str = _learner(model)["gradient_booster"]["name"]
     return kind
+
+
+def _tree_weights(model: Any) -> int:
+    """How many weights of trees dropout has left in the model; where nothing was dropped, all are one."""
+    booster = json.loads(bytes(_used_rounds(model).save_raw("json")))["learner"]["gradient_booster"]
+    # XGBoost 3.4 moved them.
+    weights = booster.get("weight_drop") or booster.get("model", {}).get("weight_drop") or ()
+    return len(weights) if any(weight != 1 for weight in weights) else 0
 
 
 def _has_rounds(booster: Any) -> bool:

@@ -187,7 +187,9 @@ def _each(
         except BrokenExecutor as error:
             raise GateError(f"a process of executor= ended while it predicted {where}: {error}") from error
         except Exception as error:
-            if executor is not None and "pickle" in f"{type(error).__name__} {error}".lower():
+            said = f"{type(error).__name__} {error}".lower()
+            # Python 3.13 says the second, and older ones the first.
+            if executor is not None and ("pickle" in said or "local object" in said):
                 raise GateError(
                     f"the model cannot be sent to the processes of executor= ({error}): "
                     "predict=, slices= and the model itself must be importable there, not local to a test."

@@ -57,13 +57,6 @@ def measure_memory(call: Callable[[Any], Any], batches: Sequence[Any], *, repeat
 
     Raises GateError where memray cannot run, and passes on whatever the model raises.
     """
-
-    # A closure: a partial would allocate the list of its arguments, and be counted.
-    def call_each() -> None:
-        for batch in batches:
-            call(batch)
-            _forget()
-
     memray = _import_memray()
     peaks: list[int] = []
     with _scratch_folder() as folder:
@@ -73,7 +66,7 @@ def measure_memory(call: Callable[[Any], Any], batches: Sequence[Any], *, repeat
         _warm_up(call, batches)
         with _quiet_heap():
             while True:
-                _track(tracker, call_each)
+                _track(tracker, call, batches)
                 peaks.append(_read_peak(memray, file))
                 if _settled(peaks) or len(peaks) >= repeats:
                     break
@@ -86,7 +79,7 @@ def track_once(function: Callable[[], Any]) -> int:
     memray = _import_memray()
     with _scratch_folder() as folder, _quiet_heap():
         tracker, file = _new_tracker(memray, folder, 0)
-        _track(tracker, function)
+        _track(tracker, lambda batch: function(), (None,))
         return _read_peak(memray, file)
 
 
@@ -182,7 +175,7 @@ def _quiet_heap() -> Iterator[None]:
         gc.unfreeze()
 
 
-def _track(tracker: Any, function: Callable[[], Any]) -> None:
+def _track(tracker: Any, call: Callable[[Any], Any], batches: Sequence[Any]) -> None:
     def run() -> None:
         try:
             tracker.__enter__()
@@ -192,7 +185,9 @@ def _track(tracker: Any, function: Callable[[], Any]) -> None:
                 "room for one: run the gates without pytest --memray and outside memray run."
             ) from error
         try:
-            function()
+            for batch in batches:
+                call(batch)
+                _forget()
         finally:
             tracker.__exit__(None, None, None)
 
