@@ -22,6 +22,8 @@ ROUND_IN_CLOCK_READS = 200
 """Length of such a round: the clock is then at most half a per cent of it."""
 MOST_WARM_UP_SECONDS = 0.2
 FEWEST_WARM_UP_CALLS = 4
+SHORTEST_STRETCH = 1e-4
+"""Seconds that the last untimed calls last together, so that the clock has told how long one of them is."""
 MOST_WARM_UP_CALLS = 2**20
 """Reached only where the clock stands still."""
 MONITORING_TOOLS = 6
@@ -117,10 +119,11 @@ def warm_up(work: Workload, budget: float) -> WarmUp:
     At least FEWEST_WARM_UP_CALLS, unless fewer take the whole budget. Raises GateError when the model raises.
     """
     enough = min(MOST_WARM_UP_SECONDS, budget / 10)
-    per_call = max(quietly(_warm_call_seconds, work, budget, enough), 1e-9)
+    per_call, fastest = (max(seconds, 1e-9) for seconds in quietly(_warm_call_seconds, work, budget, enough))
     read = clock_read_seconds()
-    short = per_call < SHORTEST_CALL_IN_CLOCK_READS * read
-    return WarmUp(per_call, max(1, round(ROUND_IN_CLOCK_READS * read / per_call)) if short else 1)
+    # A quotient of times: its last digit must not decide.
+    short = round(fastest / read, 6) < SHORTEST_CALL_IN_CLOCK_READS
+    return WarmUp(per_call, max(1, round(ROUND_IN_CLOCK_READS * read / fastest)) if short else 1)
 
 
 def time_calls(work: Workload, calls_per_round: int, count: int, start: int = 0) -> Latency:
@@ -189,13 +192,21 @@ def _nothing() -> None:
     pass
 
 
-def _warm_call_seconds(work: Workload, budget: float, enough: float) -> float:
+def _warm_call_seconds(work: Workload, budget: float, enough: float) -> tuple[float, float]:
+    """The mean time of the last calls, and of the fastest stretch of calls: an interruption tells nothing of a call."""
     calls, took = 1, _first_call(work)
     spent, done = took, 1
-    while (spent < enough or done < FEWEST_WARM_UP_CALLS) and spent < budget and done < MOST_WARM_UP_CALLS:
+    fastest = took
+    # A few calls after a slow first one may be over before the clock has told anything of them.
+    while (
+        (spent < enough or done < FEWEST_WARM_UP_CALLS or took < SHORTEST_STRETCH)
+        and spent < budget
+        and done < MOST_WARM_UP_CALLS
+    ):
         calls, took = done, _guarded(run_untimed, work, done)
         spent, done = spent + took, 2 * done
-    return took / calls
+        fastest = min(fastest, took / calls)
+    return took / calls, fastest
 
 
 def _first_call(work: Workload) -> float:
