@@ -21,7 +21,7 @@ from pytest_speedacc.judge.verdict import Verdict
 from pytest_speedacc.live.duel import LaunchResult
 from pytest_speedacc.measure.environment import Environment
 from pytest_speedacc.measure.lock import timing_lock
-from pytest_speedacc.measure.measurement import Unavailable
+from pytest_speedacc.measure.measurement import Measurement, Unavailable
 from pytest_speedacc.measure.paired import time_in_turn
 from pytest_speedacc.measure.subject import Subject
 from pytest_speedacc.stats.sequence import FEWEST_LAUNCHES
@@ -95,7 +95,7 @@ def run_comparison(comparison: Comparison, inputs: Any, say: Say) -> Judged:
     if comparison.subject.fingerprint != comparison.other.fingerprint:
         raise GateError("the two models were given different samples.")
 
-    def numbers(subject: Subject) -> Any:
+    def numbers(subject: Subject) -> Measurement:
         untrained = Unavailable("compare() trains nothing")
         # No limit is set, so only what describes the times is taken.
         return measure(subject, inputs, terms.policy, ALPHA, say, untrained, lambda scores: False).measurement

@@ -25,6 +25,19 @@ def regression(strength=1.0):
 """What every test file starts with: a function that is always right, and a model of five parameters that is right
 nearly always, or about half the time where its ``strength`` is 0.001."""
 
+SIZED = """
+class Sized:
+    def __init__(self, weights, wrong):
+        self.weights, self.wrong = np.ones(weights), wrong
+
+    def predict(self, batch):
+        labels = model(batch)
+        if len(batch) == 60:
+            labels[: self.wrong] = 1 - labels[: self.wrong]
+        return labels
+"""
+"""A model of so many weights that gets so many of the samples wrong, where it is asked for all of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Project:

@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 import pytest
-from scratch_project import Project, assert_says, output
+from scratch_project import SIZED, Project, assert_says, output
 
 from pytest_speedacc.comparison import parse_terms
 from pytest_speedacc.config.trades import parse_gain
@@ -115,20 +115,11 @@ def test_it(speedacc):
 
     def test_a_trade_excuses_a_worse_score(self, project: Project) -> None:
         source = """
-class Sized:
-    def __init__(self, weights, wrong):
-        self.weights, self.wrong = np.ones(weights), wrong
-    def predict(self, batch):
-        labels = model(batch)
-        if len(batch) == 60:
-            labels[: self.wrong] = 1 - labels[: self.wrong]
-        return labels
-
 def test_it(speedacc):
     speedacc.compare(Sized(10, 1), Sized(10_000, 0), inputs, targets, max_accuracy_drop="0 pp",
                      trades=[{"give": {"accuracy": "2 pp"}, "gain": {"model_size": "10 x"}}])
 """
-        project.write(source)
+        project.write(SIZED + source)
         assert project.run().ret == PASSED
 
     @pytest.mark.parametrize(

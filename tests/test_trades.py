@@ -6,21 +6,10 @@ import json
 from typing import Any
 
 import pytest
-from scratch_project import Project, assert_says, output
+from scratch_project import SIZED, Project, assert_says, output
 
 PASSED, FAILED = pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED
 
-SIZED = """
-class Sized:
-    def __init__(self, weights, wrong):
-        self.weights, self.wrong = np.ones(weights), wrong
-
-    def predict(self, batch):
-        labels = model(batch)
-        if len(batch) == 60:
-            labels[: self.wrong] = 1 - labels[: self.wrong]
-        return labels
-"""
 LARGE, SMALL = "Sized(100_000, 0)", "Sized(1_000, 1)"
 TRADE = 'trades=[{"give": {"accuracy": "2 pp"}, "gain": {"model_size": "50 x"}}]'
 
