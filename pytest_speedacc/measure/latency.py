@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from pytest_speedacc.errors import GateError, model_raised
+from pytest_speedacc.measure.stack import with_room
 from pytest_speedacc.stats.quantiles import quantile, quantile_interval
 
 SHORTEST_CALL_IN_CLOCK_READS = 20
@@ -228,7 +229,7 @@ def _guarded(measure: Callable[..., _T], *arguments: Any) -> _T:
 
 
 def quietly(function: Callable[..., _T], *arguments: Any) -> _T:
-    """Call with no garbage collection, no tracer and no profiler; all are restored afterwards."""
+    """Call with no garbage collection, no tracer and no profiler, and with room on the stack; then all is as before."""
     with ExitStack() as stack:
         if gc.isenabled():
             gc.disable()
@@ -241,7 +242,7 @@ def quietly(function: Callable[..., _T], *arguments: Any) -> _T:
         tracer = sys.gettrace()
         sys.settrace(None)
         try:
-            return function(*arguments)
+            return with_room(function, *arguments)
         finally:
             sys.settrace(tracer)
 

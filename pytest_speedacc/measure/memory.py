@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import FunctionType
 from typing import Any
 
 from pytest_speedacc.errors import GateError
+from pytest_speedacc.measure.stack import with_room
 
 RESOLUTION = 1024
 """Bytes within which two peaks are the same: the interpreter's own tables grow by a little now and then."""
@@ -22,8 +22,6 @@ RELATIVE_RESOLUTION = 0.001
 """The same for a large peak, as a fraction of it."""
 WARM_UP = 2
 """Passes before the first tracked one: a compiler that profiles the first call rewrites the second."""
-OWN_STACK = 70_000
-"""Slots of a frame that has the interpreter open a new chunk of stack, with 480 KiB left to the model."""
 FROZEN_AT_START = 1000
 """More objects than Python itself freezes at its start (3.12 does with 375), fewer than any ``gc.freeze``."""
 
@@ -192,9 +190,7 @@ def _track(tracker: Any, call: Callable[[Any], Any], batches: Sequence[Any]) -> 
             tracker.__exit__(None, None, None)
 
     _forget()
-    # A call that crosses the end of a chunk of stack shows 16 KiB more. With a chunk of its own, the figure
-    # does not depend on how deep in the stack the test stands.
-    FunctionType(run.__code__.replace(co_stacksize=OWN_STACK), globals(), closure=run.__closure__)()
+    with_room(run)
 
 
 def _forget() -> None:

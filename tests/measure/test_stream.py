@@ -7,6 +7,7 @@ import tracemalloc
 import weakref
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from functools import partial
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -269,6 +270,8 @@ def test_a_set_that_has_outgrown_one_machine(tmp_path):
         return (batch[:, 0] > 0).astype(int)
 
     with (
+        # A cluster sets OMP_NUM_THREADS and others here, for its workers, and leaves them set.
+        mock.patch.dict(os.environ),
         distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, memory_limit="500MB", dashboard_address=None
         ) as cluster,
