@@ -19,8 +19,9 @@ from pathlib import Path
 
 import numpy as np
 
-from pytest_speedacc.measure.latency import Workload, quietly, time_calls
+from pytest_speedacc.measure.latency import Workload, time_calls
 from pytest_speedacc.measure.memory import measure_memory
+from pytest_speedacc.measure.quiet import quietly
 
 MIB = 2**20
 GATES = 1000

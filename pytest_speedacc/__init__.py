@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pytest_speedacc.adapters import count_parameters, model_size
     from pytest_speedacc.errors import ConfigError, GateError
+    from pytest_speedacc.measure.stages import stage
 
-__all__ = ["ConfigError", "GateError", "count_parameters", "model_size"]
+__all__ = ["ConfigError", "GateError", "count_parameters", "model_size", "stage"]
 
 _HOMES = {
     "ConfigError": "pytest_speedacc.errors",
     "GateError": "pytest_speedacc.errors",
     "count_parameters": "pytest_speedacc.adapters",
     "model_size": "pytest_speedacc.adapters",
+    "stage": "pytest_speedacc.measure.stages",
 }
 
 
@@ -27,4 +29,6 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(_HOMES[name]), name)
+    # Kept, so that the next use finds it at once: a stage may stand in the way of every prediction.
+    value = globals()[name] = getattr(import_module(_HOMES[name]), name)
+    return value

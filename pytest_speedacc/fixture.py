@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypedDict, TypeVar, Unpack
 
 from pytest_speedacc.case import Case, Judged, Run, Say
 from pytest_speedacc.comparison import Comparison, Terms, parse_terms, run_comparison
@@ -18,13 +19,29 @@ from pytest_speedacc.live.duel import LaunchResult
 from pytest_speedacc.measure.calls import PredictLike
 from pytest_speedacc.measure.evaluation import Executor
 from pytest_speedacc.measure.lock import timing_lock
+from pytest_speedacc.measure.loops import RunningLoop
 from pytest_speedacc.measure.measurement import NEVER_FITTED, Measurement, Unavailable
 from pytest_speedacc.measure.paired import manners
+from pytest_speedacc.measure.stages import stage
 from pytest_speedacc.measure.subject import Manner, ScoreLike, prepare
 from pytest_speedacc.measure.training import Fitted, Training, fit
 from pytest_speedacc.measure.yardstick import Ratios
 
 T = TypeVar("T")
+
+
+class Options(TypedDict, total=False):
+    """Keywords of ``acheck``, which are those of ``check``."""
+
+    score: ScoreLike
+    greater_is_better: bool | None
+    predict: PredictLike
+    batch_size: int
+    slices: Mapping[str, Any] | None
+    executor: Executor | None
+    repeats: int
+    training_samples: int | None
+    concurrency: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +84,8 @@ class Speedacc:
     fitted: list[Fitted] = field(default_factory=list)
     """What ``fit`` has trained so far."""
 
+    stage = staticmethod(stage)
+
     def check(
         self,
         model: Any,
@@ -81,6 +100,7 @@ class Speedacc:
         executor: Executor | None = None,
         repeats: int = 1,
         training_samples: int | None = None,
+        concurrency: int = 1,
         name: str = "",
     ) -> Verdict:
         """Judge ``model`` on an evaluation set; the test fails where a limit or tolerance is violated.
@@ -95,29 +115,35 @@ class Speedacc:
         framework usually does. Latency and memory are those of calls with ``batch_size`` samples. ``slices`` are parts
         of the set by name, each held to the limits as well: a mask, positions, or a function of inputs and targets.
         ``repeats`` judges a random model by at most so many evaluations, each under its own seed. With
-        ``training_samples``, a model with far more parameters than those is remarked on. A second check in one test
+        ``training_samples``, a model with far more parameters than those is remarked on. ``concurrency`` calls of an
+        async model are in flight at a time, for its latency under load and its throughput. A second check in one test
         needs a ``name``.
         """
-        result: Judged | Verdict
-        if name in self.judged:
-            called = f"check(name={name!r})" if name else "check()"
-            result = self._refusal(name, f"{called} was called twice in one test: give each check its own name=.")
-        else:
-            self.judged.append(name)
-            manner = Manner(
-                score=score,
-                greater_is_better=greater_is_better,
-                predict=predict,
-                batch_size=batch_size,
-                slices=slices,
-                executor=executor,
-                repeats=repeats,
-                training_samples=training_samples,
-                confident=self.policy.limits("confidence"),
-            )
-            result = self.doors.recall(name) or self._judge(model, inputs, targets, manner, name)
-        self.doors.conclude(result)
-        return result.verdict if isinstance(result, Judged) else result
+        manner = Manner(
+            score=score,
+            greater_is_better=greater_is_better,
+            predict=predict,
+            batch_size=batch_size,
+            slices=slices,
+            executor=executor,
+            repeats=repeats,
+            training_samples=training_samples,
+            concurrency=concurrency,
+        )
+        return self._concluded(self._checked(model, inputs, targets, manner, name))
+
+    async def acheck(
+        self, model: Any, inputs: Any, targets: Any = None, *, name: str = "", **options: Unpack[Options]
+    ) -> Verdict:
+        """Judge an async model in the event loop that the test runs in, beside whatever else runs there.
+
+        For a model that needs this very loop: its connections, its locks, its background tasks. The keywords are those
+        of ``check``. The measurement is conducted from another thread, and the calls are timed in the loop.
+        """
+        with RunningLoop(asyncio.get_running_loop()) as loop:
+            manner = Manner(**options, loop=loop)
+            result = await asyncio.to_thread(self._checked, model, inputs, targets, manner, name)
+        return self._concluded(result)
 
     def measure(
         self,
@@ -192,8 +218,7 @@ class Speedacc:
                 result = self._refusal(name, str(error))
             finally:
                 self.doors.say("")
-        self.doors.conclude(result)
-        return result.verdict if isinstance(result, Judged) else result
+        return self._concluded(result)
 
     def _compare(
         self, model: Any, other: Any, inputs: Any, targets: Any, terms: Terms, options: Mapping[str, Any], name: str
@@ -251,6 +276,18 @@ class Speedacc:
             what = "only measured" if self.measured else "never called check()"
             return f"limits are set ({limits}) and the test {what}: call speedacc.check(model, inputs, targets)."
         return "" if self.measured else "the test uses the speedacc fixture and measured nothing."
+
+    def _checked(self, model: Any, inputs: Any, targets: Any, manner: Manner, name: str) -> Judged | Verdict:
+        if name in self.judged:
+            called = f"check(name={name!r})" if name else "check()"
+            return self._refusal(name, f"{called} was called twice in one test: give each check its own name=.")
+        self.judged.append(name)
+        manner = replace(manner, confident=self.policy.limits("confidence"))
+        return self.doors.recall(name) or self._judge(model, inputs, targets, manner, name)
+
+    def _concluded(self, result: Judged | Verdict) -> Verdict:
+        self.doors.conclude(result)
+        return result.verdict if isinstance(result, Judged) else result
 
     def _judge(self, model: Any, inputs: Any, targets: Any, manner: Manner, name: str) -> Judged | Verdict:
         if not self.policy.bounds:

@@ -24,7 +24,7 @@ from pytest_speedacc.errors import GateError
 from pytest_speedacc.judge.accepted import accept_by_file, accept_now, is_acceptable
 from pytest_speedacc.judge.accuracy import flip_lines
 from pytest_speedacc.judge.advice import advice
-from pytest_speedacc.judge.explain import explain_difference, explain_time
+from pytest_speedacc.judge.explain import explain_difference, explain_time, explain_waiting
 from pytest_speedacc.judge.gate import judge, observe
 from pytest_speedacc.judge.latency import Progress, next_action, plan_looks
 from pytest_speedacc.judge.reference import LiveComparison, Reference, from_baseline, from_live
@@ -38,6 +38,7 @@ from pytest_speedacc.measure.measurement import Measurement, Unavailable, measur
 from pytest_speedacc.measure.profile import profiled_calls, take_profile
 from pytest_speedacc.measure.subject import Subject, check_unchanged
 from pytest_speedacc.measure.training import Training
+from pytest_speedacc.measure.waiting import measure_waiting
 from pytest_speedacc.measure.yardstick import Ratios
 from pytest_speedacc.stats.sequence import mean_and_sd
 
@@ -70,8 +71,9 @@ def measure(
         statics = measure_statics(subject, training, is_decided)
         with timing_lock(say):
             latency, plan = _time(subject, policy, alpha, say)
+        waiting = measure_waiting(subject.workload(), latency.median)
     check_unchanged(subject, inputs)
-    return Measured(Measurement(statics, latency), plan)
+    return Measured(Measurement(statics, latency, waiting), plan)
 
 
 def _time(subject: Subject, policy: Policy, alpha: float, say: Say) -> tuple[Latency, tuple[int, ...]]:
@@ -181,7 +183,8 @@ def _explained(case: Case, checks: tuple[Check, ...], measurement: Measurement, 
         return ()
     if save is not None:
         notes.append(f"wrote {save}.pstat and {save}.callgrind")
-    return explain_time(profile)
+    waits = measurement.waiting
+    return (*(explain_waiting(waits, seconds) if waits else ()), *explain_time(profile))
 
 
 def _decides(case: Case, old: Baseline | None) -> Callable[[Sequence[float]], bool]:

@@ -218,9 +218,9 @@ BAD_MODELS = (
     ),
     Row("class-for-a-model", "Echo is a class, not a model.", check("Echo"), above="class Echo:\n    pass"),
     Row(
-        "asynchronous",
-        "the function soon is asynchronous, and async models cannot be gated yet.",
-        check("soon"),
+        "coroutine",
+        "the model is no async function and returned a coroutine: declare it with async def.",
+        check("lambda batch: soon(batch)"),
         above="async def soon(batch):\n    return model(batch)",
     ),
     Row(

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from pytest_speedacc.adapters.base import RESPONSES, Adapter, ParameterCount, class_name
+from pytest_speedacc.adapters.base import Adapter, ParameterCount, class_name
 from pytest_speedacc.adapters.pickling import canonical_pickle
 from pytest_speedacc.errors import GateError
 
@@ -22,10 +22,6 @@ class PredictorAdapter(Adapter):
     def recognises(self, names: frozenset[str]) -> bool:
         """Never by name: it serves what no other adapter recognises."""
         return False
-
-    def check_usable(self, model: Any) -> None:
-        for response in RESPONSES:
-            _refuse_async(getattr(model, response, None), f"{class_name(model)}.{response}")
 
     def count_parameters(self, model: Any) -> ParameterCount:
         raise GateError(
@@ -47,7 +43,6 @@ class CallableAdapter(PredictorAdapter):
     def check_usable(self, model: Any) -> None:
         if isinstance(model, type):
             raise GateError(f"{model.__name__} is a class, not a model. Pass an instance of it, fitted.")
-        _refuse_async(model, _described(model))
 
     def responses(self, model: Any) -> tuple[str, ...]:
         return ("predict",)
@@ -75,14 +70,3 @@ def _described(model: Any) -> str:
         return f"a partial of {_described(model.func)}"
     name = getattr(model, "__qualname__", None)
     return f"the function {name}" if name else class_name(model)
-
-
-def _refuse_async(function: Any, described: str) -> None:
-    while isinstance(function, functools.partial):
-        function = function.func
-    kinds = (function, getattr(type(function), "__call__", None))  # noqa: B004 - the method is wanted
-    if any(inspect.iscoroutinefunction(kind) or inspect.isasyncgenfunction(kind) for kind in kinds):
-        raise GateError(
-            f"{described} is asynchronous, and async models cannot be gated yet. "
-            "Pass a function that runs it to its end, such as lambda batch: asyncio.run(model(batch))."
-        )

@@ -90,4 +90,5 @@ def _latency(latency: Latency) -> StoredLatency:
         p90=told(0.9),
         p95=told(0.95),
         p99=told(0.99),
+        concurrency=latency.concurrency,
     )

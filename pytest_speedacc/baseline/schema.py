@@ -71,6 +71,8 @@ class StoredLatency(Record, frozen=True):
     """None, as those below, where too few calls were timed to tell."""
     p95: Seconds | None
     p99: Seconds | None
+    concurrency: Count = 1
+    """Calls in flight at a time."""
 
 
 class StoredMemory(Record, frozen=True):

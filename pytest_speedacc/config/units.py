@@ -22,6 +22,7 @@ class Kind(StrEnum):
     SIZE = "bytes"
     COUNT = "count"
     FRACTION = "fraction"
+    RATE = "1/s"
     CHANGE = "change"
     """A fraction of the former value, with its sign: 0.03 is 3 % more."""
 
@@ -111,6 +112,8 @@ def format_value(value: float, kind: Kind) -> str:
             return format_bytes(value)
         case Kind.COUNT:
             return f"{value:,.0f}"
+        case Kind.RATE:
+            return f"{_three_digits(value)} /s"
         case Kind.FRACTION:
             return f"{value * 100:.6g} %"
         case Kind.CHANGE:

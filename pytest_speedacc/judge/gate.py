@@ -24,6 +24,7 @@ from pytest_speedacc.measure.accuracy import Accuracy
 from pytest_speedacc.measure.latency import Latency
 from pytest_speedacc.measure.measurement import Confidence, Measurement, Statics, Unavailable
 from pytest_speedacc.measure.score import Mask
+from pytest_speedacc.measure.waiting import Waiting
 
 NO_STORED_TAIL = "a baseline holds no evidence of a tail, of the median only"
 ORDER = (
@@ -209,6 +210,7 @@ def observe(measurement: Measurement, reference: Reference) -> tuple[Observation
     return (
         *_observe_part(Part("", statics.accuracy, statics.confidence, None, reference.accuracy)),
         *_observe_latency(measurement.latency, reference),
+        *_observe_waiting(measurement.waiting),
         _observe("parameters", Kind.COUNT, _total(parameters), reference.parameters, explained),
         _observe("model_size", Kind.SIZE, statics.model_size, reference.model_size, weights),
         _observe("memory", Kind.SIZE, peak, reference.memory, "peak of one call"),
@@ -263,7 +265,8 @@ def _observe_training(statics: Statics, reference: Reference) -> list[Observatio
 def _observe_latency(latency: Latency, reference: Reference) -> list[Observation]:
     batch = f"a call of {latency.batch_size} sample{'s' if latency.batch_size > 1 else ''}"
     observations = f"{latency.calls} " + ("calls" if latency.has_tail else f"rounds of {latency.calls_per_round} calls")
-    return [
+    load = f", {latency.concurrency} in flight" if latency.concurrency > 1 else ""
+    rows = [
         Observation(
             "latency",
             statistic_name(q),
@@ -271,9 +274,28 @@ def _observe_latency(latency: Latency, reference: Reference) -> list[Observation
             latency.quantile(q),
             latency.interval(q),
             reference.latency.get(statistic_name(q)),
-            f"{batch}, {observations}",
+            f"{batch}, {observations}{load}",
         )
         for q in (QUANTILES if latency.has_tail else QUANTILES[:1])
+    ]
+    if latency.concurrency > 1:
+        rate, note = latency.throughput, f"samples a second{load}"
+        rows.append(Observation("throughput", "", Kind.RATE, rate, None, None, note, higher_is_better=True))
+    return rows
+
+
+def _observe_waiting(waiting: Waiting | None) -> list[Observation]:
+    if waiting is None:
+        return []
+    parts = (
+        ("own code", waiting.own, "in the thread of the event loop"),
+        ("loop turn", waiting.turn, "ready to go on, and the loop busy with something else"),
+        ("awaited", waiting.other, "for what it awaits"),
+    )
+    return [
+        Observation("latency", name, Kind.TIME, seconds, None, None, f"mean of a call: {note}")
+        for name, seconds, note in parts
+        if seconds is not None
     ]
 
 

@@ -118,6 +118,11 @@ def from_baseline(
             f"the baseline is of batch_size={times.batch_size}, not {subject.batch_size}: renew it with {command}"
         )
         times = memory = None
+    elif times and times.concurrency != subject.concurrency:
+        incomparable = (
+            f"the baseline is of concurrency={times.concurrency}, not {subject.concurrency}: renew it with {command}"
+        )
+        times = None
     return Reference(
         missing=f"the baseline does not hold it: add it with {command}",
         no_memory=incomparable or f"the baseline of this environment holds no memory peak: add it with {command}",

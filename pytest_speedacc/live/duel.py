@@ -44,7 +44,7 @@ def duel(
     ``stopping`` stops the side that is not timed, which is needed where its threads may spin.
     """
     sides = (candidate, base)
-    turn = round_of(max(side.seconds_per_call for side in ready))
+    turn = round_of(max(side.seconds_per_call for side in ready), ready[0].concurrency)
     quads = max(rounds, math.ceil(FEWEST_TAIL_CALLS / turn.calls) if tail else 0) // 2
     seconds: tuple[list[float], list[float]] = ([], [])
 

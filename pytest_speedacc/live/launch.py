@@ -129,6 +129,11 @@ class _Walk:
                 f"the candidate is called with batch_size={ours.batch_size} and the base with {theirs.batch_size}: "
                 "the times of different batches cannot be compared"
             )
+        elif ours.concurrency != theirs.concurrency:
+            self.report.problems[key] = (
+                f"the candidate is called with concurrency={ours.concurrency} and the base with {theirs.concurrency}: "
+                "times under different loads cannot be compared"
+            )
         elif wanted is None or ours.name in wanted:
             self.report.results[key] = self._time(self.candidate, (ours, theirs))
 

@@ -77,3 +77,5 @@ class Ready:
     facts: StaticFacts | None
     compares: bool = False
     """Whether it stands in ``compare``."""
+    concurrency: int = 1
+    """Calls in flight at a time."""

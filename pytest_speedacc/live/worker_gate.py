@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import pickle
@@ -21,9 +22,11 @@ from pytest_speedacc.live.identity import foreign_modules
 from pytest_speedacc.live.process import pin
 from pytest_speedacc.live.protocol import Ready, StaticFacts, WorkerSpec
 from pytest_speedacc.measure.latency import Workload, run_untimed, time_calls, warm_up
+from pytest_speedacc.measure.loops import RunningLoop
 from pytest_speedacc.measure.measurement import Measurement, Statics, Unavailable, measure_statics
 from pytest_speedacc.measure.paired import manners, time_in_turn
 from pytest_speedacc.measure.profile import take_profile
+from pytest_speedacc.measure.stages import stage
 from pytest_speedacc.measure.subject import Manner, Subject, prepare
 from pytest_speedacc.measure.yardstick import measure_ratio
 
@@ -40,6 +43,8 @@ if TYPE_CHECKING:
 
 class WorkerGate:
     """Stands in for the usual fixture: measures where the usual one would judge."""
+
+    stage = staticmethod(stage)
 
     def __init__(self, worker: Worker, test: str) -> None:
         self._worker = worker
@@ -61,7 +66,15 @@ class WorkerGate:
                     pin(worker.spec.cores)
                     try:
                         self._check_identity()
-                        ready = Ready(self._test, name, warm.seconds_per_call, subject.batch_size, setup, facts)
+                        ready = Ready(
+                            test=self._test,
+                            name=name,
+                            seconds_per_call=warm.seconds_per_call,
+                            batch_size=subject.batch_size,
+                            setup_seconds=setup,
+                            facts=facts,
+                            concurrency=subject.concurrency,
+                        )
                         worker.channel.send("ready", gate=msgspec.to_builtins(ready))
                         self._serve(work)
                     finally:
@@ -69,6 +82,11 @@ class WorkerGate:
         except GateError as error:
             worker.channel.send("failed", test=self._test, text=str(error))
             pytest.skip(LEFT)
+
+    async def acheck(self, model: Any, inputs: Any, targets: Any = None, *, name: str = "", **options: Any) -> None:
+        """The same for an async model in the test's own loop."""
+        with RunningLoop(asyncio.get_running_loop()) as loop:
+            await asyncio.to_thread(self.check, model, inputs, targets, name=name, loop=loop, **options)
 
     def compare(
         self, model: Any, other: Any, inputs: Any, targets: Any = None, *, name: str = "", **options: Any

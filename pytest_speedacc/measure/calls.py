@@ -10,6 +10,7 @@ from typing import Any
 from pytest_speedacc.adapters.base import RESPONSES, Adapter, class_name
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.measure.latency import Call
+from pytest_speedacc.measure.loops import Awaited, Loop, is_async
 
 OWN = "predict="
 """The response of a ``check(predict=...)`` that is the user's own."""
@@ -18,12 +19,22 @@ PredictLike = str | Callable[[Any, Any], Any] | None
 
 
 def resolve_call(
-    model: Any, adapter: Adapter, predict: PredictLike, score: str, responses: Sequence[str]
+    model: Any, adapter: Adapter, predict: PredictLike, score: str, responses: Sequence[str], loop: Loop
 ) -> tuple[Call, str]:
     """What takes one batch, and the response that it gives: one of ``responses``, which ``score`` can use, or OWN.
 
-    Raises GateError where the model has none of them, or ``predict`` names what it does not have.
+    An async model is an ``Awaited`` one, in ``loop``. Raises GateError where the model has none of the responses, or
+    ``predict`` names what it does not have.
     """
+    call, response = _resolved(model, adapter, predict, score, responses)
+    if inspect.isasyncgenfunction(call):
+        raise GateError(f"{class_name(model)} is an async generator: it must return one prediction a sample.")
+    return (Awaited(call, loop) if is_async(call) else call), response
+
+
+def _resolved(
+    model: Any, adapter: Adapter, predict: PredictLike, score: str, responses: Sequence[str]
+) -> tuple[Call, str]:
     if predict is not None:
         return _chosen(model, adapter, predict)
     problems = []
@@ -37,19 +48,15 @@ def resolve_call(
 
 def _chosen(model: Any, adapter: Adapter, predict: str | Callable[[Any, Any], Any]) -> tuple[Call, str]:
     """The call that ``check(predict=...)`` asks for."""
-    own: Any
     if callable(predict):
-        own, described = partial(predict, model), "predict="
-    elif predict in RESPONSES and adapter.call(model, predict) is not model:
+        return partial(predict, model), OWN
+    if predict in RESPONSES and adapter.call(model, predict) is not model:
         return adapter.call(model, predict), predict
-    else:
-        # A model that is called may have a method of that name beside it, and that is what was asked for.
-        own, described = getattr(model, predict, None), f"predict={predict!r}"
-        if not callable(own):
-            raise GateError(
-                f"{class_name(model)} has no method {predict!r}: pass predict= with one that it has, or with a "
-                "callable(model, batch)."
-            )
-    if inspect.iscoroutinefunction(own):
-        raise GateError(f"{described} is a coroutine function: async models cannot be judged yet.")
+    # A model that is called may have a method of that name beside it, and that is what was asked for.
+    own: Any = getattr(model, predict, None)
+    if not callable(own):
+        raise GateError(
+            f"{class_name(model)} has no method {predict!r}: pass predict= with one that it has, or with a "
+            "callable(model, batch)."
+        )
     return own, OWN

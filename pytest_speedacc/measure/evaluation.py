@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -18,6 +19,7 @@ from pytest_speedacc.errors import GateError, model_raised
 from pytest_speedacc.measure.accuracy import missing, to_numpy
 from pytest_speedacc.measure.calls import OWN, PredictLike, resolve_call
 from pytest_speedacc.measure.fingerprint import fingerprint
+from pytest_speedacc.measure.loops import Loop
 from pytest_speedacc.measure.samples import count_samples, take
 from pytest_speedacc.measure.score import Array, Mask
 from pytest_speedacc.measure.slices import mask_of
@@ -65,6 +67,8 @@ class Evaluator:
     """What ``predict`` and the score came to: a response of the adapter, or OWN."""
     confident: bool
     """Whether to ask for probabilities where the predictions are none."""
+    loop: Loop
+    """Where an async model is awaited."""
     slices: Mapping[str, Any] = field(default_factory=dict)
     """Functions of a stream's batch, by the slice's name."""
 
@@ -73,9 +77,12 @@ class Evaluator:
         model, adapter = self.model, self.adapter
         count = count_samples(inputs, "the inputs")
         with adapter.running(model):
-            call, _ = resolve_call(model, adapter, self.predict, "", (self.response,))
+            call, _ = resolve_call(model, adapter, self.predict, "", (self.response,), self.loop)
             began = time.perf_counter()
             raw = call(inputs)
+            if inspect.iscoroutine(raw):
+                raw.close()
+                raise GateError("the model is no async function and returned a coroutine: declare it with async def.")
             predictions = self._array(raw, self.response)
             seconds = time.perf_counter() - began
             _check_count(predictions, count)
@@ -103,7 +110,8 @@ class Evaluator:
             return _largest_of(predictions)
         if not self.confident or self.response == OWN or "predict_proba" not in self.adapter.responses(self.model):
             return None
-        raw = self.adapter.call(self.model, "predict_proba")(inputs)
+        call, _ = resolve_call(self.model, self.adapter, None, "", ("predict_proba",), self.loop)
+        raw = call(inputs)
         return _largest_of(self._array(raw, "predict_proba"))
 
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import gc
-import sys
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import cycle, islice
 from typing import Any, TypeVar
 
 import numpy as np
 
 from pytest_speedacc.errors import GateError, model_raised
+from pytest_speedacc.measure.in_loop import Stint, timed, untimed
+from pytest_speedacc.measure.loops import Loop
+from pytest_speedacc.measure.quiet import quietly
 from pytest_speedacc.measure.stack import with_room
 from pytest_speedacc.stats.quantiles import quantile, quantile_interval
 
@@ -27,8 +27,6 @@ SHORTEST_STRETCH = 1e-4
 """Seconds that the last untimed calls last together, so that the clock has told how long one of them is."""
 MOST_WARM_UP_CALLS = 2**20
 """Reached only where the clock stands still."""
-MONITORING_TOOLS = 6
-"""Numbers of ``sys.monitoring`` that tools may claim."""
 
 _T = TypeVar("_T")
 Call = Callable[[Any], Any]
@@ -47,6 +45,10 @@ class Workload:
     """Samples in a batch."""
     synchronise: Synchronise
     """Waits for the accelerator; None where there is none."""
+    loop: Loop | None = None
+    """Where ``call`` gives something to await, the event loop to await it in; None where it returns the answer."""
+    concurrency: int = 1
+    """Calls in flight at a time, in such a loop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,15 @@ class Latency:
     """1 when every call was timed by itself; otherwise each entry is a round's time divided by this."""
     batch_size: int
     """Samples in a call."""
+    elapsed: float
+    """Seconds of all of it together; with several calls in flight, less than the sum."""
+    concurrency: int = 1
+    """Calls in flight at a time."""
+
+    @property
+    def throughput(self) -> float:
+        """Samples a second, over all calls that were timed."""
+        return self.calls * self.calls_per_round * self.batch_size / self.elapsed
 
     @property
     def calls(self) -> int:
@@ -132,22 +143,34 @@ def time_calls(work: Workload, calls_per_round: int, count: int, start: int = 0)
 
     Raises GateError when the model raises, or the clock goes backwards or stands still.
     """
-    nanoseconds = np.fromiter(quietly(_guarded, _timed, work, calls_per_round, count, start), np.int64)
+    stint = (
+        quietly(_guarded, _timed, work, calls_per_round, count, start)
+        if work.loop is None
+        else with_room(_guarded, _timed_in_loop, work, work.loop, calls_per_round, count, start)
+    )
+    nanoseconds = np.asarray(stint.nanoseconds, np.int64)
     if nanoseconds.min() < 0:
         raise GateError("the clock went backwards while the model was timed: no time from this run can be trusted.")
     if nanoseconds.max() == 0:
         raise GateError(
             "the clock stood still while the model was timed, as under freezegun: call check() outside of it."
         )
-    return Latency(nanoseconds / (1e9 * calls_per_round), calls_per_round, work.batch_size)
+    seconds = nanoseconds / (1e9 * calls_per_round)
+    return Latency(seconds, calls_per_round, work.batch_size, stint.elapsed * 1e-9, work.concurrency)
 
 
 def joined(first: Latency, second: Latency) -> Latency:
     """The observations of two stretches of one measurement, in order."""
-    return Latency(np.concatenate([first.seconds, second.seconds]), first.calls_per_round, first.batch_size)
+    return replace(
+        first, seconds=np.concatenate([first.seconds, second.seconds]), elapsed=first.elapsed + second.elapsed
+    )
 
 
-def _timed(work: Workload, calls_per_round: int, count: int, start: int) -> list[int]:
+def _timed_in_loop(work: Workload, loop: Loop, calls_per_round: int, count: int, start: int) -> Stint:
+    return loop.run(timed(work.call, work.batches, calls_per_round, count, start, work.concurrency))
+
+
+def _timed(work: Workload, calls_per_round: int, count: int, start: int) -> Stint:
     call, synchronise, clock = work.call, work.synchronise, time.perf_counter_ns
     first = start * calls_per_round % len(work.batches)
     stream = islice(cycle(work.batches), first, first + count * calls_per_round)
@@ -176,11 +199,13 @@ def _timed(work: Workload, calls_per_round: int, count: int, start: int) -> list
             call(batch)
             synchronise()
             keep(clock() - begin)
-    return durations
+    return Stint(durations, sum(durations))
 
 
 def run_untimed(work: Workload, calls: int) -> float:
     """Call the model ``calls`` times to warm caches up; returns the seconds that took all together."""
+    if work.loop is not None:
+        return work.loop.run(untimed(work.call, work.batches, calls, work.concurrency))
     begin = time.perf_counter()
     for batch in islice(cycle(work.batches), calls):
         work.call(batch)
@@ -226,53 +251,6 @@ def _guarded(measure: Callable[..., _T], *arguments: Any) -> _T:
         raise
     except Exception as error:
         raise model_raised(error, "while it was timed") from error
-
-
-def quietly(function: Callable[..., _T], *arguments: Any) -> _T:
-    """Call with no garbage collection, no tracer and no profiler, and with room on the stack; then all is as before."""
-    with ExitStack() as stack:
-        if gc.isenabled():
-            gc.disable()
-            stack.callback(gc.enable)
-        _pause_yappi(stack)
-        _pause_monitors(stack)
-        _pause_profiler(stack)
-        # Off and on in one frame, which a context manager has two of: coverage keeps a stack of the frames that it
-        # saw begin and end, and would give the rest of the user's test to one that it saw begin only.
-        tracer = sys.gettrace()
-        sys.settrace(None)
-        try:
-            return with_room(function, *arguments)
-        finally:
-            sys.settrace(tracer)
-
-
-def _pause_profiler(stack: ExitStack) -> None:
-    profiler = sys.getprofile()
-    if profiler is None or callable(profiler):
-        sys.setprofile(None)
-        stack.callback(sys.setprofile, profiler)
-    else:
-        # cProfile before Python 3.12, which is no function and which sys.setprofile cannot put back.
-        profiler.disable()
-        stack.callback(profiler.enable)
-
-
-def _pause_yappi(stack: ExitStack) -> None:
-    yappi = sys.modules.get("yappi")
-    if yappi is not None and yappi.is_running():
-        # Not yappi.stop, after which a start has forgotten whether threads and built-ins were asked for.
-        yappi._yappi._pause()
-        stack.callback(yappi._yappi._resume)
-
-
-def _pause_monitors(stack: ExitStack) -> None:
-    """Coverage, cProfile and debuggers that use the monitoring of Python 3.12."""
-    if sys.version_info >= (3, 12):
-        for tool in range(MONITORING_TOOLS):
-            if sys.monitoring.get_tool(tool) and (events := sys.monitoring.get_events(tool)):
-                sys.monitoring.set_events(tool, sys.monitoring.events.NO_EVENTS)
-                stack.callback(sys.monitoring.set_events, tool, events)
 
 
 def clock_read_seconds() -> float:

@@ -25,6 +25,7 @@ from pytest_speedacc.measure.samples import take
 from pytest_speedacc.measure.score import Mask
 from pytest_speedacc.measure.subject import MEMORY_BATCHES, Subject
 from pytest_speedacc.measure.training import Training
+from pytest_speedacc.measure.waiting import Waiting
 
 _T = TypeVar("_T")
 
@@ -98,6 +99,8 @@ class Measurement:
     statics: Statics
     latency: Latency
     """Its ``median``, ``p90``, ``p95`` and ``p99`` are seconds."""
+    waiting: Waiting | None = None
+    """What a call of an async model waits for; None of any other."""
 
     @property
     def accuracy(self) -> float:

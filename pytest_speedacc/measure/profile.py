@@ -5,14 +5,16 @@ from __future__ import annotations
 import statistics
 import sys
 import sysconfig
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pytest_speedacc.config.project import Clock
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.measure.latency import Workload, run_untimed
+from pytest_speedacc.measure.stages import Recorder, recorded
 
 PASSES = 3
 """Of which each function's median counts, and between which its time is seen to move."""
@@ -52,6 +54,20 @@ class Function:
 
 
 @dataclass(frozen=True, slots=True)
+class Stage:
+    """A part of the model that its author named, per call of the model."""
+
+    name: str
+    calls: float
+    seconds: float
+    """From its entry to its end."""
+    least: float
+    """The smallest ``seconds`` of the passes."""
+    most: float
+    """The largest."""
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """One model's functions, the one with the most time of its own first."""
 
@@ -61,6 +77,8 @@ class Profile:
     functions: tuple[Function, ...]
     rowwise: bool
     """Whether pandas called a function of its user's for each row."""
+    stages: tuple[Stage, ...] = ()
+    """In the order in which a call comes to them."""
 
 
 def profiled_calls(seconds_per_call: float) -> int:
@@ -80,25 +98,39 @@ def take_profile(work: Workload, calls: int, root: Path, *, clock: Clock = "wall
         raise GateError("yappi is in use in this process, and it keeps one set of statistics: no profile was taken")
     clock_before = yappi.get_clock_type()
     passes = []
+    stages: list[Recorder] = []
     try:
         yappi.set_clock_type(clock)
         for number in range(PASSES):
             yappi.start(builtins=False, profile_threads=True)
             try:
-                run_untimed(work, calls)
+                with recorded(time.thread_time if clock == "cpu" else time.perf_counter) as recorder:
+                    took = run_untimed(work, calls)
             finally:
                 yappi.stop()
             stats = yappi.get_func_stats()
-            passes.append(_folded(stats, calls, root))
+            found = _folded(stats, calls, root)
+            # An event loop runs before its profile begins, and its coroutines are nobody's callees.
+            passes.append(found if work.loop is None else replace(found, seconds=work.concurrency * took / calls))
             if save is not None and number == PASSES - 1:
                 save.parent.mkdir(parents=True, exist_ok=True)
                 stats.save(f"{save}.pstat", type="pstat")
                 stats.save(f"{save}.callgrind", type="callgrind")
+            stages.append(recorder)
             yappi.clear_stats()
     finally:
         yappi.clear_stats()
         yappi.set_clock_type(clock_before)
-    return _joined(passes, clock)
+    return replace(_joined(passes, clock), stages=_stages(stages, calls))
+
+
+def _stages(passes: Sequence[Recorder], calls: int) -> tuple[Stage, ...]:
+    found = []
+    for name in passes[-1].seconds:
+        seconds = [sum(each.seconds.get(name, ())) / calls for each in passes]
+        count = len(passes[-1].seconds[name]) / calls
+        found.append(Stage(name, count, statistics.median(seconds), min(seconds), max(seconds)))
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)

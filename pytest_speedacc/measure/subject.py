@@ -21,6 +21,7 @@ from pytest_speedacc.measure.evaluation import (
 )
 from pytest_speedacc.measure.fingerprint import fingerprint
 from pytest_speedacc.measure.latency import Call, Workload
+from pytest_speedacc.measure.loops import OWN_LOOP, Awaited, Loop
 from pytest_speedacc.measure.samples import MOST_DISTINCT, batches, count_samples, take
 from pytest_speedacc.measure.score import Mask, Score, resolve_score
 from pytest_speedacc.measure.slices import check_not_empty, resolve_slices, stream_slices
@@ -55,6 +56,10 @@ class Manner:
     """Evaluations at most, each under its own seed."""
     training_samples: int | None = None
     """Samples that the model was trained on, for advice; None where nobody said."""
+    concurrency: int = 1
+    """Calls of an async model in flight at a time."""
+    loop: Loop = OWN_LOOP
+    """Where an async model is awaited."""
     confident: bool = False
     """Whether the mean confidence is wanted, though it may take a second pass."""
 
@@ -66,7 +71,7 @@ class Subject:
     model: Any
     adapter: Adapter
     call: Call
-    """Takes one batch; the very call that is timed, scored and tracked."""
+    """Takes one batch; the very call that is timed, scored and tracked, an ``Awaited`` one of an async model."""
     evaluator: Evaluator
     """The same call, for the accuracy pass."""
     executor: Executor | None
@@ -80,6 +85,8 @@ class Subject:
     """As many inputs as the accuracy pass takes at a time, the first of all."""
     samples: int
     batch_size: int
+    concurrency: int
+    """Calls of an async model in flight at a time; 1 for any other."""
     score: Score
     slices: Mapping[str, Mask]
     """Which samples each slice has, shape (samples,)."""
@@ -106,7 +113,12 @@ class Subject:
 
     def workload(self) -> Workload:
         """What is timed."""
-        return Workload(self.call, self.batches, self.batch_size, self.adapter.synchronise(self.model))
+        synchronise = self.adapter.synchronise(self.model)
+        if not isinstance(self.call, Awaited):
+            return Workload(self.call, self.batches, self.batch_size, synchronise)
+        # In the loop itself: going in and out of it takes longer than many a model.
+        call, loop = self.call.function, self.call.loop
+        return Workload(call, self.batches, self.batch_size, synchronise, loop, self.concurrency)
 
 
 def prepare(model: Any, inputs: Any, targets: Any, manner: Manner, *, whole: bool = True) -> Subject:
@@ -139,6 +151,7 @@ def prepare(model: Any, inputs: Any, targets: Any, manner: Manner, *, whole: boo
         first=take(called, 0, min(samples, CHUNK)),
         samples=samples,
         batch_size=manner.batch_size,
+        concurrency=manner.concurrency,
         score=score,
         slices=masks,
         repeats=manner.repeats,
@@ -180,6 +193,7 @@ def _prepare_stream(model: Any, stream: Iterator[Source], manner: Manner, whole:
         first=inputs[0],
         samples=len(found.targets),
         batch_size=size,
+        concurrency=manner.concurrency,
         score=score,
         slices=found.masks,
         fingerprint=found.fingerprint,
@@ -193,13 +207,18 @@ def _ways(
     model: Any, manner: Manner, slices: Mapping[str, Any], is_small: bool
 ) -> tuple[Adapter, Score, Call, Evaluator]:
     """How the model is scored, called and evaluated."""
-    if isinstance(manner.repeats, bool) or not isinstance(manner.repeats, int) or not manner.repeats >= 1:
-        raise GateError(f"repeats={manner.repeats!r} must be a whole number from 1.")
+    for name in ("repeats", "concurrency"):
+        value = getattr(manner, name)
+        if isinstance(value, bool) or not isinstance(value, int) or not value >= 1:
+            raise GateError(f"{name}={value!r} must be a whole number from 1.")
     adapter = find_adapter(model)
     adapter.check_usable(model)
     score = resolve_score(manner.score, manner.greater_is_better, getattr(model, "classes_", None))
-    call, response = resolve_call(model, adapter, manner.predict, score.name, score.responses)
-    evaluator = Evaluator(model, adapter, manner.predict, response, manner.confident or is_small, slices)
+    call, response = resolve_call(model, adapter, manner.predict, score.name, score.responses, manner.loop)
+    if manner.concurrency > 1 and not isinstance(call, Awaited):
+        raise GateError(f"concurrency={manner.concurrency} is for async models, and this one returns its answer.")
+    confident = manner.confident or is_small
+    evaluator = Evaluator(model, adapter, manner.predict, response, confident, manner.loop, slices)
     return adapter, score, call, evaluator
 
 

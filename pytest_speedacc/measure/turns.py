@@ -24,10 +24,10 @@ class Round:
     """Calls before them, which bring the caches back."""
 
 
-def round_of(seconds_per_call: float) -> Round:
-    """The round for calls of this length."""
-    calls = max(1, round(ROUND_SECONDS / seconds_per_call))
-    return Round(calls, min(UNTIMED_CALLS, math.ceil(UNTIMED_SECONDS / seconds_per_call)))
+def round_of(seconds_per_call: float, concurrency: int = 1) -> Round:
+    """The round for calls of this length, each of ``concurrency`` calls in flight: fewer would be no such load."""
+    calls = max(concurrency, round(ROUND_SECONDS / seconds_per_call))
+    return Round(calls, concurrency * min(UNTIMED_CALLS, math.ceil(UNTIMED_SECONDS / seconds_per_call)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pytest_speedacc.measure.latency import Workload, quietly, run_untimed, time_calls
+from pytest_speedacc.measure.latency import Workload, run_untimed, time_calls
+from pytest_speedacc.measure.quiet import quietly
 from pytest_speedacc.measure.turns import round_of, take_turns
 
 VERSION = 1
@@ -76,7 +77,7 @@ def measure_ratio(work: Workload, seconds_per_call: float, quads: int = QUADS) -
     runs = Workload(lambda _: run(), (None,), 1, None)
     began = time.perf_counter()
     quietly(run_untimed, runs, 8)
-    sides = ((work, round_of(seconds_per_call)), (runs, round_of((time.perf_counter() - began) / 8)))
+    sides = ((work, round_of(seconds_per_call, work.concurrency)), (runs, round_of((time.perf_counter() - began) / 8)))
     lengths = []
 
     def take(side: int, quad: int) -> float:

@@ -23,6 +23,7 @@ UNITS = {
     Kind.TIME: "s",
     Kind.SIZE: "B",
     Kind.COUNT: "count",
+    Kind.RATE: "1/s",
     Kind.FRACTION: "fraction",
     Kind.CHANGE: "change",
 }

@@ -13,10 +13,6 @@ def double(batch):
     return 2 * batch
 
 
-async def later(batch):
-    return batch
-
-
 class Scaled:
     """A callable object with state."""
 
@@ -27,22 +23,12 @@ class Scaled:
         return batch * self.weights[0]
 
 
-class AsyncObject:
-    async def __call__(self, batch):
-        return batch
-
-
 class Duck:
     def predict(self, batch):
         return [0] * len(batch)
 
     def predict_proba(self, batch):
         return [[1, 0]] * len(batch)
-
-
-class AsyncDuck:
-    async def predict(self, batch):
-        return batch
 
 
 def test_a_function_is_called_on_the_batch():
@@ -58,22 +44,6 @@ def test_an_object_with_predict_is_used_by_its_methods():
     adapter = find_adapter(duck)
     assert adapter.responses(duck) == ("predict", "predict_proba")
     assert adapter.call(duck, "predict_proba")(np.zeros(2)) == [[1, 0], [1, 0]]
-
-
-@pytest.mark.parametrize(
-    ("model", "name"),
-    [
-        (later, "the function later"),
-        (functools.partial(later), "a partial of the function later"),
-        (functools.partial(AsyncObject()), "a partial of AsyncObject"),
-        (AsyncObject(), "AsyncObject"),
-        (AsyncDuck(), "AsyncDuck.predict"),
-    ],
-    ids=["function", "partial", "partial of an object", "object", "predict"],
-)
-def test_async_models_are_refused(model, name):
-    with pytest.raises(GateError, match=f"^{name} is asynchronous, and async models cannot be gated yet"):
-        find_adapter(model).check_usable(model)
 
 
 @pytest.mark.parametrize("model", [double, Scaled(3), Duck()], ids=["function", "object", "predict"])

@@ -34,4 +34,5 @@ def evidence(reference, *, samples=1000, same_environment=True, flips=None, diff
 
 
 def timed(seconds, calls_per_round=1):
-    return Latency(np.asarray(seconds, dtype=float), calls_per_round, 1)
+    times = np.asarray(seconds, dtype=float)
+    return Latency(times, calls_per_round, 1, calls_per_round * float(times.sum()))

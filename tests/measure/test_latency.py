@@ -19,11 +19,11 @@ from pytest_speedacc.measure.latency import (
     Latency,
     Workload,
     joined,
-    quietly,
     run_untimed,
     time_calls,
     warm_up,
 )
+from pytest_speedacc.measure.quiet import quietly
 
 NANOSECOND = 1e-9
 
@@ -208,16 +208,16 @@ def test_untimed_calls_cycle_through_the_batches_and_wait_once(clock):
 
 def test_quantiles_are_those_of_numpy_whatever_the_order():
     seconds = np.random.default_rng(0).exponential(size=500)
-    times = Latency(seconds, 1, 1)
+    times = Latency(seconds, 1, 1, 1.0)
     for q, value in ((0.5, times.median), (0.9, times.p90), (0.95, times.p95), (0.99, times.p99)):
         assert value == pytest.approx(np.quantile(seconds, q))
     low, high = times.interval(0.95)
     assert low < times.p95 < high
-    assert Latency(seconds[:5], 1, 1).interval(0.99) is None
+    assert Latency(seconds[:5], 1, 1, 1.0).interval(0.99) is None
 
 
 def test_rounds_have_a_median_and_no_tail():
-    rounds = Latency(np.array([1.0, 2.0, 3.0]), 40, 1)
+    rounds = Latency(np.array([1.0, 2.0, 3.0]), 40, 1, 240.0)
     assert rounds.median == 2.0
     with pytest.raises(GateError, match=r"p95 cannot be measured: one call is too short .* 40 calls were timed tog"):
         _ = rounds.p95

@@ -60,15 +60,6 @@ def test_what_cannot_be_measured_is_refused_before_the_model_runs(inputs, target
         prepare(never, inputs, targets, manner)
 
 
-async def later(model, batch):
-    return batch
-
-
-def test_an_async_predict_is_refused():
-    with pytest.raises(GateError, match="predict= is a coroutine function"):
-        prepare(first, SAMPLES, TARGETS, Manner(predict=later))
-
-
 class Ranker:
     """Called one way, and with methods of its own beside that."""
 

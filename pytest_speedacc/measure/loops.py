@@ -1,0 +1,115 @@
+"""Event loops to await an async model in: one of our own, or the one that the user's test runs in."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import functools
+import inspect
+from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import CancelledError as Cancelled
+from concurrent.futures import TimeoutError as NotYet
+from dataclasses import dataclass
+from typing import Any, Protocol, Self, TypeVar
+
+from pytest_speedacc.errors import GateError
+
+_T = TypeVar("_T")
+_PATIENCE = 0.2
+"""Seconds between two looks at whether the loop still runs."""
+
+
+class Loop(Protocol):
+    """Where coroutines run."""
+
+    def run(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
+        """Await a coroutine to its end. Raises what it raises, and GateError where it cannot run here."""
+
+
+class OwnLoop:
+    """A loop of this process's own, the same for all gates: what a model keeps of a loop stays good."""
+
+    def run(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
+        """As ``Loop.run``."""
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return _runner().run(coroutine)
+        coroutine.close()
+        raise GateError(
+            "an async model was to be called inside a running event loop, which would wait for itself: "
+            "use await speedacc.acheck(...) there."
+        )
+
+
+OWN_LOOP = OwnLoop()
+
+
+@functools.cache
+def _runner() -> asyncio.Runner:
+    runner = asyncio.Runner()
+    atexit.register(runner.close)
+    return runner
+
+
+class RunningLoop:
+    """The loop that the user's test runs in, asked from another thread, so that its other tasks go on."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._ended = False
+
+    def run(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
+        """As ``Loop.run``, from any thread but the loop's own."""
+        if self._ended:
+            coroutine.close()
+            raise GateError("the test ended before its model was measured.")
+        future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        while True:
+            try:
+                return future.result(_PATIENCE)
+            except Cancelled:
+                raise GateError("the model's call was cancelled, as at the end of its event loop.") from None
+            except NotYet:
+                if future.done():  # it was the model that timed out
+                    raise
+                if self._ended or not self._loop.is_running():
+                    future.cancel()
+                    raise GateError("the event loop ended while the model was measured in it.") from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        # A test that is cancelled leaves a thread behind, which learns it when it asks next.
+        self._ended = True
+
+    def __reduce__(self) -> tuple[type[OwnLoop], tuple[()]]:
+        # In another process, such as an executor's, there is none of the user's.
+        return OwnLoop, ()
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """An async model as a function that returns when it has answered."""
+
+    function: Callable[[Any], Awaitable[Any]]
+    """Takes one batch."""
+    loop: Loop
+
+    def __call__(self, batch: Any) -> Any:
+        """The answer to one batch."""
+        return self.loop.run(_answer(self.function, batch))
+
+
+async def _answer(function: Callable[[Any], Awaitable[Any]], batch: Any) -> Any:
+    return await function(batch)
+
+
+def is_async(function: Any) -> bool:
+    """Whether a call gives something to await: of a coroutine function, a partial of one, or an object called so."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+        getattr(type(function), "__call__", None)  # noqa: B004 - the method is wanted
+    )
