@@ -1,6 +1,6 @@
-"""What the plugin itself costs, and how exact its memory figure is: four figures, each measured side by side.
+"""What the plugin itself costs, and how exact its memory figure is: five figures, each measured side by side.
 
-Run by hand on a quiet machine: ``python benchmarks/run.py`` (about three minutes), or ``tox -e benchmarks``.
+Run by hand on a quiet machine: ``python -m benchmarks.run`` (about five minutes), or ``tox -e benchmarks``.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.profiling import profiling
 from pytest_speedacc.measure.latency import Workload, time_calls
 from pytest_speedacc.measure.memory import measure_memory
 from pytest_speedacc.measure.quiet import quietly
@@ -51,11 +52,13 @@ def test_report():
 
 
 def main() -> None:
-    """Print the four figures."""
+    """Print the five figures."""
     start_up()
     timed_call()
     gates()
     memory()
+    environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    profiling(lambda folder, options: _run_pytest(folder, environment, *options))
 
 
 def start_up(repeats: int = 20) -> None:
