@@ -25,11 +25,14 @@ class Scripted:
     side: Side
     checks: list[str]
     batch_size: int = 1
+    concurrency: int = 1
     fails: str = ""
     gates: tuple[str, ...] = (TEST,)
     markers: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     sent: list[str] = field(default_factory=list)
     timed: list[str] = field(default_factory=list)
+    rounds: set[tuple[int, int]] = field(default_factory=set)
+    """Calls of the rounds that it was told to time, and untimed ones before them."""
     at: str | None = None
 
     def receive_gates(self) -> None:
@@ -41,7 +44,7 @@ class Scripted:
             return None
         assert self.at is None or self.sent[-1] == "return", "it still stands in the check before"
         self.at = self.checks.pop(0)
-        return Ready(test, self.at, 1e-3, self.batch_size, 0.0, None)
+        return Ready(test, self.at, 1e-3, self.batch_size, 0.0, None, concurrency=self.concurrency)
 
     def failure(self, test: str) -> str:
         return self.fails
@@ -51,6 +54,7 @@ class Scripted:
         self.sent.append(kind)
         if kind == "time":
             self.timed.append(self.at)
+            self.rounds.add((content["calls"], content["untimed"]))
 
     def receive(self) -> dict[str, Any]:
         return {"seconds": [1e-3]}
@@ -195,6 +199,18 @@ def test_batches_of_different_sizes_are_not_compared(play: Any) -> None:
     found = play({"checks": ["a"], "batch_size": 8}, {"checks": ["a"]})
     assert found.timed() == []
     assert "batch_size=8 and the base with 1" in found.problems()["a"]
+
+
+def test_other_loads_are_not_compared(play: Any) -> None:
+    found = play({"checks": ["a"], "concurrency": 8}, {"checks": ["a"]})
+    assert found.timed() == []
+    assert "concurrency=8 and the base with 1" in found.problems()["a"]
+
+
+def test_a_round_has_as_many_calls_as_are_in_flight(play: Any) -> None:
+    found = play({"checks": ["a"], "concurrency": 8}, {"checks": ["a"], "concurrency": 8})
+    # Of a millisecond each: two would be a round, and three untimed ones go before.
+    assert found.candidate.rounds == found.base.rounds == {(8, 24)}
 
 
 def test_the_canary_runs_the_base_against_itself_once(play: Any) -> None:

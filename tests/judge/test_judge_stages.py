@@ -1,0 +1,63 @@
+"""Stages and waiting in words: what takes longer beyond doubt, and what an async call waits for."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_speedacc.judge.explain import explain_difference, explain_time, explain_waiting
+from pytest_speedacc.measure.profile import Profile, Stage
+from pytest_speedacc.measure.waiting import Waiting
+
+
+def stage(name, seconds, spread=0.02):
+    return Stage(name, 1.0, seconds, seconds * (1 - spread), seconds * (1 + spread))
+
+
+def profile(*stages):
+    found = Profile("wall", 0.010, (), False)
+    return Profile(found.clock, found.seconds, found.functions, found.rowwise, stages=stages)
+
+
+BASE = profile(stage("preprocess", 0.006), stage("predict", 0.004))
+
+
+def test_stages_are_told_in_order_with_their_share():
+    assert explain_time(BASE) == ("by stage: preprocess 6.00 ms (60%), predict 4.00 ms (40%)",)
+
+
+def test_the_stages_that_take_longer_are_told_in_a_line():
+    now = profile(stage("preprocess", 0.009), stage("predict", 0.004), stage("audit", 0.001))
+    assert explain_difference(now, BASE) == ("by stage: preprocess +3.00 ms, audit +1.00 ms (not in the base)",)
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        BASE,
+        profile(stage("preprocess", 0.003), stage("predict", 0.001)),  # faster
+        profile(stage("preprocess", 0.00625, spread=0.001), stage("predict", 0.004)),  # by less than 3 % of a call
+        profile(stage("preprocess", 0.0068, spread=0.2), stage("predict", 0.004)),  # it moves by itself
+        profile(stage("predict", 0.004)),  # one less
+    ],
+)
+def test_without_a_change_no_stage_is_named(now):
+    assert explain_difference(now, BASE) == ()
+
+
+def test_what_a_call_waits_for_is_told():
+    (line,) = explain_waiting(Waiting(0.001, 0.0005, 0.003), 0.0045)
+    assert line == (
+        "of a call, 1.00 ms are its own code, 500 µs waiting for a turn of the event loop, "
+        "3.00 ms waiting for what it awaits"
+    )
+
+
+def test_a_busy_loop_is_hinted_at():
+    assert explain_waiting(Waiting(0.001, 0.003, 0.001), 0.005)[1].startswith("hint: the event loop is busy")
+    assert len(explain_waiting(Waiting(0.001, 0.001, 0.003), 0.005)) == 1
+
+
+def test_a_loop_that_cannot_be_watched_is_not_spoken_of():
+    assert explain_waiting(Waiting(0.001, None, 0.003), 0.004) == (
+        "of a call, 1.00 ms are its own code, 3.00 ms waiting for what it awaits",
+    )
