@@ -267,6 +267,18 @@ def test_a_ratio_is_that_to_the_yardstick(spec: WorkerSpec, clock: Clock) -> Non
     assert answer["log_ratio"] < 0 < answer["seconds"]
 
 
+def test_what_holds_the_peak_is_told_or_why_it_is_not_known(
+    spec: WorkerSpec, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("memray")
+    _, (answer,) = seen_by_model(spec, clock, kind="allocations")
+    assert "model" in [site["name"] for site in answer["allocations"]["sites"]]
+    monkeypatch.setitem(sys.modules, "memray", None)
+    _, (answer,) = seen_by_model(spec, clock, kind="allocations")
+    assert answer["allocations"] is None
+    assert "memray does not run" in answer["problem"]
+
+
 @pytest.mark.skipif(not process.CAN_PIN, reason="this system cannot pin a process")
 def test_a_worker_is_on_its_core_only_while_it_is_timed(spec: WorkerSpec, clock: Clock) -> None:
     before = os.sched_getaffinity(0)
