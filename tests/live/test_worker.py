@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import os
 import sys
@@ -274,7 +275,8 @@ def test_what_holds_the_peak_is_told_or_why_it_is_not_known(
     _, (answer,) = seen_by_model(spec, clock, kind="allocations")
     assert "model" in [site["name"] for site in answer["allocations"]["sites"]]
     monkeypatch.setitem(sys.modules, "memray", None)
-    _, (answer,) = seen_by_model(spec, clock, kind="allocations")
+    with contextlib.suppress(pytest.skip.Exception):  # a worker that leaves the test would have this one skipped
+        _, (answer,) = seen_by_model(spec, clock, kind="allocations")
     assert answer["allocations"] is None
     assert "memray does not run" in answer["problem"]
 

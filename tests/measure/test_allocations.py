@@ -67,6 +67,15 @@ def test_the_sum_is_the_peak_that_is_judged() -> None:
         assert found(model).peak == pytest.approx(measured.peak, abs=measured.band)
 
 
+def test_the_line_is_where_most_is_allocated_at_once() -> None:
+    def small_and_large(batch: Any) -> Any:
+        kept = np.ones(1000)
+        return np.ones(MIB)[: len(batch)] + kept[0]
+
+    site = by_name(found(small_and_large))["small_and_large"]
+    assert site.line == small_and_large.__code__.co_firstlineno + 2
+
+
 def test_only_what_is_held_at_the_peak_counts() -> None:
     def one_after_the_other(batch: Any) -> Any:
         widen(2).sum()
