@@ -16,6 +16,7 @@ from pytest_speedacc.config.loosened import find_loosened
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.config.project import Project, load_project
 from pytest_speedacc.errors import ConfigError
+from pytest_speedacc.judge.allocated import too_large
 from pytest_speedacc.judge.live import compares_tail, latency_tolerances, too_slow, undecided
 from pytest_speedacc.live import process
 from pytest_speedacc.live.campaign import Budget, LiveRun, run_campaign
@@ -28,9 +29,8 @@ from pytest_speedacc.live.identity import (
     refuse_non_editable_install,
 )
 from pytest_speedacc.live.launch import Key
-from pytest_speedacc.live.profiling import Profiling, run_profiles
+from pytest_speedacc.live.profiling import Profiled, Profiling, run_profiles
 from pytest_speedacc.live.worktree import BaseTree, base_worktree
-from pytest_speedacc.measure.profile import Profile
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +77,8 @@ class Against:
     """What the baseline file of every check says that the base's does not."""
     loosened: tuple[str, ...]
     """What the policy allows now and did not in the base, a sentence each."""
-    profiles: Mapping[Key, tuple[Profile, Profile]] = field(default_factory=dict)
-    """The candidate's and the base's, of what is too slow, or of every gate where they are asked for."""
+    profiled: Profiled = field(default_factory=Profiled)
+    """Of what is too slow or too large, and the times of every gate where they are asked for."""
 
 
 def run_against(request: Request, say: Callable[[str], None]) -> Against:
@@ -116,17 +116,17 @@ def run_against(request: Request, say: Callable[[str], None]) -> Against:
             say=say,
         )
         slower = too_slow(run, bounds, lambda key: since(key).accepted)
-        profiles, problems = _profiles(request, candidate_side, base_side, run, slower, scratch, say)
+        profiled = _profiled(request, candidate_side, base_side, run, slower, scratch, say)
         # Read here for the last time, since the base's files end with the worktree.
         changes = {key: since(key) for key in run.gates}
         loosened = find_loosened(tree.path, run.base_markers, request.project, request.policies)
     lost = [test for test in run.base_gates if test not in request.collected] if request.paths else []
     lost += [f"{test} ({name or 'without a name'})" for test, name in run.lost_checks]
-    notes = (*_notes(request, base, tree), *problems, *loosened.unread)
-    return Against(run, base, _mode(settings), notes, tuple(lost), changes, loosened.said, profiles)
+    notes = (*_notes(request, base, tree), *profiled.problems, *loosened.unread)
+    return Against(run, base, _mode(settings), notes, tuple(lost), changes, loosened.said, profiled)
 
 
-def _profiles(
+def _profiled(
     request: Request,
     candidate: Side,
     base: Side,
@@ -134,14 +134,16 @@ def _profiles(
     slower: frozenset[Key],
     scratch: Path,
     say: Callable[[str], None],
-) -> tuple[Mapping[Key, tuple[Profile, Profile]], tuple[str, ...]]:
-    """Of what is too slow, or of every gate where profiles are asked for; of none where the run was lost."""
+) -> Profiled:
+    """Of what is too slow or too large, and of all that is timed where profiles are asked for; none in a lost run."""
     timed = frozenset(key for key, gate in run.gates.items() if gate.launches)
     keys = timed if request.profiles else slower
-    if not keys or run.lost:
-        return {}, ()
+    memory_keys = too_large(run, request.policies)
+    if not keys | memory_keys or run.lost:
+        return Profiled()
     wanted = Profiling(
         keys=keys,
+        memory_keys=memory_keys,
         clock=request.project.profile_clock,
         folder=request.profiles,
         names=lambda key: baseline_path(Path(), *key).stem,

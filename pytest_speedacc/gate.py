@@ -24,6 +24,7 @@ from pytest_speedacc.errors import GateError
 from pytest_speedacc.judge.accepted import accept_by_file, accept_now, is_acceptable
 from pytest_speedacc.judge.accuracy import flip_lines
 from pytest_speedacc.judge.advice import advice
+from pytest_speedacc.judge.allocated import explain_allocations, explain_growth
 from pytest_speedacc.judge.explain import explain_difference, explain_time, explain_waiting
 from pytest_speedacc.judge.gate import judge, observe
 from pytest_speedacc.judge.latency import Progress, next_action, plan_looks
@@ -31,6 +32,7 @@ from pytest_speedacc.judge.reference import LiveComparison, Reference, from_base
 from pytest_speedacc.judge.repeats import Former, is_decided
 from pytest_speedacc.judge.trades import allowed_text, excused
 from pytest_speedacc.judge.verdict import Check, Outcome, Verdict
+from pytest_speedacc.measure.allocations import find_allocations
 from pytest_speedacc.measure.environment import Environment, library_versions
 from pytest_speedacc.measure.latency import Latency, joined, time_calls, warm_up
 from pytest_speedacc.measure.lock import timing_lock
@@ -138,6 +140,7 @@ def run_gate(case: Case, inputs: Any, say: Say) -> Judged:
     accept = f'{_update_command(case)} --speedacc-reason="why"' if acceptable and known else ""
     observations = observe(measurement, reference)
     explained = _explained(case, checks, measurement, notes)
+    allocated = _allocated(case, checks, notes)
     verdict = Verdict(
         test=case.test,
         name=case.name,
@@ -147,6 +150,7 @@ def run_gate(case: Case, inputs: Any, say: Say) -> Judged:
         accept=accept,
         trades=trades,
         explained=explained,
+        allocated=allocated,
         flipped=flip_lines(reference.accuracy) if reference.accuracy and _lost_score(checks) else (),
         group=case.policy.group,
         compared_with=reference.source,
@@ -185,6 +189,26 @@ def _explained(case: Case, checks: tuple[Check, ...], measurement: Measurement, 
         notes.append(f"wrote {save}.pstat and {save}.callgrind")
     waits = measurement.waiting
     return (*(explain_waiting(waits, seconds) if waits else ()), *explain_time(profile))
+
+
+def _allocated(case: Case, checks: tuple[Check, ...], notes: list[str]) -> tuple[str, ...]:
+    """Who holds the peak where a check on memory fails: what grew beside the base, where something did.
+
+    Why nobody is named is added to ``notes``.
+    """
+    # A peak that was not measured fails its bound as well, and nobody holds it.
+    if all(
+        check.outcome is not Outcome.FAILED or check.observed is None for check in checks if check.metric == "memory"
+    ):
+        return ()
+    if case.live is not None and case.live.allocations and (grown := explain_growth(*case.live.allocations)):
+        return grown
+    try:
+        with case.subject.adapter.running(case.subject.model):
+            return explain_allocations(find_allocations(case.subject, case.run.root))
+    except GateError as error:
+        notes.append(str(error))
+        return ()
 
 
 def _decides(case: Case, old: Baseline | None) -> Callable[[Sequence[float]], bool]:

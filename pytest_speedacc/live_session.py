@@ -93,8 +93,16 @@ class LiveSession:
             why = run.lost.partition("\n")[0] or run.failures.get(test) or "no launch of the candidate came to it"
             raise GateError(f"the live run shows nothing of this check: {why}")
         against = self.against
-        profiles = against.profiles.get((test, name))
-        return LiveComparison(gate, run.canary, self.alpha, against.base.sha, against.since[test, name], profiles)
+        key = (test, name)
+        return LiveComparison(
+            gate,
+            run.canary,
+            self.alpha,
+            against.base.sha,
+            against.since[key],
+            against.profiled.profiles.get(key),
+            against.profiled.allocations.get(key),
+        )
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:

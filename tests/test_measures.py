@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
 from scratch_project import Project, assert_says, output
+
+from pytest_speedacc.errors import GateError
 
 PASSED, FAILED = pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED
 
@@ -273,3 +276,50 @@ def slow(batch):
         project.write(gate('max_latency="5 s"', "speedacc.check(model, inputs, targets)"))
         assert project.run("--speedacc-report=out.json").ret == PASSED
         assert report(project)["explained"] == []
+
+    def test_a_peak_that_is_too_high_names_who_holds_it(self, project: Project) -> None:
+        source = """
+def widen(batch):
+    return np.ones((len(batch), 2**18))
+
+def large(batch):
+    return model(batch) * widen(batch)[:, 0].astype(int)
+"""
+        project.write(source + gate('max_memory="1 MiB"', "speedacc.check(large, inputs, targets)"))
+        result = project.run("--speedacc-report=out.json")
+        assert result.ret == FAILED
+        assert_says(result, "What holds the peak, from a pass of its own:")
+        (line,) = report(project)["allocated"]
+        assert re.fullmatch(r"widen \(test_model.py:\d+\): 2.00 MiB, 100 %, \d+ allocations?", line)
+
+    def test_a_peak_above_the_baselines_names_who_holds_it(self, project: Project) -> None:
+        source = """
+def copies(batch, times):
+    return np.tile(batch, (1, times))
+
+def model_of(times):
+    return lambda batch: model(copies(batch, times))
+"""
+        limits = 'max_memory_increase="5 %"'
+        project.write(source + gate(limits, "speedacc.check(model_of(2000), inputs, targets)"))
+        assert project.run("--speedacc-update", "--speedacc-report=out.json").ret == PASSED
+        assert report(project)["allocated"] == []
+        project.write(source + gate(limits, "speedacc.check(model_of(4000), inputs, targets)"))
+        result = project.run("--speedacc-report=out.json")
+        assert result.ret == FAILED
+        assert report(project)["allocated"][0].startswith("copies (test_model.py:")
+
+    def test_a_peak_that_cannot_be_looked_into_fails_all_the_same(
+        self, project: Project, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refuse(subject: object, root: object) -> None:
+            raise GateError("there is no room for it")
+
+        monkeypatch.setattr("pytest_speedacc.gate.find_allocations", refuse)
+        project.write(
+            gate('max_memory="1 KiB"', "speedacc.check(lambda batch: model(batch.repeat(999, 1)), inputs, targets)")
+        )
+        result = project.run("--speedacc-report=out.json")
+        assert result.ret == FAILED
+        assert_says(result, "Note: there is no room for it.")
+        assert report(project)["allocated"] == []

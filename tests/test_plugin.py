@@ -205,6 +205,7 @@ GATE = {
     "measured": list,
     "at_scale": list,
     "explained": list,
+    "allocated": list,
     "flipped": list,
     "trades": list,
     "notes": list,

@@ -15,6 +15,7 @@ from pytest_speedacc.live.campaign import LiveGate
 from pytest_speedacc.live.duel import LaunchResult
 from pytest_speedacc.live.launch import NEW_GATE
 from pytest_speedacc.measure.accuracy import Accuracy
+from pytest_speedacc.measure.allocations import Allocations
 from pytest_speedacc.measure.environment import Environment
 from pytest_speedacc.measure.measurement import Measurement, Unavailable
 from pytest_speedacc.measure.profile import Profile
@@ -41,6 +42,8 @@ class LiveComparison:
     """What its baseline file says that the base's does not."""
     profiles: tuple[Profile, Profile] | None = None
     """The candidate's and the base's; None where neither was wanted."""
+    allocations: tuple[Allocations, Allocations] | None = None
+    """What holds the peak in either; None where that was not wanted."""
 
 
 @dataclass(frozen=True, slots=True)

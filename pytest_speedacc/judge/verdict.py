@@ -134,6 +134,8 @@ class Verdict:
     """Those that could excuse what got worse, whether or not they do."""
     explained: tuple[str, ...] = ()
     """What accounts for the time, function by function, a line each."""
+    allocated: tuple[str, ...] = ()
+    """What holds the peak of memory, or more of it than in the base, function by function, a line each."""
     flipped: tuple[str, ...] = ()
     """Samples that were right and are wrong now, and the classes that got worse, a line each."""
     group: str = ""

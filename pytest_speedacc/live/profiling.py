@@ -1,19 +1,23 @@
-"""Both sides profiled after a live run, each in a process of its own: never while anything is timed."""
+"""Both sides looked into after a live run, each in a process of its own: never while anything is timed."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, TypeVar
 
 import msgspec
 
 from pytest_speedacc.config.project import Clock
-from pytest_speedacc.live.handle import Side, Start, WorkerLost, started
+from pytest_speedacc.live.handle import Side, Start, Worker, WorkerLost, started
 from pytest_speedacc.live.launch import Key
+from pytest_speedacc.measure.allocations import Allocations
 from pytest_speedacc.measure.lock import timing_lock
 from pytest_speedacc.measure.profile import Profile, profiled_calls
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +25,24 @@ class Profiling:
     """What is profiled, and how."""
 
     keys: Set[Key]
+    """The checks whose time is profiled."""
+    memory_keys: Set[Key]
+    """The checks of which it is asked what holds their peak of memory."""
     clock: Clock
     folder: Path | None
     """Where the files are kept; None keeps none."""
     names: Callable[[Key], str]
     """Of the files of a check."""
+
+
+@dataclass(frozen=True, slots=True)
+class Profiled:
+    """The candidate's and the base's of every check that both came to."""
+
+    profiles: Mapping[Key, tuple[Profile, Profile]] = field(default_factory=dict)
+    allocations: Mapping[Key, tuple[Allocations, Allocations]] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
+    """What went wrong; it changes no verdict."""
 
 
 def run_profiles(
@@ -37,19 +54,18 @@ def run_profiles(
     scratch: Path,
     timeout: float,
     say: Callable[[str], None],
-) -> tuple[Mapping[Key, tuple[Profile, Profile]], tuple[str, ...]]:
-    """The candidate's and the base's profile of every check that both came to, and what went wrong.
-
-    Nothing that goes wrong here changes a verdict.
-    """
-    tests = tuple(dict.fromkeys(test for test, _ in sorted(wanted.keys)))
+) -> Profiled:
+    """Profile either side in a process of its own, first what holds its memory and then what takes its time."""
+    tests = tuple(dict.fromkeys(test for test, _ in sorted(wanted.keys | wanted.memory_keys)))
     seed = random.SystemRandom().randrange(2**32)
     start = Start(arguments, seed, False, scratch, timeout)
     calls: dict[Key, int] = {}
-    found: list[dict[Key, Profile]] = []
+    profiles: list[dict[Key, Profile]] = []
+    allocations: list[dict[Key, Allocations]] = []
     problems: list[str] = []
     for side in (candidate, base):
-        profiles: dict[Key, Profile] = {}
+        profiles.append({})
+        allocations.append({})
         say(f"profiling the {side.label}")
         try:
             with timing_lock(say), started([(side, tests)], start) as (worker,):
@@ -57,19 +73,30 @@ def run_profiles(
                 for test in tests:
                     while ready := worker.next_check(test):
                         key = (test, ready.name)
+                        if key in wanted.memory_keys and not ready.compares:
+                            worker.send("allocations")
+                            if said := _answer(worker, test, "allocations", problems):
+                                allocations[-1][key] = msgspec.convert(said, Allocations)
                         if key in wanted.keys and not ready.compares:
                             # As many on either side, so that what grows with the calls does so on both.
                             number = calls.setdefault(key, profiled_calls(ready.seconds_per_call))
                             save = str(wanted.folder / f"{wanted.names(key)}.{side.label}") if wanted.folder else ""
                             worker.send("profile", calls=number, clock=wanted.clock, save=save)
-                            said = worker.receive()
-                            if said["profile"] is None:
-                                problems.append(f"{test}: {said['problem']}")
-                            else:
-                                profiles[key] = msgspec.convert(said["profile"], Profile)
+                            if said := _answer(worker, test, "profile", problems):
+                                profiles[-1][key] = msgspec.convert(said, Profile)
                         worker.send("return")
         except WorkerLost as error:
             problems.append(f"no profile was taken: {str(error).partition(chr(10))[0]}")
-        found.append(profiles)
-    ours, theirs = found
-    return {key: (ours[key], theirs[key]) for key in ours if key in theirs}, tuple(problems)
+    return Profiled(_in_both(*profiles), _in_both(*allocations), tuple(problems))
+
+
+def _answer(worker: Worker, test: str, kind: str, problems: list[str]) -> Any:
+    """What it found of this kind; None, with one problem more, where it found nothing. Raises WorkerLost."""
+    said = worker.receive()
+    if said[kind] is None:
+        problems.append(f"{test}: {said['problem']}")
+    return said[kind]
+
+
+def _in_both(ours: Mapping[Key, _T], theirs: Mapping[Key, _T]) -> dict[Key, tuple[_T, _T]]:
+    return {key: (ours[key], theirs[key]) for key in ours if key in theirs}

@@ -21,6 +21,7 @@ from pytest_speedacc.errors import GateError
 from pytest_speedacc.live.identity import foreign_modules
 from pytest_speedacc.live.process import pin
 from pytest_speedacc.live.protocol import Ready, StaticFacts, WorkerSpec
+from pytest_speedacc.measure.allocations import find_allocations
 from pytest_speedacc.measure.latency import Workload, run_untimed, time_calls, warm_up
 from pytest_speedacc.measure.loops import RunningLoop
 from pytest_speedacc.measure.measurement import Measurement, Statics, Unavailable, measure_statics
@@ -76,7 +77,7 @@ class WorkerGate:
                             concurrency=subject.concurrency,
                         )
                         worker.channel.send("ready", gate=msgspec.to_builtins(ready))
-                        self._serve(work)
+                        self._serve(work, subject)
                     finally:
                         pin(())
         except GateError as error:
@@ -138,7 +139,7 @@ class WorkerGate:
         with subject.adapter.running(model):
             return Measurement(measure_statics(subject), time_calls(subject.workload(), 1, UNJUDGED_CALLS))
 
-    def _serve(self, work: Workload) -> None:
+    def _serve(self, work: Workload, subject: Subject) -> None:
         channel = self._worker.channel
         while True:
             order = channel.receive()
@@ -157,6 +158,8 @@ class WorkerGate:
                     channel.send("ratio", log_ratio=ratio.log_ratio, seconds=ratio.seconds)
                 case "profile":
                     channel.send("profile", **self._profile(work, order))
+                case "allocations":
+                    channel.send("allocations", **self._allocations(subject))
                 case "return":
                     return
                 case _:
@@ -170,6 +173,13 @@ class WorkerGate:
         except GateError as error:
             return {"profile": None, "problem": str(error)}
         return {"profile": msgspec.to_builtins(profile), "problem": ""}
+
+    def _allocations(self, subject: Subject) -> dict[str, Any]:
+        try:
+            allocations = find_allocations(subject, Path(self._worker.spec.root))
+        except GateError as error:
+            return {"allocations": None, "problem": str(error)}
+        return {"allocations": msgspec.to_builtins(allocations), "problem": ""}
 
     def _check_identity(self) -> None:
         spec, seen = self._worker.spec, self._worker.seen

@@ -81,6 +81,19 @@ def track_once(function: Callable[[], Any]) -> int:
         return _read_peak(memray, file)
 
 
+@contextmanager
+def recorded(call: Callable[[Any], Any], batches: Sequence[Any]) -> Iterator[Any]:
+    """memray's reader of one pass over the batches, tracked as ``measure_memory`` tracks. Raises as that does."""
+    memray = _import_memray()
+    with _scratch_folder() as folder:
+        tracker, file = _new_tracker(memray, folder, 0)
+        _warm_up(call, batches)
+        with _quiet_heap():
+            _track(tracker, call, batches)
+        with _opened(memray, file) as reader:
+            yield reader
+
+
 def _settled(peaks: Sequence[int]) -> bool:
     if max(peaks) <= RESOLUTION:  # cannot be told from nothing, however often it is repeated
         return True
@@ -125,12 +138,18 @@ def _new_tracker(memray: Any, folder: str, number: int) -> tuple[Any, Path]:
     return tracker, file
 
 
-def _read_peak(memray: Any, file: Path) -> int:
+@contextmanager
+def _opened(memray: Any, file: Path) -> Iterator[Any]:
     try:
         with memray.FileReader(file) as reader:
-            return int(reader.metadata.peak_memory)
+            yield reader
     except OSError as error:
         raise _no_room(error) from error
+
+
+def _read_peak(memray: Any, file: Path) -> int:
+    with _opened(memray, file) as reader:
+        return int(reader.metadata.peak_memory)
 
 
 def _no_room(error: OSError) -> GateError:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import statistics
 import sys
-import sysconfig
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from typing import Any
 from pytest_speedacc.config.project import Clock
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.measure.latency import Workload, run_untimed
+from pytest_speedacc.measure.places import is_library, shown
 from pytest_speedacc.measure.stages import Recorder, recorded
 
 PASSES = 3
@@ -198,7 +198,7 @@ def _folded(stats: Any, calls: int, root: Path) -> _Pass:
             own = max(stat.tsub, stat.ttot - below(index)) / calls
             found = Function(
                 name=stat.name,
-                file=_shown(stat.module, root),
+                file=shown(stat.module, root),
                 line=int(stat.lineno),
                 calls=stat.ncall / calls,
                 own=own,
@@ -225,31 +225,7 @@ def _added(one: Function | None, other: Function) -> Function:
 def _is_reported(stat: Any, root: Path) -> bool:
     if stat.builtin:
         return False
-    if not _is_library(str(stat.module)):
+    if not is_library(str(stat.module)):
         return True
-    package = _shown(stat.module, root).partition("/")[0]
+    package = shown(stat.module, root).partition("/")[0]
     return package == "sklearn" and stat.name.endswith(STEPS) and not stat.name.startswith(("Pipeline.", "_"))
-
-
-def _libraries() -> tuple[str, ...]:
-    paths = sysconfig.get_paths()
-    own = str(Path(__file__).parents[1])
-    return (*(paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")), own)
-
-
-_LIBRARIES = _libraries()
-
-
-def _is_library(module: str) -> bool:
-    return module.startswith((*_LIBRARIES, "<")) or "site-packages" in module or not module.endswith(".py")
-
-
-def _shown(module: str, root: Path) -> str:
-    path = Path(module)
-    if path.is_relative_to(root):
-        return path.relative_to(root).as_posix()
-    parts = path.parts
-    for place in ("site-packages", "dist-packages"):
-        if place in parts:
-            return "/".join(parts[parts.index(place) + 1 :])
-    return path.name

@@ -91,6 +91,7 @@ def gate_document(verdict: Verdict, scale: Scale) -> dict[str, Any]:
             for row in at_scale(verdict, scale)
         ],
         "explained": list(verdict.explained),
+        "allocated": list(verdict.allocated),
         "flipped": list(verdict.flipped),
         "trades": [_trade(found) for found in verdict.trades],
         "notes": list(verdict.notes),

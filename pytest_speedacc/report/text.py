@@ -41,6 +41,8 @@ def verdict_text(verdict: Verdict, environment: str, scale: Scale) -> str:
     if verdict.explained:
         heading = "What takes longer than in the base" if verdict.compared_with == "base" else "Where the time goes"
         lines += ["", f"{heading}, by a profile taken afterwards:", *(f"  {line}" for line in verdict.explained)]
+    if verdict.allocated:
+        lines += ["", "What holds the peak, from a pass of its own:", *(f"  {line}" for line in verdict.allocated)]
     if verdict.flipped:
         lines += ["", "Right before and wrong now:", *(f"  {line}" for line in verdict.flipped)]
     lines += [line for found in verdict.trades for line in ("", *_trade_lines(found))]

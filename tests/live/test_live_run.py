@@ -274,7 +274,7 @@ def kills():
 """,
     "candidate, being timed": """
 if in_worker and not in_base:
-    def serve(self, work):
+    def serve(self, work, subject):
         self._worker.channel.receive()
         os.kill(os.getpid(), signal.SIGKILL)
 

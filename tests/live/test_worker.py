@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import os
 import sys
@@ -265,6 +266,19 @@ def test_a_ratio_is_that_to_the_yardstick(spec: WorkerSpec, clock: Clock) -> Non
     assert answer["kind"] == "ratio"
     # A model that indexes an array takes less than a yardstick does.
     assert answer["log_ratio"] < 0 < answer["seconds"]
+
+
+def test_what_holds_the_peak_is_told_or_why_it_is_not_known(
+    spec: WorkerSpec, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("memray")
+    _, (answer,) = seen_by_model(spec, clock, kind="allocations")
+    assert "model" in [site["name"] for site in answer["allocations"]["sites"]]
+    monkeypatch.setitem(sys.modules, "memray", None)
+    with contextlib.suppress(pytest.skip.Exception):  # a worker that leaves the test would have this one skipped
+        _, (answer,) = seen_by_model(spec, clock, kind="allocations")
+    assert answer["allocations"] is None
+    assert "memray does not run" in answer["problem"]
 
 
 @pytest.mark.skipif(not process.CAN_PIN, reason="this system cannot pin a process")

@@ -1,0 +1,72 @@
+"""Who holds the memory at the peak: by itself, or what two sides hold subtracted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pytest_speedacc.config.policy import Policy
+from pytest_speedacc.config.units import format_bytes
+from pytest_speedacc.judge.exact import judge_amount
+from pytest_speedacc.judge.verdict import Outcome
+from pytest_speedacc.live.campaign import LiveGate, LiveRun
+from pytest_speedacc.live.launch import Key
+from pytest_speedacc.measure.allocations import Allocations, Site
+from pytest_speedacc.measure.memory import resolution
+
+MOST_NAMED = 5
+SMALLEST_SHARE = 0.03
+"""Of a peak: who holds less is not named."""
+
+
+def explain_allocations(now: Allocations) -> tuple[str, ...]:
+    """The functions that hold the peak, the one with most first, a line each."""
+    return tuple(
+        f"{_place(site)}: {format_bytes(site.bytes)}, {site.bytes / now.peak * 100:.0f} %, {_number(site.allocations)}"
+        for site in now.sites[:MOST_NAMED]
+        if site.bytes >= SMALLEST_SHARE * now.peak
+    )
+
+
+def explain_growth(now: Allocations, base: Allocations) -> tuple[str, ...]:
+    """The functions that hold more than in the base, the largest growth first, a line each.
+
+    A function is named where that is more than two peaks of one model may differ by, and at least 3 % of the base's.
+    """
+    before = {site.key: site for site in base.sites}
+    grown = [(site.bytes - (before[site.key].bytes if site.key in before else 0), site) for site in now.sites]
+    least = max(resolution(base.peak), SMALLEST_SHARE * base.peak)
+    named = sorted((each for each in grown if each[0] > least), key=lambda each: -each[0])
+    more = now.peak - base.peak
+    return tuple(_growth_text(change, more, site, before.get(site.key)) for change, site in named[:MOST_NAMED])
+
+
+def too_large(run: LiveRun, policies: Mapping[str, Policy]) -> frozenset[Key]:
+    """The checks of which a bound on memory fails as the first launch measured it, where it measured the base's too."""
+    return frozenset(key for key, gate in run.gates.items() if key[0] in policies and _fails(gate, policies[key[0]]))
+
+
+def _fails(gate: LiveGate, policy: Policy) -> bool:
+    now, base = gate.candidate, gate.base
+    if now is None or base is None or now.memory is None or base.memory is None or now.batch_size != base.batch_size:
+        return False
+    band = max(now.memory_band, base.memory_band)
+    bounds = [bound for bound in policy.bounds if bound.setting.metric == "memory"]
+    return any(judge_amount(bound, now.memory, base.memory, band).outcome is Outcome.FAILED for bound in bounds)
+
+
+def _growth_text(change: int, more: int, now: Site, then: Site | None) -> str:
+    of = f" of {format_bytes(more)} more" if more > 0 else ""
+    text = f"{_place(now)}: +{format_bytes(change)}{of}, {_number(now.allocations)}"
+    if then is None:
+        return f"{text}, and none in the base"
+    if now.allocations == then.allocations:
+        return f"{text} in both"
+    return f"{text} where the base made {then.allocations:,}"
+
+
+def _place(site: Site) -> str:
+    return f"{site.name} ({site.file}:{site.line})" if site.file else site.name
+
+
+def _number(allocations: int) -> str:
+    return f"{allocations:,} allocation{'' if allocations == 1 else 's'}"

@@ -1,0 +1,28 @@
+"""Whose a piece of code is, and how the file that it is in is shown."""
+
+from __future__ import annotations
+
+import sysconfig
+from pathlib import Path
+
+OWN = str(Path(__file__).parents[1])
+"""This package's folder."""
+_LIBRARIES = (*(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")), OWN)
+
+
+def is_library(file: str) -> bool:
+    """Whether this is a library's file, or the interpreter's, and none of the user's."""
+    return file.startswith((*_LIBRARIES, "<")) or "site-packages" in file or not file.endswith(".py")
+
+
+def shown(file: str, root: Path) -> str:
+    """From its package on where it is installed, relative to the project at ``root`` where it lies in it, else by name.
+
+    In this order, for an environment may lie in the project, and the two revisions of a live run share it.
+    """
+    path = Path(file)
+    parts = path.parts
+    for place in ("site-packages", "dist-packages"):
+        if place in parts:
+            return "/".join(parts[parts.index(place) + 1 :])
+    return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
