@@ -134,6 +134,8 @@ class Verdict:
     """Those that could excuse what got worse, whether or not they do."""
     explained: tuple[str, ...] = ()
     """What accounts for the time, function by function, a line each."""
+    explained_beside: str = ""
+    """Whose profile those lines compare with: the ``base``'s, the ``baseline``'s; empty for a profile by itself."""
     flipped: tuple[str, ...] = ()
     """Samples that were right and are wrong now, and the classes that got worse, a line each."""
     group: str = ""

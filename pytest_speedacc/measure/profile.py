@@ -56,11 +56,19 @@ class Profile:
     """One model's functions, the one with the most time of its own first."""
 
     clock: Clock
+    calls: int
+    """Of the model, in each pass."""
+    batch_size: int
+    """Samples in a call."""
     seconds: float
     """Of a call of the model, under the profiler."""
     functions: tuple[Function, ...]
     rowwise: bool
     """Whether pandas called a function of its user's for each row."""
+
+    def share(self, function: Function) -> float:
+        """Of a call, how much is the function's own, from 0 to 1."""
+        return min(1.0, function.own / self.seconds) if self.seconds > 0 else 0.0
 
 
 def profiled_calls(seconds_per_call: float) -> int:
@@ -98,7 +106,7 @@ def take_profile(work: Workload, calls: int, root: Path, *, clock: Clock = "wall
     finally:
         yappi.clear_stats()
         yappi.set_clock_type(clock_before)
-    return _joined(passes, clock)
+    return _joined(passes, clock, calls, work.batch_size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +116,7 @@ class _Pass:
     rowwise: bool
 
 
-def _joined(passes: Sequence[_Pass], clock: Clock) -> Profile:
+def _joined(passes: Sequence[_Pass], clock: Clock, calls: int, batch_size: int) -> Profile:
     functions = []
     for key in dict.fromkeys(key for each in passes for key in each.functions):
         found = [each.functions[key] for each in passes if key in each.functions]
@@ -128,7 +136,7 @@ def _joined(passes: Sequence[_Pass], clock: Clock) -> Profile:
         )
     functions.sort(key=lambda each: -each.own)
     seconds = statistics.median(each.seconds for each in passes)
-    return Profile(clock, seconds, tuple(functions), any(each.rowwise for each in passes))
+    return Profile(clock, calls, batch_size, seconds, tuple(functions), any(each.rowwise for each in passes))
 
 
 def _folded(stats: Any, calls: int, root: Path) -> _Pass:
