@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from pytest_speedacc.baseline.schema import MOST_FUNCTIONS, StoredFunction, StoredProfile
 from pytest_speedacc.config.units import format_seconds
+from pytest_speedacc.judge.hints import hints
 from pytest_speedacc.measure.profile import Function, Profile
 
 MOST_NAMED = 5
@@ -17,7 +18,6 @@ SMALLEST_MOVE = 0.1
 FEWEST_MORE = 0.5
 """Calls for each call of the model, and a tenth of what they were, below which a count has not changed: a function
 that is called now and then, or by chance, moves by less."""
-ROWWISE = "pandas calls a Python function for each row (apply with axis=1): column operations do that at once"
 
 
 def explain_difference(candidate: Profile, base: Profile) -> tuple[str, ...]:
@@ -37,9 +37,7 @@ def explain_difference(candidate: Profile, base: Profile) -> tuple[str, ...]:
     named.sort(key=lambda each: -each[0])
     grown = candidate.seconds - base.seconds
     lines = [_difference_text(change, grown, now, then) for change, now, then in named[:MOST_NAMED]]
-    if lines and candidate.rowwise and not base.rowwise:
-        lines.append(f"hint: {ROWWISE}")
-    return tuple(lines)
+    return (*lines, *hints(candidate, base)) if lines else ()
 
 
 def explain_time(profile: Profile) -> tuple[str, ...]:
@@ -51,9 +49,7 @@ def explain_time(profile: Profile) -> tuple[str, ...]:
         for function in shown
         if profile.seconds > 0
     ]
-    if lines and profile.rowwise:
-        lines.append(f"hint: {ROWWISE}")
-    return tuple(lines)
+    return (*lines, *hints(profile)) if lines else ()
 
 
 def explain_stored(now: Profile, stored: StoredProfile, counts_hold: bool) -> tuple[str, ...]:
@@ -79,7 +75,8 @@ def explain_stored(now: Profile, stored: StoredProfile, counts_hold: bool) -> tu
             unnamed = f"not among the {MOST_FUNCTIONS} functions of" if is_full else "not at all in"
             known = "" if then else f", and {unnamed} the baseline"
             grown.append(f"{_place(function)}: {_share_text(now.share(function), then)}{known}")
-    return tuple([*counted, *grown][:MOST_NAMED])
+    lines = [*counted, *grown][:MOST_NAMED]
+    return (*lines, *hints(now)) if lines else ()
 
 
 def other_versions(then: Mapping[str, str], now: Mapping[str, str]) -> tuple[str, ...]:
