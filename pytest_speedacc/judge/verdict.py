@@ -137,7 +137,7 @@ class Verdict:
     explained_beside: str = ""
     """Whose profile those lines compare with: the ``base``'s, the ``baseline``'s; empty for a profile by itself."""
     flipped: tuple[str, ...] = ()
-    """Samples that were right and are wrong now, and the classes that got worse, a line each."""
+    """Samples that were right and are wrong now, and the classes, confusions and slices that got worse, a line each."""
     group: str = ""
     """The job that this model is one of several for; empty for none."""
     compared_with: str = "baseline"

@@ -38,6 +38,7 @@ def test_a_known_function_below_another_counts_once() -> None:
         "/project/scipy/sparse/_base.py",
         "/project/site-packages/other/scipy/_base.py",
         "/project/features.py",
+        "/project/.venv/lib/python3.11/site-packages/torch/x.py",
         "<string>",
         "/usr/lib/python3/dist-packages",
     ],
