@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from pytest_speedacc.baseline import (
     Baseline,
     load_baseline,
@@ -19,25 +21,21 @@ from pytest_speedacc.baseline import (
 from pytest_speedacc.baseline.record import record
 from pytest_speedacc.case import Case, Judged, Say
 from pytest_speedacc.config.policy import Policy
-from pytest_speedacc.config.units import Kind
 from pytest_speedacc.errors import GateError
+from pytest_speedacc.explanation import explain, explain_memory
 from pytest_speedacc.judge.accepted import accept_by_file, accept_now, is_acceptable
-from pytest_speedacc.judge.accuracy import flip_lines
+from pytest_speedacc.judge.accuracy import flip_lines, slice_lines
 from pytest_speedacc.judge.advice import advice
-from pytest_speedacc.judge.allocated import explain_allocations, explain_growth
-from pytest_speedacc.judge.explain import explain_difference, explain_time, explain_waiting
 from pytest_speedacc.judge.gate import judge, observe
 from pytest_speedacc.judge.latency import Progress, next_action, plan_looks
 from pytest_speedacc.judge.reference import LiveComparison, Reference, from_baseline, from_live
 from pytest_speedacc.judge.repeats import Former, is_decided
 from pytest_speedacc.judge.trades import allowed_text, excused
-from pytest_speedacc.judge.verdict import Check, Outcome, Verdict
-from pytest_speedacc.measure.allocations import find_allocations
+from pytest_speedacc.judge.verdict import Check, Observation, Outcome, Verdict
 from pytest_speedacc.measure.environment import Environment, library_versions
 from pytest_speedacc.measure.latency import Latency, joined, time_calls, warm_up
 from pytest_speedacc.measure.lock import timing_lock
 from pytest_speedacc.measure.measurement import Measurement, Unavailable, measure_statics
-from pytest_speedacc.measure.profile import profiled_calls, take_profile
 from pytest_speedacc.measure.subject import Subject, check_unchanged
 from pytest_speedacc.measure.training import Training
 from pytest_speedacc.measure.waiting import measure_waiting
@@ -133,14 +131,15 @@ def run_gate(case: Case, inputs: Any, say: Say) -> Judged:
         notes.append(
             "what the base's own baseline file holds is not known, so nothing is accepted: mend it there first"
         )
+    explained = explain(case, checks, measurement, stored, writes)
+    allocated = explain_memory(case, checks)
+    notes += [*explained.notes, *allocated.notes]
     if stored is not None and writes:
-        notes.append(_write(case, stored, measurement, checks))
+        notes.append(_write(case, replace(stored, profile=explained.stored), measurement, checks))
     elif stored is not None and reference.live is None:
         notes += _suspicions(stored)
     accept = f'{_update_command(case)} --speedacc-reason="why"' if acceptable and known else ""
     observations = observe(measurement, reference)
-    explained = _explained(case, checks, measurement, notes)
-    allocated = _allocated(case, checks, notes)
     verdict = Verdict(
         test=case.test,
         name=case.name,
@@ -149,66 +148,23 @@ def run_gate(case: Case, inputs: Any, say: Say) -> Judged:
         notes=tuple(notes),
         accept=accept,
         trades=trades,
-        explained=explained,
-        allocated=allocated,
-        flipped=flip_lines(reference.accuracy) if reference.accuracy and _lost_score(checks) else (),
+        explained=explained.lines,
+        explained_beside=explained.beside,
+        allocated=allocated.lines,
+        flipped=_flipped(checks, observations, reference),
         group=case.policy.group,
         compared_with=reference.source,
     )
     return Judged(verdict, measurement.latency, environment)
 
 
-def _lost_score(checks: tuple[Check, ...]) -> bool:
-    return any(
-        check.setting in ("max_accuracy_drop", "max_churn") and check.outcome is not Outcome.PASSED for check in checks
-    )
-
-
-def _explained(case: Case, checks: tuple[Check, ...], measurement: Measurement, notes: list[str]) -> tuple[str, ...]:
-    """What a verdict on latency rests on, function by function: beside the base where that was profiled too.
-
-    Nothing for a gate that is fast enough, unless profiles are asked for. Why there is none is added to ``notes``.
-    """
-    live, run = case.live, case.run
-    timed = [check for check in checks if check.metric == "latency"]
-    if live is not None:
-        # Two processes differ by luck. Functions are named for a slow-down that the launches show, and for no other.
-        slower = any(check.kind is Kind.CHANGE and check.interval and check.interval[0] > 0 for check in timed)
-        return explain_difference(*live.profiles) if live.profiles and slower else ()
-    if not run.profiles and all(check.outcome is not Outcome.FAILED for check in timed):
-        return ()
-    work, seconds = case.subject.workload(), measurement.latency.median
-    save = None if run.profiles is None else run.profiles / case.path.stem
-    try:
-        with case.subject.adapter.running(case.subject.model):
-            profile = take_profile(work, profiled_calls(seconds), run.root, clock=run.clock, save=save)
-    except GateError as error:
-        notes.append(str(error))
-        return ()
-    if save is not None:
-        notes.append(f"wrote {save}.pstat and {save}.callgrind")
-    waits = measurement.waiting
-    return (*(explain_waiting(waits, seconds) if waits else ()), *explain_time(profile))
-
-
-def _allocated(case: Case, checks: tuple[Check, ...], notes: list[str]) -> tuple[str, ...]:
-    """Who holds the peak where a check on memory fails: what grew beside the base, where something did.
-
-    Why nobody is named is added to ``notes``.
-    """
-    # A peak that was not measured fails its bound as well, and nobody holds it.
-    if all(
-        check.outcome is not Outcome.FAILED or check.observed is None for check in checks if check.metric == "memory"
-    ):
-        return ()
-    if case.live is not None and case.live.allocations and (grown := explain_growth(*case.live.allocations)):
-        return grown
-    try:
-        with case.subject.adapter.running(case.subject.model):
-            return explain_allocations(find_allocations(case.subject, case.run.root))
-    except GateError as error:
-        notes.append(str(error))
-        return ()
+def _flipped(checks: tuple[Check, ...], observations: tuple[Observation, ...], reference: Reference) -> tuple[str, ...]:
+    """What got worse, where a score or its change is not passed."""
+    missed = [check for check in checks if check.outcome is not Outcome.PASSED]
+    lost = any(check.setting in ("max_accuracy_drop", "max_churn") for check in missed)
+    lines = flip_lines(reference.accuracy) if reference.accuracy and lost else ()
+    scored = any(check.metric in ("accuracy", "churn") for check in missed)
+    return (*lines, *slice_lines(checks, observations)) if scored else ()
 
 
 def _decides(case: Case, old: Baseline | None) -> Callable[[Sequence[float]], bool]:

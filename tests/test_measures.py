@@ -86,6 +86,19 @@ class TestSlices:
         assert result.ret == FAILED
         outcomes = {check["slice"]: check["outcome"] for check in report(project)["checks"]}
         assert outcomes == {"": "passed", "night": "failed"}
+        assert not any(line.startswith("slice ") for line in report(project)["flipped"])
+
+    def test_a_limit_of_a_slice_says_what_the_slice_was(self, project: Project) -> None:
+        body = 'speedacc.check({model}, inputs, targets, slices={"night": night, "day": ~night})'
+        limits = "min_accuracy=0.6"
+        project.write(SLICED + gate(limits, body.replace("{model}", "model")))
+        assert project.run("--speedacc-update").ret == PASSED
+        project.write(SLICED + gate(limits, body.replace("{model}", "slow_at_night")))
+        result = project.run("--speedacc-report=out.json")
+        assert result.ret == FAILED
+        (line,) = report(project)["flipped"]
+        assert line.startswith("slice night: 1 before, 0.")
+        assert_says(result, line)
 
 
 class TestChurn:
@@ -250,10 +263,13 @@ class TestExplanations:
         lines = report(project)["flipped"]
         assert [line.partition(":")[0] for line in lines[:5]] == [f"sample {number}" for number in range(5)]
         assert lines[5] == "and 2 more"
-        assert all(line.startswith("class ") and line.endswith(" now") for line in lines[6:])
-        lost = [int(line.split()[2]) - int(line.split()[-2]) for line in lines[6:]]
+        classes = [line for line in lines[6:] if line.startswith("class ") and line.endswith(" now")]
+        lost = [int(line.split()[2]) - int(line.split()[-2]) for line in classes]
         assert sum(lost) == 7
         assert lost == sorted(lost, reverse=True)
+        # Of two classes each is taken for the other one.
+        taken = [int(line.split()[4]) for line in lines[6 + len(classes) :] if line.endswith(" now, 0 before")]
+        assert taken == lost
 
     def test_a_model_that_is_too_slow_shows_where_its_time_goes(self, project: Project) -> None:
         source = """

@@ -88,6 +88,7 @@ class TestText:
                 *(5 * [r"  sample \d+: target [01], now predicted [01]"]),
                 r"  and \d+ more",
                 r"  class [01]: \d+ of \d+ right before, \d+ now",
+                r"  target [01] predicted [01]: \d+ now, \d+ before",
                 r"",
                 r"Also measured, not limited: confidence .+; latency p90 .+; latency p95 .+; .+; whole set .+\.",
                 r"",

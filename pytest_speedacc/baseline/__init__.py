@@ -9,8 +9,10 @@ from pytest_speedacc.baseline.schema import (
     EnvironmentRecord,
     EvaluationSet,
     StoredAccuracy,
+    StoredFunction,
     StoredLatency,
     StoredMemory,
+    StoredProfile,
     Updated,
 )
 from pytest_speedacc.baseline.since import SinceBase, since_base
@@ -23,8 +25,10 @@ __all__ = [
     "EvaluationSet",
     "SinceBase",
     "StoredAccuracy",
+    "StoredFunction",
     "StoredLatency",
     "StoredMemory",
+    "StoredProfile",
     "Updated",
     "baseline_path",
     "load_baseline",

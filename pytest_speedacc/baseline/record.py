@@ -6,13 +6,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pytest_speedacc.baseline.schema import (
+    MOST_FUNCTIONS,
     SCHEMA,
     Baseline,
     EnvironmentRecord,
     EvaluationSet,
     StoredAccuracy,
+    StoredFunction,
     StoredLatency,
     StoredMemory,
+    StoredProfile,
     StoredRatio,
     StoredTraining,
     Updated,
@@ -20,6 +23,7 @@ from pytest_speedacc.baseline.schema import (
 from pytest_speedacc.measure.environment import Environment, commit, library_versions
 from pytest_speedacc.measure.latency import Latency
 from pytest_speedacc.measure.measurement import Measurement, Unavailable
+from pytest_speedacc.measure.profile import Profile
 from pytest_speedacc.measure.subject import Subject
 from pytest_speedacc.measure.yardstick import VERSION, Ratios
 from pytest_speedacc.stats.sequence import mean_and_sd
@@ -74,6 +78,22 @@ def record(
         versions=versions,
         predictions=None,
         environments={environment.key: here},
+    )
+
+
+def record_profile(profile: Profile) -> StoredProfile:
+    """What is kept of a profile: its functions with the most time."""
+    return StoredProfile(
+        batch_size=profile.batch_size,
+        calls=profile.calls,
+        clock=profile.clock,
+        functions=tuple(
+            # Of the share more digits would be noise, and fill the diff.
+            StoredFunction(
+                name=each.name, file=each.file, calls=round(each.calls, 3), share=round(profile.share(each), 2)
+            )
+            for each in profile.functions[:MOST_FUNCTIONS]
+        ),
     )
 
 

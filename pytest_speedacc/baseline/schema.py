@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from pytest_speedacc.config.project import Clock
 from pytest_speedacc.measure.environment import Environment
 
 SCHEMA = 1
@@ -18,6 +19,8 @@ Seconds = Annotated[float, Meta(ge=0)]
 Digest = Annotated[str, Meta(pattern="^sha256:[0-9a-f]{64}$")]
 Sha = Annotated[str, Meta(pattern="^[0-9a-f]{40,64}$")]
 Ratio = Annotated[float, Meta(gt=0)]
+MOST_FUNCTIONS = 8
+"""Of a profile, that are kept: those with the most time."""
 
 
 class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -120,6 +123,31 @@ class EnvironmentRecord(Record, frozen=True):
     """None where the test trains nothing with ``speedacc.fit``; and files from before there was one lack it."""
 
 
+class StoredFunction(Record, frozen=True):
+    """One function of the user's, or step of a pipeline."""
+
+    name: str
+    file: str
+    """Relative to the project where it lies in it. No line, which moves with every edit."""
+    calls: Annotated[float, Meta(ge=0)]
+    """For each call of the model."""
+    share: Annotated[float, Meta(ge=0, le=1)]
+    """Of the time of a call, under the profiler."""
+
+
+class StoredProfile(Record, frozen=True):
+    """Where the time of a call goes. Its call counts hold on any hardware, for the same Python and libraries."""
+
+    batch_size: Count
+    """Samples in a call."""
+    calls: Count
+    """Profiled calls of the model. As many give the same counts, where these depend on the samples."""
+    clock: Clock
+    """Of the shares."""
+    functions: Annotated[tuple[StoredFunction, ...], Meta(max_length=MOST_FUNCTIONS)]
+    """The one with the most time first."""
+
+
 class Accepted(Record, frozen=True):
     """A slow-down against another revision, measured live, that somebody accepted."""
 
@@ -159,5 +187,7 @@ class Baseline(Record, frozen=True, kw_only=True):
     """Of the libraries that the values above were measured with."""
     predictions: Digest | None
     """Of the array file beside this one."""
+    profile: StoredProfile | None = None
+    """None where nothing bounds the latency, or yappi was in use; and files from before there was one lack it."""
     environments: dict[str, EnvironmentRecord]
     """By ``Environment.key``."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pytest_speedacc.config.project import AccuracyRule
 from pytest_speedacc.config.settings import Bound, Role, Unit
 from pytest_speedacc.config.units import Kind, format_change, format_value
 from pytest_speedacc.judge.repeats import Former
-from pytest_speedacc.judge.verdict import Check, Outcome, check_of
+from pytest_speedacc.judge.verdict import Check, Observation, Outcome, check_of
 from pytest_speedacc.measure.accuracy import Accuracy
 from pytest_speedacc.stats.paired import Flips, Interval, mcnemar, resolvable_drop
 
@@ -46,6 +47,16 @@ class ClassChange:
 
 
 @dataclass(frozen=True, slots=True)
+class Confusion:
+    """The samples of one class that are taken for another one."""
+
+    target: str
+    predicted: str
+    before: int
+    now: int
+
+
+@dataclass(frozen=True, slots=True)
 class PairedEvidence:
     """The candidate's score beside the former one, on the same samples."""
 
@@ -69,6 +80,8 @@ class PairedEvidence:
     """The first samples that were right and are wrong now."""
     classes: tuple[ClassChange, ...] = ()
     """The classes whose samples got worse, the worst first."""
+    confusions: tuple[Confusion, ...] = ()
+    """Those that there are more of, the one that grew most first."""
     changed: int | None = None
     """Samples whose prediction is another one than before; None without pairs, or where they are no labels."""
 
@@ -176,14 +189,38 @@ def is_proven_better(accuracy: Accuracy, evidence: PairedEvidence, wanted: float
 
 
 def flip_lines(evidence: PairedEvidence) -> tuple[str, ...]:
-    """The samples that were right and are wrong now, and the classes that got worse, a line each."""
+    """The samples that were right and are wrong now, the classes that got worse and what they are taken for, a line
+    each."""
     lines = [f"sample {each.index}: target {each.target}, now predicted {each.now}" for each in evidence.flipped]
     if evidence.flips is not None and evidence.flips.lost > len(evidence.flipped):
         lines.append(f"and {evidence.flips.lost - len(evidence.flipped)} more")
-    return tuple(lines) + tuple(
+    lines += [
         f"class {each.target}: {each.before} of {each.samples} right before, {each.now} now"
         for each in evidence.classes
-    )
+    ]
+    lines += [
+        f"target {each.target} predicted {each.predicted}: {each.now} now, {each.before} before"
+        for each in evidence.confusions
+    ]
+    return tuple(lines)
+
+
+def slice_lines(checks: Sequence[Check], scores: Sequence[Observation]) -> tuple[str, ...]:
+    """The slices that lost score, where a limit hides the former one: a line each.
+
+    A slice without a limit is told of with all that was measured, and one with a tolerance beside what it was.
+    """
+    rows = [check for check in checks if check.metric == "accuracy"]
+    hidden = {check.slice for check in rows} - {check.slice for check in rows if check.reference is not None}
+    lines = []
+    for row in scores:
+        now, was = row.observed, row.reference
+        if row.metric == "accuracy" and row.slice in hidden - {""} and now is not None and was is not None:
+            lost = was - now if row.higher_is_better else now - was
+            if lost > LAST_DIGIT:
+                shown = [format_value(value, Kind.SCORE) for value in (was, now)]
+                lines.append(f"slice {row.slice}: {shown[0]} before, {shown[1]} now")
+    return tuple(lines)
 
 
 def _noninferior(tolerance: float, accuracy: Accuracy, evidence: PairedEvidence) -> tuple[Outcome, str]:

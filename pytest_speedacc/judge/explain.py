@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from pytest_speedacc.baseline.schema import MOST_FUNCTIONS, StoredFunction, StoredProfile
 from pytest_speedacc.config.units import format_seconds
+from pytest_speedacc.judge.hints import hints
+from pytest_speedacc.judge.stages import SMALLEST_SHARE, slower_stages, stage_line
 from pytest_speedacc.measure.profile import Function, Profile
-from pytest_speedacc.measure.waiting import Waiting
 
 MOST_NAMED = 5
-SMALLEST_SHARE = 0.03
-"""Of a call of the base: a function that takes so much longer is named."""
 MOST_LISTED = 8
-BUSY_LOOP = 0.3
-"""Of a call of an async model: more than that spent waiting for a turn is worth a hint."""
-ROWWISE = "pandas calls a Python function for each row (apply with axis=1): column operations do that at once"
+SMALLEST_MOVE = 0.1
+"""A share that grew by so much is named."""
+FEWEST_MORE = 0.5
+"""Calls for each call of the model, and a tenth of what they were, below which a count has not changed: a function
+that is called now and then, or by chance, moves by less."""
 
 
 def explain_difference(candidate: Profile, base: Profile) -> tuple[str, ...]:
@@ -32,34 +36,8 @@ def explain_difference(candidate: Profile, base: Profile) -> tuple[str, ...]:
     named.sort(key=lambda each: -each[0])
     grown = candidate.seconds - base.seconds
     lines = [_difference_text(change, grown, now, then) for change, now, then in named[:MOST_NAMED]]
-    lines = [*_slower_stages(candidate, base), *lines]
-    if lines and candidate.rowwise and not base.rowwise:
-        lines.append(f"hint: {ROWWISE}")
-    return tuple(lines)
-
-
-def _slower_stages(candidate: Profile, base: Profile) -> list[str]:
-    """The named parts that take longer beyond doubt, in a line; none where no part does."""
-    before = {stage.name: stage for stage in base.stages}
-    slower = []
-    for stage in candidate.stages:
-        then = before.get(stage.name)
-        change = stage.seconds - (then.seconds if then else 0.0)
-        if (then is None or stage.least > then.most) and change >= SMALLEST_SHARE * base.seconds:
-            slower.append(f"{stage.name} +{format_seconds(change)}" + ("" if then else " (not in the base)"))
-    return [f"by stage: {', '.join(slower)}"] if slower else []
-
-
-def explain_waiting(waiting: Waiting, seconds: float) -> tuple[str, ...]:
-    """What a call of an async model, which takes ``seconds``, waits for; with a hint where that is the loop."""
-    turn = "" if waiting.turn is None else f"{format_seconds(waiting.turn)} waiting for a turn of the event loop, "
-    line = (
-        f"of a call, {format_seconds(waiting.own)} are its own code, {turn}"
-        f"{format_seconds(waiting.other)} waiting for what it awaits"
-    )
-    is_loop = waiting.turn is not None and waiting.turn > seconds * BUSY_LOOP
-    hint = "hint: the event loop is busy with something else: run what blocks it in a thread (asyncio.to_thread)"
-    return (line, hint) if is_loop else (line,)
+    lines = [*slower_stages(candidate, base), *lines]
+    return (*lines, *hints(candidate, base)) if lines else ()
 
 
 def explain_time(profile: Profile) -> tuple[str, ...]:
@@ -71,15 +49,52 @@ def explain_time(profile: Profile) -> tuple[str, ...]:
         for function in shown
         if profile.seconds > 0
     ]
-    if profile.stages and profile.seconds > 0:
-        parts = (
-            f"{each.name} {format_seconds(each.seconds)} ({each.seconds / profile.seconds:.0%})"
-            for each in profile.stages
-        )
-        lines.insert(0, f"by stage: {', '.join(parts)}")
-    if lines and profile.rowwise:
-        lines.append(f"hint: {ROWWISE}")
-    return tuple(lines)
+    lines = [*stage_line(profile), *lines]
+    return (*lines, *hints(profile)) if lines else ()
+
+
+def explain_stored(now: Profile, stored: StoredProfile, counts_hold: bool) -> tuple[str, ...]:
+    """The functions that differ from the baseline's profile: those with another call count first, a line each.
+
+    ``counts_hold`` is whether counts may be compared, see ``other_versions``. Shares may be of another machine: one is
+    named where it grew by 10 points or more, as information.
+    """
+    before = {(each.name, each.file): each for each in stored.functions}
+    is_full = len(stored.functions) == MOST_FUNCTIONS
+    # What is not among as many as are kept may have been called, with no larger share than theirs.
+    unknown = min(each.share for each in stored.functions) if is_full else 0.0
+    counted, grown = [], []
+    for function in now.functions:
+        then = before.get(function.key)
+        more = now.share(function) - (then.share if then else unknown)
+        is_grown = now.clock == stored.clock and round(more, 6) >= SMALLEST_MOVE
+        is_known = then is not None or not is_full
+        if counts_hold and is_known and _has_other_count(function.calls, then.calls if then else 0.0):
+            share = f"; {_share_text(now.share(function), then)}" if then and now.clock == stored.clock else ""
+            counted.append(f"{_place(function)}: {_calls_text(function, then, 'baseline')}{share}")
+        elif is_grown:
+            unnamed = f"not among the {MOST_FUNCTIONS} functions of" if is_full else "not at all in"
+            known = "" if then else f", and {unnamed} the baseline"
+            grown.append(f"{_place(function)}: {_share_text(now.share(function), then)}{known}")
+    lines = [*counted, *grown][:MOST_NAMED]
+    return (*lines, *hints(now)) if lines else ()
+
+
+def other_versions(then: Mapping[str, str], now: Mapping[str, str]) -> tuple[str, ...]:
+    """Why call counts do not hold, as ``numpy 2.3.0 -> 2.4.0``; empty where they do. Python counts by minor version."""
+    changed = []
+    for name in sorted(then.keys() & now.keys() - {"pytest-speedacc"}):
+        was, found = (_minor(each[name]) if name == "python" else each[name] for each in (then, now))
+        changed += [f"{name} {was} -> {found}"] if was != found else []
+    return tuple(changed)
+
+
+def _minor(version: str) -> str:
+    return ".".join(version.split(".")[:2])
+
+
+def _has_other_count(now: float, then: float) -> bool:
+    return abs(now - then) >= max(FEWEST_MORE, SMALLEST_MOVE * then)
 
 
 def _is_beyond_doubt(now: Function, then: Function | None) -> bool:
@@ -89,11 +104,20 @@ def _is_beyond_doubt(now: Function, then: Function | None) -> bool:
 def _difference_text(change: float, grown: float, now: Function, then: Function | None) -> str:
     of = f" of {format_seconds(grown)} more" if grown > 0 else ""
     text = f"{_place(now)}: +{format_seconds(change)}{of}"
+    return f"{text}, {_calls_text(now, then, 'base')}"
+
+
+def _calls_text(now: Function, then: Function | StoredFunction | None, where: str) -> str:
     if then is None:
-        return f"{text}, {_times(now.calls)}, and not at all in the base"
+        return f"{_times(now.calls)}, and not at all in the {where}"
     if round(now.calls, 6) != round(then.calls, 6):
-        return f"{text}, {_times(now.calls)} where the base called it {_number(then.calls)}"
-    return f"{text}, {_times(now.calls)} in both"
+        return f"{_times(now.calls)} where the {where} called it {_number(then.calls)}"
+    return f"{_times(now.calls)} in both"
+
+
+def _share_text(now: float, then: StoredFunction | None) -> str:
+    before = f" where it was {then.share * 100:.0f} %" if then else ""
+    return f"{now * 100:.0f} % of the time{before}"
 
 
 def _place(function: Function) -> str:

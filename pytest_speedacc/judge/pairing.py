@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from pytest_speedacc.errors import GateError
-from pytest_speedacc.judge.accuracy import ClassChange, Flipped, PairedEvidence
+from pytest_speedacc.judge.accuracy import ClassChange, Confusion, Flipped, PairedEvidence
 from pytest_speedacc.judge.repeats import Former
 from pytest_speedacc.measure.accuracy import Accuracy, score_predictions, to_numpy
 from pytest_speedacc.measure.score import Mask, ScoreFunction, right
@@ -82,15 +83,29 @@ def _flipped(truth: Predictions, now: Predictions, lost: Mask) -> tuple[Flipped,
 
 
 def _classes(truth: Predictions, was: Mask, correct: Mask) -> tuple[ClassChange, ...]:
-    """Of a single label a sample, with few enough classes to be some."""
-    if truth.ndim != 1 or len(labels := np.unique(truth)) > MOST_CLASSES:
-        return ()
     found = []
-    for label in labels:
+    for label in np.unique(truth):
         of = truth == label
         found.append(ClassChange(_text(label), int(of.sum()), int((was & of).sum()), int((correct & of).sum())))
     worse = sorted((each for each in found if each.now < each.before), key=lambda each: each.now - each.before)
     return tuple(worse[:MOST_SHOWN])
+
+
+def _confusions(truth: Predictions, before: Predictions, now: Predictions) -> tuple[Confusion, ...]:
+    def mistakes(predictions: Predictions) -> Counter[tuple[str, str]]:
+        found = predictions.reshape(truth.shape)
+        wrong = found != truth
+        return Counter(zip(map(_text, truth[wrong]), map(_text, found[wrong]), strict=True))
+
+    then, here = mistakes(before), mistakes(now)
+    grown = [Confusion(*pair, then[pair], count) for pair, count in here.items() if count > then[pair]]
+    grown.sort(key=lambda each: (each.before - each.now, each.target, each.predicted))
+    return tuple(grown[:MOST_SHOWN])
+
+
+def _has_classes(truth: Predictions) -> bool:
+    """Of a single label a sample, with few enough classes to be some."""
+    return truth.ndim == 1 and len(np.unique(truth)) <= MOST_CLASSES
 
 
 def _text(label: Any) -> str:
@@ -111,12 +126,11 @@ def _pair(value: float, same_environment: bool, sides: Sides, source: str) -> Pa
     if now.correct is not None:
         was = right(truth, before)
         flips = Flips(int((was & ~now.correct).sum()), int((now.correct & ~was).sum()), samples)
-        return paired(
-            flips,
-            difference_interval(flips, CONFIDENCE),
-            flipped=_flipped(truth, now.predictions, was & ~now.correct),
-            classes=_classes(truth, was, now.correct),
-        )
+        if _has_classes(truth):
+            classes, confusions = _classes(truth, was, now.correct), _confusions(truth, before, now.predictions)
+            paired = partial(paired, classes=classes, confusions=confusions)
+        flipped = _flipped(truth, now.predictions, was & ~now.correct)
+        return paired(flips, difference_interval(flips, CONFIDENCE), flipped=flipped)
     if np.array_equal(before, now.predictions):
         return paired(None, Interval(0.0, 0.0, 0.0))
     try:

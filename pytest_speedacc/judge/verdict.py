@@ -134,10 +134,12 @@ class Verdict:
     """Those that could excuse what got worse, whether or not they do."""
     explained: tuple[str, ...] = ()
     """What accounts for the time, function by function, a line each."""
+    explained_beside: str = ""
+    """Whose profile those lines compare with: the ``base``'s, the ``baseline``'s; empty for a profile by itself."""
     allocated: tuple[str, ...] = ()
     """What holds the peak of memory, or more of it than in the base, function by function, a line each."""
     flipped: tuple[str, ...] = ()
-    """Samples that were right and are wrong now, and the classes that got worse, a line each."""
+    """Samples that were right and are wrong now, and the classes, confusions and slices that got worse, a line each."""
     group: str = ""
     """The job that this model is one of several for; empty for none."""
     compared_with: str = "baseline"

@@ -13,6 +13,7 @@ from typing import Any
 from pytest_speedacc.config.project import Clock
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.measure.latency import Workload, run_untimed
+from pytest_speedacc.measure.patterns import known_seconds
 from pytest_speedacc.measure.places import is_library, shown
 from pytest_speedacc.measure.stages import Recorder, recorded
 
@@ -23,8 +24,6 @@ SECONDS = 0.15
 MOST_CALLS = 200
 STEPS = (".transform", ".predict", ".predict_proba", ".predict_log_proba", ".decision_function")
 """Ends of the names of library methods that are reported by themselves: the steps of a pipeline."""
-ROWWISE = "FrameColumnApply.apply"
-"""What pandas does for ``apply(axis=1)``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +71,21 @@ class Profile:
     """One model's functions, the one with the most time of its own first."""
 
     clock: Clock
+    calls: int
+    """Of the model, in each pass."""
+    batch_size: int
+    """Samples in a call."""
     seconds: float
     """Of a call of the model, under the profiler."""
     functions: tuple[Function, ...]
-    rowwise: bool
-    """Whether pandas called a function of its user's for each row."""
+    known: Mapping[str, float]
+    """Seconds of a call in library functions that make a known pattern, by its name; those found alone."""
     stages: tuple[Stage, ...] = ()
     """In the order in which a call comes to them."""
+
+    def share(self, function: Function) -> float:
+        """Of a call, how much is the function's own, from 0 to 1."""
+        return min(1.0, function.own / self.seconds) if self.seconds > 0 else 0.0
 
 
 def profiled_calls(seconds_per_call: float) -> int:
@@ -121,7 +128,7 @@ def take_profile(work: Workload, calls: int, root: Path, *, clock: Clock = "wall
     finally:
         yappi.clear_stats()
         yappi.set_clock_type(clock_before)
-    return replace(_joined(passes, clock), stages=_stages(stages, calls))
+    return replace(_joined(passes, clock, calls, work.batch_size), stages=_stages(stages, calls))
 
 
 def _stages(passes: Sequence[Recorder], calls: int) -> tuple[Stage, ...]:
@@ -137,10 +144,10 @@ def _stages(passes: Sequence[Recorder], calls: int) -> tuple[Stage, ...]:
 class _Pass:
     functions: Mapping[tuple[str, str], Function]
     seconds: float
-    rowwise: bool
+    known: Mapping[str, float]
 
 
-def _joined(passes: Sequence[_Pass], clock: Clock) -> Profile:
+def _joined(passes: Sequence[_Pass], clock: Clock, calls: int, batch_size: int) -> Profile:
     functions = []
     for key in dict.fromkeys(key for each in passes for key in each.functions):
         found = [each.functions[key] for each in passes if key in each.functions]
@@ -160,7 +167,9 @@ def _joined(passes: Sequence[_Pass], clock: Clock) -> Profile:
         )
     functions.sort(key=lambda each: -each.own)
     seconds = statistics.median(each.seconds for each in passes)
-    return Profile(clock, seconds, tuple(functions), any(each.rowwise for each in passes))
+    names = dict.fromkeys(name for each in passes for name in each.known)
+    known = {name: statistics.median(each.known.get(name, 0.0) for each in passes) for name in names}
+    return Profile(clock, calls, batch_size, seconds, tuple(functions), known)
 
 
 def _folded(stats: Any, calls: int, root: Path) -> _Pass:
@@ -211,7 +220,7 @@ def _folded(stats: Any, calls: int, root: Path) -> _Pass:
         sys.setrecursionlimit(limit)
     called = {child.index for stat in nodes.values() for child in stat.children if child.index != stat.index}
     seconds = sum(stat.ttot for index, stat in nodes.items() if index not in called) / calls
-    return _Pass(functions, seconds, any(stat.name == ROWWISE for stat in nodes.values()))
+    return _Pass(functions, seconds, known_seconds(nodes.values(), calls))
 
 
 def _added(one: Function | None, other: Function) -> Function:

@@ -10,6 +10,12 @@ from pytest_speedacc.judge.verdict import Check, Observation, Outcome, TradeSum,
 from pytest_speedacc.report.scale import scale_lines
 from pytest_speedacc.report.table import table_lines
 
+EXPLAINED = {
+    "base": "What takes longer than in the base",
+    "baseline": "What differs from the baseline's profile",
+    "": "Where the time goes",
+}
+"""By whose profile it is compared with."""
 AXES = {
     "model_size": "model size",
     "training_time": "training time",
@@ -39,8 +45,11 @@ def verdict_text(verdict: Verdict, environment: str, scale: Scale) -> str:
     ]
     lines += ["", *table_lines(("axis", "observed", verdict.compared_with, "allowed", "outcome", "why"), rows)]
     if verdict.explained:
-        heading = "What takes longer than in the base" if verdict.compared_with == "base" else "Where the time goes"
-        lines += ["", f"{heading}, by a profile taken afterwards:", *(f"  {line}" for line in verdict.explained)]
+        lines += [
+            "",
+            f"{EXPLAINED[verdict.explained_beside]}, by a profile taken afterwards:",
+            *(f"  {line}" for line in verdict.explained),
+        ]
     if verdict.allocated:
         lines += ["", "What holds the peak, from a pass of its own:", *(f"  {line}" for line in verdict.allocated)]
     if verdict.flipped:
@@ -98,6 +107,12 @@ def summary_lines(verdicts: Sequence[Verdict]) -> list[str]:
         for verdict in verdicts
         for check in verdict.checks
         if check.outcome in (Outcome.INCONCLUSIVE, Outcome.NOT_COMPARED)
+    ]
+    loud += [
+        f"differs from the baseline's profile: {verdict.title}: {line}"
+        for verdict in verdicts
+        for line in verdict.explained
+        if verdict.explained_beside == "baseline" and verdict.outcome in (Outcome.INCONCLUSIVE, Outcome.NOT_COMPARED)
     ]
     loud += [f"note: {verdict.title}: {note}" for verdict in verdicts for note in verdict.notes]
     return [*lines, *([""] if loud else []), *loud]

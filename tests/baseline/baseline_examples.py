@@ -9,8 +9,10 @@ from pytest_speedacc.baseline import (
     EnvironmentRecord,
     EvaluationSet,
     StoredAccuracy,
+    StoredFunction,
     StoredLatency,
     StoredMemory,
+    StoredProfile,
     Updated,
 )
 from pytest_speedacc.measure.environment import Environment
@@ -54,6 +56,12 @@ SLOWER = Accepted(
     date="2026-01-02T03:04:05+00:00",
 )
 """A slow-down of 9.7 % that somebody accepted."""
+PROFILE = StoredProfile(
+    batch_size=1,
+    calls=200,
+    clock="wall",
+    functions=(StoredFunction(name="clean_rows", file="features.py", calls=1.0, share=0.12),),
+)
 BASELINE = Baseline(
     schema=SCHEMA,
     test=TEST,
@@ -65,5 +73,6 @@ BASELINE = Baseline(
     model_size=5930,
     versions={"numpy": "2.4.0", "python": "3.11.0"},
     predictions=None,
+    profile=PROFILE,
     environments=measured(),
 )

@@ -59,6 +59,13 @@ def accepting(field: str, value: Any) -> str:
     return json.dumps(document)
 
 
+def profiled(field: str, value: Any) -> str:
+    """The document with one field of its profiled function set."""
+    document = json.loads(TEXT)
+    document["profile"]["functions"][0][field] = value
+    return json.dumps(document)
+
+
 def nested(depth: int) -> str:
     return put("name", value="NEST").replace('"NEST"', "[" * depth + "]" * depth)
 
@@ -145,6 +152,15 @@ DAMAGED = {
     "accepted: short base": (accepting("base", "1a2b3c4"), "at $.accepted[0].base: Expected `str` matching regex"),
     "accepted: no reason": (accepting("reason", ""), "at $.accepted[0].reason: Expected `str` of length >= 1"),
     "accepted: unknown field": (accepting("by", "me"), "at $.accepted[0]: Object contains unknown field `by`"),
+    "profile: another clock": (put("profile", "clock", value="sun"), "at $.profile.clock: Invalid enum value 'sun'"),
+    "profile: no calls": (put("profile", "calls", value=0), "at $.profile.calls: Expected `int` >= 1"),
+    "profile: a share over all": (profiled("share", 1.01), "at $.profile.functions[0].share: Expected `float` <= 1"),
+    "profile: negative calls": (profiled("calls", -1), "at $.profile.functions[0].calls: Expected `float` >= 0"),
+    "profile: a line": (profiled("line", 41), "at $.profile.functions[0]: Object contains unknown field `line`"),
+    "profile: too many functions": (
+        put("profile", "functions", value=9 * json.loads(TEXT)["profile"]["functions"]),
+        "at $.profile.functions: Expected `array` of length <= 8",
+    ),
     "field twice": (TEXT.replace('"name": ""', '"name": "", "name": "x"'), "the field 'name' is there twice"),
     "nested": (nested(400), "at $.name: Expected `str`, got `array`"),
     "nested without end": (nested(100_000), "it is nested too deeply"),
@@ -174,6 +190,11 @@ def test_the_undamaged_text_is_read(path: Path) -> None:
 def test_a_file_from_before_anything_could_be_accepted_is_read(path: Path) -> None:
     path.write_text(drop("accepted"))
     assert load_baseline(path, TEST, "") == BASELINE
+
+
+def test_a_file_from_before_there_were_profiles_is_read(path: Path) -> None:
+    path.write_text(drop("profile"))
+    assert load_baseline(path, TEST, "") == replace(BASELINE, profile=None)
 
 
 def test_a_newer_schema_asks_for_an_upgrade(path: Path) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from pytest_speedacc.judge.explain import explain_difference, explain_time
+from pytest_speedacc.baseline import StoredFunction, StoredProfile
+from pytest_speedacc.judge.explain import explain_difference, explain_stored, explain_time, other_versions
 from pytest_speedacc.measure.profile import Function, Profile
 
 
@@ -12,9 +15,9 @@ def function(name, own, *, calls=1.0, spread=0.02, line=10):
     return Function(name, "features.py", line, calls, own, own, own * (1 - spread), own * (1 + spread))
 
 
-def profile(*functions, rowwise=False):
+def profile(*functions, known=None):
     ordered = tuple(sorted(functions, key=lambda each: -each.own))
-    return Profile("wall", sum(each.own for each in functions), ordered, rowwise)
+    return Profile("wall", 100, 50, sum(each.own for each in functions), ordered, known or {})
 
 
 BASE = profile(function("clean_rows", 0.0002), function("score", 0.001))
@@ -51,11 +54,16 @@ def test_the_largest_change_comes_first_and_few_are_named():
     assert [line.partition(" ")[0] for line in lines] == ["f8", "f7", "f6", "f5", "f4"]
 
 
-def test_a_known_pattern_is_hinted_at_where_it_is_new():
-    slow = [function("by_rows", 0.01)]
-    assert explain_difference(profile(*slow, rowwise=True), BASE)[-1].startswith("hint: pandas calls a Python function")
-    before = Profile(BASE.clock, BASE.seconds, BASE.functions, True)
-    assert len(explain_difference(profile(*slow, rowwise=True), before)) == 1
+def test_a_known_pattern_is_hinted_at_after_what_is_named():
+    rows = {"rows of pandas": 0.005}
+    slow = profile(function("by_rows", 0.01), known=rows)
+    hint = "hint: pandas calls a Python function"
+    assert explain_difference(slow, BASE)[-1].startswith(hint)
+    assert explain_time(slow)[-1].startswith(hint)
+    assert explain_stored(slow, stored(), True)[-1].startswith(hint)
+    assert len(explain_difference(slow, replace(BASE, known=rows))) == 1
+    assert explain_difference(replace(BASE, known=rows), BASE) == ()
+    assert explain_stored(slow, stored(("by_rows", 1, 1)), True) == ()
 
 
 def test_where_the_time_goes():
@@ -64,3 +72,78 @@ def test_where_the_time_goes():
         "score (features.py:10): 75%, 3.00 ms, called once for each call of the model",
         "clean_rows (features.py:10): 25%, 1.00 ms, called 64 times for each call of the model",
     )
+
+
+def stored(*functions, clock="wall"):
+    kept = tuple(
+        StoredFunction(name=name, file="features.py", calls=calls, share=share) for name, calls, share in functions
+    )
+    return StoredProfile(batch_size=64, calls=100, clock=clock, functions=kept)
+
+
+NOW = profile(function("clean_rows", 0.0071, calls=64, line=41), function("score", 0.0029))
+BEFORE = stored(("score", 1, 0.88), ("clean_rows", 1, 0.12))
+CLEAN = "clean_rows (features.py:41): "
+
+
+class TestBesideTheBaseline:
+    def test_a_function_that_is_called_more_often_is_named_with_its_share(self):
+        often = "called 64 times where the baseline called it 1; 71 % of the time where it was 12 %"
+        assert explain_stored(NOW, BEFORE, True) == (CLEAN + often,)
+
+    def test_a_function_that_is_new_is_named_as_that(self):
+        new = "called 64 times, and not at all in the baseline"
+        assert explain_stored(NOW, stored(("score", 1, 1)), True) == (CLEAN + new,)
+
+    @pytest.mark.parametrize(
+        "before",
+        [
+            stored(("clean_rows", 64, 0.71), ("score", 1, 0.29)),
+            stored(("clean_rows", 60, 0.62), ("score", 1, 0.38)),  # by less than a tenth, and by less than 10 points
+            stored(("clean_rows", 64, 0.71), ("score", 1.4, 0.25), ("gone", 3, 0.04)),  # by less than every other call
+        ],
+    )
+    def test_without_a_change_nothing_is_named(self, before):
+        assert explain_stored(NOW, before, True) == ()
+
+    def test_a_share_that_grew_by_ten_points_comes_after_the_counts(self):
+        now = profile(function("score", 0.006), function("clean_rows", 0.004, calls=64, line=41))
+        lines = explain_stored(now, stored(("clean_rows", 1, 0.5), ("score", 1, 0.5)), True)
+        assert lines == (
+            CLEAN + "called 64 times where the baseline called it 1; 40 % of the time where it was 50 %",
+            "score (features.py:10): 60 % of the time where it was 50 %",
+        )
+
+    def test_counts_that_do_not_hold_leave_the_shares(self):
+        assert explain_stored(NOW, BEFORE, False) == (CLEAN + "71 % of the time where it was 12 %",)
+        new = "71 % of the time, and not at all in the baseline"
+        assert explain_stored(NOW, stored(("score", 1, 1)), False) == (CLEAN + new,)
+
+    def test_shares_of_another_clock_leave_the_counts(self):
+        before = stored(("score", 1, 0.1), ("clean_rows", 1, 0.12), clock="cpu")
+        assert explain_stored(NOW, before, True) == (CLEAN + "called 64 times where the baseline called it 1",)
+        assert explain_stored(NOW, before, False) == ()
+
+    def test_what_may_only_not_have_been_kept_is_not_new(self):
+        many = [(f"f{number}", 1, 0.1) for number in range(7)]
+        full = stored(*many, ("score", 1, 0.1))
+        small = profile(function("score", 0.001), function("ninth", 0.001, calls=64), function("rest", 0.008))
+        (line,) = explain_stored(small, full, True)
+        assert line == ("rest (features.py:10): 80 % of the time, and not among the 8 functions of the baseline")
+
+    def test_few_are_named(self):
+        now = profile(*(function(f"f{number}", 0.001) for number in range(9)))
+        assert len(explain_stored(now, stored(), True)) == 5
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "why"),
+    [
+        ({"python": "3.11.4", "numpy": "2.4.0"}, {"python": "3.11.9", "numpy": "2.4.0"}, ()),
+        ({"python": "3.11.4"}, {"python": "3.12.4"}, ("python 3.11 -> 3.12",)),
+        ({"numpy": "2.4.0", "scipy": "1"}, {"numpy": "2.4.1", "pandas": "3"}, ("numpy 2.4.0 -> 2.4.1",)),
+        ({"pytest-speedacc": "0.1"}, {"pytest-speedacc": "0.2"}, ()),
+    ],
+)
+def test_counts_hold_while_python_and_libraries_agree(then, now, why):
+    assert other_versions(then, now) == why

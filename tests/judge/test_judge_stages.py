@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from pytest_speedacc.judge.explain import explain_difference, explain_time, explain_waiting
+from pytest_speedacc.judge.explain import explain_difference, explain_time
+from pytest_speedacc.judge.stages import explain_waiting
 from pytest_speedacc.measure.profile import Profile, Stage
 from pytest_speedacc.measure.waiting import Waiting
 
@@ -14,8 +17,7 @@ def stage(name, seconds, spread=0.02):
 
 
 def profile(*stages):
-    found = Profile("wall", 0.010, (), False)
-    return Profile(found.clock, found.seconds, found.functions, found.rowwise, stages=stages)
+    return replace(Profile("wall", 3, 1, 0.010, (), {}), stages=stages)
 
 
 BASE = profile(stage("preprocess", 0.006), stage("predict", 0.004))
