@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pytest_speedacc.config.settings import parse_bound
-from pytest_speedacc.gate import _allocated
+from pytest_speedacc.explanation import explain_memory
 from pytest_speedacc.judge.verdict import Outcome, check_of
 from pytest_speedacc.measure.allocations import Allocations, Site
 from pytest_speedacc.measure.subject import Manner, prepare
@@ -29,7 +29,7 @@ def named(allocations: Any, outcome: Outcome = Outcome.FAILED, observed: float |
     subject = prepare(wide, np.ones((2, 2)), np.ones(2), Manner())
     live, run = SimpleNamespace(allocations=allocations), SimpleNamespace(root=Path(__file__).parent)
     check = check_of(parse_bound("max_memory", "1 KiB", "test"), observed, outcome, "")
-    return _allocated(SimpleNamespace(live=live, run=run, subject=subject), (check,), [])  # type: ignore[arg-type]
+    return explain_memory(SimpleNamespace(live=live, run=run, subject=subject), (check,)).lines  # type: ignore[arg-type]
 
 
 def test_what_grew_is_named() -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import gc
 import pickle
+import sys
 import threading
 import time
 
@@ -105,6 +107,43 @@ def _seconds(function):
     began = time.perf_counter()
     function()
     return time.perf_counter() - began
+
+
+@pytest.mark.parametrize(("calls_per_round", "expected"), [(1, [2, 0, 1]), (2, [1, 2, 0, 1, 2, 0])])
+def test_timing_goes_on_where_it_stopped(calls_per_round, expected):
+    seen = []
+
+    async def model(batch):
+        seen.append(batch)
+
+    time_calls(workload(model), calls_per_round, 3, start=2)
+    assert seen == expected
+
+
+def test_nothing_else_is_at_work_while_a_call_is_timed():
+    seen = []
+
+    async def model(batch):
+        seen.append((gc.isenabled(), sys.gettrace(), sys.getprofile()))
+        await asyncio.sleep(0)
+
+    def look(frame, event, argument):
+        return None
+
+    async def test():
+        sys.settrace(look)
+        sys.setprofile(look)
+        try:
+            with RunningLoop(asyncio.get_running_loop()) as loop:
+                await asyncio.to_thread(time_calls, workload(model, loop=loop), 1, 2)
+            return sys.gettrace(), sys.getprofile()
+        finally:
+            sys.settrace(None)
+            sys.setprofile(None)
+
+    assert asyncio.run(test()) == (look, look)
+    assert gc.isenabled()
+    assert seen == [(False, None, None)] * 2
 
 
 def test_so_many_calls_are_in_flight_and_no_more():
