@@ -10,6 +10,8 @@ import pytest
 import yappi
 from scratch_project import Project, assert_says, output
 
+from pytest_speedacc import explanation
+
 pytestmark = pytest.mark.usefixtures("project")
 
 ROWS = """
@@ -164,3 +166,21 @@ def test_as_many_calls_are_profiled_as_the_baseline_has(project: Project) -> Non
         each["calls"] = 30.0 if each["name"] == "clean" else each["calls"]
     edit(profile=profile | {"calls": 1})
     assert gate_of(project, "--speedacc-profile=kept")["explained"][0].endswith("for each call of the model")
+
+
+def test_a_model_that_is_many_times_slower_is_not_called_as_often(
+    elsewhere: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called: list[int] = []
+    take = explanation.take_profile
+
+    def counting(work: Any, calls: int, *arguments: Any, **options: Any) -> Any:
+        called.append(calls)
+        return take(work, calls, *arguments, **options)
+
+    monkeypatch.setattr(explanation, "take_profile", counting)
+    profile = json.loads(path().read_text())["profile"]
+    edit(profile=profile | {"calls": 10**9})
+    elsewhere.write(ROWS + SLOW)
+    elsewhere.run()
+    assert called == [10 * 200]

@@ -77,6 +77,8 @@ class Profile:
     """Samples in a call."""
     seconds: float
     """Of a call of the model, under the profiler."""
+    least: float
+    """Those of the fastest pass."""
     functions: tuple[Function, ...]
     known: Mapping[str, float]
     """Seconds of a call in library functions that make a known pattern, by its name; those found alone."""
@@ -84,8 +86,8 @@ class Profile:
     """In the order in which a call comes to them."""
 
     def share(self, function: Function) -> float:
-        """Of a call, how much is the function's own, from 0 to 1."""
-        return min(1.0, function.own / self.seconds) if self.seconds > 0 else 0.0
+        """Of a call, how much is the function's own, from 0 to 1: by the fastest passes, which nothing interrupted."""
+        return min(1.0, function.least / self.least) if self.least > 0 else 0.0
 
 
 def profiled_calls(seconds_per_call: float) -> int:
@@ -166,10 +168,10 @@ def _joined(passes: Sequence[_Pass], clock: Clock, calls: int, batch_size: int) 
             )
         )
     functions.sort(key=lambda each: -each.own)
-    seconds = statistics.median(each.seconds for each in passes)
+    seconds = [each.seconds for each in passes]
     names = dict.fromkeys(name for each in passes for name in each.known)
     known = {name: statistics.median(each.known.get(name, 0.0) for each in passes) for name in names}
-    return Profile(clock, calls, batch_size, seconds, tuple(functions), known)
+    return Profile(clock, calls, batch_size, statistics.median(seconds), min(seconds), tuple(functions), known)
 
 
 def _folded(stats: Any, calls: int, root: Path) -> _Pass:

@@ -17,7 +17,8 @@ def function(name, own, *, calls=1.0, spread=0.02, line=10):
 
 def profile(*functions, known=None):
     ordered = tuple(sorted(functions, key=lambda each: -each.own))
-    return Profile("wall", 100, 50, sum(each.own for each in functions), ordered, known or {})
+    seconds, least = (sum(times) for times in zip(*((each.own, each.least) for each in functions), strict=True))
+    return Profile("wall", 100, 50, seconds, least, ordered, known or {})
 
 
 BASE = profile(function("clean_rows", 0.0002), function("score", 0.001))
@@ -113,6 +114,10 @@ class TestBesideTheBaseline:
             CLEAN + "called 64 times where the baseline called it 1; 40 % of the time where it was 50 %",
             "score (features.py:10): 60 % of the time where it was 50 %",
         )
+
+    def test_a_share_is_that_of_the_fastest_passes(self):
+        interrupted = replace(NOW, functions=tuple(replace(each, own=each.own * 9) for each in NOW.functions))
+        assert explain_stored(interrupted, stored(("clean_rows", 64, 0.7), ("score", 1, 0.3)), True) == ()
 
     def test_counts_that_do_not_hold_leave_the_shares(self):
         assert explain_stored(NOW, BEFORE, False) == (CLEAN + "71 % of the time where it was 12 %",)

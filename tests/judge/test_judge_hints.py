@@ -14,7 +14,7 @@ from pytest_speedacc.measure.patterns import KNOWN
 from pytest_speedacc.measure.profile import Function, Profile, take_profile
 
 CLEAN = Function("clean", "features.py", 41, 64, 0.0005, 0.0006, 0.0005, 0.0005)
-PLAIN = Profile("wall", 100, 64, 0.001, (replace(CLEAN, calls=1),), {})
+PLAIN = Profile("wall", 100, 64, 0.001, 0.001, (replace(CLEAN, calls=1),), {})
 PANDAS = "pandas to arrays"
 
 
