@@ -105,6 +105,9 @@ def _profile(case: Case, seconds: float, former: StoredProfile | None) -> tuple[
             profile = take_profile(case.subject.workload(), calls, run.root, clock=run.clock, save=save)
     except GateError as error:
         return None, (str(error),)
+    except Exception as error:
+        # It has been judged by now, and did not raise without the profiler.
+        return None, (f"no profile was taken: the model raised {type(error).__name__} under the profiler ({error})",)
     return profile, (f"wrote {save}.pstat and {save}.callgrind",) if save is not None else ()
 
 

@@ -184,3 +184,24 @@ def test_a_model_that_is_many_times_slower_is_not_called_as_often(
     elsewhere.write(ROWS + SLOW)
     elsewhere.run()
     assert called == [10 * 200]
+
+
+def test_a_model_that_fails_under_the_profiler_only_is_judged_all_the_same(project: Project) -> None:
+    project.write(
+        """
+import yappi
+
+def shy(batch):
+    if yappi.is_running():
+        raise OSError("watched")
+    return model(batch)
+
+@pytest.mark.speedacc(max_latency="1 ns")
+def test_it(speedacc):
+    speedacc.check(shy, inputs, targets)
+"""
+    )
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    assert_says(result, "speedacc failed: latency median *")
+    assert_says(result, "*Note: no profile was taken: the model raised OSError under the profiler (watched)*")

@@ -15,6 +15,7 @@ from typing import Any, Protocol, Self, TypeVar
 from pytest_speedacc.errors import GateError
 
 _T = TypeVar("_T")
+_ENDED = "the test, or its event loop, ended before its model was measured."
 _PATIENCE = 0.2
 """Seconds between two looks at whether the loop still runs."""
 
@@ -63,7 +64,7 @@ class RunningLoop:
         """As ``Loop.run``, from any thread but the loop's own."""
         if self._ended:
             coroutine.close()
-            raise GateError("the test ended before its model was measured.")
+            raise GateError(_ENDED)
         future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
         while True:
             try:
@@ -75,7 +76,7 @@ class RunningLoop:
                     raise
                 if self._ended or not self._loop.is_running():
                     future.cancel()
-                    raise GateError("the event loop ended while the model was measured in it.") from None
+                    raise GateError(_ENDED) from None
 
     def __enter__(self) -> Self:
         return self

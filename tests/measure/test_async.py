@@ -304,6 +304,18 @@ class TestRunningLoop:
         assert time.monotonic() - began < 30
         assert said == ["the model's call was cancelled, as at the end of its event loop."]
 
+    @pytest.mark.parametrize("pause", [0, 60], ids=["asked afterwards", "asked before"])
+    def test_a_test_that_has_ended_is_measured_no_longer_though_its_loop_goes_on(self, pause):
+        async def test():
+            with RunningLoop(asyncio.get_running_loop()) as loop:
+                asked = asyncio.create_task(asyncio.to_thread(Awaited(lambda batch: asyncio.sleep(pause), loop), 0))
+                if pause:
+                    await asyncio.sleep(0.05)
+            with pytest.raises(GateError, match="ended before its model was measured"):
+                await asyncio.wait_for(asked, 20)
+
+        asyncio.run(test())
+
     def test_in_another_process_it_is_a_loop_of_its_own(self):
         loop = asyncio.new_event_loop()
         try:
@@ -323,9 +335,10 @@ class TestWaiting:
             _spin(0.002)
 
         found = measure_waiting(workload(model), 0.01)
-        assert found.own == pytest.approx(0.004, rel=0.3)
-        assert found.other == pytest.approx(0.006, rel=0.5)
-        assert found.turn < 0.3 * found.own
+        # A busy machine adds to either, and takes nothing away.
+        assert found.own > 0.0039
+        assert found.other > 0.005
+        assert found.turn < 0.5 * found.own
 
     @pytest.mark.parametrize(
         "wait",
