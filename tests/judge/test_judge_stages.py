@@ -17,7 +17,7 @@ def stage(name, seconds, spread=0.02):
 
 
 def profile(*stages):
-    return replace(Profile("wall", 3, 1, 0.010, (), {}), stages=stages)
+    return replace(Profile("wall", 3, 1, 0.010, 0.010, (), {}), stages=stages)
 
 
 BASE = profile(stage("preprocess", 0.006), stage("predict", 0.004))
