@@ -279,7 +279,7 @@ def test_a_report_without_data_says_what_to_run(tmp_path: Path) -> None:
         report(tmp_path, tmp_path / "verdicts.md")
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_real_workers_survive_a_kill_of_the_harness(tmp_path: Path) -> None:
     """Killed after its first suite and run again: the same count, with every round on record."""
     command = [sys.executable, "-m", "benchmarks.verdicts", "measure", "--suites", "2", "--slowdown", "10"]

@@ -44,7 +44,7 @@ def test_an_option_that_means_nothing_beside_it_is_refused(capsys):
     assert "--speedacc-update means nothing with it" in capsys.readouterr().out
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_a_real_run_finds_the_faults_and_answers_plainly(pytester: pytest.Pytester):
     pytester.makepyfile("raise SystemExit('none of the tests of the project may run')")
     done = pytester.runpytest_subprocess("-pspeedacc", "--speedacc-selfcheck")

@@ -9,13 +9,11 @@ from typing import Any
 
 from pytest_speedacc.errors import GateError, model_raised
 from pytest_speedacc.measure.memory import recorded
-from pytest_speedacc.measure.places import OWN, is_library, shown
+from pytest_speedacc.measure.places import COMPREHENSIONS, OWN, is_library, shown
 from pytest_speedacc.measure.subject import MEMORY_BATCHES, Subject
 
 STEPS = ("transform", "predict", "predict_proba", "predict_log_proba", "decision_function", "forward")
 """Methods of libraries that tell the parts of a model apart where none of it is the user's."""
-COMPREHENSIONS = ("<listcomp>", "<setcomp>", "<dictcomp>")
-"""Functions of their own before Python 3.12, and since then a part of the one that they stand in."""
 NOBODY = "(no Python function of yours)"
 
 Frame = tuple[str, str, int]

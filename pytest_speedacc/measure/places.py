@@ -5,6 +5,8 @@ from __future__ import annotations
 import sysconfig
 from pathlib import Path
 
+COMPREHENSIONS = ("<listcomp>", "<setcomp>", "<dictcomp>")
+"""Functions of their own before Python 3.12, and since then a part of the one that they stand in."""
 OWN = str(Path(__file__).parents[1])
 """This package's folder."""
 _LIBRARIES = (*(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")), OWN)

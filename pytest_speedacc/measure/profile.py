@@ -14,7 +14,7 @@ from pytest_speedacc.config.project import Clock
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.measure.latency import Workload, run_untimed
 from pytest_speedacc.measure.patterns import known_seconds
-from pytest_speedacc.measure.places import is_library, shown
+from pytest_speedacc.measure.places import COMPREHENSIONS, is_library, shown
 from pytest_speedacc.measure.stages import Recorder, recorded
 
 PASSES = 3
@@ -234,7 +234,7 @@ def _added(one: Function | None, other: Function) -> Function:
 
 
 def _is_reported(stat: Any, root: Path) -> bool:
-    if stat.builtin:
+    if stat.builtin or stat.name.endswith(COMPREHENSIONS):
         return False
     if not is_library(str(stat.module)):
         return True

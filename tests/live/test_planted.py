@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from live_project import start_project
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.thorough
 
 BASE = """
 import numpy as np
