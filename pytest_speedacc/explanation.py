@@ -18,7 +18,7 @@ from pytest_speedacc.judge.verdict import Check, Outcome
 from pytest_speedacc.measure.allocations import find_allocations
 from pytest_speedacc.measure.environment import library_versions
 from pytest_speedacc.measure.measurement import Measurement
-from pytest_speedacc.measure.profile import Profile, profiled_calls, take_profile
+from pytest_speedacc.measure.profile import Profile, attempt_profile, profiled_calls
 
 MOST_TIMES = 10
 """The usual number of calls, that a profile beside the baseline's may take."""
@@ -100,14 +100,10 @@ def _profile(case: Case, seconds: float, former: StoredProfile | None) -> tuple[
     calls = min(former.calls, MOST_TIMES * usual) if former else usual
     # In a live run the files are those of the workers.
     save = run.profiles / case.path.stem if run.profiles is not None and case.live is None else None
-    try:
-        with case.subject.adapter.running(case.subject.model):
-            profile = take_profile(case.subject.workload(), calls, run.root, clock=run.clock, save=save)
-    except GateError as error:
-        return None, (str(error),)
-    except Exception as error:
-        # It has been judged by now, and did not raise without the profiler.
-        return None, (f"no profile was taken: the model raised {type(error).__name__} under the profiler ({error})",)
+    with case.subject.adapter.running(case.subject.model):
+        profile, problem = attempt_profile(case.subject.workload(), calls, run.root, clock=run.clock, save=save)
+    if profile is None:
+        return None, (problem,)
     return profile, (f"wrote {save}.pstat and {save}.callgrind",) if save is not None else ()
 
 

@@ -175,13 +175,13 @@ def test_a_model_that_is_many_times_slower_is_not_called_as_often(
     elsewhere: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     called: list[int] = []
-    take = explanation.take_profile
+    take = explanation.attempt_profile
 
     def counting(work: Any, calls: int, *arguments: Any, **options: Any) -> Any:
         called.append(calls)
         return take(work, calls, *arguments, **options)
 
-    monkeypatch.setattr(explanation, "take_profile", counting)
+    monkeypatch.setattr(explanation, "attempt_profile", counting)
     profile = json.loads(path().read_text())["profile"]
     edit(profile=profile | {"calls": 10**9})
     elsewhere.write(ROWS + SLOW)

@@ -26,7 +26,7 @@ from pytest_speedacc.measure.latency import Workload, run_untimed, time_calls, w
 from pytest_speedacc.measure.loops import RunningLoop
 from pytest_speedacc.measure.measurement import Measurement, Statics, Unavailable, measure_statics
 from pytest_speedacc.measure.paired import manners, time_in_turn
-from pytest_speedacc.measure.profile import take_profile
+from pytest_speedacc.measure.profile import attempt_profile
 from pytest_speedacc.measure.stages import stage
 from pytest_speedacc.measure.subject import Manner, Subject, prepare
 from pytest_speedacc.measure.yardstick import measure_ratio
@@ -168,11 +168,8 @@ class WorkerGate:
     def _profile(self, work: Workload, order: dict[str, Any]) -> dict[str, Any]:
         save = Path(order["save"]) if order["save"] else None
         root = Path(self._worker.spec.root)
-        try:
-            profile = take_profile(work, order["calls"], root, clock=order["clock"], save=save)
-        except GateError as error:
-            return {"profile": None, "problem": str(error)}
-        return {"profile": msgspec.to_builtins(profile), "problem": ""}
+        profile, problem = attempt_profile(work, order["calls"], root, clock=order["clock"], save=save)
+        return {"profile": msgspec.to_builtins(profile), "problem": problem}
 
     def _allocations(self, subject: Subject) -> dict[str, Any]:
         try:

@@ -133,6 +133,19 @@ def take_profile(work: Workload, calls: int, root: Path, *, clock: Clock = "wall
     return replace(_joined(passes, clock, calls, work.batch_size), stages=_stages(stages, calls))
 
 
+def attempt_profile(
+    work: Workload, calls: int, root: Path, *, clock: Clock, save: Path | None
+) -> tuple[Profile | None, str]:
+    """The profile that ``take_profile`` takes, or None and why there is none: a model may mind being watched."""
+    try:
+        return take_profile(work, calls, root, clock=clock, save=save), ""
+    except GateError as error:
+        return None, str(error)
+    except Exception as error:
+        # It did not raise without the profiler.
+        return None, f"no profile was taken: the model raised {type(error).__name__} under the profiler ({error})"
+
+
 def _stages(passes: Sequence[Recorder], calls: int) -> tuple[Stage, ...]:
     found = []
     for name in passes[-1].seconds:

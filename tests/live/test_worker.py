@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yappi
 
 from pytest_speedacc.live import process, worker, worker_gate
 from pytest_speedacc.live.protocol import WorkerSpec
@@ -279,6 +280,20 @@ def test_what_holds_the_peak_is_told_or_why_it_is_not_known(
         _, (answer,) = seen_by_model(spec, clock, kind="allocations")
     assert answer["allocations"] is None
     assert "memray does not run" in answer["problem"]
+
+
+def test_a_model_that_raises_under_the_profiler_only_ends_no_worker(spec: WorkerSpec, clock: Clock) -> None:
+    def shy(batch: Any) -> Any:
+        if yappi.is_running():
+            raise OSError("watched")
+        return first(batch)
+
+    order = {"kind": "profile", "calls": 2, "clock": "wall", "save": ""}
+    coordinator = Coordinator(clock, orders=[order])
+    gate_of(spec, coordinator).check(shy, X, Y)
+    _, answer = coordinator.said
+    assert answer["profile"] is None
+    assert answer["problem"] == "no profile was taken: the model raised OSError under the profiler (watched)"
 
 
 @pytest.mark.skipif(not process.CAN_PIN, reason="this system cannot pin a process")
