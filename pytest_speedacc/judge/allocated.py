@@ -21,7 +21,7 @@ SMALLEST_SHARE = 0.03
 def explain_allocations(now: Allocations) -> tuple[str, ...]:
     """The functions that hold the peak, the one with most first, a line each."""
     return tuple(
-        f"{_place(site)}: {format_bytes(site.bytes)}, {site.bytes / now.peak * 100:.0f} %, {_number(site.allocations)}"
+        f"{site.place}: {format_bytes(site.bytes)}, {site.bytes / now.peak * 100:.0f} %, {_number(site.allocations)}"
         for site in now.sites[:MOST_NAMED]
         if site.bytes >= SMALLEST_SHARE * now.peak
     )
@@ -56,16 +56,12 @@ def _fails(gate: LiveGate, policy: Policy) -> bool:
 
 def _growth_text(change: int, more: int, now: Site, then: Site | None) -> str:
     of = f" of {format_bytes(more)} more" if more > 0 else ""
-    text = f"{_place(now)}: +{format_bytes(change)}{of}, {_number(now.allocations)}"
+    text = f"{now.place}: +{format_bytes(change)}{of}, {_number(now.allocations)}"
     if then is None:
         return f"{text}, and none in the base"
     if now.allocations == then.allocations:
         return f"{text} in both"
     return f"{text} where the base made {then.allocations:,}"
-
-
-def _place(site: Site) -> str:
-    return f"{site.name} ({site.file}:{site.line})" if site.file else site.name
 
 
 def _number(allocations: int) -> str:

@@ -44,7 +44,7 @@ def explain_time(profile: Profile) -> tuple[str, ...]:
     """Where the time of a call goes, the largest share first, a line each."""
     shown = [function for function in profile.functions if function.own > 0][:MOST_LISTED]
     lines = [
-        f"{_place(function)}: {function.own / profile.seconds:.0%}, {format_seconds(function.own)}, "
+        f"{function.place}: {function.own / profile.seconds:.0%}, {format_seconds(function.own)}, "
         f"{_times(function.calls)} for each call of the model"
         for function in shown
         if profile.seconds > 0
@@ -71,11 +71,11 @@ def explain_stored(now: Profile, stored: StoredProfile, counts_hold: bool) -> tu
         is_known = then is not None or not is_full
         if counts_hold and is_known and _has_other_count(function.calls, then.calls if then else 0.0):
             share = f"; {_share_text(now.share(function), then)}" if then and now.clock == stored.clock else ""
-            counted.append(f"{_place(function)}: {_calls_text(function, then, 'baseline')}{share}")
+            counted.append(f"{function.place}: {_calls_text(function, then, 'baseline')}{share}")
         elif is_grown:
             unnamed = f"not among the {MOST_FUNCTIONS} functions of" if is_full else "not at all in"
             known = "" if then else f", and {unnamed} the baseline"
-            grown.append(f"{_place(function)}: {_share_text(now.share(function), then)}{known}")
+            grown.append(f"{function.place}: {_share_text(now.share(function), then)}{known}")
     lines = [*counted, *grown][:MOST_NAMED]
     return (*lines, *hints(now)) if lines else ()
 
@@ -103,7 +103,7 @@ def _is_beyond_doubt(now: Function, then: Function | None) -> bool:
 
 def _difference_text(change: float, grown: float, now: Function, then: Function | None) -> str:
     of = f" of {format_seconds(grown)} more" if grown > 0 else ""
-    text = f"{_place(now)}: +{format_seconds(change)}{of}"
+    text = f"{now.place}: +{format_seconds(change)}{of}"
     return f"{text}, {_calls_text(now, then, 'base')}"
 
 
@@ -118,10 +118,6 @@ def _calls_text(now: Function, then: Function | StoredFunction | None, where: st
 def _share_text(now: float, then: StoredFunction | None) -> str:
     before = f" where it was {then.share * 100:.0f} %" if then else ""
     return f"{now * 100:.0f} % of the time{before}"
-
-
-def _place(function: Function) -> str:
-    return f"{function.name} ({function.file}:{function.line})"
 
 
 def _times(calls: float) -> str:

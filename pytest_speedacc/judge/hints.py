@@ -41,8 +41,8 @@ def hints(profile: Profile, base: Profile | None = None) -> tuple[str, ...]:
         each = round(function.calls / profile.batch_size)
         often = "once" if each == 1 else f"{each} times"
         found.append(
-            f"{function.name} ({function.file}:{function.line}) is called {often} for each of the {profile.batch_size} "
-            "samples: let it take the whole batch, with operations on arrays or columns"
+            f"{function.place} is called {often} for each of the "
+            f"{profile.batch_size} samples: let it take the whole batch, with operations on arrays or columns"
         )
     for name, what in CONVERSIONS.items():
         if _share(name, profile) >= SMALLEST_SHARE and _has_grown(name, profile, base):

@@ -39,6 +39,11 @@ class Site:
         """What it is the same function by: its line moves with every edit."""
         return self.name, self.file
 
+    @property
+    def place(self) -> str:
+        """As it is named to its author: ``widen (features.py:41)``."""
+        return f"{self.name} ({self.file}:{self.line})" if self.file else self.name
+
 
 @dataclass(frozen=True, slots=True)
 class Allocations:

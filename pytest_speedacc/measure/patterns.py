@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
+
+from pytest_speedacc.measure.places import package
 
 KNOWN: Mapping[str, tuple[tuple[str, str], ...]] = {
     "rows of pandas": (("pandas", "FrameColumnApply.apply"),),
@@ -36,7 +37,6 @@ KNOWN: Mapping[str, tuple[tuple[str, str], ...]] = {
 }
 """By the pattern's name: packages and qualified names, as yappi tells them, of functions written in Python. What is
 written in C, as ``torch.from_numpy``, is not seen. A method is named after the class that first called it."""
-_INSTALLED = re.compile(r"[\\/](?:site|dist)-packages[\\/](\w+)")
 
 
 def known_seconds(stats: Collection[Any], calls: int) -> dict[str, float]:
@@ -44,14 +44,14 @@ def known_seconds(stats: Collection[Any], calls: int) -> dict[str, float]:
 
     ``stats`` are yappi's. A known function below another one of its pattern counts once where that one calls it itself.
     """
-    packages = {package for places in KNOWN.values() for package, _ in places}
-    found = [(stat, package) for stat in stats if (package := _package(str(stat.module))) in packages]
+    packages = {owner for places in KNOWN.values() for owner, _ in places}
+    found = [(stat, of) for stat in stats if (of := package(str(stat.module))) in packages]
     seconds = {}
     for name, places in KNOWN.items():
         matched = {
             stat.index: stat
-            for stat, package in found
-            if any(package == of and fnmatchcase(stat.name, pattern) for of, pattern in places)
+            for stat, of in found
+            if any(of == owner and fnmatchcase(stat.name, pattern) for owner, pattern in places)
         }
         if matched:
             nested = sum(
@@ -62,9 +62,3 @@ def known_seconds(stats: Collection[Any], calls: int) -> dict[str, float]:
             )
             seconds[name] = max(0.0, sum(stat.ttot for stat in matched.values()) - nested) / calls
     return seconds
-
-
-def _package(module: str) -> str:
-    """The top folder of an installed library; empty for anything else, such as a user's folder of that name."""
-    found = _INSTALLED.search(module)
-    return found[1] if found else ""

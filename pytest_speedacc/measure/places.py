@@ -17,14 +17,26 @@ def is_library(file: str) -> bool:
     return file.startswith((*_LIBRARIES, "<")) or "site-packages" in file or not file.endswith(".py")
 
 
+def package(file: str) -> str:
+    """The top folder of an installed library; empty for anything else, such as a user's folder of that name."""
+    return next(iter(_installed(file)), "")
+
+
 def shown(file: str, root: Path) -> str:
     """From its package on where it is installed, relative to the project at ``root`` where it lies in it, else by name.
 
     In this order, for an environment may lie in the project, and the two revisions of a live run share it.
     """
     path = Path(file)
-    parts = path.parts
-    for place in ("site-packages", "dist-packages"):
-        if place in parts:
-            return "/".join(parts[parts.index(place) + 1 :])
+    if parts := _installed(file):
+        return "/".join(parts)
     return path.relative_to(root).as_posix() if path.is_relative_to(root) else path.name
+
+
+def _installed(file: str) -> tuple[str, ...]:
+    """The path from the package on; empty for what is not installed."""
+    parts = Path(file).parts
+    for folder in ("site-packages", "dist-packages"):
+        if folder in parts:
+            return parts[parts.index(folder) + 1 :]
+    return ()

@@ -14,7 +14,7 @@ from pytest_speedacc.config.project import Clock
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.measure.latency import Workload, run_untimed
 from pytest_speedacc.measure.patterns import known_seconds
-from pytest_speedacc.measure.places import COMPREHENSIONS, is_library, shown
+from pytest_speedacc.measure.places import COMPREHENSIONS, is_library, package, shown
 from pytest_speedacc.measure.stages import Recorder, recorded
 
 PASSES = 3
@@ -50,6 +50,11 @@ class Function:
     def key(self) -> tuple[str, str]:
         """What it is the same function by: its line moves with every edit."""
         return self.name, self.file
+
+    @property
+    def place(self) -> str:
+        """As it is named to its author: ``clean_rows (features.py:41)``."""
+        return f"{self.name} ({self.file}:{self.line})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +199,7 @@ def _folded(stats: Any, calls: int, root: Path) -> _Pass:
     several callers it is shared among them by their time in it, which yappi does not tell apart.
     """
     nodes = {stat.index: stat for stat in stats}
-    reported = {index for index, stat in nodes.items() if _is_reported(stat, root)}
+    reported = {index for index, stat in nodes.items() if _is_reported(stat)}
     shares: dict[int, float] = {}
 
     def share(index: int) -> float:
@@ -246,10 +251,11 @@ def _added(one: Function | None, other: Function) -> Function:
     return Function(one.name, one.file, one.line, one.calls + other.calls, own, one.total + other.total, own, own)
 
 
-def _is_reported(stat: Any, root: Path) -> bool:
+def _is_reported(stat: Any) -> bool:
     if stat.builtin or stat.name.endswith(COMPREHENSIONS):
         return False
     if not is_library(str(stat.module)):
         return True
-    package = shown(stat.module, root).partition("/")[0]
-    return package == "sklearn" and stat.name.endswith(STEPS) and not stat.name.startswith(("Pipeline.", "_"))
+    return (
+        package(stat.module) == "sklearn" and stat.name.endswith(STEPS) and not stat.name.startswith(("Pipeline.", "_"))
+    )
