@@ -78,7 +78,7 @@ def explain_memory(case: Case, checks: tuple[Check, ...]) -> Explanation:
     ):
         return Explanation()
     if case.live is not None and case.live.allocations and (grown := explain_growth(*case.live.allocations)):
-        return Explanation("base", grown)
+        return Explanation(lines=grown)
     try:
         with case.subject.adapter.running(case.subject.model):
             return Explanation(lines=explain_allocations(find_allocations(case.subject, case.run.root)))

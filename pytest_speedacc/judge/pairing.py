@@ -82,9 +82,15 @@ def _flipped(truth: Predictions, now: Predictions, lost: Mask) -> tuple[Flipped,
     return tuple(Flipped(place, _text(truth[place]), _text(now[place])) for place in places)
 
 
-def _classes(truth: Predictions, was: Mask, correct: Mask) -> tuple[ClassChange, ...]:
+def _labels(truth: Predictions) -> Predictions | None:
+    """The classes of a single label a sample; None where there are several, or too many labels to be some."""
+    labels = np.unique(truth) if truth.ndim == 1 else None
+    return None if labels is None or len(labels) > MOST_CLASSES else labels
+
+
+def _classes(labels: Predictions, truth: Predictions, was: Mask, correct: Mask) -> tuple[ClassChange, ...]:
     found = []
-    for label in np.unique(truth):
+    for label in labels:
         of = truth == label
         found.append(ClassChange(_text(label), int(of.sum()), int((was & of).sum()), int((correct & of).sum())))
     worse = sorted((each for each in found if each.now < each.before), key=lambda each: each.now - each.before)
@@ -101,11 +107,6 @@ def _confusions(truth: Predictions, before: Predictions, now: Predictions) -> tu
     grown = [Confusion(*pair, then[pair], count) for pair, count in here.items() if count > then[pair]]
     grown.sort(key=lambda each: (each.before - each.now, each.target, each.predicted))
     return tuple(grown[:MOST_SHOWN])
-
-
-def _has_classes(truth: Predictions) -> bool:
-    """Of a single label a sample, with few enough classes to be some."""
-    return truth.ndim == 1 and len(np.unique(truth)) <= MOST_CLASSES
 
 
 def _text(label: Any) -> str:
@@ -126,9 +127,9 @@ def _pair(value: float, same_environment: bool, sides: Sides, source: str) -> Pa
     if now.correct is not None:
         was = right(truth, before)
         flips = Flips(int((was & ~now.correct).sum()), int((now.correct & ~was).sum()), samples)
-        if _has_classes(truth):
-            classes, confusions = _classes(truth, was, now.correct), _confusions(truth, before, now.predictions)
-            paired = partial(paired, classes=classes, confusions=confusions)
+        if (labels := _labels(truth)) is not None:
+            classes = _classes(labels, truth, was, now.correct)
+            paired = partial(paired, classes=classes, confusions=_confusions(truth, before, now.predictions))
         flipped = _flipped(truth, now.predictions, was & ~now.correct)
         return paired(flips, difference_interval(flips, CONFIDENCE), flipped=flipped)
     if np.array_equal(before, now.predictions):
