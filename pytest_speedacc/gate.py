@@ -71,7 +71,7 @@ def measure(
         statics = measure_statics(subject, training, is_decided)
         with timing_lock(say):
             latency, plan = _time(subject, policy, alpha, say)
-        waiting = measure_waiting(subject.workload(), latency.median)
+            waiting = measure_waiting(subject.workload(), latency.median)
     check_unchanged(subject, inputs)
     return Measured(Measurement(statics, latency, waiting), plan)
 

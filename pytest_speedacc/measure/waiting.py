@@ -40,8 +40,7 @@ def measure_waiting(work: Workload, seconds_per_call: float) -> Waiting | None:
     """Tell apart what a call of ``work`` waits for, with as many in flight as are timed; None of a model that is not
     async.
 
-    A task that the model starts is something that it waits for. Raises GateError when
-    the model raises.
+    A task that the model starts is something that it waits for. Raises GateError when the model raises.
     """
     if work.loop is None:
         return None
@@ -137,10 +136,10 @@ def _watched(loop: asyncio.AbstractEventLoop, clock: _Clock) -> Iterator[bool]:
         handle: asyncio.TimerHandle = plain["call_at"](when, run, *arguments, context=context)
         return handle
 
+    asks = {"call_soon": noting("call_soon"), "call_soon_threadsafe": noting("call_soon_threadsafe"), "call_at": at}
     try:
-        for name in ("call_soon", "call_soon_threadsafe"):
-            setattr(loop, name, noting(name))
-        setattr(loop, "call_at", at)  # noqa: B010 - a method is replaced, which mypy forbids otherwise
+        for name, ask in asks.items():
+            setattr(loop, name, ask)
     except (AttributeError, TypeError):
         # uvloop's cannot be replaced.
         yield False
@@ -148,5 +147,5 @@ def _watched(loop: asyncio.AbstractEventLoop, clock: _Clock) -> Iterator[bool]:
     try:
         yield True
     finally:
-        for name in plain:
+        for name in asks:
             delattr(loop, name)
