@@ -6,6 +6,7 @@ import asyncio
 import atexit
 import functools
 import inspect
+import os
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import CancelledError as Cancelled
 from concurrent.futures import TimeoutError as NotYet
@@ -35,7 +36,7 @@ class OwnLoop:
         try:
             asyncio.get_running_loop()
         except RuntimeError:
-            return _runner().run(coroutine)
+            return _runner(os.getpid()).run(coroutine)
         coroutine.close()
         raise GateError(
             "an async model was to be called inside a running event loop, which would wait for itself: "
@@ -47,7 +48,8 @@ OWN_LOOP = OwnLoop()
 
 
 @functools.cache
-def _runner() -> asyncio.Runner:
+def _runner(process: int) -> asyncio.Runner:
+    # By process: one that is forked, as an executor's are, would share this one's file descriptors.
     runner = asyncio.Runner()
     atexit.register(runner.close)
     return runner

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import functools
 import gc
+import os
 import pickle
 import sys
 import threading
 import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 
 import numpy as np
 import pytest
@@ -233,6 +236,26 @@ def test_inside_a_running_loop_it_would_wait_for_itself():
 
     with pytest.raises(GateError, match=r"use await speedacc\.acheck"):
         asyncio.run(test())
+
+
+def _epoll():
+    loop = asyncio.get_running_loop()
+    return loop._selector.fileno(), os.getpid()
+
+
+async def where(batch):
+    return [_epoll()] * len(batch)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system forks no processes")
+def test_a_forked_process_has_a_loop_of_its_own():
+    call = Awaited(where, OWN_LOOP)
+    (here, process) = call([0])[0]
+    with ProcessPoolExecutor(1, get_context("fork")) as pool:
+        (there, other) = pool.submit(call, [0]).result()[0]
+    assert process == os.getpid() != other
+    # The descriptor that this one's loop waits on is there too, and is not what that one waits on.
+    assert there != here
 
 
 class TestRunningLoop:
