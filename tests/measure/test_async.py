@@ -164,9 +164,10 @@ def test_so_many_calls_are_in_flight_and_no_more():
 
 def test_a_round_is_as_long_as_all_its_calls_in_flight_together():
     service = Service()
-    work = workload(lambda batch: service.predict(SAMPLES), concurrency=4)
-    assert time_calls(work, 8, 2).seconds.max() < 0.7 * PAUSE  # of a call: two waits for eight
-    assert service.calls == 16
+    alone, together = (workload(lambda batch: service.predict(SAMPLES), concurrency) for concurrency in (1, 4))
+    # Of a call: two waits for eight.
+    assert time_calls(together, 8, 2).seconds.max() < 0.7 * time_calls(alone, 8, 2).seconds.min()
+    assert service.calls == 32
 
 
 def test_a_round_under_load_has_as_many_calls_as_are_in_flight():
@@ -386,7 +387,7 @@ class TestWaiting:
 
         found = asyncio.run(test())
         assert found.turn > 0.004
-        assert found.own < 0.002
+        assert found.own < 0.5 * found.turn
 
     def test_calls_in_flight_wait_for_each_other(self):
         async def model(batch):
@@ -396,7 +397,7 @@ class TestWaiting:
 
         alone, together = (measure_waiting(workload(model, count), 0.004) for count in (1, 4))
         assert together.turn > 3 * max(alone.turn, 0.001)
-        assert together.own == pytest.approx(alone.own, rel=0.5)
+        assert together.own < 0.5 * together.turn
 
     def test_the_loop_is_left_as_it_was_also_after_an_error(self):
         async def test(model):
@@ -468,7 +469,8 @@ def test_a_profile_is_of_coroutines_by_the_clock_on_the_wall(tmp_path, concurren
     functions = {function.name: function for function in profile.functions}
     assert functions["pause"].calls == 2
     assert functions["paused_twice"].calls == 1
-    assert functions["paused_twice"].total == pytest.approx(2 * PAUSE, rel=0.5)
-    assert functions["pause"].own == pytest.approx(2 * PAUSE, rel=0.5)
-    assert functions["paused_twice"].own < PAUSE
-    assert profile.seconds == pytest.approx(2 * PAUSE, rel=0.5)
+    # Beside the whole call of the same passes: how long a pause lasts is up to the machine.
+    assert profile.seconds >= 2 * PAUSE
+    assert functions["paused_twice"].total == pytest.approx(profile.seconds, rel=0.3)
+    assert functions["pause"].own == pytest.approx(profile.seconds, rel=0.3)
+    assert functions["paused_twice"].own < 0.5 * functions["pause"].own

@@ -28,18 +28,19 @@ def model(batch):
 
 
 def test_a_profile_has_them_in_order():
-    stages = take_profile(Workload(model, [()], 1, None), 3, HERE).stages
+    profile = take_profile(Workload(model, [()], 1, None), 3, HERE)
+    stages = profile.stages
     assert [(each.name, each.calls) for each in stages] == [("preprocess", 2), ("predict", 1), ("inner", 1)]
     preprocess, predict, inner = (each.seconds for each in stages)
-    assert preprocess == pytest.approx(0.004, rel=0.4)
-    assert predict == pytest.approx(0.001, rel=0.7)
-    assert predict >= inner
+    # Beside the whole call of the same passes: how long a pause lasts is up to the machine.
+    assert preprocess + predict == pytest.approx(profile.seconds, rel=0.2)
+    assert preprocess > predict >= inner
     assert all(each.least <= each.seconds <= each.most for each in stages)
 
 
 def test_waiting_is_no_part_of_them_by_the_processors_clock():
-    stages = take_profile(Workload(model, [()], 1, None), 3, HERE, clock="cpu").stages
-    assert all(each.seconds < 0.001 for each in stages)
+    by_wall, by_cpu = (take_profile(Workload(model, [()], 1, None), 3, HERE, clock=clock) for clock in ("wall", "cpu"))
+    assert sum(each.seconds for each in by_cpu.stages) < 0.5 * sum(each.seconds for each in by_wall.stages)
 
 
 async def async_model(batch):
@@ -48,9 +49,10 @@ async def async_model(batch):
 
 
 def test_of_an_async_model_they_hold_what_is_awaited():
-    (fetch,) = take_profile(Workload(async_model, [()], 1, None, OWN_LOOP, 4), 8, HERE).stages
+    profile = take_profile(Workload(async_model, [()], 1, None, OWN_LOOP, 4), 8, HERE)
+    (fetch,) = profile.stages
     assert (fetch.name, fetch.calls) == ("fetch", 1)
-    assert fetch.seconds == pytest.approx(0.002, rel=0.7)
+    assert fetch.seconds == pytest.approx(profile.seconds, rel=0.4)
 
 
 def test_nothing_is_kept_outside_a_profile_or_after_it():
