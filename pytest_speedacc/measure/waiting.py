@@ -16,6 +16,7 @@ from typing import Any
 from pytest_speedacc.errors import GateError, model_raised
 from pytest_speedacc.measure.in_loop import AsyncCall, calls_in_flight
 from pytest_speedacc.measure.latency import Workload
+from pytest_speedacc.measure.stack import with_room
 
 SECONDS = 0.1
 """The pass, about."""
@@ -46,7 +47,8 @@ def measure_waiting(work: Workload, seconds_per_call: float) -> Waiting | None:
         return None
     calls = min(MOST_CALLS, max(work.concurrency, round(SECONDS / seconds_per_call)))
     try:
-        return work.loop.run(_measure(work, calls))
+        waiting: Waiting = with_room(work.loop.run, _measure(work, calls))
+        return waiting
     except GateError:
         raise
     except Exception as error:
