@@ -7,11 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_speedacc.case import Judged, Say
+from pytest_speedacc.baseline import baseline_path
+from pytest_speedacc.case import Judged, Run, Say
 from pytest_speedacc.config.policy import DEFAULT_BUDGET, Policy
 from pytest_speedacc.config.settings import SETTINGS, parse_bound, suggestion
 from pytest_speedacc.config.trades import Term, check_applies, parse_gain, parse_trades
 from pytest_speedacc.errors import ConfigError, GateError
+from pytest_speedacc.explanation import explain_beside_other, explain_memory_beside_other, explain_score
 from pytest_speedacc.gate import measure
 from pytest_speedacc.judge.gate import judge, observe
 from pytest_speedacc.judge.reference import from_other
@@ -78,6 +80,7 @@ def parse_terms(
 class Comparison:
     """Two models that are about to be compared."""
 
+    run: Run
     test: str
     """The node id."""
     name: str
@@ -111,13 +114,24 @@ def run_comparison(comparison: Comparison, inputs: Any, say: Say) -> Judged:
     if terms.speedup is not None:
         checks = (*checks, judge_speedup(terms.speedup, here.difference, launches))
     environment = Environment.current(comparison.subject.adapter.device_name(comparison.subject.model))
+    observations = observe(ours, reference)
+    run, pair = comparison.run, (comparison.subject, comparison.other)
+    stem = baseline_path(run.baselines, comparison.test, comparison.name).stem
+    slower = max(ours.latency.median, other.latency.median)
+    explained = explain_beside_other(run, stem, checks, *pair, slower)
+    allocated = explain_memory_beside_other(run, checks, *pair)
+    notes = (*ours.statics.notes, _evidence(here.difference, launches), *explained.notes, *allocated.notes)
     verdict = Verdict(
         test=comparison.test,
         name=comparison.name,
         checks=checks,
-        observations=observe(ours, reference),
-        notes=(*ours.statics.notes, _evidence(here.difference, launches)),
+        observations=observations,
+        notes=notes,
         trades=trades,
+        explained=explained.lines,
+        explained_beside=explained.beside,
+        allocated=allocated.lines,
+        flipped=explain_score(checks, observations, reference),
         compared_with="other",
     )
     return Judged(verdict, ours.latency, environment)

@@ -225,6 +225,7 @@ class Speedacc:
     ) -> Judged:
         ours, theirs = manners(options)
         comparison = Comparison(
+            run=self.run,
             test=self.test,
             name=name,
             terms=terms,

@@ -22,16 +22,15 @@ from pytest_speedacc.baseline.record import record
 from pytest_speedacc.case import Case, Judged, Say
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.errors import GateError
-from pytest_speedacc.explanation import explain, explain_memory
+from pytest_speedacc.explanation import explain, explain_memory, explain_score
 from pytest_speedacc.judge.accepted import accept_by_file, accept_now, is_acceptable
-from pytest_speedacc.judge.accuracy import flip_lines, slice_lines
 from pytest_speedacc.judge.advice import advice
 from pytest_speedacc.judge.gate import judge, observe
 from pytest_speedacc.judge.latency import Progress, next_action, plan_looks
 from pytest_speedacc.judge.reference import LiveComparison, Reference, from_baseline, from_live
 from pytest_speedacc.judge.repeats import Former, is_decided
 from pytest_speedacc.judge.trades import allowed_text, excused
-from pytest_speedacc.judge.verdict import Check, Observation, Outcome, Verdict
+from pytest_speedacc.judge.verdict import Check, Outcome, Verdict
 from pytest_speedacc.measure.environment import Environment, library_versions
 from pytest_speedacc.measure.latency import Latency, joined, time_calls, warm_up
 from pytest_speedacc.measure.lock import timing_lock
@@ -151,20 +150,11 @@ def run_gate(case: Case, inputs: Any, say: Say) -> Judged:
         explained=explained.lines,
         explained_beside=explained.beside,
         allocated=allocated.lines,
-        flipped=_flipped(checks, observations, reference),
+        flipped=explain_score(checks, observations, reference),
         group=case.policy.group,
         compared_with=reference.source,
     )
     return Judged(verdict, measurement.latency, environment)
-
-
-def _flipped(checks: tuple[Check, ...], observations: tuple[Observation, ...], reference: Reference) -> tuple[str, ...]:
-    """What got worse, where a score or its change is not passed."""
-    missed = [check for check in checks if check.outcome is not Outcome.PASSED]
-    lost = any(check.setting in ("max_accuracy_drop", "max_churn") for check in missed)
-    lines = flip_lines(reference.accuracy) if reference.accuracy and lost else ()
-    scored = any(check.metric in ("accuracy", "churn") for check in missed)
-    return (*lines, *slice_lines(checks, observations)) if scored else ()
 
 
 def _decides(case: Case, old: Baseline | None) -> Callable[[Sequence[float]], bool]:

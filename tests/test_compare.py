@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from scratch_project import SIZED, Project, assert_says, output
 
+from pytest_speedacc import explanation
 from pytest_speedacc.comparison import parse_terms
 from pytest_speedacc.config.trades import parse_gain
 from pytest_speedacc.errors import ConfigError
@@ -159,6 +160,76 @@ def test_it(speedacc):
         twice = '\n    speedacc.compare(model, model, inputs, targets, max_churn="0 %")'
         project.write("\ndef test_it(speedacc):" + twice + twice)
         assert_says(project.run(), "name='compare' was used twice in one test: give each call its own name=.")
+
+
+EXPLAINED = """
+def clean(batch):
+    for _ in range(100):
+        sum(range(2_000))
+    return batch
+
+def cleaned(batch):
+    return model(clean(batch))
+
+def wide(batch):
+    return np.ones(2**20)[: len(batch)] * model(batch)
+
+def careless(batch):
+    labels = model(batch)
+    if len(batch) == 60:
+        labels[np.flatnonzero(labels)[:3]] = 0
+    return labels
+
+def test_it(speedacc):
+    speedacc.compare({models}, inputs, targets, {terms})
+"""
+
+
+class TestExplained:
+    def explained(self, project: Project, models: str, terms: str, *options: str) -> pytest.RunResult:
+        project.write(EXPLAINED.format(models=models, terms=terms))
+        return project.run("--speedacc-report=out.json", *options)
+
+    def test_what_takes_longer_than_in_the_other_is_named(self, project: Project) -> None:
+        failed = self.explained(project, "cleaned, model", 'min_speedup="2 x"')
+        assert failed.ret == FAILED
+        assert_says(failed, "What takes longer than in the other, by a profile taken afterwards:")
+        assert_says(failed, "  clean (test_model.py:15): +* of * more, called once, and not at all in the other")
+
+    def test_of_a_model_that_is_only_not_fast_enough_it_is_where_the_time_goes(self, project: Project) -> None:
+        failed = self.explained(project, "cleaned, cleaned", 'min_speedup="2 x"')
+        assert_says(failed, "Where the time goes, by a profile taken afterwards:")
+        assert_says(failed, "  clean (test_model.py:15): *%, *, called once for each call of the model")
+
+    def test_what_holds_more_than_in_the_other_is_named(self, project: Project) -> None:
+        pytest.importorskip("memray")
+        failed = self.explained(project, "wide, model", 'max_memory_increase="10 %"')
+        assert failed.ret == FAILED
+        assert_says(failed, "  wide (test_model.py:24): +8.00 MiB of 8.00 MiB more, *, and none in the other")
+        assert not gate(project)["explained"]
+
+    def test_the_samples_that_flipped_are_named(self, project: Project) -> None:
+        failed = self.explained(project, "careless, model", 'max_accuracy_drop="1 pp"')
+        assert_says(failed, "Right by the other and wrong now:")
+        assert_says(failed, "  class 1: * right by the other, * now")
+
+    def test_of_two_like_models_nothing_is_named_and_both_profiles_are_kept(self, project: Project) -> None:
+        passed = self.explained(project, "cleaned, cleaned", 'max_churn="0 %"', "--speedacc-profile=kept")
+        assert passed.ret == PASSED
+        assert gate(project)["explained"] == []
+        kept = sorted(path.name for path in (project.pytester.path / "kept").iterdir())
+        assert kept == [
+            f"test_model--test_it@compare{end}" for end in (".callgrind", ".other.callgrind", ".other.pstat", ".pstat")
+        ]
+
+    def test_no_profile_is_taken_that_nobody_asks_for(self, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+        def refuse(*arguments: object, **options: object) -> None:
+            raise AssertionError("profiled")
+
+        monkeypatch.setattr(explanation, "attempt_profile", refuse)
+        monkeypatch.setattr(explanation, "find_allocations", refuse)
+        terms = 'max_memory_increase="10 %", min_speedup="2 x"'
+        assert self.explained(project, "model, cleaned", terms).ret == PASSED
 
 
 @pytest.mark.slow

@@ -188,18 +188,23 @@ def is_proven_better(accuracy: Accuracy, evidence: PairedEvidence, wanted: float
     return least > 0
 
 
-def flip_lines(evidence: PairedEvidence) -> tuple[str, ...]:
+def formerly(compared_with: str) -> str:
+    """When, or by whom, a sample was right that is wrong now."""
+    return "by the other" if compared_with == "other" else "before"
+
+
+def flip_lines(evidence: PairedEvidence, former: str) -> tuple[str, ...]:
     """The samples that were right and are wrong now, the classes that got worse and what they are taken for, a line
-    each."""
+    each. ``former`` is what ``formerly`` says."""
     lines = [f"sample {each.index}: target {each.target}, now predicted {each.now}" for each in evidence.flipped]
     if evidence.flips is not None and evidence.flips.lost > len(evidence.flipped):
         lines.append(f"and {evidence.flips.lost - len(evidence.flipped)} more")
     lines += [
-        f"class {each.target}: {each.before} of {each.samples} right before, {each.now} now"
+        f"class {each.target}: {each.before} of {each.samples} right {former}, {each.now} now"
         for each in evidence.classes
     ]
     lines += [
-        f"target {each.target} predicted {each.predicted}: {each.now} now, {each.before} before"
+        f"target {each.target} predicted {each.predicted}: {each.now} now, {each.before} {former}"
         for each in evidence.confusions
     ]
     return tuple(lines)

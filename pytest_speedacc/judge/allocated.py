@@ -27,17 +27,18 @@ def explain_allocations(now: Allocations) -> tuple[str, ...]:
     )
 
 
-def explain_growth(now: Allocations, base: Allocations) -> tuple[str, ...]:
+def explain_growth(now: Allocations, base: Allocations, beside: str = "base") -> tuple[str, ...]:
     """The functions that hold more than in the base, the largest growth first, a line each.
 
     A function is named where that is more than two peaks of one model may differ by, and at least 3 % of the base's.
+    ``beside`` is what the base is called, ``other`` where it is another model.
     """
     before = {site.key: site for site in base.sites}
     grown = [(site.bytes - (before[site.key].bytes if site.key in before else 0), site) for site in now.sites]
     least = max(resolution(base.peak), SMALLEST_SHARE * base.peak)
     named = sorted((each for each in grown if each[0] > least), key=lambda each: -each[0])
     more = now.peak - base.peak
-    return tuple(_growth_text(change, more, site, before.get(site.key)) for change, site in named[:MOST_NAMED])
+    return tuple(_growth_text(change, more, site, before.get(site.key), beside) for change, site in named[:MOST_NAMED])
 
 
 def too_large(run: LiveRun, policies: Mapping[str, Policy]) -> frozenset[Key]:
@@ -54,14 +55,14 @@ def _fails(gate: LiveGate, policy: Policy) -> bool:
     return any(judge_amount(bound, now.memory, base.memory, band).outcome is Outcome.FAILED for bound in bounds)
 
 
-def _growth_text(change: int, more: int, now: Site, then: Site | None) -> str:
+def _growth_text(change: int, more: int, now: Site, then: Site | None, beside: str) -> str:
     of = f" of {format_bytes(more)} more" if more > 0 else ""
     text = f"{now.place}: +{format_bytes(change)}{of}, {_number(now.allocations)}"
     if then is None:
-        return f"{text}, and none in the base"
+        return f"{text}, and none in the {beside}"
     if now.allocations == then.allocations:
         return f"{text} in both"
-    return f"{text} where the base made {then.allocations:,}"
+    return f"{text} where the {beside} made {then.allocations:,}"
 
 
 def _number(allocations: int) -> str:

@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from pytest_speedacc.baseline.schema import MOST_FUNCTIONS, StoredFunction, StoredProfile
 from pytest_speedacc.config.units import format_seconds
 from pytest_speedacc.judge.hints import hints
-from pytest_speedacc.judge.stages import SMALLEST_SHARE, slower_stages, stage_line
+from pytest_speedacc.judge.stages import slower_stages, smallest_change, stage_line
 from pytest_speedacc.measure.profile import Function, Profile
 
 MOST_NAMED = 5
 MOST_LISTED = 8
+SMALLEST_LISTED = 0.005
+"""Of a call."""
 SMALLEST_MOVE = 0.1
 """A share that grew by so much is named."""
 FEWEST_MORE = 0.5
@@ -19,11 +21,12 @@ FEWEST_MORE = 0.5
 that is called now and then, or by chance, moves by less."""
 
 
-def explain_difference(candidate: Profile, base: Profile) -> tuple[str, ...]:
+def explain_difference(candidate: Profile, base: Profile, beside: str = "base") -> tuple[str, ...]:
     """The functions of the candidate that take longer than the base's, the largest change first, a line each.
 
-    A function is named where every pass of the candidate took longer than every pass of the base, and by at least 3 %
-    of a call. One whose time moves by itself is not.
+    ``beside`` is what the base is called, ``other`` where it is another model.
+    A function is named where every pass of the candidate took longer than every pass of the base, and by
+    ``smallest_change``. One whose time moves by itself is not.
     """
     before = {function.key: function for function in base.functions}
     slower = [
@@ -32,17 +35,17 @@ def explain_difference(candidate: Profile, base: Profile) -> tuple[str, ...]:
         if (own_before := before[function.key].own if function.key in before else 0.0) < function.own
         and _is_beyond_doubt(function, before.get(function.key))
     ]
-    named = [each for each in slower if each[0] >= SMALLEST_SHARE * base.seconds]
+    named = [each for each in slower if each[0] >= smallest_change(candidate, base)]
     named.sort(key=lambda each: -each[0])
     grown = candidate.seconds - base.seconds
-    lines = [_difference_text(change, grown, now, then) for change, now, then in named[:MOST_NAMED]]
-    lines = [*slower_stages(candidate, base), *lines]
+    lines = [_difference_text(change, grown, now, then, beside) for change, now, then in named[:MOST_NAMED]]
+    lines = [*slower_stages(candidate, base, beside), *lines]
     return (*lines, *hints(candidate, base)) if lines else ()
 
 
 def explain_time(profile: Profile) -> tuple[str, ...]:
     """Where the time of a call goes, the largest share first, a line each."""
-    shown = [function for function in profile.functions if function.own > 0][:MOST_LISTED]
+    shown = [each for each in profile.functions if each.own >= SMALLEST_LISTED * profile.seconds][:MOST_LISTED]
     lines = [
         f"{function.place}: {function.own / profile.seconds:.0%}, {format_seconds(function.own)}, "
         f"{_times(function.calls)} for each call of the model"
@@ -101,10 +104,10 @@ def _is_beyond_doubt(now: Function, then: Function | None) -> bool:
     return then is None or now.least > then.most
 
 
-def _difference_text(change: float, grown: float, now: Function, then: Function | None) -> str:
+def _difference_text(change: float, grown: float, now: Function, then: Function | None, beside: str) -> str:
     of = f" of {format_seconds(grown)} more" if grown > 0 else ""
     text = f"{now.place}: +{format_seconds(change)}{of}"
-    return f"{text}, {_calls_text(now, then, 'base')}"
+    return f"{text}, {_calls_text(now, then, beside)}"
 
 
 def _calls_text(now: Function, then: Function | StoredFunction | None, where: str) -> str:

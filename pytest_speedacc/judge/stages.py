@@ -7,7 +7,7 @@ from pytest_speedacc.measure.profile import Profile
 from pytest_speedacc.measure.waiting import Waiting
 
 SMALLEST_SHARE = 0.03
-"""Of a call of the base: what takes so much longer is named."""
+"""Of a call of the base, and of what the candidate takes longer: what accounts for so much is named."""
 BUSY_LOOP = 0.3
 """Of a call of an async model: more than that spent waiting for a turn is worth a hint."""
 
@@ -22,15 +22,20 @@ def stage_line(profile: Profile) -> tuple[str, ...]:
     return (f"by stage: {', '.join(parts)}",)
 
 
-def slower_stages(candidate: Profile, base: Profile) -> tuple[str, ...]:
+def smallest_change(candidate: Profile, base: Profile) -> float:
+    """Seconds of a call by which a function or a stage must have become slower, to be named."""
+    return SMALLEST_SHARE * max(base.seconds, candidate.seconds - base.seconds)
+
+
+def slower_stages(candidate: Profile, base: Profile, beside: str) -> tuple[str, ...]:
     """The stages that take longer beyond doubt, in a line; none where no stage does."""
     before = {stage.name: stage for stage in base.stages}
     slower = []
     for stage in candidate.stages:
         then = before.get(stage.name)
         change = stage.seconds - (then.seconds if then else 0.0)
-        if (then is None or stage.least > then.most) and change >= SMALLEST_SHARE * base.seconds:
-            slower.append(f"{stage.name} +{format_seconds(change)}" + ("" if then else " (not in the base)"))
+        if (then is None or stage.least > then.most) and change >= smallest_change(candidate, base):
+            slower.append(f"{stage.name} +{format_seconds(change)}" + ("" if then else f" (not in the {beside})"))
     return (f"by stage: {', '.join(slower)}",) if slower else ()
 
 

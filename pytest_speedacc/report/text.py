@@ -6,12 +6,14 @@ from collections.abc import Sequence
 
 from pytest_speedacc.config.scale import Scale
 from pytest_speedacc.config.units import format_change, format_value
+from pytest_speedacc.judge.accuracy import formerly
 from pytest_speedacc.judge.verdict import Check, Observation, Outcome, TradeSum, Verdict
 from pytest_speedacc.report.scale import scale_lines
 from pytest_speedacc.report.table import table_lines
 
 EXPLAINED = {
     "base": "What takes longer than in the base",
+    "other": "What takes longer than in the other",
     "baseline": "What differs from the baseline's profile",
     "": "Where the time goes",
 }
@@ -53,7 +55,11 @@ def verdict_text(verdict: Verdict, environment: str, scale: Scale) -> str:
     if verdict.allocated:
         lines += ["", "What holds the peak, from a pass of its own:", *(f"  {line}" for line in verdict.allocated)]
     if verdict.flipped:
-        lines += ["", "Right before and wrong now:", *(f"  {line}" for line in verdict.flipped)]
+        lines += [
+            "",
+            f"Right {formerly(verdict.compared_with)} and wrong now:",
+            *(f"  {line}" for line in verdict.flipped),
+        ]
     lines += [line for found in verdict.trades for line in ("", *_trade_lines(found))]
     bounded = {(check.metric, check.statistic, check.slice) for check in verdict.checks}
     others = [row for row in verdict.observations if (row.metric, row.statistic, row.slice) not in bounded]

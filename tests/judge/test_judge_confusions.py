@@ -40,7 +40,7 @@ def test_what_grew_most_comes_first_and_what_shrank_is_not_told():
         Confusion("2", "0", before=0, now=4),
         Confusion("2", "1", before=0, now=4),
     )
-    lines = flip_lines(found)
+    lines = flip_lines(found, "before")
     assert lines[-3] == "target 3 predicted 8: 12 now, 2 before"
     assert lines.index("class 3: 18 of 20 right before, 8 now") < len(lines) - 3
 

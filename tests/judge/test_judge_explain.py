@@ -49,6 +49,17 @@ def test_without_a_change_nothing_is_named(now):
     assert explain_difference(now, BASE) == ()
 
 
+def test_what_accounts_for_little_of_a_large_change_is_not_named():
+    now = profile(function("clean_rows", 0.0003), function("score", 0.006))  # 0.1 ms of 5.1 ms
+    (line,) = explain_difference(now, BASE)
+    assert line.startswith("score ")
+
+
+def test_what_takes_next_to_nothing_is_not_listed():
+    lines = explain_time(profile(function("clean_rows", 0.000004), function("score", 0.001)))
+    assert [line.partition(" ")[0] for line in lines] == ["score"]
+
+
 def test_the_largest_change_comes_first_and_few_are_named():
     many = [function(f"f{number}", 0.001 * number) for number in range(1, 9)]
     lines = explain_difference(profile(*BASE.functions, *many), BASE)
