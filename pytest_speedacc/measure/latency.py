@@ -205,12 +205,7 @@ def _timed(work: Workload, calls_per_round: int, count: int, start: int) -> Stin
 def run_untimed(work: Workload, calls: int) -> float:
     """Call the model ``calls`` times to warm caches up; returns the seconds that took all together."""
     if work.loop is not None:
-        took: float = with_room(work.loop.run, untimed(work.call, work.batches, calls, work.concurrency))
-        return took
-    return with_room(_untimed, work, calls)
-
-
-def _untimed(work: Workload, calls: int) -> float:
+        return work.loop.run(untimed(work.call, work.batches, calls, work.concurrency))
     begin = time.perf_counter()
     for batch in islice(cycle(work.batches), calls):
         work.call(batch)

@@ -15,6 +15,7 @@ from pytest_speedacc.errors import GateError
 from pytest_speedacc.measure.latency import Workload, run_untimed
 from pytest_speedacc.measure.patterns import known_seconds
 from pytest_speedacc.measure.places import COMPREHENSIONS, is_library, package, shown
+from pytest_speedacc.measure.stack import with_room
 from pytest_speedacc.measure.stages import Recorder, recorded
 
 PASSES = 3
@@ -119,7 +120,7 @@ def take_profile(work: Workload, calls: int, root: Path, *, clock: Clock = "wall
             with recorded(time.thread_time if clock == "cpu" else time.perf_counter) as recorder:
                 yappi.start(builtins=False, profile_threads=True)
                 try:
-                    took = run_untimed(work, calls)
+                    took = with_room(run_untimed, work, calls)
                 finally:
                     yappi.stop()
             stats = yappi.get_func_stats()
