@@ -305,8 +305,12 @@ def test_no_call_pays_for_where_the_stack_of_the_test_happens_to_end(run, calls)
         run()
         return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
+    def lasting_faults():
+        # What memory grows by for other reasons it grows by once.
+        return min(faults(), faults())
+
     # Where a chunk of 16 KiB ends just above the loop, each call maps a page: some 100 frames fill one.
-    assert max(at_depth(depth, faults) for depth in range(300)) < calls / 2
+    assert max(at_depth(depth, lasting_faults) for depth in range(300)) < calls / 2
 
 
 def test_timing_is_quiet_and_leaves_nothing_behind_when_the_model_raises(clean_hooks):
