@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from collections.abc import Callable, Sequence
+from copy import copy
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pytest
 
 OWN_PREFIX = "--speedacc-"
 _SELECTING = ("-k", "-m", "--deselect")
 """Node ids select the tests of a worker; and the value of one of these may look like a path."""
 OWN_FLAGS = ("--speedacc-update", "--speedacc-missing", "--speedacc-selfcheck", "--speedacc-profile")
 
-# These two act before any plugin can change an option. Given last they win over the command line, PYTEST_ADDOPTS
-# and the ini file alike; blocking the plugins instead would make their options in addopts unknown.
+# These two act before a worker's plugin is configured. Given last they win over the command line, PYTEST_ADDOPTS and
+# the ini file alike; blocking the plugins instead would make their options in addopts unknown.
 _EARLY = {"xdist": ("--numprocesses=0", "--dist=no"), "pytest_cov": ("--no-cov",)}
+
+_SWITCHED_OFF = re.compile(
+    r"-n(\d*|auto|logical)|--(numprocesses|maxprocesses|max-worker-restart|dist|tx|cov|no-cov|cov-.+|no-cov-.+|html"
+    r"|self-contained-html|report-log|json-report.*|csv|alluredir|reruns|reruns-.+|timeout|timeout-.+|memray|codspeed"
+    r"|benchmark-.+|randomly-.+)"
+)
+"""Options of other plugins that mean nothing in a worker: one whose environment lacks the plugin does without them."""
 
 # Everything else is set once the command line is parsed, where the option exists.
 _NEUTRAL: dict[str, Any] = {
@@ -78,9 +90,6 @@ def worker_arguments(
     kept += ["--color=no", "--no-header", "-q", "--capture=no", "-o", "log_file="]
     if has_plugin("cacheprovider"):
         kept += ["-o", f"cache_dir={scratch / 'cache'}"]
-    for plugin, arguments in _EARLY.items():
-        if has_plugin(plugin):
-            kept += arguments
     return tuple(kept)
 
 
@@ -88,6 +97,21 @@ def arguments_of(config: Any) -> Callable[[Path], tuple[str, ...]]:
     """``worker_arguments`` for the pytest run of ``config``, given a scratch folder."""
     given = [*shlex.split(os.environ.get("PYTEST_ADDOPTS", "")), *map(str, config.invocation_params.args)]
     return partial(worker_arguments, given, config.option.file_or_dir or (), config.pluginmanager.has_plugin)
+
+
+def switch_off(config: pytest.Config, parser: pytest.Parser, arguments: list[str]) -> None:
+    """Change the ``arguments`` of a worker, in place, to what its own environment has, once its plugins are loaded."""
+    _, unknown = parser.parse_known_and_unknown_args(arguments)
+    for option in unknown:
+        if _SWITCHED_OFF.fullmatch(option.partition("=")[0]):
+            place = arguments.index(option)
+            # Test paths were taken out, and options of every worker follow: a bare word after it is its value.
+            has_value = not arguments[place + 1].startswith("-")
+            del arguments[place : place + 1 + has_value]
+    for plugin, off in _EARLY.items():
+        if config.pluginmanager.has_plugin(plugin):
+            arguments += off
+    config.known_args_namespace = parser.parse_known_args(arguments, namespace=copy(config.option))
 
 
 def neutralise(options: Any, seed: int) -> None:

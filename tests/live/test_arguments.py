@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
-from pytest_speedacc.live.arguments import neutralise, worker_arguments
+from pytest_speedacc.live.arguments import neutralise, switch_off, worker_arguments
 
 
 def kept(*given: str, paths: tuple[str, ...] = (), plugins: tuple[str, ...] = ()) -> list[str]:
@@ -36,16 +37,54 @@ def test_a_value_that_is_spelt_like_a_path_is_kept_after_the_path() -> None:
     assert kept("tests", "--label", "tests", paths=("tests",)) == ["--label", "tests"]
 
 
-def test_plugins_that_act_before_any_hook_are_told_on_the_command_line() -> None:
-    def has_plugin(name: str) -> bool:
-        return name == "xdist"
+def test_a_workers_cache_does_not_take_the_place_of_the_users_where_there_is_one() -> None:
+    without, with_cache = (
+        worker_arguments([], (), has_plugin, Path("scratch")) for has_plugin in ("".__eq__, "cacheprovider".__eq__)
+    )
+    assert not any("cache_dir" in argument for argument in without)
+    assert f"cache_dir={Path('scratch/cache')}" in with_cache
 
-    arguments = worker_arguments(["-n2"], (), has_plugin, Path("scratch"))
-    assert arguments.index("-n2") < arguments.index("--numprocesses=0")
-    assert "--no-cov" not in arguments
-    # A worker's cache would take the place of the user's, where there is one.
-    assert not any("cache_dir" in argument for argument in arguments)
-    assert f"cache_dir={Path('scratch/cache')}" in worker_arguments([], (), "cacheprovider".__eq__, Path("scratch"))
+
+class SwitchesOff:
+    """What a worker does as soon as the plugins of its environment are loaded."""
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_load_initial_conftests(
+        self, early_config: pytest.Config, parser: pytest.Parser, args: list[str]
+    ) -> Generator[None, object, object]:
+        switch_off(early_config, parser, args)
+        return (yield)
+
+
+GIVEN = ("-n", "2", "--dist=load", "--cov=.", "--cov-fail-under", "1", "--reruns", "2", "--timeout=3", "-q", "tests")
+
+
+@pytest.mark.parametrize("plugins", [("xdist", "pytest_cov", "pytest_rerunfailures"), ()])
+def test_a_side_that_lacks_a_plugin_does_without_its_options(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, plugins: tuple[str, ...]
+) -> None:
+    for name in plugins:
+        pytest.importorskip(name)
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    pytester.plugins = [SwitchesOff()]
+    config = pytester.parseconfig(*(f"-p{name}" for name in plugins), *GIVEN)
+    assert (config.option.file_or_dir, config.option.quiet) == (["tests"], 1)
+    options = vars(config.option)
+    has = bool(plugins)
+    assert (options.get("numprocesses"), options.get("dist")) == ((0, "no") if has else (None, None))
+    assert options.get("no_cov") is (True if has else None)
+    # Measured coverage would slow a worker down, and is begun while the command line is parsed.
+    assert not has or config.pluginmanager.getplugin("_cov")._disabled
+    assert "timeout" not in options
+
+
+def test_an_option_that_no_plugin_is_known_to_have_is_still_refused(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    pytester.plugins = [SwitchesOff()]
+    with pytest.raises(pytest.UsageError, match="unrecognized arguments: --modle=big"):
+        pytester.parseconfig("-n0", "--modle=big", "-q")
 
 
 def test_only_options_that_exist_are_set() -> None:
