@@ -16,6 +16,8 @@ SMALLEST_LISTED = 0.005
 """Of a call."""
 SMALLEST_MOVE = 0.1
 """A share that grew by so much is named."""
+SHORTEST_SHARED = 10e-6
+"""Seconds of a call whose shares are compared: yappi counts whole microseconds, which are most of a shorter call."""
 FEWEST_MORE = 0.5
 """Calls for each call of the model, and a tenth of what they were, below which a count has not changed: a function
 that is called now and then, or by chance, moves by less."""
@@ -70,7 +72,8 @@ def explain_stored(now: Profile, stored: StoredProfile, counts_hold: bool) -> tu
     for function in now.functions:
         then = before.get(function.key)
         more = now.share(function) - (then.share if then else unknown)
-        is_grown = now.clock == stored.clock and round(more, 6) >= SMALLEST_MOVE
+        has_shares = now.clock == stored.clock and now.least >= SHORTEST_SHARED
+        is_grown = has_shares and round(more, 6) >= SMALLEST_MOVE
         is_known = then is not None or not is_full
         if counts_hold and is_known and _has_other_count(function.calls, then.calls if then else 0.0):
             share = f"; {_share_text(now.share(function), then)}" if then and now.clock == stored.clock else ""

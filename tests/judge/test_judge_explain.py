@@ -130,6 +130,11 @@ class TestBesideTheBaseline:
         interrupted = replace(NOW, functions=tuple(replace(each, own=each.own * 9) for each in NOW.functions))
         assert explain_stored(interrupted, stored(("clean_rows", 64, 0.7), ("score", 1, 0.3)), True) == ()
 
+    @pytest.mark.parametrize(("seconds", "named"), [(9e-6, 0), (11e-6, 1)])
+    def test_shares_of_a_call_that_is_short_for_the_clock_are_not_compared(self, seconds, named):
+        now = profile(function("score", 0.6 * seconds, spread=0), function("clean_rows", 0.4 * seconds, spread=0))
+        assert len(explain_stored(now, stored(("clean_rows", 1, 0.6), ("score", 1, 0.4)), True)) == named
+
     def test_counts_that_do_not_hold_leave_the_shares(self):
         assert explain_stored(NOW, BEFORE, False) == (CLEAN + "71 % of the time where it was 12 %",)
         new = "71 % of the time, and not at all in the baseline"
