@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,34 @@ with contextlib.suppress(ImportError):
     import matplotlib.figure  # noqa: F401
 
 pytest_plugins = ["pytester"]
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A run in the background ignores Ctrl-C, and so would the processes that tests start and interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+RERUNS = pytest.StashKey[list[str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[RERUNS] = []
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What may lose a race is run once more; any other test that fails has failed."""
+    for item in items:
+        if mark := item.get_closest_marker("races"):
+            assert mark.kwargs.keys() == {"reason"}, f"{item.nodeid}: say what it races with: races(reason=...)"
+            item.add_marker(pytest.mark.flaky(reruns=1))
+
+
+def pytest_report_teststatus(report: pytest.TestReport, config: pytest.Config) -> None:
+    if report.outcome == "rerun":
+        config.stash[RERUNS].append(report.nodeid)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    again = config.stash[RERUNS]
+    terminalreporter.line(f"Tests that lost a race and were run again: {len(again)} {' '.join(again)}")
 
 
 @pytest.fixture(autouse=True)

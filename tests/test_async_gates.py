@@ -60,13 +60,13 @@ def test_measured(speedacc):
 def test_a_load_is_compared_with_the_same_load_only(project: Project) -> None:
     pytest.importorskip("yappi")
     body = f"""{PAUSES}
-@pytest.mark.speedacc(min_accuracy=1, max_latency_increase="30 %")
+@pytest.mark.speedacc(LIMITS)
 def test_it(speedacc):
-    speedacc.check(pauses, inputs, targets, concurrency=2)
+    speedacc.check(pauses, inputs, targets, concurrency=CONCURRENCY)
 """
-    project.write(body)
+    project.write(body.replace("LIMITS", "min_accuracy=1").replace("CONCURRENCY", "2"))
     project.run_apart("--speedacc-update").assert_outcomes(passed=1)
-    project.write(body.replace("concurrency=2", "concurrency=3"))
+    project.write(body.replace("LIMITS", 'max_latency_increase="30 %"').replace("CONCURRENCY", "3"))
     result = project.run_apart()
     assert_says(result, "*the baseline is of concurrency=2, not 3: renew it with*")
 

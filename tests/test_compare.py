@@ -44,6 +44,7 @@ def gate(project: Project) -> dict[str, Any]:
     return document["gates"][0]
 
 
+@pytest.mark.slow
 class TestOneProcess:
     def test_a_clear_speed_up_passes_and_says_what_it_rests_on(self, project: Project) -> None:
         write(project, "repeated(5), repeated(50)", 'min_speedup="2 x", max_accuracy_drop="0 pp"')
@@ -185,6 +186,7 @@ def test_it(speedacc):
 """
 
 
+@pytest.mark.slow
 class TestExplained:
     def explained(self, project: Project, models: str, terms: str, *options: str) -> pytest.RunResult:
         project.write(EXPLAINED.format(models=models, terms=terms))

@@ -543,7 +543,7 @@ UNDECIDABLE = (
 )
 
 # In a parallel run tests are collected by the workers, whose errors must reach the terminal and the exit code.
-IN_PARALLEL = {"options": ("-n2",), "plugins": ("xdist",), "needs": "xdist"}
+IN_PARALLEL = {"options": ("-n1",), "plugins": ("xdist",), "needs": "xdist"}
 PARALLEL = (
     Row(
         "limit-in-parallel",
@@ -574,7 +574,7 @@ PARALLEL = (
     Row(
         "report-that-cannot-be-written-in-parallel",
         "ERROR: --speedacc-report: *report.json cannot be written: ",
-        options=("-n2", "--speedacc-report=pyproject.toml/report.json"),
+        options=("-n1", "--speedacc-report=pyproject.toml/report.json"),
         plugins=("xdist",),
         needs="xdist",
         exit_code=USAGE,

@@ -250,6 +250,7 @@ class TestStreams:
         assert project.run().ret == PASSED
 
 
+@pytest.mark.slow
 class TestExplanations:
     def test_a_lost_score_names_the_samples_and_the_classes(self, project: Project) -> None:
         wrong = "\ndef wrong(batch):\n    labels = model(batch)\n    if len(batch) == 60:\n"

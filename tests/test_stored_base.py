@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-from scratch_project import Project, assert_says, output
+from scratch_project import PRELUDE, Project, assert_says, output
 
 pytestmark = pytest.mark.slow
 
@@ -27,13 +31,24 @@ def test_it(speedacc):
 """
 
 
+@pytest.fixture(scope="module")
+def updated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with a baseline, which every test takes a copy of."""
+    folder = tmp_path_factory.mktemp("updated")
+    (folder / "test_model.py").write_text(PRELUDE + TESTS, "utf-8")
+    (folder / "pyproject.toml").write_text("[tool.speedacc]\n", "utf-8")
+    (folder / "amount").write_text("1", "utf-8")
+    command = [sys.executable, "-m", "pytest", "-pbenchmark", "-pspeedacc", "--speedacc-budget=0.05"]
+    alone = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "TMPDIR": str(tmp_path_factory.mktemp("lock"))}
+    environment = {name: value for name, value in alone.items() if name != "CI"}
+    subprocess.run([*command, "--speedacc-update"], cwd=folder, env=environment, check=True, stdout=subprocess.PIPE)
+    return folder
+
+
 @pytest.fixture
-def accepted(project: Project) -> Path:
-    """A project with a baseline: its file."""
-    project.write(TESTS)
-    Path("amount").write_text("1")
-    result = project.run_apart("--speedacc-update")
-    result.assert_outcomes(passed=1)
+def accepted(project: Project, updated: Path) -> Path:
+    """Such a project: the file of its baseline."""
+    shutil.copytree(updated, project.pytester.path, dirs_exist_ok=True)
     (path,) = Path("speedacc-baselines").glob("*.json")
     return path
 

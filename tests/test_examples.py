@@ -1,0 +1,42 @@
+"""Each example is a project of its own, which passes as a user would run it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+NEEDS = {
+    "boosters": ("lightgbm", "xgboost"),
+    "preprocessing": ("pandas", "sklearn"),
+    "quickstart": ("sklearn",),
+    "torch_digits": ("torch", "sklearn"),
+}
+"""What an example imports, by its folder."""
+
+pytestmark = pytest.mark.slow
+
+
+def test_every_example_is_run() -> None:
+    assert {path.parent.name for path in EXAMPLES.glob("*/pyproject.toml")} == NEEDS.keys()
+
+
+@pytest.mark.parametrize("name", NEEDS)
+def test_an_example_passes(name: str, tmp_path: Path) -> None:
+    for module in NEEDS[name]:
+        if find_spec(module) is None:
+            pytest.skip(f"{module} is not installed")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", EXAMPLES / name, "-p", "no:cacheprovider"],
+        # A timing lock of its own: it waits for no other example.
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
