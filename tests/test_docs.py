@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import ast
 import json
+import math
 import re
 import runpy
 import shutil
 import subprocess
 import sys
 import tomllib
+from argparse import Namespace
 from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 from scratch_project import Project
 
 from pytest_speedacc.adapters.registry import _adapters
@@ -21,7 +24,12 @@ from pytest_speedacc.baseline import baseline_path, load_baseline, load_predicti
 from pytest_speedacc.config.live import LiveSettings, parse_live
 from pytest_speedacc.config.policy import parse_marker
 from pytest_speedacc.config.project import load_project, parse_project
-from pytest_speedacc.config.settings import SETTINGS
+from pytest_speedacc.config.settings import SETTINGS, parse_bound
+from pytest_speedacc.errors import ConfigError
+from pytest_speedacc.judge.stored import judge_stored_increase
+from pytest_speedacc.judge.verdict import Outcome
+from pytest_speedacc.measure.yardstick import Ratios
+from pytest_speedacc.options import _against
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
@@ -104,10 +112,17 @@ class TestExamplesInPages:
             "yaml": 1,
         }
 
+    @pytest.mark.slow
     def test_the_readme_example_passes(self, project: Project) -> None:
         pytest.importorskip("sklearn")
         project.pytester.makepyfile(test_readme=blocks(README, "python")[0])
         project.run_apart(budget="2").assert_outcomes(passed=1)
+
+    def test_the_readme_names_every_framework_that_is_taken(self) -> None:
+        names = {adapter.framework for adapter in _adapters}
+        frameworks = {name for name in names if not name.startswith("any ") and name != "transformers pipelines"}
+        (taken,) = re.findall(r"^(.*) models are taken as they are", README.read_text("utf-8"), re.MULTILINE)
+        assert set(re.split(", | and ", taken)) == frameworks
 
     def test_the_workflow_is_the_one_of_this_repository(self) -> None:
         ours = (ROOT / ".github" / "workflows" / "ci.yml").read_text("utf-8")
@@ -115,6 +130,40 @@ class TestExamplesInPages:
         shown = blocks(README, "yaml")[0]
         jobs = [re.sub(r"- run: .*", "- run:", text[text.index("  gate:\n") :]) for text in (gate, shown)]
         assert jobs[0] == jobs[1]
+
+
+def finds_no_slow_down_in_stored_times() -> bool:
+    tolerance, then = parse_bound("max_latency_increase", "3 %", "test"), Ratios(0.0, 0.0, 5)
+    slower = Ratios(math.log(1.1), 0.0, 5)
+    return judge_stored_increase(tolerance, slower, then, 0.01).outcome is Outcome.INCONCLUSIVE
+
+
+def compares_with_no_base_beside_other_tests() -> bool:
+    options = dict.fromkeys(REF_AND_WRITES) | {"speedacc_against": "main", "numprocesses": 2}
+    with pytest.raises(ConfigError, match="run it without -n"):
+        _against(Namespace(**options))
+    return True
+
+
+def measures_no_memory_on_windows() -> bool:
+    needs = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["dependencies"]
+    (marker,) = (Requirement(each).marker for each in needs if each.startswith("memray"))
+    return marker.evaluate({"sys_platform": "linux"}) and not marker.evaluate({"sys_platform": "win32"})
+
+
+REF_AND_WRITES = ("speedacc_missing", "speedacc_update", "speedacc_reason")
+NOT_DONE = {
+    "It finds no slow-down in stored times.": finds_no_slow_down_in_stored_times,
+    "It compares with no base revision beside other tests.": compares_with_no_base_beside_other_tests,
+    "It measures no memory on Windows.": measures_no_memory_on_windows,
+}
+"""What the README says is not done, each with the trial that shows it."""
+
+
+def test_what_the_readme_says_is_not_done_is_not_done() -> None:
+    section = README.read_text("utf-8").split("## What it does not do\n")[1].split("\nIt lives beside")[0]
+    assert re.findall(r"^\* \*\*(.*?)\*\*", section, re.MULTILINE) == list(NOT_DONE)
+    assert [sentence for sentence, holds in NOT_DONE.items() if not holds()] == []
 
 
 def test_every_option_is_documented_and_exists(project: Project) -> None:
