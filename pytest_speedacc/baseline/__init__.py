@@ -1,7 +1,8 @@
 """The stored value: what a model was when it was last accepted, and the files that hold it."""
 
-from pytest_speedacc.baseline.files import baseline_path, load_baseline, load_predictions, save_baseline
-from pytest_speedacc.baseline.merge import merged
+from pytest_speedacc.baseline.agreement import check_agreement
+from pytest_speedacc.baseline.files import baseline_path, load_baseline, load_predictions
+from pytest_speedacc.baseline.merge import confirms, merged
 from pytest_speedacc.baseline.schema import (
     SCHEMA,
     Accepted,
@@ -16,6 +17,7 @@ from pytest_speedacc.baseline.schema import (
     Updated,
 )
 from pytest_speedacc.baseline.since import SinceBase, since_base
+from pytest_speedacc.baseline.update import is_held, save_baseline, settle_baseline
 
 __all__ = [
     "SCHEMA",
@@ -31,9 +33,13 @@ __all__ = [
     "StoredProfile",
     "Updated",
     "baseline_path",
+    "check_agreement",
+    "confirms",
+    "is_held",
     "load_baseline",
     "load_predictions",
     "merged",
     "save_baseline",
+    "settle_baseline",
     "since_base",
 ]
