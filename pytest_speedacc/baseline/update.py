@@ -6,7 +6,7 @@ import contextlib
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -27,7 +27,10 @@ from pytest_speedacc.errors import GateError
 from pytest_speedacc.measure.lock import lock_path
 
 UNFINISHED = ".unfinished"
-"""The folder in which files are written before they take their place. Git sees nothing of what is in it."""
+"""The folder in which files are written before they take their place; it is there for as long as that takes."""
+UNSEEN = ".git"
+"""The folder in it that holds them. Git adds nothing that lies in a folder of its own name, so that what a killed
+update leaves can be committed by nobody. An ignore file would have its own first moment, in which it is empty."""
 LONGEST_WAIT = 60.0
 """Seconds for another update, which takes milliseconds to write."""
 
@@ -50,7 +53,8 @@ def save_baseline(path: Path, baseline: Baseline, predictions: Predictions | Non
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with _alone(), _unfinished(path.parent) as staged:
-            _write({staged / target.name: content for target, content in files.items()})
+            for target, content in files.items():
+                _write(staged / target.name, content)
             for target in files:
                 (staged / target.name).replace(target)
                 _flush(target.parent)
@@ -123,30 +127,29 @@ def _alone() -> Iterator[None]:
 @contextlib.contextmanager
 def _unfinished(folder: Path) -> Iterator[Path]:
     """A folder beside the files to write them in, with what an update that was killed has left there removed."""
-    staged = folder / UNFINISHED
-    _remove(staged)
-    staged.mkdir()
+    unfinished = folder / UNFINISHED
+    _remove(unfinished)
+    unfinished.mkdir()
     try:
-        # As pytest does for its cache: it hides itself, too.
-        _write({staged / ".gitignore": b"*\n"})
+        staged = unfinished / UNSEEN
+        staged.mkdir()
         yield staged
     finally:
-        _remove(staged)
+        _remove(unfinished)
 
 
-def _remove(staged: Path) -> None:
-    if staged.is_symlink() or not staged.is_dir():
+def _remove(unfinished: Path) -> None:
+    if unfinished.is_symlink() or not unfinished.is_dir():
         # Not ours, and wherever it leads, nothing is to be written there.
-        staged.unlink(missing_ok=True)
-    shutil.rmtree(staged, ignore_errors=True)
+        unfinished.unlink(missing_ok=True)
+    shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def _write(files: Mapping[Path, bytes]) -> None:
-    for path, content in files.items():
-        with path.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+def _write(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _flush(folder: Path) -> None:
