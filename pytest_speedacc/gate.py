@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
 
 from pytest_speedacc.baseline import (
     Baseline,
+    check_agreement,
     load_baseline,
     load_predictions,
     merged,
-    save_baseline,
 )
-from pytest_speedacc.baseline.record import record
 from pytest_speedacc.case import Case, Judged, Say
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.errors import GateError
@@ -30,7 +27,7 @@ from pytest_speedacc.judge.latency import Progress, next_action, plan_looks
 from pytest_speedacc.judge.reference import LiveComparison, Reference, from_baseline, from_live
 from pytest_speedacc.judge.repeats import Former, is_decided
 from pytest_speedacc.judge.trades import allowed_text, excused
-from pytest_speedacc.judge.verdict import Check, Outcome, Verdict
+from pytest_speedacc.judge.verdict import Check, Outcome, TradeSum, Verdict
 from pytest_speedacc.measure.environment import Environment, library_versions
 from pytest_speedacc.measure.latency import Latency, joined, time_calls, warm_up
 from pytest_speedacc.measure.lock import timing_lock
@@ -40,6 +37,7 @@ from pytest_speedacc.measure.training import Training
 from pytest_speedacc.measure.waiting import measure_waiting
 from pytest_speedacc.measure.yardstick import Ratios
 from pytest_speedacc.stats.sequence import mean_and_sd
+from pytest_speedacc.stored import load, not_written, recorded, update_command, write
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,25 +103,33 @@ def run_gate(case: Case, inputs: Any, say: Say) -> Judged:
     Raises GateError for what cannot be judged or written.
     """
     run = case.run
-    old = _load(case)
+    old = load(case)
     measured = measure(case.subject, inputs, case.policy, run.alpha, say, case.training, _decides(case, old))
     measurement = measured.measurement
     environment = Environment.current(case.subject.adapter.device_name(case.subject.model))
     writes = run.writes == "update" or (run.writes == "missing" and old is None)
     ratios = _ratios(case, old, writes, environment)
-    stored = merged(old, _recorded(case, measurement, environment, ratios)) if writes else old
+    stored = merged(old, recorded(case, measurement, environment, ratios)) if writes else old
     if case.live is not None:
         reference = from_live(case.live, case.subject, measurement.statics.accuracy, run.base)
     else:
         reference = _stored_reference(case, stored, writes, measurement, environment, ratios)
-    checks = judge(measurement, case.policy, reference, measured.plan, run.alpha)
-    checks, trades = excused(checks, measurement, case.policy, reference, run.alpha)
+    checks, trades = _judged(case, measured, reference)
+    notes: list[str] = []
+    if writes and case.live is None and _fails(checks):
+        # Nothing takes its place, so it is what the file holds that the report shows.
+        notes.append(not_written(case))
+        writes, (stored, reference) = False, _standing(case, measurement, environment, ratios)
+        checks, trades = _judged(case, measured, reference)
+    accepts = False
     if case.live is not None and stored is not None:
+        before = checks
         checks = _by_file(case, case.live, checks, stored, writes, measurement, environment)
+        accepts = checks != before
         if writes and case.live.since.known:
             checks, stored = accept_now(checks, stored, case.live.sha)
     statics = measurement.statics
-    notes = [*statics.notes, *_remarks(case.training), *advice(case.subject, statics)]
+    notes = [*statics.notes, *_remarks(case.training), *advice(case.subject, statics), *notes]
     notes += [allowed_text(found) for found in trades if found.applies]
     acceptable, known = is_acceptable(checks), case.live is None or case.live.since.known
     if acceptable and not known:
@@ -133,11 +139,14 @@ def run_gate(case: Case, inputs: Any, say: Say) -> Judged:
     explained = explain(case, checks, measurement, stored, writes)
     allocated = explain_memory(case, checks)
     notes += [*explained.notes, *allocated.notes]
-    if stored is not None and writes:
-        notes.append(_write(case, replace(stored, profile=explained.stored), measurement, checks))
+    if writes and _fails(checks):
+        notes.append(not_written(case))
+    elif stored is not None and writes:
+        new = replace(stored, profile=explained.stored)
+        notes.append(write(case, old, new, statics.accuracy.predictions, environment.key, must=accepts))
     elif stored is not None and reference.live is None:
         notes += _suspicions(stored)
-    accept = f'{_update_command(case)} --speedacc-reason="why"' if acceptable and known else ""
+    accept = f'{update_command(case)} --speedacc-reason="why"' if acceptable and known else ""
     observations = observe(measurement, reference)
     verdict = Verdict(
         test=case.test,
@@ -155,6 +164,12 @@ def run_gate(case: Case, inputs: Any, say: Say) -> Judged:
         compared_with=reference.source,
     )
     return Judged(verdict, measurement.latency, environment)
+
+
+def _judged(case: Case, measured: Measured, reference: Reference) -> tuple[tuple[Check, ...], tuple[TradeSum, ...]]:
+    """The checks against ``reference``, with what trades excuse."""
+    measurement, policy, alpha = measured.measurement, case.policy, case.run.alpha
+    return excused(judge(measurement, policy, reference, measured.plan, alpha), measurement, policy, reference, alpha)
 
 
 def _decides(case: Case, old: Baseline | None) -> Callable[[Sequence[float]], bool]:
@@ -205,7 +220,21 @@ def _stored_reference(
 ) -> Reference:
     accuracy = measurement.statics.accuracy
     before = accuracy.predictions if fresh else load_predictions(case.path, stored) if stored else None
-    return from_baseline(stored, before, case.subject, accuracy, environment, ratios, _update_command(case))
+    reference = from_baseline(stored, before, case.subject, accuracy, environment, ratios, update_command(case))
+    if stored is not None and not fresh:
+        check_agreement(case.path, stored, before, case.subject)
+    return reference
+
+
+def _standing(
+    case: Case, measurement: Measurement, environment: Environment, ratios: Ratios | str
+) -> tuple[Baseline | None, Reference]:
+    """What the file holds that an update leaves as it is; where that cannot be compared, the reference says why."""
+    try:
+        stored = load_baseline(case.path, case.test, case.name)
+        return stored, _stored_reference(case, stored, False, measurement, environment, ratios)
+    except GateError as error:
+        return None, Reference(str(error))
 
 
 def _by_file(
@@ -229,44 +258,8 @@ def _by_file(
     return accept_by_file(checks, measurement, case.policy, own, stored.updated.reason)
 
 
-def _update_command(case: Case) -> str:
-    """What writes this gate's baseline, typed where the user stands: node ids start from pytest's root directory."""
-    file, _, rest = case.test.partition("::")
-    path = Path(os.path.relpath(case.run.root / file)).as_posix()
-    against = f" --speedacc-against={case.run.base}" if case.run.base else ""
-    return f'python -m pytest "{path}::{rest}" --speedacc-update{against}'
-
-
-def _load(case: Case) -> Baseline | None:
-    if case.run.writes != "update":
-        return load_baseline(case.path, case.test, case.name)
-    try:
-        return load_baseline(case.path, case.test, case.name)
-    except GateError:
-        # An update is the way to mend a damaged file; what it held of other environments is gone with it.
-        return None
-
-
-def _write(case: Case, stored: Baseline, measurement: Measurement, checks: tuple[Check, ...]) -> str:
-    shown = case.path.relative_to(case.run.root) if case.path.is_relative_to(case.run.root) else case.path
-    if any(check.outcome is Outcome.FAILED for check in checks):
-        return f"{shown} was not written, because a limit is violated"
-    save_baseline(case.path, stored, measurement.statics.accuracy.predictions)
-    return f"wrote {shown}: review it and commit it"
-
-
-def _recorded(case: Case, measurement: Measurement, environment: Environment, ratios: Ratios | str) -> Baseline:
-    run = case.run
-    return record(
-        measurement,
-        case.subject,
-        environment,
-        test=case.test,
-        name=case.name,
-        reason=run.reason,
-        root=run.root,
-        ratios=None if isinstance(ratios, str) else ratios,
-    )
+def _fails(checks: tuple[Check, ...]) -> bool:
+    return any(check.outcome is Outcome.FAILED for check in checks)
 
 
 def _suspicions(stored: Baseline) -> list[str]:

@@ -68,6 +68,11 @@ def rewrite(path: Path, **fields: object) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | fields))
 
 
+def amend(path: Path, part: str, **fields: object) -> None:
+    """Change fields of a part of a baseline file."""
+    rewrite(path, **{part: json.loads(path.read_text())[part] | fields})
+
+
 MEASURED_NOTHING = (
     Row("unused", "speedacc: the test uses the speedacc fixture and measured nothing.", "pass", marker=""),
     Row(
@@ -326,6 +331,39 @@ BASELINES = (
         marker=TOLERANCE,
         accepted=CHECK,
         spoil=lambda path: [file.unlink() for file in path.parent.glob("*.npz")],
+    ),
+    Row(
+        "score-by-hand",
+        f"*.json is damaged at $.accuracy.value: it is 0.5, and the predictions of the same file come to 1.0. {MEND}",
+        marker=TOLERANCE,
+        accepted=CHECK,
+        spoil=lambda path: amend(path, "accuracy", value=0.5),
+    ),
+    Row(
+        "score-out-of-range",
+        f"*.json is damaged at $.accuracy.value: it is 2, and accuracy lies within 0 to 1. {MEND}",
+        marker=TOLERANCE,
+        accepted=CHECK,
+        spoil=lambda path: amend(path, "accuracy", value=2),
+    ),
+    Row(
+        "negative-size",
+        f"*.json is damaged at $.model_size: Expected `int` >= 0. {MEND}",
+        marker=TOLERANCE,
+        accepted=CHECK,
+        spoil=lambda path: rewrite(path, model_size=-1),
+    ),
+    Row(
+        "predictions-of-another-shape",
+        f"*.npz is damaged: its shape is (60,), for 59 samples. {MEND}",
+        marker=TOLERANCE,
+        accepted=CHECK,
+        spoil=lambda path: amend(path, "evaluation_set", samples=59),
+    ),
+    Row(
+        "reason-that-is-no-text",
+        "*.json cannot be written (a text in it is not Unicode), and was left as it was: mend the name or the reason",
+        options=("--speedacc-update", "--speedacc-reason=\udcff"),
     ),
     Row(
         "changed-evaluation-set",
