@@ -82,6 +82,11 @@ def read_options(values: Any) -> Options:
 
 def _against(values: Any) -> str:
     ref: str = values.speedacc_against or ""
+    if values.speedacc_against is not None and not ref.strip():
+        raise ConfigError(
+            "--speedacc-against names no revision, so nothing would be compared: is a variable of the command empty? "
+            "Name a branch, a tag or a commit, such as origin/main."
+        )
     if ref and values.speedacc_missing:
         raise ConfigError(
             "--speedacc-missing writes the first baselines, which accept nothing that --speedacc-against shows: run it "
@@ -101,12 +106,14 @@ def _against(values: Any) -> str:
 
 
 def _interpreter(values: Any) -> str:
-    path: str = values.speedacc_base_python or ""
-    if path and not values.speedacc_against:
+    path: str | None = values.speedacc_base_python
+    if path is None:
+        return ""
+    if not values.speedacc_against:
         raise ConfigError(
             "--speedacc-base-python is the base's interpreter, and there is none: add --speedacc-against=REF."
         )
-    if path and shutil.which(path) is None:
+    if shutil.which(path) is None:
         raise ConfigError(f"--speedacc-base-python={path} is not an interpreter that can be run.")
     return path
 

@@ -118,7 +118,9 @@ def _session(config: pytest.Config) -> Session | Worker:
 
 def _is_concerned(config: pytest.Config) -> bool:
     options = vars(config.option)
-    if any(options[name] for name in options if name.startswith("speedacc_")) or options.get("dist", "no") != "no":
+    # An option that was given an empty text was given.
+    given = (options[name] not in (None, False, []) for name in options if name.startswith("speedacc_"))
+    if any(given) or options.get("dist", "no") != "no":
         return True
     pyproject = config.rootpath / "pyproject.toml"
     text = pyproject.read_bytes() if pyproject.is_file() else b""

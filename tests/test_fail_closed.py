@@ -511,6 +511,21 @@ OPTIONS = (
         options=("--speedacc-base-python=python",),
         exit_code=USAGE,
     ),
+    Row(
+        "no-base-named",
+        "speedacc: --speedacc-against names no revision, so nothing would be compared: is a variable of the command ",
+        options=("--speedacc-against=",),
+        exit_code=USAGE,
+    ),
+    Row(
+        "no-base-named-and-no-gate-left",
+        "speedacc: --speedacc-against names no revision, so nothing would be compared: is a variable of the command ",
+        "pass",
+        marker="",
+        arguments="",
+        options=("--speedacc-against=",),
+        exit_code=USAGE,
+    ),
 )
 
 # A limit on p99 takes hundreds of calls to be shown, and this budget has room for ten or so of a real model.
