@@ -19,6 +19,7 @@ from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.judge.allocated import too_large
 from pytest_speedacc.judge.live import compares_tail, latency_tolerances, too_slow, undecided
 from pytest_speedacc.live import process
+from pytest_speedacc.live.base_settings import live_rules
 from pytest_speedacc.live.campaign import Budget, LiveRun, run_campaign
 from pytest_speedacc.live.git import Base, resolve_base
 from pytest_speedacc.live.handle import Side
@@ -67,8 +68,10 @@ class Against:
 
     run: LiveRun
     base: Base
+    settings: LiveSettings
+    """How the two were run: as the base says, where it says anything."""
     mode: str
-    """How the two were run, in words."""
+    """The same in words."""
     notes: tuple[str, ...]
     """What may explain a difference other than the change itself."""
     removed: tuple[str, ...]
@@ -86,15 +89,16 @@ def run_against(request: Request, say: Callable[[str], None]) -> Against:
 
     Raises ConfigError when the base cannot be checked out, or would not be the base.
     """
-    settings = request.project.live
     base = resolve_base(request.rootdir, request.ref)
+    rules = live_rules(base, request.project.root, request.project.live)
+    settings = rules.settings
     refuse_non_editable_install(base.top)
     with base_worktree(
         request.rootdir, base, share=settings.share, setup=settings.setup, timeout=settings.timeout
     ) as tree:
         # Beside the base, so that it is removed with it, by the next run where this one is killed.
         scratch = Path(tempfile.mkdtemp(prefix="run-", dir=tree.top.parent))
-        candidate_side, base_side = _sides(request, base, tree)
+        candidate_side, base_side = _sides(request, base, tree, settings)
         bounds = {test: latency_tolerances(policy) for test, policy in request.policies.items()}
         since = _since(request.project.baselines, tree)
         run = run_campaign(
@@ -116,20 +120,21 @@ def run_against(request: Request, say: Callable[[str], None]) -> Against:
             say=say,
         )
         slower = too_slow(run, bounds, lambda key: since(key).accepted)
-        profiled = _profiled(request, candidate_side, base_side, run, slower, scratch, say)
+        profiled = _profiled(request, settings.timeout, (candidate_side, base_side), run, slower, scratch, say)
         # Read here for the last time, since the base's files end with the worktree.
         changes = {key: since(key) for key in run.gates}
         loosened = find_loosened(tree.path, run.base_markers, request.project, request.policies)
     lost = [test for test in run.base_gates if test not in request.collected] if request.paths else []
     lost += [f"{test} ({name or 'without a name'})" for test, name in run.lost_checks]
-    notes = (*_notes(request, base, tree), *profiled.problems, *loosened.unread)
-    return Against(run, base, _mode(settings), notes, tuple(lost), changes, loosened.said, profiled)
+    notes = (*_notes(request, base, tree, settings), *profiled.problems, *rules.unread, *loosened.unread)
+    said = (*rules.said, *loosened.said)
+    return Against(run, base, settings, _mode(settings), notes, tuple(lost), changes, said, profiled)
 
 
 def _profiled(
     request: Request,
-    candidate: Side,
-    base: Side,
+    timeout: float,
+    sides: tuple[Side, Side],
     run: LiveRun,
     slower: frozenset[Key],
     scratch: Path,
@@ -148,8 +153,7 @@ def _profiled(
         folder=request.profiles,
         names=lambda key: baseline_path(Path(), *key).stem,
     )
-    timeout, arguments = request.project.live.timeout, request.arguments(scratch)
-    return run_profiles(candidate, base, wanted, arguments, scratch=scratch, timeout=timeout, say=say)
+    return run_profiles(*sides, wanted, request.arguments(scratch), scratch=scratch, timeout=timeout, say=say)
 
 
 def _since(own: Path, tree: BaseTree) -> Callable[[Key], SinceBase]:
@@ -168,9 +172,9 @@ def _since(own: Path, tree: BaseTree) -> Callable[[Key], SinceBase]:
     return since
 
 
-def _sides(request: Request, base: Base, tree: BaseTree) -> tuple[Side, Side]:
+def _sides(request: Request, base: Base, tree: BaseTree, settings: LiveSettings) -> tuple[Side, Side]:
     own, other = base.top, tree.top
-    one_thread = request.project.live.threads == "one"
+    one_thread = settings.threads == "one"
 
     def mapped(path: Path) -> Path:
         return Path(map_path(path, own, other))
@@ -215,8 +219,8 @@ def _mode(settings: LiveSettings) -> str:
     return "one thread, one core, a steady allocator"
 
 
-def _notes(request: Request, base: Base, tree: BaseTree) -> list[str]:
-    notes = process.limitations(request.project.live.threads == "all")
+def _notes(request: Request, base: Base, tree: BaseTree, settings: LiveSettings) -> list[str]:
+    notes = process.limitations(settings.threads == "all")
     if base.is_head:
         notes.append("the base is this checkout's own commit, so only uncommitted changes can differ")
     changed = changed_dependency_files(base.top, base.sha)

@@ -107,8 +107,9 @@ class LiveSession:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """A gate that the base had and the candidate lost fails the run: no test of the candidate could."""
-        removed = self.against.removed if self.against else ()
-        if removed and self.project.live.removed == "fail" and session.exitstatus == pytest.ExitCode.OK:
+        against = self.against
+        lost = against is not None and against.removed and against.settings.removed == "fail"
+        if lost and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def document(self) -> dict[str, Any] | None:
@@ -128,11 +129,11 @@ class LiveSession:
         """With what the gates were compared, how, and what may explain a difference other than the change."""
         if self.against is not None:
             terminalreporter.section("speedacc, against the base")
-            for line in live_lines(self.against, self.project.live.removed == "fail"):
+            for line in live_lines(self.against):
                 terminalreporter.line(line)
 
 
-def live_lines(against: Against, removed_fails: bool) -> list[str]:
+def live_lines(against: Against) -> list[str]:
     """The account of a live run."""
     run, base = against.run, against.base
     launches = max((len(gate.launches) for gate in run.gates.values()), default=0)
@@ -151,7 +152,7 @@ def live_lines(against: Against, removed_fails: bool) -> list[str]:
     lines += [
         f"New gate, so there is nothing to compare: {test}" for (test, _), gate in run.gates.items() if gate.is_new
     ]
-    verb = "which fails this run" if removed_fails else "as a warning"
+    verb = "which fails this run" if against.settings.removed == "fail" else "as a warning"
     lines += [
         f'Lost gate: {test} is in the base and not here, {verb} (removed = "warn" or "fail").'
         for test in against.removed

@@ -46,9 +46,9 @@ def train():
 
 
 def test_unchanged_passes_trains_once_a_side_and_may_be_warned_of_a_lost_gate(live: LiveProject) -> None:
+    live.settings('launches = 4\nremoved = "warn"')
     live.commit(test_it_py=TRAINED, test_lost_py=GATE)
     (live.folder / "test_lost.py").unlink()
-    live.settings('launches = 4\nremoved = "warn"')
     run = live.run()
     assert run.code == PASSED, run.output
     check = run.check("test_it.py::test_it")
@@ -94,6 +94,7 @@ def test_collecting_only_runs_nothing(live: LiveProject) -> None:
 
 def test_all_threads_are_measured_with_the_idle_side_stopped(live: LiveProject) -> None:
     live.settings('launches = 4\nthreads = "all"')
+    live.commit()
     run = live.run()
     assert run.code == PASSED, run.output
     assert "as many threads as configured, the idle side stopped" in run.output
@@ -169,6 +170,7 @@ def environment_of(tmp_path: Path, *, editable: Path) -> str:
 def src_project(tmp_path: Path) -> LiveProject:
     """A package in ``src`` whose model is ten times slower than in the base."""
     project = start_project(tmp_path)
+    project.settings("launches = 6", pytest='pythonpath = ["."]')
     package = project.folder / "src/ranker/__init__.py"
     package.parent.mkdir(parents=True)
     package.write_text("WORK = 2000\n", "utf-8")
@@ -184,7 +186,6 @@ def test_an_editable_install_is_the_base_s_in_the_base(
 ) -> None:
     python = environment_of(tmp_path, editable=src_project.folder / "src")
     options = [f"--speedacc-base-python={os.path.relpath(python, src_project.folder)}"] if own_python else []
-    src_project.settings("launches = 6", pytest='pythonpath = ["."]')
     run = src_project.run(*options, python=python)
     check = run.check("test_it.py::test_it")
     assert (run.code, check["outcome"]) == (FAILED, "failed"), run.output
@@ -243,8 +244,8 @@ def test_running_in_parallel_is_refused(live: LiveProject) -> None:
 
 
 def test_a_worker_that_hangs_is_given_up(live: LiveProject) -> None:
-    live.commit(conftest_py=IN_WORKER + "if in_base:\n    while True:\n        signal.pause()\n")
     live.settings('launches = 4\ntimeout = "3 s"')
+    live.commit(conftest_py=IN_WORKER + "if in_base:\n    while True:\n        signal.pause()\n")
     run = live.run()
     assert run.code == FAILED, run.output
     assert "the base worker did not answer (it did not connect" not in run.words
