@@ -23,6 +23,7 @@ from pytest_speedacc.live.base_settings import live_rules
 from pytest_speedacc.live.campaign import Budget, LiveRun, run_campaign
 from pytest_speedacc.live.git import Base, resolve_base
 from pytest_speedacc.live.handle import Side
+from pytest_speedacc.live.history import foreign
 from pytest_speedacc.live.identity import (
     base_sys_path,
     changed_dependency_files,
@@ -100,7 +101,7 @@ def run_against(request: Request, say: Callable[[str], None]) -> Against:
         scratch = Path(tempfile.mkdtemp(prefix="run-", dir=tree.top.parent))
         candidate_side, base_side = _sides(request, base, tree, settings)
         bounds = {test: latency_tolerances(policy) for test, policy in request.policies.items()}
-        since = _since(request.project.baselines, tree)
+        since = _since(request.project.baselines, tree, cache(partial(foreign, base.top)))
         run = run_campaign(
             candidate_side,
             base_side,
@@ -156,7 +157,7 @@ def _profiled(
     return run_profiles(*sides, wanted, request.arguments(scratch), scratch=scratch, timeout=timeout, say=say)
 
 
-def _since(own: Path, tree: BaseTree) -> Callable[[Key], SinceBase]:
+def _since(own: Path, tree: BaseTree, foreign: Callable[[str], str]) -> Callable[[Key], SinceBase]:
     """Reads the baseline file of a check in ``own`` beside the base's, once a check."""
     try:
         folder = load_project(tree.path).baselines
@@ -167,7 +168,7 @@ def _since(own: Path, tree: BaseTree) -> Callable[[Key], SinceBase]:
     @cache
     def since(key: Key) -> SinceBase:
         base = baseline_path(folder, *key) if folder is not None else None
-        return since_base(baseline_path(own, *key), base, *key)
+        return since_base(baseline_path(own, *key), base, *key).believed(foreign)
 
     return since
 

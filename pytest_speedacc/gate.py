@@ -27,6 +27,7 @@ from pytest_speedacc.judge.accepted import accept_by_file, accept_now, is_accept
 from pytest_speedacc.judge.advice import advice
 from pytest_speedacc.judge.gate import judge, observe
 from pytest_speedacc.judge.latency import Progress, next_action, plan_looks
+from pytest_speedacc.judge.live import refused_entries
 from pytest_speedacc.judge.reference import LiveComparison, Reference, from_baseline, from_live
 from pytest_speedacc.judge.repeats import Former, is_decided
 from pytest_speedacc.judge.trades import allowed_text, excused
@@ -125,6 +126,8 @@ def run_gate(case: Case, inputs: Any, say: Say) -> Judged:
     statics = measurement.statics
     notes = [*statics.notes, *_remarks(case.training), *advice(case.subject, statics)]
     notes += [allowed_text(found) for found in trades if found.applies]
+    if case.live is not None:
+        notes += refused_entries(case.policy, case.live.gate, case.live.since)
     acceptable, known = is_acceptable(checks), case.live is None or case.live.since.known
     if acceptable and not known:
         notes.append(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +24,14 @@ class SinceBase:
     """The base's file; None where the base has none."""
     known: bool = False
     """Whether the base's file could be read, if there is one: what is new cannot be told otherwise."""
+    refused: tuple[tuple[Accepted, str], ...] = ()
+    """Entries that were added, of a base that is no commit this checkout descends from, each with what it is."""
+
+    def believed(self, foreign: Callable[[str], str]) -> SinceBase:
+        """Without the entries against a commit of another history; ``foreign`` says of a commit why it is one."""
+        found = [(entry, foreign(entry.base)) for entry in self.accepted]
+        kept = tuple(entry for entry, why in found if not why)
+        return dataclasses.replace(self, accepted=kept, refused=tuple(each for each in found if each[1]))
 
     def renewed(self, now: Baseline | None, environment: str) -> Baseline | None:
         """``now``, this checkout's file, without the parts that are the base's; None where nothing can be told.

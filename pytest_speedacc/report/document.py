@@ -116,6 +116,7 @@ def _check(check: Check) -> dict[str, Any]:
         "allowed": check.allowed,
         "outcome": check.outcome.word,
         "reason": check.reason,
+        "accepted": check.accepted,
     }
 
 

@@ -106,7 +106,7 @@ def axis(check: Check) -> str:
 
 def summary_lines(verdicts: Sequence[Verdict]) -> list[str]:
     """One table for the run, a gate a line, and below it whatever is not a plain pass."""
-    rows = [(*_summary_cells(verdict), verdict.outcome.word) for verdict in verdicts]
+    rows = [(*_summary_cells(verdict), verdict.outcome.word + _accepted(verdict)) for verdict in verdicts]
     lines = table_lines(("gate", "score", "median", "p95", "parameters", "model size", "memory", "verdict"), rows)
     loud = [
         f"{check.outcome.word.replace('_', ' ')}: {verdict.title}: {axis(check)}: {check.reason}"
@@ -122,6 +122,12 @@ def summary_lines(verdicts: Sequence[Verdict]) -> list[str]:
     ]
     loud += [f"note: {verdict.title}: {note}" for verdict in verdicts for note in verdict.notes]
     return [*lines, *([""] if loud else []), *loud]
+
+
+def _accepted(verdict: Verdict) -> str:
+    """What somebody accepted, so that no gate is green by it unseen."""
+    found = [f"{axis(check)} {check.accepted}" for check in verdict.checks if check.accepted]
+    return f"; accepted: {', '.join(found)}" if found else ""
 
 
 def _summary_cells(verdict: Verdict) -> tuple[str, ...]:

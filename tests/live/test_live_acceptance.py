@@ -65,11 +65,11 @@ def test_the_base_s_file_is_looked_for_where_the_base_keeps_it(tree: BaseTree, t
     (tree.path / "pyproject.toml").write_text('[tool.speedacc]\nbaselines = "elsewhere"\n', "utf-8")
     (tree.path / "elsewhere").mkdir()
     (tree.path / "elsewhere/test_it--test_it.json").write_text("damaged", "utf-8")
-    since = _since(tmp_path / "speedacc-baselines", tree)
+    since = _since(tmp_path / "speedacc-baselines", tree, lambda sha: "")
     assert not since(("test_it.py::test_it", "")).known
     assert since(("test_it.py::test_other", "")).known
 
 
 def test_a_base_whose_settings_cannot_be_read_has_unknown_files(tree: BaseTree, tmp_path: Path) -> None:
     (tree.path / "pyproject.toml").write_text("[tool.speedacc]\nbaselnes = 1\n", "utf-8")
-    assert not _since(tmp_path / "speedacc-baselines", tree)(("test_it.py::test_it", "")).known
+    assert not _since(tmp_path / "speedacc-baselines", tree, lambda sha: "")(("test_it.py::test_it", "")).known
