@@ -32,7 +32,7 @@ from pytest_speedacc.live.identity import (
 )
 from pytest_speedacc.live.launch import Key
 from pytest_speedacc.live.profiling import Profiled, Profiling, run_profiles
-from pytest_speedacc.live.worktree import BaseTree, base_worktree
+from pytest_speedacc.live.worktree import BaseTree, base_worktree, digests
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +81,8 @@ class Against:
     """What the baseline file of every check says that the base's does not."""
     loosened: tuple[str, ...]
     """What the policy allows now and did not in the base, a sentence each."""
+    shared: Mapping[str, str] = field(default_factory=dict)
+    """Digests of what the base was given of this checkout, by path."""
     profiled: Profiled = field(default_factory=Profiled)
     """Of what is too slow or too large, and the times of every gate where they are asked for."""
 
@@ -129,7 +131,8 @@ def run_against(request: Request, say: Callable[[str], None]) -> Against:
     lost += [f"{test} ({name or 'without a name'})" for test, name in run.lost_checks]
     notes = (*_notes(request, base, tree, settings), *profiled.problems, *rules.unread, *loosened.unread)
     said = (*rules.said, *loosened.said)
-    return Against(run, base, settings, _mode(settings), notes, tuple(lost), changes, said, profiled)
+    shared = digests(tree.shared)
+    return Against(run, base, settings, _mode(settings), notes, tuple(lost), changes, said, shared, profiled)
 
 
 def _profiled(

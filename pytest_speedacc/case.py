@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pytest_speedacc.baseline import baseline_path
@@ -44,6 +44,8 @@ class Run:
     """The folder for the profile of every gate; None for profiles of what is too slow, in the message alone."""
     clock: Clock = "wall"
     """Of profiles."""
+    shared: Mapping[str, str] = field(default_factory=dict)
+    """Digests of what live runs share with the base, for the baselines that are written."""
 
     @property
     def alpha(self) -> float:

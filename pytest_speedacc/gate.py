@@ -26,6 +26,7 @@ from pytest_speedacc.explanation import explain, explain_memory, explain_score
 from pytest_speedacc.judge.accepted import accept_by_file, accept_now, is_acceptable
 from pytest_speedacc.judge.advice import advice
 from pytest_speedacc.judge.gate import judge, observe
+from pytest_speedacc.judge.held import is_held, shared_notes, stricter
 from pytest_speedacc.judge.latency import Progress, next_action, plan_looks
 from pytest_speedacc.judge.live import refused_entries
 from pytest_speedacc.judge.reference import LiveComparison, Reference, from_baseline, from_live
@@ -123,11 +124,14 @@ def run_gate(case: Case, inputs: Any, say: Say) -> Judged:
         checks = _by_file(case, case.live, checks, stored, writes, measurement, environment)
         if writes and case.live.since.known:
             checks, stored = accept_now(checks, stored, case.live.sha)
+        elif not writes:
+            checks = _held(case, case.live, checks, stored, measurement, environment)
     statics = measurement.statics
     notes = [*statics.notes, *_remarks(case.training), *advice(case.subject, statics)]
     notes += [allowed_text(found) for found in trades if found.applies]
     if case.live is not None:
         notes += refused_entries(case.policy, case.live.gate, case.live.since)
+        notes += shared_notes(stored, case.live.shared) if stored is not None and not writes else ()
     acceptable, known = is_acceptable(checks), case.live is None or case.live.since.known
     if acceptable and not known:
         notes.append(
@@ -138,7 +142,7 @@ def run_gate(case: Case, inputs: Any, say: Say) -> Judged:
     notes += [*explained.notes, *allocated.notes]
     if stored is not None and writes:
         notes.append(_write(case, replace(stored, profile=explained.stored), measurement, checks))
-    elif stored is not None and reference.live is None:
+    elif stored is not None and (reference.live is None or is_held(checks)):
         notes += _suspicions(stored)
     accept = f'{_update_command(case)} --speedacc-reason="why"' if acceptable and known else ""
     observations = observe(measurement, reference)
@@ -165,14 +169,14 @@ def _decides(case: Case, old: Baseline | None) -> Callable[[Sequence[float]], bo
     if case.run.writes:
         return lambda scores: False
     facts = case.live.gate.base if case.live else None
-    stored = old.accuracy if old and not case.live else None
-    former = None
+    stored = old.accuracy if old else None
+    formers: list[Former | None] = []
     if facts is not None and facts.scores:
-        former = Former(facts.value, mean_and_sd(facts.scores)[1], len(facts.scores))
-    elif stored is not None and stored.repeats > 1:
-        former = Former(stored.value, stored.spread, stored.repeats)
+        formers.append(Former(facts.value, mean_and_sd(facts.scores)[1], len(facts.scores)))
+    if stored is not None and stored.repeats > 1:
+        formers.append(Former(stored.value, stored.spread, stored.repeats))
     better = case.subject.score.greater_is_better
-    return lambda scores: is_decided(case.policy.bounds, scores, better, former)
+    return lambda scores: all(is_decided(case.policy.bounds, scores, better, former) for former in formers or (None,))
 
 
 def _remarks(training: Training | Unavailable) -> tuple[str, ...]:
@@ -232,6 +236,23 @@ def _by_file(
     return accept_by_file(checks, measurement, case.policy, own, stored.updated.reason)
 
 
+def _held(
+    case: Case,
+    live: LiveComparison,
+    checks: tuple[Check, ...],
+    stored: Baseline,
+    measurement: Measurement,
+    environment: Environment,
+) -> tuple[Check, ...]:
+    """The checks, with what does not come from time held against the baseline file as well as against the base."""
+    own: Reference | str
+    try:
+        own = _stored_reference(case, stored, False, measurement, environment, "")
+    except GateError as error:
+        own = str(error)
+    return stricter(checks, measurement, case.policy, own, live, live.alpha)
+
+
 def _update_command(case: Case) -> str:
     """What writes this gate's baseline, typed where the user stands: node ids start from pytest's root directory."""
     file, _, rest = case.test.partition("::")
@@ -269,6 +290,7 @@ def _recorded(case: Case, measurement: Measurement, environment: Environment, ra
         reason=run.reason,
         root=run.root,
         ratios=None if isinstance(ratios, str) else ratios,
+        shared=run.shared,
     )
 
 

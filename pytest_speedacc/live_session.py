@@ -102,6 +102,7 @@ class LiveSession:
             against.since[key],
             against.profiled.profiles.get(key),
             against.profiled.allocations.get(key),
+            against.shared,
         )
 
     @pytest.hookimpl(tryfirst=True)

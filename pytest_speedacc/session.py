@@ -18,6 +18,7 @@ from pytest_speedacc.gate import wants_ratio
 from pytest_speedacc.interop import add_benchmark_fixture, claim_benchmark, feed_benchmark, progress
 from pytest_speedacc.judge.reference import LiveComparison
 from pytest_speedacc.judge.verdict import Outcome, Verdict
+from pytest_speedacc.live.worktree import shared_digests
 from pytest_speedacc.live_session import LiveSession
 from pytest_speedacc.marks import is_gate
 from pytest_speedacc.options import Options, read_options
@@ -103,6 +104,7 @@ class Session:
             base=self.options.against,
             profiles=self.options.profile,
             clock=self.project.profile_clock,
+            shared=shared_digests(self.project.root, self.project.live.share) if self.options.writes else {},
         )
         self.solo.tests = tuple(test for test, policy in self._policies(session.items).items() if wants_ratio(policy))
 

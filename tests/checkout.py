@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from pytest_speedacc.baseline import baseline_path, since_base
 from pytest_speedacc.case import Case, Run
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.config.settings import parse_bound
+from pytest_speedacc.config.trades import Trade
 from pytest_speedacc.gate import run_gate
 from pytest_speedacc.judge.reference import LiveComparison
 from pytest_speedacc.judge.verdict import Verdict
@@ -49,8 +51,13 @@ class Weighted(CallableAdapter):
         return ParameterCount(self.parameters)
 
 
+def answers(wrong: int, targets: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The targets, but for so many."""
+    return np.where(np.arange(20) < wrong, 1 - targets, targets)
+
+
 def subject(parameters: int, memory: int, wrong: int, targets: np.ndarray[Any, Any]) -> Subject:
-    predictions = np.where(np.arange(20) < wrong, 1 - targets, targets)
+    predictions = answers(wrong, targets)
 
     def model(batch: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         np.empty(memory, dtype=np.uint8)
@@ -85,19 +92,26 @@ class Change:
         update: str = "",
         ref: str = "main",
         foreign: str = "",
+        same: bool = False,
+        shared: Mapping[str, str] | None = None,
+        trades: tuple[Trade, ...] = (),
     ) -> Verdict:
-        """The gate in a live run, which updates where there is a reason to; ``foreign`` is what git says of commits."""
+        """The gate in a live run, which updates where there is a reason to.
+
+        ``foreign`` is what git says of commits. The base is the ``same`` where it loads what it shares with this
+        checkout, whose digests are ``shared``.
+        """
         model = subject(parameters, memory, wrong, targets)
         facts = StaticFacts(
             score="accuracy",
             greater_is_better=True,
-            value=1.0,
+            value=1 - wrong / 20 if same else 1.0,
             samples=20,
-            fingerprint=prepare(model.model, INPUTS, TARGETS, Manner()).fingerprint,
+            fingerprint=prepare(model.model, INPUTS, targets if same else TARGETS, Manner()).fingerprint,
             predictions="",
-            parameters=10,
+            parameters=parameters if same else 10,
             model_size=None,
-            memory=2**20,
+            memory=memory if same else 2**20,
             memory_band=0,
             batch_size=1,
         )
@@ -106,12 +120,15 @@ class Change:
             for place in range(8)
         )
         since = since_base(self.file, self.base, TEST, "").believed(lambda sha: foreign)
-        live = LiveComparison(LiveGate(results, facts, facts, TARGETS, ""), (), 0.001, BASE, since)
+        before = answers(wrong, targets) if same else TARGETS
+        gate = LiveGate(results, facts, facts, before, "")
+        live = LiveComparison(gate, (), 0.001, BASE, since, shared=shared or {})
         bounds = tuple(parse_bound(name, value, "test") for name, value in limits.items())
-        run = Run(self.folder / "own", "update" if update else "", update, 1, self.folder, ref)
+        writes = "update" if update else ""
+        run = Run(self.folder / "own", writes, update, 1, self.folder, ref, shared=shared or {})
         case = Case(
             run=run,
-            policy=Policy(bounds, "exact", 0.05),
+            policy=Policy(bounds, "exact", 0.05, trades=trades),
             test=TEST,
             name="",
             subject=model,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from pytest_speedacc.config.project import Clock
 from pytest_speedacc.measure.environment import Environment
@@ -187,6 +187,8 @@ class Baseline(Record, frozen=True, kw_only=True):
     """Of the libraries that the values above were measured with."""
     predictions: Digest | None
     """Of the array file beside this one."""
+    shared: dict[str, Digest] | UnsetType = UNSET
+    """Of the files and folders that live runs share with the base, by path; left out where there are none."""
     profile: StoredProfile | None = None
     """None where nothing bounds the latency, or yappi was in use; and files from before there was one lack it."""
     environments: dict[str, EnvironmentRecord]
