@@ -123,6 +123,7 @@ class LiveSession:
             "mode": against.mode,
             "removed": list(against.removed),
             "loosened": list(against.loosened),
+            "changed_baselines": changed_baselines(against),
             "notes": list(against.notes),
         }
 
@@ -132,6 +133,15 @@ class LiveSession:
             terminalreporter.section("speedacc, against the base")
             for line in live_lines(self.against):
                 terminalreporter.line(line)
+
+
+def changed_baselines(against: Against) -> list[str]:
+    """What this checkout's baseline files hold and the base's do not, a sentence each that begins with the gate."""
+    return [
+        f"{test}{f' ({name})' if name else ''}: {sentence}"
+        for (test, name), since in against.since.items()
+        for sentence in since.changed
+    ]
 
 
 def live_lines(against: Against) -> list[str]:
@@ -159,4 +169,5 @@ def live_lines(against: Against) -> list[str]:
         for test in against.removed
     ]
     lines += [f"Loosened: {sentence}." for sentence in against.loosened]
+    lines += [f"Changed baseline: {sentence}." for sentence in changed_baselines(against)]
     return [*lines, *(f"Note: {note}." for note in against.notes)]

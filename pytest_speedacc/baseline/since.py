@@ -9,6 +9,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from pytest_speedacc.baseline.changes import GONE, changes
 from pytest_speedacc.baseline.files import load_baseline
 from pytest_speedacc.baseline.schema import Accepted, Baseline
 from pytest_speedacc.errors import GateError
@@ -26,6 +27,8 @@ class SinceBase:
     """Whether the base's file could be read, if there is one: what is new cannot be told otherwise."""
     refused: tuple[tuple[Accepted, str], ...] = ()
     """Entries that were added, of a base that is no commit this checkout descends from, each with what it is."""
+    changed: tuple[str, ...] = ()
+    """What it holds now and held in the base, value by value, and who changed it."""
 
     def believed(self, foreign: Callable[[str], str]) -> SinceBase:
         """Without the entries against a commit of another history; ``foreign`` says of a commit why it is one."""
@@ -61,10 +64,13 @@ def since_base(own: Path, base: Path | None, test: str, name: str) -> SinceBase:
         now = load_baseline(own, test, name)
     except GateError:
         # The gate itself says what is wrong with it, or an update mends it.
-        now = None
-    former = before.accepted if before is not None else ()
-    added = tuple(entry for entry in now.accepted if entry not in former) if now is not None else ()
-    return SinceBase(added, before, known=True)
+        return SinceBase((), before, known=True)
+    if before is None:
+        return SinceBase(now.accepted if now is not None else (), None, known=True)
+    if now is None:
+        return SinceBase((), before, known=True, changed=(GONE,))
+    added = tuple(entry for entry in now.accepted if entry not in before.accepted)
+    return SinceBase(added, before, known=True, changed=changes(before, now))
 
 
 def _held_once(baseline: Baseline) -> Baseline:

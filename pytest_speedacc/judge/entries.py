@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from pytest_speedacc.baseline import Accepted, SinceBase
+from pytest_speedacc.baseline.changes import quoted
 from pytest_speedacc.config.settings import Bound
 from pytest_speedacc.config.units import Kind, format_value
 from pytest_speedacc.stats.sequence import launch_bounds
@@ -46,11 +47,6 @@ def refusals(since: SinceBase, bounds: Sequence[Bound], measured: Sequence[Seque
 def accepted_text(entry: Accepted) -> str:
     """How much was accepted, against what, and why."""
     return f"{format_value(entry.ratio - 1, Kind.CHANGE)} against {entry.base[:7]}{quoted(entry.reason)}"
-
-
-def quoted(reason: str) -> str:
-    """The reason that somebody gave, in brackets and on one line; nothing where none was given."""
-    return f' ("{" ".join(reason.split())}")' if reason.strip() else ""
 
 
 def _named(entry: Accepted) -> str:
