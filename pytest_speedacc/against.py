@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
@@ -15,6 +15,7 @@ from pytest_speedacc.config.live import LiveSettings
 from pytest_speedacc.config.loosened import find_loosened
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.config.project import Project, load_project
+from pytest_speedacc.elsewhere import Hidden, addopts_of, new_since
 from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.judge.allocated import too_large
 from pytest_speedacc.judge.live import compares_tail, latency_tolerances, too_slow, undecided
@@ -61,6 +62,8 @@ class Request:
     """Node ids of all gates that were collected, with those that were not selected."""
     profiles: Path | None = None
     """The folder for the profiles of every gate; None profiles what is too slow only."""
+    hidden: Sequence[Hidden] = ()
+    """Options of this run that its command line does not show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +130,11 @@ def run_against(request: Request, say: Callable[[str], None]) -> Against:
         # Read here for the last time, since the base's files end with the worktree.
         changes = {key: since(key) for key in run.gates}
         loosened = find_loosened(tree.path, run.base_markers, request.project, request.policies)
+        hidden = new_since(request.hidden, addopts_of(base_side.ini_file))
     lost = [test for test in run.base_gates if test not in request.collected] if request.paths else []
     lost += [f"{test} ({name or 'without a name'})" for test, name in run.lost_checks]
     notes = (*_notes(request, base, tree, settings), *profiled.problems, *rules.unread, *loosened.unread)
-    said = (*rules.said, *loosened.said)
+    said = (*rules.said, *hidden, *loosened.said)
     shared = digests(tree.shared)
     return Against(run, base, settings, _mode(settings), notes, tuple(lost), changes, said, shared, profiled)
 

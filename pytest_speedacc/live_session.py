@@ -12,6 +12,7 @@ import pytest
 from pytest_speedacc.against import Against, Request, run_against
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.config.project import Project
+from pytest_speedacc.elsewhere import Hidden
 from pytest_speedacc.errors import ConfigError, GateError
 from pytest_speedacc.interop import progress
 from pytest_speedacc.judge.live import latency_tolerances, live_alpha
@@ -32,12 +33,14 @@ class LiveSession:
         project: Project,
         policies: Callable[[Sequence[pytest.Item]], Mapping[str, Policy]],
         is_full: Callable[[], bool],
+        hidden: Sequence[Hidden],
     ) -> None:
         self.config = config
         self.options = options
         self.project = project
         self.policies_of = policies
         self.is_full = is_full
+        self.hidden = hidden
         self.against: Against | None = None
         self.alpha = 1.0
         self.collected: frozenset[str] = frozenset()
@@ -82,6 +85,7 @@ class LiveSession:
             policies=policies,
             collected=self.collected,
             profiles=self.options.profile,
+            hidden=self.hidden,
         )
 
     def comparison(self, test: str, name: str) -> LiveComparison:

@@ -56,6 +56,11 @@ class Options:
                 return True
 
 
+def in_ci() -> bool:
+    """Whether ``CI`` is set."""
+    return os.environ.get("CI", "").lower() not in ("", "0", "false")
+
+
 def read_options(values: Any) -> Options:
     """Read the parsed command line. Raises ConfigError for values and combinations that mean nothing."""
     writes: Writes = "update" if values.speedacc_update else "missing" if values.speedacc_missing else ""
@@ -76,7 +81,7 @@ def read_options(values: Any) -> Options:
         against=_against(values),
         base_python=_interpreter(values),
         profile=None if values.speedacc_profile is None else _folder(values.speedacc_profile),
-        in_ci=os.environ.get("CI", "").lower() not in ("", "0", "false"),
+        in_ci=in_ci(),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 
 from pytest_speedacc.config.policy import named_policies
 from pytest_speedacc.config.project import Project
+from pytest_speedacc.elsewhere import Hidden
 from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.judge.alternatives import Group, groups_of
 from pytest_speedacc.judge.verdict import Outcome, Verdict
@@ -31,10 +32,13 @@ class Results:
         options: Options,
         project: Project,
         live: Callable[[], Mapping[str, Any] | None],
+        hidden: Sequence[Hidden],
     ) -> None:
         self.config = config
         self.live = live
         """The live run for the report; None without one."""
+        self.hidden = hidden
+        """Options that the command line does not show, to be told."""
         self.options = options
         self.project = project
         self.verdicts: dict[tuple[str, str], Verdict] = {}
@@ -97,6 +101,9 @@ class Results:
         if self.environment:
             lines.append(f"Measured on {self.environment['description']}.")
         lines += [f"Wrote {path}." for path in self.written]
+        if self.hidden:
+            told = ", ".join(f"{each} ({each.source})" for each in self.hidden)
+            lines.append(f"Options that the command line does not show: {told}.")
         if self.skipped:
             gates = "1 gate was" if self.skipped == 1 else f"{self.skipped} gates were"
             lines.append(f"{gates} skipped: nothing was judged there.")

@@ -12,6 +12,7 @@ import pytest
 from pytest_speedacc.case import Judged, Run
 from pytest_speedacc.config.policy import Policy, join, matches, parse_marker, resolve, with_live_default
 from pytest_speedacc.config.project import Project, Table, load_project
+from pytest_speedacc.elsewhere import hidden_options, refuse_in_ci
 from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.fixture import Doors, Speedacc
 from pytest_speedacc.gate import wants_ratio
@@ -44,6 +45,10 @@ class Session:
         try:
             self.options: Options = read_options(config.option)
             self.project: Project = load_project(config.rootpath)
+            # A worker has the options of the process that started it.
+            hidden = () if self.is_worker else hidden_options(config)
+            if self.options.in_ci:
+                refuse_in_ci(hidden)
         except ConfigError as error:
             raise pytest.UsageError(f"speedacc: {error}") from None
         self.policies: dict[str, Policy | str] = {}
@@ -51,10 +56,13 @@ class Session:
         self.solo = SoloSession(config, self.project.live.timeout)
         self.live: LiveSession | None = None
         if self.options.against:
-            self.live = LiveSession(config, self.options, self.project, self._policies, self._is_full)
+            self.live = LiveSession(config, self.options, self.project, self._policies, self._is_full, hidden)
             config.pluginmanager.register(self.live, "speedacc-live")
         if not self.is_worker:
-            config.pluginmanager.register(Results(config, self.options, self.project, self._live), "speedacc-results")
+            # In a live run, what the base does not have of them is told there.
+            told = hidden if self.options.in_ci and self.live is None else ()
+            results = Results(config, self.options, self.project, self._live, told)
+            config.pluginmanager.register(results, "speedacc-results")
 
     # Collection
 

@@ -528,6 +528,22 @@ OPTIONS = (
     ),
 )
 
+SMUGGLED = tuple(
+    Row(
+        f"{option}-by-addopts-in-ci",
+        f"speedacc: --speedacc-{option} comes from addopts, and where CI is set nothing but the command line "
+        f"may {what}: give it there, or take it out.",
+        pyproject=f'[tool.pytest.ini_options]\naddopts = "--speedacc-{option}"',
+        in_ci=True,
+        exit_code=USAGE,
+    )
+    for option, what in (
+        ("update", "write baselines"),
+        ("missing", "write baselines"),
+        ("selfcheck", "leave the tests out"),
+    )
+)
+
 # A limit on p99 takes hundreds of calls to be shown, and this budget has room for ten or so of a real model.
 UNDECIDED = ("--speedacc-budget=0.001",)
 UNDECIDABLE = (
@@ -613,6 +629,7 @@ ROWS = (
     *BASELINES,
     *SETTINGS,
     *OPTIONS,
+    *SMUGGLED,
     *UNDECIDABLE,
     *PARALLEL,
 )
