@@ -88,6 +88,14 @@ class LiveSession:
             hidden=self.hidden,
         )
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """What ended the worker that ran it could end this process too, and with exit code 0: it is not run again."""
+        run = self.against.run if self.against is not None else None
+        if run is not None and run.lost and is_gate(item) and all(test != item.nodeid for test, _ in run.gates):
+            why = run.lost.partition("\n")[0]
+            pytest.fail(f"speedacc: the live run shows nothing of this gate: {why}", pytrace=False)
+
     def comparison(self, test: str, name: str) -> LiveComparison:
         """What came of one check. Raises GateError when the live run did not get to it."""
         assert self.against is not None, "the live run comes before every test"

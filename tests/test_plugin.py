@@ -224,6 +224,7 @@ CHECK = {
     "allowed": str,
     "outcome": str,
     "reason": str,
+    "accepted": str,
 }
 MEASURED = {
     "metric": str,
