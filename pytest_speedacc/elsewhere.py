@@ -10,21 +10,28 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pytest_speedacc.errors import ConfigError
-
-if TYPE_CHECKING:
-    import pytest
+import pytest
 
 ADDOPTS = "addopts"
 ENVIRONMENT = "PYTEST_ADDOPTS"
+WRITES, LEAVES_OUT = "may write baselines", "may leave the tests out"
 FLAGS = {
-    "update": "may write baselines",
-    "missing": "may write baselines",
-    "selfcheck": "may leave the tests out",
+    "speedacc_update": (WRITES, "--speedacc-update"),
+    "speedacc_missing": (WRITES, "--speedacc-missing"),
+    "speedacc_selfcheck": (LEAVES_OUT, "--speedacc-selfcheck"),
+    # pytest's own ways to end well without a test.
+    "collectonly": (LEAVES_OUT, "--collect-only", "--collectonly", "--co"),
+    "setupplan": (LEAVES_OUT, "--setup-plan"),
+    "setuponly": (LEAVES_OUT, "--setup-only"),
+    "showfixtures": (LEAVES_OUT, "--fixtures", "--funcargs"),
+    "show_fixtures_per_test": (LEAVES_OUT, "--fixtures-per-test"),
+    "markers": (LEAVES_OUT, "--markers"),
+    "help": (LEAVES_OUT, "--help", "-h"),
+    "version": (LEAVES_OUT, "--version", "-V"),
 }
-"""What nothing but the command line may ask for where CI is set, and what that does."""
+"""What nothing but the command line may ask for where CI is set: what that does, and how it is written."""
 VALUES = ("not_compared", "inconclusive", "budget", "against", "base_python")
 """What makes a verdict milder or another; ``fail`` makes none."""
 
@@ -41,7 +48,7 @@ class Hidden:
     """Where it comes from."""
 
     def __str__(self) -> str:
-        return _option(self.name) + (f"={self.value}" if self.value else "")
+        return FLAGS[self.name][1] if self.name in FLAGS else f"{_option(self.name)}={self.value}"
 
 
 def hidden_options(config: pytest.Config) -> tuple[Hidden, ...]:
@@ -58,8 +65,9 @@ def _hidden(
     options: Mapping[str, Any], given: Mapping[str, str], sources: Mapping[str, Mapping[str, str]]
 ) -> Iterator[Hidden]:
     for name in (*FLAGS, *VALUES):
-        value = options.get(f"speedacc_{name}")
-        if value in (None, False, "fail"):
+        value = options.get(name if name in FLAGS else f"speedacc_{name}")
+        if value in (None, False, 0, "fail") or (name == "setuponly" and options.get("setupplan")):
+            # The plan switches the other on by itself.
             continue
         text = "" if name in FLAGS else str(value)
         if given.get(name) != text:
@@ -69,10 +77,10 @@ def _hidden(
 
 
 def parsed(arguments: Sequence[str]) -> dict[str, str]:
-    """Our options among the arguments, by name; a flag's value is empty."""
+    """The options that matter among the arguments, by name; a flag's value is empty."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
-    for name in FLAGS:
-        parser.add_argument(_option(name), dest=name, action="store_const", const="")
+    for name, (_, *written) in FLAGS.items():
+        parser.add_argument(*written, dest=name, action="store_const", const="")
     for name in VALUES:
         # The value may stand at the beginning of another source.
         parser.add_argument(_option(name), dest=name, nargs="?", const="")
@@ -80,13 +88,19 @@ def parsed(arguments: Sequence[str]) -> dict[str, str]:
     return {name: value for name, value in vars(found).items() if value is not None}
 
 
+def in_ci() -> bool:
+    """Whether ``CI`` is set."""
+    return os.environ.get("CI", "").lower() not in ("", "0", "false")
+
+
 def refuse_in_ci(hidden: Sequence[Hidden]) -> None:
-    """Raises ConfigError for what nothing but the command line may ask for where CI is set."""
+    """Raises pytest.UsageError for what nothing but the command line may ask for where CI is set."""
     for each in hidden:
-        if each.name in FLAGS:
-            raise ConfigError(
+        if each.name in FLAGS and in_ci():
+            raise pytest.UsageError(
+                "speedacc: "
                 f"{each} comes from {each.source}, and where CI is set nothing but the command line "
-                f"{FLAGS[each.name]}: give it there, or take it out."
+                f"{FLAGS[each.name][0]}: give it there, or take it out."
             )
 
 

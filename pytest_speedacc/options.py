@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from pytest_speedacc.config.project import Leniency, Project
+from pytest_speedacc.elsewhere import in_ci
 from pytest_speedacc.errors import ConfigError
 
 REPORTS = (".json", ".svg", ".png", ".pdf")
@@ -54,11 +54,6 @@ class Options:
                 return (self.not_compared or project.not_compared or default) == "fail"
             case _:
                 return True
-
-
-def in_ci() -> bool:
-    """Whether ``CI`` is set."""
-    return os.environ.get("CI", "").lower() not in ("", "0", "false")
 
 
 def read_options(values: Any) -> Options:

@@ -80,18 +80,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
+    if _is_concerned(config):
+        from pytest_speedacc.elsewhere import hidden_options, refuse_in_ci
+
+        # Before pytest's own options that run no test: no session sees a run of theirs.
+        refuse_in_ci(hidden_options(config))
     if not config.option.speedacc_selfcheck:
         return None
-    from pytest_speedacc.elsewhere import hidden_options, refuse_in_ci
-    from pytest_speedacc.errors import ConfigError
-    from pytest_speedacc.options import in_ci
     from pytest_speedacc.selfcheck import main
 
-    try:
-        if in_ci():
-            refuse_in_ci(hidden_options(config))
-    except ConfigError as error:
-        raise pytest.UsageError(f"speedacc: {error}") from None
     return main(config.option)
 
 

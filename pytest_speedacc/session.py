@@ -45,12 +45,11 @@ class Session:
         try:
             self.options: Options = read_options(config.option)
             self.project: Project = load_project(config.rootpath)
-            # A worker has the options of the process that started it.
-            hidden = () if self.is_worker else hidden_options(config)
-            if self.options.in_ci:
-                refuse_in_ci(hidden)
         except ConfigError as error:
             raise pytest.UsageError(f"speedacc: {error}") from None
+        # A worker has the options of the process that started it.
+        hidden = () if self.is_worker else hidden_options(config)
+        refuse_in_ci(hidden)
         self.policies: dict[str, Policy | str] = {}
         self.done: dict[tuple[str, str], Judged | Verdict] = {}
         self.solo = SoloSession(config, self.project.live.timeout)

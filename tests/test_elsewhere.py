@@ -8,7 +8,6 @@ import pytest
 from scratch_project import Project, assert_says, output
 
 from pytest_speedacc.elsewhere import Hidden, addopts_of, hidden_options, new_since, parsed, refuse_in_ci
-from pytest_speedacc.errors import ConfigError
 
 PASSED, USAGE = pytest.ExitCode.OK, pytest.ExitCode.USAGE_ERROR
 GATE = """
@@ -16,7 +15,7 @@ GATE = """
 def test_it(speedacc):
     speedacc.check(model, inputs, targets)
 """
-UPDATE = Hidden("update", "", "addopts")
+UPDATE = Hidden("speedacc_update", "", "addopts")
 WARN = Hidden("not_compared", "warn", "addopts")
 
 
@@ -39,7 +38,7 @@ def ini(addopts: str) -> str:
         ("--speedacc-budget=1", "--speedacc-budget=2", [], [Hidden("budget", "2", "PYTEST_ADDOPTS")]),
         ("--speedacc-update", "", [], [UPDATE]),
         ("--speedacc-update", "", ["--speedacc-update"], []),
-        ("--speedacc-missing --speedacc-reason=why", "", [], [Hidden("missing", "", "addopts")]),
+        ("--speedacc-missing --speedacc-reason=why", "", [], [Hidden("speedacc_missing", "", "addopts")]),
         ("--speedacc-against=HEAD", "", [], [Hidden("against", "HEAD", "addopts")]),
         ("--speedacc-against=HEAD", "", ["--speedacc-against=main"], []),
         (
@@ -139,15 +138,44 @@ def test_a_file_of_the_base_that_cannot_be_read_holds_none(tmp_path: Path, name:
     assert addopts_of(tmp_path / "missing.ini") == addopts_of(None) == []
 
 
-@pytest.mark.parametrize(("name", "what"), [("update", "write baselines"), ("selfcheck", "leave the tests out")])
-def test_what_writes_or_leaves_the_tests_out_is_refused(name: str, what: str) -> None:
-    with pytest.raises(ConfigError) as refusal:
-        refuse_in_ci([WARN, Hidden(name, "", "PYTEST_ADDOPTS")])
+@pytest.mark.parametrize(
+    ("name", "option", "what"),
+    [
+        ("speedacc_update", "--speedacc-update", "write baselines"),
+        ("speedacc_selfcheck", "--speedacc-selfcheck", "leave the tests out"),
+        ("collectonly", "--collect-only", "leave the tests out"),
+    ],
+)
+def test_what_writes_or_leaves_the_tests_out_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, option: str, what: str
+) -> None:
+    hidden = [WARN, Hidden(name, "", "PYTEST_ADDOPTS")]
+    monkeypatch.delenv("CI", raising=False)
+    refuse_in_ci(hidden)
+    monkeypatch.setenv("CI", "true")
+    with pytest.raises(pytest.UsageError) as refusal:
+        refuse_in_ci(hidden)
     assert str(refusal.value) == (
-        f"--speedacc-{name} comes from PYTEST_ADDOPTS, and where CI is set nothing but the command line may {what}: "
+        f"speedacc: {option} comes from PYTEST_ADDOPTS, and where CI is set nothing but the command line may {what}: "
         "give it there, or take it out."
     )
     refuse_in_ci([WARN])
+
+
+@pytest.mark.parametrize(
+    "option", ["--co", "--setup-only", "--setup-plan", "--fixtures", "--fixtures-per-test", "--markers", "-h", "-V"]
+)
+def test_pytest_s_own_ways_to_run_no_test_count_on_the_command_line_only(
+    project: Project, monkeypatch: pytest.MonkeyPatch, option: str
+) -> None:
+    monkeypatch.setenv("CI", "true")
+    project.write(GATE)
+    assert project.run(option).ret == PASSED
+    project.write(GATE, ini(option))
+    refused = project.run()
+    assert refused.ret == USAGE
+    assert_says(refused, "comes from addopts, and where CI is set nothing but the command line may leave the tests out")
+    assert project.run(option).ret == PASSED
 
 
 def test_the_last_of_one_source_holds() -> None:

@@ -530,17 +530,18 @@ OPTIONS = (
 
 SMUGGLED = tuple(
     Row(
-        f"{option}-by-addopts-in-ci",
-        f"speedacc: --speedacc-{option} comes from addopts, and where CI is set nothing but the command line "
+        f"{option.strip('-')}-by-addopts-in-ci",
+        f"speedacc: {option} comes from addopts, and where CI is set nothing but the command line "
         f"may {what}: give it there, or take it out.",
-        pyproject=f'[tool.pytest.ini_options]\naddopts = "--speedacc-{option}"',
+        pyproject=f'[tool.pytest.ini_options]\naddopts = "{option}"',
         in_ci=True,
         exit_code=USAGE,
     )
     for option, what in (
-        ("update", "write baselines"),
-        ("missing", "write baselines"),
-        ("selfcheck", "leave the tests out"),
+        ("--speedacc-update", "write baselines"),
+        ("--speedacc-missing", "write baselines"),
+        ("--speedacc-selfcheck", "leave the tests out"),
+        ("--collect-only", "leave the tests out"),
     )
 )
 

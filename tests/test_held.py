@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from checkout import EXACT, TARGETS, TIME, Change
 
+from pytest_speedacc.baseline import StoredAccuracy
+from pytest_speedacc.config.policy import Policy
+from pytest_speedacc.config.settings import parse_bound
 from pytest_speedacc.config.trades import parse_trades
+from pytest_speedacc.gate import _decides
 from pytest_speedacc.judge.verdict import Outcome
 from pytest_speedacc.live.worktree import shared_digests
 
@@ -171,3 +176,33 @@ def test_what_is_recorded_is_read_from_the_files(tmp_path: Path) -> None:
     assert all(digest.startswith("sha256:") and len(digest) == 71 for digest in first.values())
     weights.write_bytes(b"other")
     assert all(shared_digests(tmp_path, [path])[path] != digest for path, digest in first.items())
+
+
+@pytest.mark.parametrize(
+    ("base", "file", "decided"),
+    [
+        ((0.9, 0.001), (0.9, 0.001), True),
+        ((0.9, 0.001), (0.9149, 0.02), False),
+        ((0.9149, 0.02), (0.9, 0.001), False),
+        (None, (0.9149, 0.02), False),
+        (None, None, True),
+    ],
+)
+def test_a_random_model_is_evaluated_until_it_is_decided_beside_both(
+    base: tuple[float, float] | None, file: tuple[float, float] | None, decided: bool
+) -> None:
+    def around(mean: float, spread: float) -> tuple[float, ...]:
+        return (mean - spread, mean + spread) * 5
+
+    facts = SimpleNamespace(scores=around(*base), value=base[0]) if base else None
+    stored = (
+        StoredAccuracy(score="f1", value=file[0], greater_is_better=True, repeats=10, spread=file[1]) if file else None
+    )
+    case: Any = SimpleNamespace(
+        run=SimpleNamespace(writes=""),
+        live=SimpleNamespace(gate=SimpleNamespace(base=facts)),
+        policy=Policy((parse_bound("max_accuracy_drop", 0.01, "test"),), "exact", 1.0),
+        subject=SimpleNamespace(score=SimpleNamespace(greater_is_better=True)),
+    )
+    old: Any = SimpleNamespace(accuracy=stored)
+    assert _decides(case, old)(around(0.9, 0.001)) is decided
