@@ -80,6 +80,10 @@ def test_what_code_or_a_file_of_arguments_sets_is_not_shown_either(pytester: pyt
         config._do_configure()
     (found,) = hidden_options(config)
     assert (str(found), found.source) == ("--speedacc-not-compared=warn", "a conftest.py, a plugin or a file")
+    # Nor by another value on the command line.
+    other = pytester.parseconfig("--speedacc-not-compared=fail")
+    other.option.speedacc_not_compared = "warn"
+    assert [str(each) for each in hidden_options(other)] == ["--speedacc-not-compared=warn"]
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from pytest_speedacc.config.settings import parse_bound
 from pytest_speedacc.config.trades import parse_trades
 from pytest_speedacc.gate import _decides
 from pytest_speedacc.judge.verdict import Outcome
-from pytest_speedacc.live.worktree import shared_digests
+from pytest_speedacc.live.worktree import Shared, digests, shared_digests
 
 PASSED, INCONCLUSIVE, NOT_COMPARED, FAILED = Outcome
 CHURN = {"max_churn": "1 %"}
@@ -87,6 +87,7 @@ def test_a_time_is_not_held_against_the_file(merged: Change) -> None:
 
 def test_a_shared_evaluation_set_that_changed_fails_what_is_held_and_names_the_command(merged: Change) -> None:
     limits = EXACT | TIME
+    assert merged.judge({"max_parameters": 20}, targets=1 - TARGETS, same=True).outcome is PASSED
     verdict = merged.judge(limits, targets=1 - TARGETS, same=True)
     outcomes = {check.setting: check.outcome for check in verdict.checks}
     assert outcomes == {**dict.fromkeys(EXACT, FAILED), "max_latency_increase": PASSED}
@@ -174,6 +175,8 @@ def test_what_is_recorded_is_read_from_the_files(tmp_path: Path) -> None:
     first = shared_digests(tmp_path, ["data/", "data/weights.bin", "missing"])
     assert set(first) == {"data", "data/weights.bin"}
     assert all(digest.startswith("sha256:") and len(digest) == 71 for digest in first.values())
+    # What was too large to read is known by its times, which differ with every checkout.
+    assert digests([Shared("data", "1" * 64, by_content=False)]) == {}
     weights.write_bytes(b"other")
     assert all(shared_digests(tmp_path, [path])[path] != digest for path, digest in first.items())
 
