@@ -182,7 +182,8 @@ def _each(
     executor: Executor | None,
 ) -> Iterator[Evaluated]:
     """The batches' results in order, whoever computes them."""
-    results = map(function, batches) if executor is None else _submitted(function, batches, executor)
+    # Generators, out of which a StopIteration of the model's comes as the cause of a RuntimeError, not as their end.
+    results = (function(batch) for batch in batches) if executor is None else _submitted(function, batches, executor)
     number = 0
     while True:
         where = names[min(number, len(names) - 1)] if names else f"batch {number} of the stream"
@@ -202,7 +203,8 @@ def _each(
                     f"the model cannot be sent to the processes of executor= ({error}): "
                     "predict=, slices= and the model itself must be importable there, not local to a test."
                 ) from error
-            raise model_raised(error, f"while predicting {where}") from error
+            stopped = error.__cause__ if isinstance(error.__cause__, StopIteration) else None
+            raise model_raised(stopped or error, f"while predicting {where}") from error
         yield result
         number += 1
 
