@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypedDict, TypeVar, Unpack
 
+from pytest_speedacc.begun import Record, begins
 from pytest_speedacc.case import Case, Judged, Run, Say
 from pytest_speedacc.comparison import Comparison, Terms, parse_terms, run_comparison
 from pytest_speedacc.config.policy import Policy
@@ -73,10 +74,12 @@ class Speedacc:
     run: Run
     """What holds for the whole run."""
     doors: Doors
+    record: Record
+    """What it was called for."""
     judged: list[str] = field(default_factory=list)
     """Names of the checks of this test so far."""
     measured: bool = False
-    """Whether ``measure`` was called."""
+    """Whether ``measure`` came to numbers."""
     marked: tuple[str, ...] = ()
     """Limits and tolerances of the marker itself."""
     compared: set[str] = field(default_factory=set)
@@ -86,6 +89,7 @@ class Speedacc:
 
     stage = staticmethod(stage)
 
+    @begins
     def check(
         self,
         model: Any,
@@ -132,6 +136,7 @@ class Speedacc:
         )
         return self._concluded(self._checked(model, inputs, targets, manner, name))
 
+    @begins
     async def acheck(
         self, model: Any, inputs: Any, targets: Any = None, *, name: str = "", **options: Unpack[Options]
     ) -> Verdict:
@@ -165,19 +170,20 @@ class Speedacc:
         ``parameters``, ``model_size``, ``memory`` (bytes) and ``confidence``. Raises GateError for what cannot be
         measured.
         """
-        self.measured = True
         try:
             manner = Manner(score, greater_is_better, predict, batch_size, slices, executor, repeats, confident=True)
             subject = prepare(model, inputs, targets, manner)
             training, say = self._training_of(model), self.doors.say
-            return measure(
-                subject, inputs, self.policy, self.run.alpha, say, training, lambda scores: False
-            ).measurement
+            found = measure(subject, inputs, self.policy, self.run.alpha, say, training, lambda scores: False)
+            self.measured = True
+            return found.measurement
         finally:
             self.doors.say("")
 
+    @begins
     def compare(
         self,
+        /,
         model: Any,
         other: Any,
         inputs: Any,
@@ -249,7 +255,7 @@ class Speedacc:
             with timing_lock(self.doors.say):
                 model, training = fit(train, twice=twice)
         except GateError as error:
-            self.doors.conclude(self._refusal("", str(error)))
+            self._concluded(self._refusal("", str(error)))
             raise
         finally:
             self.doors.say("")
@@ -287,7 +293,12 @@ class Speedacc:
         return self.doors.recall(name) or self._judge(model, inputs, targets, manner, name)
 
     def _concluded(self, result: Judged | Verdict) -> Verdict:
-        self.doors.conclude(result)
+        if not self.record.is_closed:
+            try:
+                self.doors.conclude(result)
+            except BaseException as failure:
+                self.record.failures.append(failure)
+                raise
         return result.verdict if isinstance(result, Judged) else result
 
     def _judge(self, model: Any, inputs: Any, targets: Any, manner: Manner, name: str) -> Judged | Verdict:

@@ -31,6 +31,18 @@ def _is_plain(value: object) -> bool:
             return isinstance(value, str | int | float)
 
 
+def uses_fixture(item: pytest.Item) -> bool:
+    """Whether a test asks for the fixture, itself or by another."""
+    return "speedacc" in getattr(item, "fixturenames", ())
+
+
 def is_gate(item: pytest.Item) -> bool:
-    """Whether a test uses the fixture or carries the marker."""
-    return "speedacc" in getattr(item, "fixturenames", ()) or item.get_closest_marker("speedacc") is not None
+    """Whether a test uses the fixture or carries the marker, and is not said to be none."""
+    concerned = uses_fixture(item) or item.get_closest_marker("speedacc") is not None
+    return concerned and not is_ungated(item)
+
+
+def is_ungated(item: pytest.Item) -> bool:
+    """Whether the nearest marker is ``speedacc(gate=False)``: a plain test below a marked module or class."""
+    nearest = item.get_closest_marker("speedacc")
+    return nearest is not None and nearest.kwargs.get("gate") is False

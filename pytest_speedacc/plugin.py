@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_speedacc.marks import SESSION, is_gate
+from pytest_speedacc.marks import SESSION, is_gate, is_ungated
 
 if TYPE_CHECKING:
     from pytest_speedacc.fixture import Speedacc
     from pytest_speedacc.live.worker import Worker
     from pytest_speedacc.live.worker_gate import WorkerGate
-    from pytest_speedacc.session import Session
+    from pytest_speedacc.session import NoGate, Session
 
 PREFIX = "--speedacc-"
 
@@ -90,12 +90,12 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     # Before anything is deselected, and before pytest-benchmark looks for its own fixture.
-    if config.stash.get(SESSION, None) or any(is_gate(item) for item in items):
+    if config.stash.get(SESSION, None) or any(is_gate(item) or is_ungated(item) for item in items):
         _session(config).collected(items)
 
 
 @pytest.fixture
-def speedacc(request: pytest.FixtureRequest) -> Speedacc | WorkerGate:
+def speedacc(request: pytest.FixtureRequest) -> Speedacc | NoGate | WorkerGate:
     """Judge a model: ``speedacc.check(model, inputs, targets)`` fails the test where a limit is violated.
 
     Limits and tolerances come from ``@pytest.mark.speedacc(...)`` and from ``[tool.speedacc]`` in pyproject.toml;
@@ -138,5 +138,5 @@ def _marker_help(config: pytest.Config) -> str:
     keywords = ", ".join(f"{s.name}={s.example} ({s.help})" for s in SETTINGS.values())
     return (
         "speedacc(policy=..., accuracy_rule=..., budget=..., max_latency=..., ...): the limits and tolerances of a "
-        f"model, judged by the speedacc fixture's check(). Keywords: {keywords}."
+        f"model, judged by the speedacc fixture's check(). Keywords: {keywords}. gate=False says that a test is none."
     )

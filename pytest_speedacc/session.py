@@ -9,9 +9,19 @@ from typing import Any
 import msgspec
 import pytest
 
+from pytest_speedacc.begun import Record
 from pytest_speedacc.case import Judged, Run
-from pytest_speedacc.config.policy import Policy, join, matches, parse_marker, resolve, with_live_default
+from pytest_speedacc.config.policy import (
+    NO_GATE_WITH_LIMITS,
+    Policy,
+    join,
+    matches,
+    parse_marker,
+    resolve,
+    with_live_default,
+)
 from pytest_speedacc.config.project import Project, Table, load_project
+from pytest_speedacc.ending import News, ended_by, fail, tell, without_fixture
 from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.fixture import Doors, Speedacc
 from pytest_speedacc.gate import wants_ratio
@@ -19,7 +29,7 @@ from pytest_speedacc.interop import add_benchmark_fixture, claim_benchmark, feed
 from pytest_speedacc.judge.reference import LiveComparison
 from pytest_speedacc.judge.verdict import Outcome, Verdict
 from pytest_speedacc.live_session import LiveSession
-from pytest_speedacc.marks import is_gate
+from pytest_speedacc.marks import is_gate, is_ungated
 from pytest_speedacc.options import Options, read_options
 from pytest_speedacc.report.document import environment_document
 from pytest_speedacc.report.text import headline, verdict_text
@@ -32,6 +42,20 @@ _PAYLOAD = pytest.StashKey[dict[str, Any]]()
 
 class SpeedaccWarning(pytest.PytestWarning):
     """A gate passed though something in it was not decided."""
+
+
+class NoGate:
+    """The fixture in a test that is marked ``gate=False``, which an autouse fixture asks for all the same."""
+
+    def __getattr__(self, name: str) -> Any:
+        """Nothing can be asked of it."""
+        if name.startswith("__"):
+            raise AttributeError(name)
+        pytest.fail(
+            f"speedacc: {name} was called in a test that is marked speedacc(gate=False), where nothing is judged: "
+            "remove gate=False, or the call.",
+            pytrace=False,
+        )
 
 
 class Session:
@@ -61,9 +85,12 @@ class Session:
         """Resolve the policy of every gate, and refuse settings that fit none."""
         gates = [item for item in items if is_gate(item)]
         add_benchmark_fixture(self.config, gates)
-        for item in gates:
+        for item in items:
             try:
-                policy = resolve(self.project, item.nodeid, _marker(item), budget=self.options.budget)
+                marker = _marker(item)
+                if not is_gate(item):
+                    continue
+                policy = resolve(self.project, item.nodeid, marker, budget=self.options.budget)
                 self.policies[item.nodeid] = with_live_default(policy) if self.live else policy
             except ConfigError as error:
                 # An error at collection on a worker would end the parallel run as an internal error.
@@ -112,10 +139,12 @@ class Session:
 
     # Tests
 
-    def open_gate(self, request: pytest.FixtureRequest) -> Speedacc:
+    def open_gate(self, request: pytest.FixtureRequest) -> Speedacc | NoGate:
         """The fixture's value for one test."""
         item = request.node
         policy = self.policies.get(item.nodeid)
+        if is_ungated(item):
+            return NoGate()
         if not isinstance(policy, Policy):
             why = policy or "the fixture was asked for while the test ran; name it among the test's arguments."
             pytest.fail(f"speedacc: {why}", pytrace=False)
@@ -129,24 +158,54 @@ class Session:
             ratios=lambda name: self.solo.ratios(item.nodeid, name, say),
             differences=lambda name, launches: self.solo.differences(item.nodeid, name, launches, say),
         )
-        item.stash[_GATE] = gate = Speedacc(item.nodeid, policy, self.run, doors, marked=tuple(_marker(item).bounds))
+        record, marked = Record(item.nodeid), tuple(_marker(item).bounds)
+        item.stash[_GATE] = gate = Speedacc(item.nodeid, policy, self.run, doors, record, marked=marked)
         return gate
 
-    @pytest.hookimpl(wrapper=True)
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
-        """A test that carries limits and judged nothing must not be green."""
-        result = yield
-        if is_gate(item):
-            gate = item.stash.get(_GATE, None)
-            if gate is None:
-                pytest.fail(
-                    "speedacc: the test is marked speedacc and does not use the speedacc fixture: "
-                    "add it to the arguments and call speedacc.check(model, inputs, targets).",
-                    pytrace=False,
-                )
-            if problem := gate.unused():
-                pytest.fail(f"speedacc: {problem}", pytrace=False)
+        """A test that judged nothing must not be green, nor one that hid what it was judged."""
+        try:
+            result = yield
+        except BaseException as error:
+            self._settle(item, error)
+            raise
+        self._settle(item, None)
+        gate, ended = item.stash.get(_GATE, None), ended_by(item, None)
+        if is_gate(item) and gate is None and isinstance(ended, TypeError | None):
+            fail(item, f"speedacc: {without_fixture(item)}")
+        if gate is not None and ended is None and (problem := gate.unused()):
+            fail(item, f"speedacc: {problem}")
         return result
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Nor may a fixture hide what it was judged when it ends."""
+        try:
+            result = yield
+        except BaseException as error:
+            self._settle(item, error)
+            raise
+        self._settle(item, None)
+        if _GATE in item.stash:
+            del item.stash[_GATE]
+        return result
+
+    def _settle(self, item: pytest.Item, raised: BaseException | None) -> None:
+        """Fail a test that ended so for its checks without a verdict, and for verdicts that it hid."""
+        gate = item.stash.get(_GATE, None)
+        if gate is None:
+            return
+        missing, failures = gate.record.close()
+        news = [News(str(failure), failure, is_verdict=True) for failure in failures]
+        for begun in missing:
+            verdict = Verdict(item.nodeid, begun.name, (), (), (), error=begun.problem)
+            # A rerun gets it again.
+            self.done.setdefault((item.nodeid, begun.name), verdict)
+            _record(item, verdict, {})
+            news.append(News(f"speedacc {headline(verdict)}", begun.raised, is_verdict=False))
+        if news:
+            tell(item, ended_by(item, raised), news)
 
     def _comparison(self, test: str, name: str) -> LiveComparison | None:
         return None if self.live is None else self.live.comparison(test, name)
@@ -175,6 +234,9 @@ class Session:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Verdicts travel on the report, so that they reach the controller of a parallel run."""
         report = yield
+        gate = item.stash.get(_GATE, None)
+        if report.when == "call" and gate is not None and not gate.record.is_closed:
+            return report  # of a subtest: the test goes on
         if is_gate(item) and (report.when == "call" or not report.passed):
             payload = item.stash.setdefault(_PAYLOAD, _empty_payload())
             if not payload["verdicts"] and report.failed and report.when != "teardown" and call.excinfo:
@@ -186,7 +248,12 @@ class Session:
 
 
 def _marker(item: pytest.Item) -> Table:
-    """The markers of module, class and test joined, the nearest winning key by key."""
+    """The markers of module, class and test joined, the nearest winning key by key. Raises ConfigError."""
+    if is_ungated(item):
+        nodes = [node for node, _ in item.iter_markers_with_node("speedacc")]
+        beside = [mark for node, mark in item.iter_markers_with_node("speedacc") if node is nodes[0]]
+        for name in (name for mark in beside for name in mark.kwargs if name != "gate"):
+            raise ConfigError(NO_GATE_WITH_LIMITS.format(name=name))
     return join(*reversed([parse_marker(mark.args, mark.kwargs) for mark in item.iter_markers("speedacc")]))
 
 

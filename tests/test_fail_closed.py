@@ -91,9 +91,25 @@ MEASURED_NOTHING = (
     Row(
         "marker-without-fixture",
         "speedacc: the test is marked speedacc and does not use the speedacc fixture: "
-        "add it to the arguments and call speedacc.check(model, inputs, targets).",
+        "add it to the arguments and call speedacc.check(model, inputs, targets). "
+        "If it is no gate, mark it @pytest.mark.speedacc(gate=False).",
         "pass",
         arguments="",
+    ),
+    Row(
+        "verdict-that-is-swallowed",
+        "speedacc failed: accuracy 0, allowed at least 0.5",
+        f"try:\n    {check('lambda batch: 1 - model(batch)')}\nexcept BaseException:\n    pytest.skip('not today')",
+    ),
+    Row(
+        "check-that-came-to-no-verdict",
+        "speedacc cannot judge test_model.py::test_it: check() came to no verdict: it ended with TypeError: *'inputs'",
+        "try:\n    speedacc.check(model)\nexcept TypeError:\n    " + check(name="'other'"),
+    ),
+    Row(
+        "check-in-what-is-no-gate",
+        "speedacc: check was called in a test that is marked speedacc(gate=False), where nothing is judged: *",
+        marker="gate=False",
     ),
     Row(
         "fixture-asked-for-late",
@@ -179,6 +195,19 @@ BAD_MODELS = (
         "the model raised RuntimeError while predicting samples 0 to 59: out of tune",
         check("broken"),
         above="def broken(batch):\n    raise RuntimeError('out of tune')",
+    ),
+    Row(
+        "stops-an-iteration",
+        "the model raised StopIteration while predicting samples 0 to 59",
+        check("broken"),
+        above="def broken(batch):\n    next(iter(()))",
+    ),
+    Row(
+        "stops-an-iteration-on-a-thread",
+        "the model raised StopIteration while predicting samples 0 to 59: used up",
+        check("broken", executor="ThreadPoolExecutor(1)"),
+        above="from concurrent.futures import ThreadPoolExecutor\n"
+        "def broken(batch):\n    raise StopIteration('used up')",
     ),
     Row(
         "raises-on-single-samples",
@@ -407,6 +436,12 @@ SETTINGS = (
         "positional-marker",
         '@pytest.mark.speedacc takes keywords only, such as max_latency="5 ms", not 0.9.',
         marker="0.9",
+        exit_code=USAGE,
+    ),
+    Row(
+        "limits-of-what-is-no-gate",
+        "marker: gate=False says that the test is no gate, and min_accuracy= is for one: keep one of the two.",
+        marker="gate=False, min_accuracy=0.5",
         exit_code=USAGE,
     ),
     Row(

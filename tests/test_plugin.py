@@ -315,7 +315,8 @@ class TestBroken:
             "test_raised": "FileNotFoundError: [Errno 2] No such file or directory: 'nowhere.bin'",
             "test_without_its_model": "OSError: no such model",
             "test_without_the_fixture": "the test is marked speedacc and does not use the speedacc fixture: "
-            "add it to the arguments and call speedacc.check(model, inputs, targets).",
+            "add it to the arguments and call speedacc.check(model, inputs, targets). "
+            "If it is no gate, mark it @pytest.mark.speedacc(gate=False).",
         }
 
     def test_the_verdict_stands_when_the_test_fails_for_a_reason_of_its_own(self, project: Project) -> None:

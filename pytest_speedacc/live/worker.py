@@ -22,7 +22,7 @@ from pytest_speedacc.live.identity import base_sys_path, remap_editable
 from pytest_speedacc.live.process import die_with_parent
 from pytest_speedacc.live.protocol import WorkerSpec
 from pytest_speedacc.live.worker_gate import LEFT, WorkerGate
-from pytest_speedacc.marks import SESSION, marker_keywords
+from pytest_speedacc.marks import SESSION, is_gate, marker_keywords, uses_fixture
 from pytest_speedacc.measure.randomness import seed_everything
 
 
@@ -50,7 +50,7 @@ class Worker:
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         """Keep the gates that were asked for, in the order that both sides share."""
-        gates = {item.nodeid: item for item in items if "speedacc" in getattr(item, "fixturenames", ())}
+        gates = {item.nodeid: item for item in items if uses_fixture(item) and is_gate(item)}
         kept = [gates[test] for test in self.spec.tests if test in gates]
         asked = kept if self.spec.is_base and self.spec.statics else []
         markers = {item.nodeid: marker_keywords(item) for item in asked}
