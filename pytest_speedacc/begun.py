@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -59,12 +60,15 @@ class Record:
     """What was raised to fail the test, each with a verdict as its text."""
     is_closed: bool = False
     """Whether the test has ended, so that no verdict counts any more."""
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    """A thread may begin a check while the test ends."""
 
     def begin(self, call: str, name: object) -> Begun:
         """Note a call. Raises GateError when the test has ended."""
         name = name if isinstance(name, str) else ""
         begun = Begun(f"{call}(name={name!r})" if name else f"{call}()", name)
-        self.begun.append(begun)
+        with self.lock:
+            self.begun.append(begun)
         if self.is_closed:
             with begun.ending():
                 raise GateError(f"{begun.call} was called after its test {self.test} had ended.")
@@ -72,8 +76,9 @@ class Record:
 
     def close(self) -> tuple[list[Begun], list[BaseException]]:
         """The calls without a verdict, and the verdicts that fail the test; each is given once, and then forgotten."""
-        begun, failures = self.begun, self.failures
-        self.begun, self.failures, self.is_closed = [], [], True
+        with self.lock:
+            begun, failures = self.begun, self.failures
+            self.begun, self.failures, self.is_closed = [], [], True
         missing = [each for each in begun if not (each.returned or any(each.raised is one for one in failures))]
         return missing, failures
 

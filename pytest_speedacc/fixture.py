@@ -27,6 +27,7 @@ from pytest_speedacc.measure.stages import stage
 from pytest_speedacc.measure.subject import Manner, ScoreLike, prepare
 from pytest_speedacc.measure.training import Fitted, Training, fit
 from pytest_speedacc.measure.yardstick import Ratios
+from pytest_speedacc.report.printable import is_whole
 
 T = TypeVar("T")
 
@@ -210,7 +211,9 @@ class Speedacc:
         """
         name = name or "compare"
         result: Judged | Verdict
-        if name in self.judged:
+        if problem := _name_problem(name):
+            result = self._refusal("", problem)
+        elif name in self.judged:
             result = self._refusal(name, f"name={name!r} was used twice in one test: give each call its own name=.")
         else:
             self.judged.append(name)
@@ -285,6 +288,8 @@ class Speedacc:
         return "" if self.measured else "the test uses the speedacc fixture and measured nothing."
 
     def _checked(self, model: Any, inputs: Any, targets: Any, manner: Manner, name: str) -> Judged | Verdict:
+        if problem := _name_problem(name):
+            return self._refusal("", problem)
         if name in self.judged:
             called = f"check(name={name!r})" if name else "check()"
             return self._refusal(name, f"{called} was called twice in one test: give each check its own name=.")
@@ -321,3 +326,10 @@ class Speedacc:
 
     def _refusal(self, name: str, why: str) -> Verdict:
         return Verdict(self.test, name, (), (), (), error=why)
+
+
+def _name_problem(name: object) -> str:
+    """Why this cannot name a check; empty where it can."""
+    if not isinstance(name, str):
+        return f"name={name!r} must be a text."
+    return "" if is_whole(name) else f"name={name!r} holds half of a character (a lone surrogate), as no file can."

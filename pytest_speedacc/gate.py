@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -234,7 +235,10 @@ def _update_command(case: Case) -> str:
     file, _, rest = case.test.partition("::")
     path = Path(os.path.relpath(case.run.root / file)).as_posix()
     against = f" --speedacc-against={case.run.base}" if case.run.base else ""
-    return f'python -m pytest "{path}::{rest}" --speedacc-update{against}'
+    target = f"{path}::{rest}"
+    # Between double quotes a shell obeys what these begin, and a name is data.
+    quoted = shlex.quote(target) if set(target) & set('"$`\\!') else f'"{target}"'
+    return f"python -m pytest {quoted} --speedacc-update{against}"
 
 
 def _load(case: Case) -> Baseline | None:

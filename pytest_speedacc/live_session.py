@@ -19,6 +19,7 @@ from pytest_speedacc.judge.reference import LiveComparison
 from pytest_speedacc.live.arguments import arguments_of
 from pytest_speedacc.marks import is_gate
 from pytest_speedacc.options import Options
+from pytest_speedacc.report.printable import printable_lines
 from pytest_speedacc.stats.sequence import launch_bounds
 
 
@@ -61,7 +62,7 @@ class LiveSession:
         try:
             self.against = run_against(self._request(policies), say)
         except ConfigError as error:
-            raise pytest.UsageError(f"speedacc: {error}") from None
+            raise pytest.UsageError(printable_lines(f"speedacc: {error}")) from None
         finally:
             say("")
         tolerances = {test: latency_tolerances(policy) for test, policy in policies.items()}
@@ -129,7 +130,7 @@ class LiveSession:
         if self.against is not None:
             terminalreporter.section("speedacc, against the base")
             for line in live_lines(self.against, self.project.live.removed == "fail"):
-                terminalreporter.line(line)
+                terminalreporter.line(printable_lines(line))
 
 
 def live_lines(against: Against, removed_fails: bool) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from pytest_speedacc.config.project import Leniency, Project
 from pytest_speedacc.errors import ConfigError
+from pytest_speedacc.report.printable import is_whole
 
 REPORTS = (".json", ".svg", ".png", ".pdf")
 """What a report can be: the verdicts, or the plot of the alternatives."""
@@ -66,9 +67,12 @@ def read_options(values: Any) -> Options:
             "--speedacc-reason is recorded with a baseline, and none is written: "
             "add --speedacc-update or --speedacc-missing."
         )
+    reason: str = values.speedacc_reason or ""
+    if not is_whole(reason):
+        raise ConfigError(f"--speedacc-reason={reason!a} holds bytes that are no text in this terminal's encoding.")
     return Options(
         writes=writes,
-        reason=values.speedacc_reason or "",
+        reason=reason,
         reports=tuple(_report_path(text) for text in values.speedacc_report),
         budget=None if values.speedacc_budget is None else _seconds(values.speedacc_budget),
         inconclusive=values.speedacc_inconclusive,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from pytest_speedacc.options import Options
 from pytest_speedacc.report.document import write_report
 from pytest_speedacc.report.groups import group_lines
 from pytest_speedacc.report.plot import write_plot
+from pytest_speedacc.report.printable import printable_lines
 from pytest_speedacc.report.scale import scale_lines
 from pytest_speedacc.report.text import summary_lines
 
@@ -46,9 +48,10 @@ class Results:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take the verdicts off a report; a rerun's replace those of the run before."""
-        payload: dict[str, Any] | None = getattr(report, "speedacc", None)
-        if payload is None:
+        text: str | None = getattr(report, "speedacc", None)
+        if text is None:
             return
+        payload = json.loads(text)
         self.environment = payload["environment"] or self.environment
         self.skipped += report.skipped and not payload["verdicts"]
         for plain in payload["verdicts"]:
@@ -109,4 +112,4 @@ class Results:
         if lines:
             terminalreporter.section("speedacc")
             for line in lines:
-                terminalreporter.line(line)
+                terminalreporter.line(printable_lines(line))

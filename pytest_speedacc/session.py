@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+import json
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -32,6 +34,7 @@ from pytest_speedacc.live_session import LiveSession
 from pytest_speedacc.marks import is_gate, is_ungated
 from pytest_speedacc.options import Options, read_options
 from pytest_speedacc.report.document import environment_document
+from pytest_speedacc.report.printable import printable, printable_lines
 from pytest_speedacc.report.text import headline, verdict_text
 from pytest_speedacc.results import Results
 from pytest_speedacc.solo_session import SoloSession
@@ -68,7 +71,7 @@ class Session:
             self.options: Options = read_options(config.option)
             self.project: Project = load_project(config.rootpath)
         except ConfigError as error:
-            raise pytest.UsageError(f"speedacc: {error}") from None
+            raise pytest.UsageError(printable_lines(f"speedacc: {error}")) from None
         self.policies: dict[str, Policy | str] = {}
         self.done: dict[tuple[str, str], Judged | Verdict] = {}
         self.solo = SoloSession(config, self.project.live.timeout)
@@ -95,11 +98,11 @@ class Session:
             except ConfigError as error:
                 # An error at collection on a worker would end the parallel run as an internal error.
                 if not self.is_worker:
-                    raise pytest.UsageError(f"speedacc: {item.nodeid}: {error}") from None
+                    raise pytest.UsageError(printable_lines(f"speedacc: {item.nodeid}: {error}")) from None
                 self.policies[item.nodeid] = str(error)
         if problem := self._unmatched(gates):
             if not self.is_worker:
-                raise pytest.UsageError(f"speedacc: {problem}")
+                raise pytest.UsageError(printable_lines(f"speedacc: {problem}"))
             self.config.workeroutput["speedacc_problem"] = problem  # type: ignore[attr-defined]
 
     def _unmatched(self, gates: Sequence[pytest.Item]) -> str:
@@ -147,7 +150,7 @@ class Session:
             return NoGate()
         if not isinstance(policy, Policy):
             why = policy or "the fixture was asked for while the test ran; name it among the test's arguments."
-            pytest.fail(f"speedacc: {why}", pytrace=False)
+            pytest.fail(printable_lines(f"speedacc: {why}"), pytrace=False)
         claim_benchmark(request)
         say = progress(self.config, item.nodeid)
         doors = Doors(
@@ -163,13 +166,16 @@ class Session:
         return gate
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
+        """A fixture may check as well; what it hid is for the test to tell, unless there is none now."""
+        with self._settling(item):
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
         """A test that judged nothing must not be green, nor one that hid what it was judged."""
-        try:
+        with self._settling(item):
             result = yield
-        except BaseException as error:
-            self._settle(item, error)
-            raise
         self._settle(item, None)
         gate, ended = item.stash.get(_GATE, None), ended_by(item, None)
         if is_gate(item) and gate is None and isinstance(ended, TypeError | None):
@@ -180,16 +186,21 @@ class Session:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, object, object]:
-        """Nor may a fixture hide what it was judged when it ends."""
-        try:
+        """Nor may a fixture hide at its end what it was judged."""
+        with self._settling(item):
             result = yield
-        except BaseException as error:
-            self._settle(item, error)
-            raise
         self._settle(item, None)
         if _GATE in item.stash:
             del item.stash[_GATE]
         return result
+
+    @contextmanager
+    def _settling(self, item: pytest.Item) -> Iterator[None]:
+        try:
+            yield
+        except BaseException as error:
+            self._settle(item, error)
+            raise
 
     def _settle(self, item: pytest.Item, raised: BaseException | None) -> None:
         """Fail a test that ended so for its checks without a verdict, and for verdicts that it hid."""
@@ -242,7 +253,8 @@ class Session:
             if not payload["verdicts"] and report.failed and report.when != "teardown" and call.excinfo:
                 # Named in the summary and the report all the same: a gate that is missing there looks like none.
                 _record(item, Verdict(item.nodeid, "", (), (), (), error=_news(call.excinfo)), {})
-            report.speedacc = payload  # type: ignore[attr-defined]
+            # As ASCII: what a parallel run sends as UTF-8 cannot hold every text of a model's.
+            report.speedacc = json.dumps(payload)  # type: ignore[attr-defined]
             item.stash[_PAYLOAD] = _empty_payload()
         return report
 
@@ -266,11 +278,11 @@ def _record(item: pytest.Item, verdict: Verdict, environment: dict[str, Any]) ->
     payload = item.stash.setdefault(_PAYLOAD, _empty_payload())
     payload["verdicts"].append(msgspec.to_builtins(verdict))
     payload["environment"] = environment or payload["environment"]
-    prefix = f"speedacc.{verdict.name}." if verdict.name else "speedacc."
+    prefix = f"speedacc.{printable(verdict.name)}." if verdict.name else "speedacc."
     item.user_properties.append((f"{prefix}verdict", verdict.outcome.word))
     for row in verdict.observations:
         if row.observed is not None:
-            key = ".".join(filter(None, (row.metric, row.statistic, row.slice)))
+            key = ".".join(filter(None, (row.metric, row.statistic, printable(row.slice))))
             item.user_properties.append((prefix + key, row.observed))
 
 

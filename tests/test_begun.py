@@ -299,6 +299,33 @@ def test_it(speedacc, late):
     assert [verdict for verdict, _ in gates(project)["test_it"]] == ["passed", "failed"]
 
 
+def test_a_check_that_ends_after_its_test_changes_nothing(project: Project) -> None:
+    project.write(
+        f"""{PRELUDE}
+began, going_on, threads = threading.Event(), threading.Event(), []
+
+def waits(batch):
+    began.set()
+    going_on.wait()
+    return bad(batch)
+
+def test_it(speedacc):
+    threads.append(threading.Thread(target=speedacc.check, args=(waits, inputs, targets)))
+    threads[0].start()
+    began.wait()
+
+@pytest.mark.speedacc(gate=False)
+def test_next():
+    going_on.set()
+    threads[0].join()
+"""
+    )
+    result = project.run("--speedacc-report=out.json", "-Werror::pytest.PytestUnhandledThreadExceptionWarning")
+    result.assert_outcomes(failed=1, passed=1)
+    [(verdict, error)] = gates(project)["test_it"]
+    assert (verdict, error[: len(NEVER_ENDED) + 8]) == ("failed", f"check() {NEVER_ENDED}")
+
+
 def test_a_check_of_a_fixture_counts(project: Project) -> None:
     project.write(
         f"""{PRELUDE}
@@ -314,6 +341,34 @@ def test_it(early):
     result = project.run()
     result.assert_outcomes(failed=1)
     assert_says(result, FAILED)
+
+
+FIXTURES = {
+    "fails": ("CHECK", FAILED),
+    "hides_and_fails": ("with contextlib.suppress(BaseException):\n    CHECK\nassert model is None", FAILED),
+    "hides_and_skips": ("with contextlib.suppress(BaseException):\n    CHECK\npytest.skip('not today')", FAILED),
+    "model_skips": ("speedacc.check(raising(pytest.skip.Exception('no')), inputs, targets)", lost("Skipped: no")),
+}
+
+
+def test_a_fixture_that_keeps_its_test_from_running_hides_nothing(project: Project) -> None:
+    project.write(
+        PRELUDE
+        + "".join(
+            f"\n@pytest.fixture\ndef {name}(speedacc):\n    {body(text)}\n\ndef test_{name}({name}):\n    pass\n"
+            for name, (text, _) in FIXTURES.items()
+        )
+    )
+    result = project.run("--speedacc-report=out.json")
+    result.assert_outcomes(errors=len(FIXTURES))
+    # Once for each, with nothing said again at teardown.
+    for sentence in (FAILED, lost("Skipped: no")):
+        expected = sum(each == sentence for _, each in FIXTURES.values())
+        told = str(result.stdout).partition(" ERRORS ")[2].partition("= speedacc =")[0]
+        assert told.count(sentence) == expected
+    assert {name: [verdict for verdict, _ in found] for name, found in gates(project).items()} == {
+        f"test_{name}": ["failed"] for name in FIXTURES
+    }
 
 
 def test_a_subtest_that_fails_fails_its_test_and_its_numbers_are_kept(project: Project) -> None:

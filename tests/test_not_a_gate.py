@@ -76,6 +76,20 @@ def test_what_contradicts_it_is_refused(project: Project, marker: str, sentence:
     assert_says(result, f"speedacc: test_model.py::test_it: {sentence}")
 
 
+def test_it_is_refused_as_well_where_there_is_no_gate_and_no_setting(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.speedacc(gate=False, min_accuracy=0.9)
+        def test_it():
+            pass
+        """
+    )
+    result = pytester.runpytest_inprocess("-p", "benchmark", "-p", "speedacc")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+
+
 def test_a_check_in_what_is_no_gate_fails(project: Project) -> None:
     project.write(
         """

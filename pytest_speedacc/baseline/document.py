@@ -29,8 +29,15 @@ def damaged(path: Path, where: str, what: str) -> GateError:
 
 
 def encode_document(baseline: Baseline) -> bytes:
-    """The text of the file: equal baselines give equal bytes."""
-    return msgspec.json.format(msgspec.json.encode(baseline, order="deterministic"), indent=2) + b"\n"
+    """The text of the file: equal baselines give equal bytes. Raises GateError for what UTF-8 cannot hold."""
+    try:
+        return msgspec.json.format(msgspec.json.encode(baseline, order="deterministic"), indent=2) + b"\n"
+    except UnicodeEncodeError as error:
+        half = ascii(error.object[error.start])
+        raise GateError(
+            f"no baseline can be written of a name or a reason that holds half of a character ({half}, a lone "
+            "surrogate): change that text."
+        ) from None
 
 
 def decode_document(path: Path, data: bytes) -> Baseline:
