@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +30,7 @@ from pytest_speedacc.judge.reference import LiveComparison, Reference, from_base
 from pytest_speedacc.judge.repeats import Former, is_decided
 from pytest_speedacc.judge.trades import allowed_text, excused
 from pytest_speedacc.judge.verdict import Check, Outcome, Verdict
+from pytest_speedacc.measure import clocks
 from pytest_speedacc.measure.environment import Environment, library_versions
 from pytest_speedacc.measure.latency import Latency, joined, time_calls, warm_up
 from pytest_speedacc.measure.lock import timing_lock
@@ -91,10 +91,10 @@ def _time(subject: Subject, policy: Policy, alpha: float, say: Say) -> tuple[Lat
     while more := next_action(progress, plan, bounds, alpha, policy.budget):
         taken = progress.latency.calls if progress.latency else 0
         say(f"latency, {taken} of at most {plan[-1]} calls")
-        begin = time.perf_counter()
+        begin = clocks.seconds()
         part = time_calls(work, warm.calls_per_round, more, start=taken)
         latency = joined(progress.latency, part) if progress.latency else part
-        progress = Progress(latency, progress.spent + time.perf_counter() - begin)
+        progress = Progress(latency, progress.spent + clocks.seconds() - begin)
     assert progress.latency is not None, "the first action always times something"
     return progress.latency, plan
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_speedacc.marks import SESSION, is_gate
+from pytest_speedacc.measure import clocks  # noqa: F401 - before user code can set them
 
 if TYPE_CHECKING:
     from pytest_speedacc.fixture import Speedacc

@@ -163,6 +163,20 @@ BAD_INPUT = (
     ),
 )
 
+SLOW = """
+def slow(batch):
+    np.linspace(0, 1, 1 << 19).sum()
+    return model(batch)
+"""
+"""Takes over half a millisecond."""
+SET_CLOCK = """
+from pytest_speedacc.measure import clocks
+
+GOOD = clocks.CLOCKS.witness, clocks.CLOCKS.tick
+
+def set_clock(monkeypatch, read):
+    monkeypatch.setattr(clocks, "CLOCKS", clocks.Clocks(read, *GOOD))
+"""
 BAD_MODELS = (
     Row(
         "nan",
@@ -225,9 +239,40 @@ BAD_MODELS = (
     ),
     Row(
         "clock-that-goes-backwards",
-        "the clock went backwards while the model was timed: no time from this run can be trusted.",
-        f"monkeypatch.setattr('time.perf_counter_ns', iter(range(10**12, 0, -10**4)).__next__)\n{CHECK}",
+        "the clock went backwards while the model was *: no time from this run can be trusted.",
+        f"set_clock(monkeypatch, iter(range(10**12, 0, -10**4)).__next__)\n{CHECK}",
         arguments="speedacc, monkeypatch",
+        above=SET_CLOCK,
+    ),
+    Row(
+        "clock-that-stands-still",
+        "the clock stood still before the model was timed, as under freezegun: call check() outside of it.",
+        f"set_clock(monkeypatch, lambda: 7)\n{CHECK}",
+        arguments="speedacc, monkeypatch",
+        above=SET_CLOCK,
+    ),
+    Row(
+        "slow-clock",
+        "two clocks of this machine disagree: while the model was * one counted * s and the other * s, so no time",
+        f"set_clock(monkeypatch, lambda: GOOD[0]() // 2)\n{CHECK}",
+        arguments="speedacc, monkeypatch",
+        above=SET_CLOCK,
+    ),
+    Row(
+        "clock-set-by-the-test",
+        "speedacc failed: latency median *, allowed at most 200 µs",
+        f"monkeypatch.setattr('time.perf_counter_ns', lambda: 1)\n{check('slow')}",
+        arguments="speedacc, monkeypatch",
+        above=SLOW,
+        marker='max_latency="200 us"',
+    ),
+    Row(
+        "clock-set-by-freezegun",
+        "speedacc failed: latency median *, allowed at most 200 µs",
+        f"with freezegun.freeze_time('2020-01-01'):\n    {check('slow')}",
+        above=f"import freezegun\n{SLOW}",
+        marker='max_latency="200 us"',
+        needs="freezegun",
     ),
 )
 

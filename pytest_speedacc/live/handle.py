@@ -8,7 +8,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ import msgspec
 from pytest_speedacc.live import process
 from pytest_speedacc.live.channel import Channel, ChannelClosed
 from pytest_speedacc.live.protocol import Ready, WorkerSpec
+from pytest_speedacc.measure import clocks
 
 LAST_WORDS = 15
 """Lines of a lost worker's output that are shown."""
@@ -265,12 +265,12 @@ def _plugin_folder(scratch: Path) -> Path:
 def _connect(server: socket.socket, tokens: dict[str, Worker], timeout: float) -> None:
     server.settimeout(0.2)
     waiting = dict(tokens)
-    end = time.monotonic() + timeout
+    end = clocks.seconds() + timeout
     while waiting:
         try:
             connection, _ = server.accept()
         except TimeoutError:
-            late = time.monotonic() > end
+            late = clocks.seconds() > end
             for worker in waiting.values():
                 if late or not worker.is_running():
                     raise worker.lost(f"it did not connect within {timeout:g} s") from None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import BrokenExecutor
@@ -16,6 +15,7 @@ import numpy as np
 
 from pytest_speedacc.adapters.base import Adapter, to_array
 from pytest_speedacc.errors import GateError, model_raised
+from pytest_speedacc.measure import clocks
 from pytest_speedacc.measure.accuracy import missing, to_numpy
 from pytest_speedacc.measure.calls import OWN, PredictLike, resolve_call
 from pytest_speedacc.measure.fingerprint import fingerprint
@@ -78,13 +78,13 @@ class Evaluator:
         count = count_samples(inputs, "the inputs")
         with adapter.running(model):
             call, _ = resolve_call(model, adapter, self.predict, "", (self.response,), self.loop)
-            began = time.perf_counter()
+            began = clocks.seconds()
             raw = call(inputs)
             if inspect.iscoroutine(raw):
                 raw.close()
                 raise GateError("the model is no async function and returned a coroutine: declare it with async def.")
             predictions = self._array(raw, self.response)
-            seconds = time.perf_counter() - began
+            seconds = clocks.seconds() - began
             _check_count(predictions, count)
             return Evaluated(predictions, self._largest(inputs, predictions), seconds)
 

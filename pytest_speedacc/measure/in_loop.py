@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
 from typing import Any
 
+from pytest_speedacc.measure import clocks
 from pytest_speedacc.measure.quiet import quietly_awaited
 
 AsyncCall = Callable[[Any], Awaitable[Any]]
@@ -34,7 +34,7 @@ async def timed(
 async def _timed(
     call: AsyncCall, batches: Sequence[Any], calls_per_round: int, count: int, start: int, concurrency: int
 ) -> Stint:
-    clock = time.perf_counter_ns
+    clock = clocks.CLOCKS.read
     first = start * calls_per_round % len(batches)
     stream = islice(cycle(batches), first, first + count * calls_per_round)
     durations: list[int] = []
@@ -52,9 +52,9 @@ async def _timed(
 
 async def untimed(call: AsyncCall, batches: Sequence[Any], calls: int, concurrency: int) -> float:
     """Call the model to warm it up; returns the seconds that took all together."""
-    began = time.perf_counter()
+    began = clocks.seconds()
     await calls_in_flight(call, islice(cycle(batches), calls), concurrency)
-    return time.perf_counter() - began
+    return clocks.seconds() - began
 
 
 async def calls_in_flight(call: AsyncCall, batches: Iterator[Any], concurrency: int) -> None:
@@ -82,7 +82,7 @@ async def _each(call: AsyncCall, batches: Iterator[Any]) -> None:
 
 
 async def _each_timed(call: AsyncCall, batches: Iterator[Any], durations: list[int]) -> None:
-    clock, keep = time.perf_counter_ns, durations.append
+    clock, keep = clocks.CLOCKS.read, durations.append
     for batch in batches:
         begin = clock()
         await call(batch)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import cycle, islice
@@ -11,6 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from pytest_speedacc.errors import GateError, model_raised
+from pytest_speedacc.measure import clocks
 from pytest_speedacc.measure.in_loop import Stint, timed, untimed
 from pytest_speedacc.measure.loops import Loop
 from pytest_speedacc.measure.quiet import quietly
@@ -25,8 +25,6 @@ MOST_WARM_UP_SECONDS = 0.2
 FEWEST_WARM_UP_CALLS = 4
 SHORTEST_STRETCH = 1e-4
 """Seconds that the last untimed calls last together, so that the clock has told how long one of them is."""
-MOST_WARM_UP_CALLS = 2**20
-"""Reached only where the clock stands still."""
 
 _T = TypeVar("_T")
 Call = Callable[[Any], Any]
@@ -128,11 +126,12 @@ class WarmUp:
 def warm_up(work: Workload, budget: float) -> WarmUp:
     """Call the model untimed, with the shapes that will be timed, for about a tenth of ``budget`` seconds.
 
-    At least FEWEST_WARM_UP_CALLS, unless fewer take the whole budget. Raises GateError when the model raises.
+    At least FEWEST_WARM_UP_CALLS, unless fewer take the whole budget. Raises GateError when the model raises, or the
+    clock cannot be trusted.
     """
+    read = clocks.read_seconds()
     enough = min(MOST_WARM_UP_SECONDS, budget / 10)
     per_call, fastest = (max(seconds, 1e-9) for seconds in quietly(_warm_call_seconds, work, budget, enough))
-    read = clock_read_seconds()
     # A quotient of times: its last digit must not decide.
     short = round(fastest / read, 6) < SHORTEST_CALL_IN_CLOCK_READS
     return WarmUp(per_call, max(1, round(ROUND_IN_CLOCK_READS * read / fastest)) if short else 1)
@@ -141,20 +140,19 @@ def warm_up(work: Workload, budget: float) -> WarmUp:
 def time_calls(work: Workload, calls_per_round: int, count: int, start: int = 0) -> Latency:
     """Time ``count`` calls (or rounds), beginning with batch number ``start``.
 
-    Raises GateError when the model raises, or the clock goes backwards or stands still.
+    Raises GateError when the model raises, or the clock goes backwards, stands still or is contradicted by another.
     """
-    stint = (
-        quietly(_guarded, _timed, work, calls_per_round, count, start)
-        if work.loop is None
-        else with_room(_guarded, _timed_in_loop, work, work.loop, calls_per_round, count, start)
-    )
+    with clocks.agreeing("while the model was timed"):
+        stint = (
+            quietly(_guarded, _timed, work, calls_per_round, count, start)
+            if work.loop is None
+            else with_room(_guarded, _timed_in_loop, work, work.loop, calls_per_round, count, start)
+        )
     nanoseconds = np.asarray(stint.nanoseconds, np.int64)
     if nanoseconds.min() < 0:
         raise GateError("the clock went backwards while the model was timed: no time from this run can be trusted.")
     if nanoseconds.max() == 0:
-        raise GateError(
-            "the clock stood still while the model was timed, as under freezegun: call check() outside of it."
-        )
+        raise clocks.stood_still("while the model was timed")
     seconds = nanoseconds / (1e9 * calls_per_round)
     return Latency(seconds, calls_per_round, work.batch_size, stint.elapsed * 1e-9, work.concurrency)
 
@@ -171,7 +169,7 @@ def _timed_in_loop(work: Workload, loop: Loop, calls_per_round: int, count: int,
 
 
 def _timed(work: Workload, calls_per_round: int, count: int, start: int) -> Stint:
-    call, synchronise, clock = work.call, work.synchronise, time.perf_counter_ns
+    call, synchronise, clock = work.call, work.synchronise, clocks.CLOCKS.read
     first = start * calls_per_round % len(work.batches)
     stream = islice(cycle(work.batches), first, first + count * calls_per_round)
     durations: list[int] = []
@@ -206,12 +204,12 @@ def run_untimed(work: Workload, calls: int) -> float:
     """Call the model ``calls`` times to warm caches up; returns the seconds that took all together."""
     if work.loop is not None:
         return work.loop.run(untimed(work.call, work.batches, calls, work.concurrency))
-    begin = time.perf_counter()
+    begin = clocks.seconds()
     for batch in islice(cycle(work.batches), calls):
         work.call(batch)
     if work.synchronise is not None:
         work.synchronise()
-    return time.perf_counter() - begin
+    return clocks.seconds() - begin
 
 
 def _nothing() -> None:
@@ -224,12 +222,9 @@ def _warm_call_seconds(work: Workload, budget: float, enough: float) -> tuple[fl
     spent, done = took, 1
     fastest = took
     # A few calls after a slow first one may be over before the clock has told anything of them.
-    while (
-        (spent < enough or done < FEWEST_WARM_UP_CALLS or took < SHORTEST_STRETCH)
-        and spent < budget
-        and done < MOST_WARM_UP_CALLS
-    ):
-        calls, took = done, _guarded(run_untimed, work, done)
+    while (spent < enough or done < FEWEST_WARM_UP_CALLS or took < SHORTEST_STRETCH) and spent < budget:
+        with clocks.agreeing("while the model was warmed up"):
+            calls, took = done, _guarded(run_untimed, work, done)
         spent, done = spent + took, 2 * done
         fastest = min(fastest, took / calls)
     return took / calls, fastest
@@ -251,11 +246,3 @@ def _guarded(measure: Callable[..., _T], *arguments: Any) -> _T:
         raise
     except Exception as error:
         raise model_raised(error, "while it was timed") from error
-
-
-def clock_read_seconds() -> float:
-    """The usual cost of one clock read on this machine; not remembered, for a test may have set the clock."""
-    clock = time.perf_counter_ns
-    reads = [clock() for _ in range(2000)]
-    # A clock with coarse ticks mostly reads the same twice.
-    return max(float(np.median(np.diff(reads))) * 1e-9, time.get_clock_info("perf_counter").resolution)
