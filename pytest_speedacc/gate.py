@@ -31,8 +31,9 @@ from pytest_speedacc.judge.repeats import Former, is_decided
 from pytest_speedacc.judge.trades import allowed_text, excused
 from pytest_speedacc.judge.verdict import Check, Outcome, Verdict
 from pytest_speedacc.measure import clocks
+from pytest_speedacc.measure.answers import Answers, check_answers
 from pytest_speedacc.measure.environment import Environment, library_versions
-from pytest_speedacc.measure.latency import Latency, joined, time_calls, warm_up
+from pytest_speedacc.measure.latency import Latency, Workload, joined, time_calls, warm_up
 from pytest_speedacc.measure.lock import timing_lock
 from pytest_speedacc.measure.measurement import Measurement, Unavailable, measure_statics
 from pytest_speedacc.measure.subject import Subject, check_unchanged
@@ -69,14 +70,15 @@ def measure(
         say("accuracy, parameters, size, memory")
         statics = measure_statics(subject, training, is_decided)
         with timing_lock(say):
-            latency, plan = _time(subject, policy, alpha, say)
+            answers = Answers()
+            latency, plan = _time(subject.workload(answers), policy, alpha, say)
             waiting = measure_waiting(subject.workload(), latency.median)
+        check_answers(subject, answers, statics)
     check_unchanged(subject, inputs)
     return Measured(Measurement(statics, latency, waiting), plan)
 
 
-def _time(subject: Subject, policy: Policy, alpha: float, say: Say) -> tuple[Latency, tuple[int, ...]]:
-    work = subject.workload()
+def _time(work: Workload, policy: Policy, alpha: float, say: Say) -> tuple[Latency, tuple[int, ...]]:
     warm = warm_up(work, policy.budget)
     bounds = [
         bound

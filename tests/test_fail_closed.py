@@ -238,6 +238,32 @@ BAD_MODELS = (
         above="async def soon(batch):\n    return model(batch)",
     ),
     Row(
+        "nothing-when-timed",
+        "the timed calls answered something else than the scored ones: None for sample *",
+        check("lambda batch: model(batch) if len(batch) > 1 else None"),
+    ),
+    Row(
+        "constant-when-timed",
+        "the timed calls answered something else than the scored ones: always 1, where * samples got another. Their ",
+        check("lambda batch: model(batch) if len(batch) > 1 else [1]"),
+    ),
+    Row(
+        "another-length-when-timed",
+        "the timed calls answered something else than the scored ones: list (3 predictions) for sample *",
+        check("lambda batch: model(batch) if len(batch) > 1 else [1, 1, 1]"),
+    ),
+    Row(
+        "first-answer-kept",
+        "the timed calls answered something else than the scored ones: always *, where * samples got another. Their ",
+        check("quick"),
+        above="first = []\n"
+        "def quick(batch):\n"
+        "    if len(batch) == 1:\n"
+        "        first or first.append(model(batch))\n"
+        "        return first[0]\n"
+        "    return model(batch)",
+    ),
+    Row(
         "clock-that-goes-backwards",
         "the clock went backwards while the model was *: no time from this run can be trusted.",
         f"set_clock(monkeypatch, iter(range(10**12, 0, -10**4)).__next__)\n{CHECK}",

@@ -148,6 +148,12 @@ class Worker:
                 case _:
                     continue
 
+    def answers_problem(self) -> str:
+        """Why what it answered while it was timed is not what was scored; empty where it is. Raises WorkerLost."""
+        self.send("answers")
+        problem: str = self.receive()["problem"]
+        return problem
+
     def failure(self, test: str) -> str:
         """What this test, or the file that it is in, failed or was skipped with, in a line; empty when neither was."""
         for node, text in self._failures.items():

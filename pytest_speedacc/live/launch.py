@@ -135,7 +135,14 @@ class _Walk:
                 "times under different loads cannot be compared"
             )
         elif wanted is None or ours.name in wanted:
-            self.report.results[key] = self._time(self.candidate, (ours, theirs))
+            result = self._time(self.candidate, (ours, theirs))
+            mine, base = self.candidate.answers_problem(), self.base.answers_problem()
+            if mine:
+                self.report.failures[self.test] = mine
+            if mine or base:
+                self.report.problems[key] = mine or f"in the base {base}"
+            else:
+                self.report.results[key] = result
 
     def _candidate_alone(self, ours: Ready, wanted: set[str] | None) -> None:
         key = (self.test, ours.name)

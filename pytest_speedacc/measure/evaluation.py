@@ -83,7 +83,7 @@ class Evaluator:
             if inspect.iscoroutine(raw):
                 raw.close()
                 raise GateError("the model is no async function and returned a coroutine: declare it with async def.")
-            predictions = self._array(raw, self.response)
+            predictions = self.array(raw)
             seconds = clocks.seconds() - began
             _check_count(predictions, count)
             return Evaluated(predictions, self._largest(inputs, predictions), seconds)
@@ -99,6 +99,10 @@ class Evaluator:
         found = self.batch(self.adapter.inputs(self.model, inputs))
         masks = {name: mask_of(name, chosen(inputs, targets), count) for name, chosen in self.slices.items()}
         return Evaluated(found.predictions, found.largest, found.seconds, truth, digest, masks)
+
+    def array(self, raw: Any) -> Array:
+        """A raw answer as an array, whose first axis is the samples. Raises GateError for what is none."""
+        return self._array(raw, self.response)
 
     def _array(self, raw: Any, response: str) -> Array:
         if self.predict is not None and response == OWN:
@@ -226,7 +230,7 @@ def _gathered(found: list[tuple[str, Evaluated]]) -> Evaluation:
                 f"the model's predictions have the shape {part.predictions.shape[1:]} for {where} and "
                 f"{first.shape[1:]} before: each sample needs as many."
             )
-    predictions = _typed(np.concatenate([part.predictions for part in parts]))
+    predictions = typed(np.concatenate([part.predictions for part in parts]))
     bad = missing(predictions)
     if bad.any():
         raise GateError(
@@ -247,7 +251,7 @@ def _check_count(predictions: Array, count: int) -> None:
         )
 
 
-def _typed(predictions: Array) -> Array:
+def typed(predictions: Array) -> Array:
     """Objects of one plain type as an array of that type, which can be stored without pickle."""
     if predictions.dtype.kind not in "OT":
         return predictions

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import cycle, islice
-from typing import Any, TypeVar
+from itertools import cycle, islice, pairwise
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -31,6 +31,19 @@ Call = Callable[[Any], Any]
 Synchronise = Callable[[], None] | None
 
 
+class Keeper(Protocol):
+    """Takes some of what timed calls answer."""
+
+    def positions(self, first: int, count: int, distinct: int) -> list[int]:
+        """Which of ``count`` calls, of which the first gets batch number ``first`` of ``distinct`` ones, to keep."""
+
+    def turned(self, batches: list[Any]) -> int:
+        """Where to begin a round of these batches, whose last answer is kept."""
+
+    def keep(self, number: int, answer: Any) -> None:
+        """Take the answer to a batch."""
+
+
 @dataclass(frozen=True, slots=True)
 class Workload:
     """What is timed."""
@@ -47,6 +60,8 @@ class Workload:
     """Where ``call`` gives something to await, the event loop to await it in; None where it returns the answer."""
     concurrency: int = 1
     """Calls in flight at a time, in such a loop."""
+    answers: Keeper | None = None
+    """What keeps some of the timed calls' answers; None where nobody asks for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,39 +180,77 @@ def joined(first: Latency, second: Latency) -> Latency:
 
 
 def _timed_in_loop(work: Workload, loop: Loop, calls_per_round: int, count: int, start: int) -> Stint:
-    return loop.run(timed(work.call, work.batches, calls_per_round, count, start, work.concurrency))
+    stint = loop.run(timed(work.call, work.batches, calls_per_round, count, start, work.concurrency))
+    if work.answers is not None:
+        numbers = {id(batch): number for number, batch in enumerate(work.batches)}
+        for batch, answer in stint.answers:
+            work.answers.keep(numbers[id(batch)], answer)
+    return stint
 
 
 def _timed(work: Workload, calls_per_round: int, count: int, start: int) -> Stint:
-    call, synchronise, clock = work.call, work.synchronise, clocks.CLOCKS.read
     first = start * calls_per_round % len(work.batches)
     stream = islice(cycle(work.batches), first, first + count * calls_per_round)
+    durations = (
+        _single_calls(work, stream, first, count)
+        if calls_per_round == 1
+        else _rounds(work, stream, first, count, calls_per_round)
+    )
+    return Stint(durations, sum(durations))
+
+
+def _single_calls(work: Workload, stream: Iterator[Any], first: int, count: int) -> list[int]:
+    call, synchronise, clock, answers = work.call, work.synchronise, clocks.CLOCKS.read, work.answers
     durations: list[int] = []
     keep = durations.append
-    # Three plain loops rather than one with branches: the body between two clock reads must hold the call alone.
-    if calls_per_round > 1:
-        finish = synchronise or _nothing
-        for _ in range(count):
-            chunk = list(islice(stream, calls_per_round))
-            finish()
-            begin = clock()
-            for batch in chunk:
+    kept = answers.positions(first, count, len(work.batches)) if answers is not None else []
+    # Plain loops rather than one with branches: the body between two clock reads must hold the call alone. A call whose
+    # answer is kept has a body of its own, so that the others drop theirs at once, as they would in production.
+    for begun, position in pairwise([-1, *kept, count]):
+        untouched = islice(stream, position - begun - 1)
+        if synchronise is None:
+            for batch in untouched:
+                begin = clock()
                 call(batch)
+                keep(clock() - begin)
+        else:
+            for batch in untouched:
+                synchronise()
+                begin = clock()
+                call(batch)
+                synchronise()
+                keep(clock() - begin)
+        if answers is not None and position < count:
+            batch, finish = next(stream), synchronise or _nothing
+            finish()
+            begin = clock()
+            answer = call(batch)
             finish()
             keep(clock() - begin)
-    elif synchronise is None:
-        for batch in stream:
-            begin = clock()
+            answers.keep((first + position) % len(work.batches), answer)
+    return durations
+
+
+def _rounds(work: Workload, stream: Iterator[Any], first: int, count: int, calls_per_round: int) -> list[int]:
+    call, clock, answers = work.call, clocks.CLOCKS.read, work.answers
+    durations: list[int] = []
+    keep = durations.append
+    finish = work.synchronise or _nothing
+    for number in range(count):
+        chunk = list(islice(stream, calls_per_round))
+        turn = answers.turned(chunk) if answers is not None else 0
+        *batches, last = chunk[turn:] + chunk[:turn]
+        finish()
+        begin = clock()
+        for batch in batches:
             call(batch)
-            keep(clock() - begin)
-    else:
-        for batch in stream:
-            synchronise()
-            begin = clock()
-            call(batch)
-            synchronise()
-            keep(clock() - begin)
-    return Stint(durations, sum(durations))
+        answer = call(last)
+        finish()
+        keep(clock() - begin)
+        if answers is not None:
+            position = number * calls_per_round + (turn - 1) % calls_per_round
+            answers.keep((first + position) % len(work.batches), answer)
+    return durations
 
 
 def run_untimed(work: Workload, calls: int) -> float:

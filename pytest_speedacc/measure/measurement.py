@@ -90,6 +90,8 @@ class Statics:
     """Samples among the first ones of which the model, asked twice, gave two predictions."""
     training: Training | Unavailable = Unavailable(NEVER_FITTED)
     """What ``speedacc.fit`` took for this model."""
+    answer_shape: tuple[int, ...] = ()
+    """Of what the model answers for one sample, before it is made a label."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +163,7 @@ def measure_statics(
         slices={name: Slice(mask, parts[name]) for name, mask in subject.slices.items()},
         unstable=unstable,
         training=training,
+        answer_shape=evaluation.predictions.shape[1:],
     )
 
 

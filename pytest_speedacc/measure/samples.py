@@ -48,8 +48,8 @@ def take(inputs: Any, start: int, stop: int) -> Any:
     return inputs.iloc[start:stop] if hasattr(inputs, "iloc") else inputs[start:stop]
 
 
-def batches(inputs: Any, samples: int, batch_size: int) -> list[Any]:
-    """At most MOST_DISTINCT batches of ``batch_size`` samples, spread evenly over the set."""
+def batches(inputs: Any, samples: int, batch_size: int) -> dict[int, Any]:
+    """At most MOST_DISTINCT batches of ``batch_size`` samples by their first one, spread evenly over the set."""
     full = samples // batch_size
     chosen = np.unique(np.linspace(0, full - 1, min(full, MOST_DISTINCT)).astype(int))
-    return [take(inputs, index * batch_size, (index + 1) * batch_size) for index in chosen.tolist()]
+    return {start: take(inputs, start, start + batch_size) for start in (chosen * batch_size).tolist()}

@@ -27,6 +27,8 @@ class Scripted:
     batch_size: int = 1
     concurrency: int = 1
     fails: str = ""
+    answers_else: str = ""
+    """Why its answers are not those that were scored."""
     gates: tuple[str, ...] = (TEST,)
     markers: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     sent: list[str] = field(default_factory=list)
@@ -48,6 +50,10 @@ class Scripted:
 
     def failure(self, test: str) -> str:
         return self.fails
+
+    def answers_problem(self) -> str:
+        assert self.timed, "it has not been timed"
+        return self.answers_else
 
     def send(self, kind: str, **content: Any) -> None:
         assert self.at is not None, "it stands in no check"
@@ -173,6 +179,18 @@ def test_decided_checks_are_not_undone_by_a_later_launch(play: Any) -> None:
 def test_a_test_that_the_base_does_not_have_is_new(play: Any) -> None:
     found = play({"checks": ["a"]}, {"checks": [], "gates": ()})
     assert found.problems() == {"a": NEW_GATE}
+
+
+@pytest.mark.parametrize("careless", ["candidate", "base"])
+def test_answers_of_timed_calls_that_were_not_scored_are_a_problem(play: Any, careless: str) -> None:
+    scripts: dict[str, dict[str, Any]] = {"candidate": {"checks": ["a", "b"]}, "base": {"checks": ["a", "b"]}}
+    scripts[careless] |= {"answers_else": "None for sample 3"}
+    found = play(scripts["candidate"], scripts["base"])
+    said = "None for sample 3" if careless == "candidate" else "in the base None for sample 3"
+    assert found.problems() == {"a": said, "b": said}
+    assert found.report.results == {}
+    # Which of the two fails it is the candidate's own fault; a base that cannot be compared with is none.
+    assert found.report.failures == ({TEST: said} if careless == "candidate" else {})
 
 
 @pytest.mark.parametrize("gates", [(), (TEST,)])
