@@ -18,11 +18,10 @@ import msgspec
 
 from pytest_speedacc.live import process
 from pytest_speedacc.live.channel import Channel, ChannelClosed
+from pytest_speedacc.live.last_words import ask_where, last_words
 from pytest_speedacc.live.protocol import Ready, WorkerSpec
 from pytest_speedacc.measure import clocks
 
-LAST_WORDS = 15
-"""Lines of a lost worker's output that are shown."""
 HELLO_TIMEOUT = 5.0
 """Seconds from a connection to its first message, which a worker sends at once."""
 
@@ -169,11 +168,11 @@ class Worker:
             code = None
         how = f"did not answer ({why})" if code is None else f"ended with {_exit_text(code)}"
         help = "" if code is not None else " If it needs longer, raise timeout in [tool.speedacc.live]."
-        words = self._log.read_text("utf-8", "replace").splitlines()[-LAST_WORDS:]
-        return WorkerLost(
-            f"the {self.side.label} worker {how} {self._place}.{help}"
-            + "\n".join(["\nIts last words:", *words] if words else [" It said nothing."])
-        )
+        if code is None:
+            # One that was stopped for the other's turn would not answer.
+            self.resume()
+            ask_where(self._popen, self._log)
+        return WorkerLost(f"the {self.side.label} worker {how} {self._place}.{help}\n{last_words(self._log)}")
 
     def stop(self) -> None:
         """Stop it with all its threads until ``resume``."""

@@ -19,6 +19,7 @@ import pytest
 from pytest_speedacc.live.arguments import neutralise
 from pytest_speedacc.live.channel import Channel, ChannelClosed, connect
 from pytest_speedacc.live.identity import base_sys_path, remap_editable
+from pytest_speedacc.live.last_words import tell_where
 from pytest_speedacc.live.process import die_with_parent
 from pytest_speedacc.live.protocol import WorkerSpec
 from pytest_speedacc.live.worker_gate import LEFT, WorkerGate
@@ -123,6 +124,7 @@ def _arguments(spec: WorkerSpec) -> list[str]:
 
 def main(path: str) -> int:
     """Run one worker to its end."""
+    tell_where()
     spec = msgspec.json.decode(Path(path).read_bytes(), type=WorkerSpec)
     die_with_parent()
     if spec.sys_path:

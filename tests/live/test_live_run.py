@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 import sysconfig
@@ -250,6 +251,52 @@ def test_a_worker_that_hangs_is_given_up(live: LiveProject) -> None:
     assert "the base worker did not answer (it did not connect" not in run.words
     assert "the base worker did not answer (no answer for 3 s) while collecting" in run.words
     assert "raise timeout in [tool.speedacc.live]" in run.words
+    assert "Where it stood, the innermost call first: File" in run.words
+    assert re.search(r'conftest\.py", line \d+ in <module>', run.output)
+    assert live.left_behind() == []
+
+
+MISBEHAVES = """
+from arrays import *
+import ctypes, faulthandler, os, sys, threading
+import pytest
+
+in_worker = sys.modules["__main__"].__spec__.name == "pytest_speedacc.live.worker"
+
+class Misbehaves(Model):
+    def __call__(self, batch):
+        if in_worker and len(batch) == 1:
+            self.stumbles()
+        return super().__call__(batch)
+
+    def stumbles(self):
+        {how}
+
+@pytest.mark.speedacc(max_latency_increase="60 %")
+def test_it(speedacc):
+    speedacc.check(Misbehaves(2000), x, y)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no signals")
+@pytest.mark.parametrize(
+    ("how", "says"),
+    [
+        ("ctypes.string_at(1)", "the candidate worker ended with signal SIGSEGV in test_it.py::test_it"),
+        ("threading.Lock().acquire() and threading.Event().wait()", "the candidate worker did not answer (no answer"),
+    ],
+    ids=["segfault", "hang"],
+)
+def test_a_model_that_crashes_or_hangs_in_a_worker_is_named_with_its_stack(
+    live: LiveProject, how: str, says: str
+) -> None:
+    live.settings('launches = 4\ntimeout = "5 s"')
+    live.write(test_it_py=MISBEHAVES.replace("{how}", how))
+    run = live.run()
+    assert run.code == FAILED, run.output
+    assert says in run.words
+    assert ("Fatal Python error: Segmentation fault" in run.output) == ("SEGV" in says)
+    assert re.search(r'test_it\.py", line \d+ in stumbles', run.output)
     assert live.left_behind() == []
 
 
@@ -274,7 +321,7 @@ def kills():
 """,
     "candidate, being timed": """
 if in_worker and not in_base:
-    def serve(self, work, subject):
+    def serve(self, *given):
         self._worker.channel.receive()
         os.kill(os.getpid(), signal.SIGKILL)
 
