@@ -56,7 +56,8 @@ class Judged:
     """A verdict, with what other tools want of the measurement."""
 
     verdict: Verdict
-    latency: Latency
+    latency: Latency | None
+    """None once they have it: every timed call of every gate would otherwise be held to the end of the run."""
     environment: Environment
 
 

@@ -42,10 +42,10 @@ def add_benchmark_fixture(config: pytest.Config, gates: Sequence[pytest.Item]) -
 
 def feed_benchmark(request: pytest.FixtureRequest, judged: Judged) -> None:
     """Add the timed calls as an entry of pytest-benchmark's table and JSON, unless it is off or disabled."""
-    fixture = _benchmark_fixture(request)
-    if fixture is None or not fixture.enabled:
+    fixture, latency = _benchmark_fixture(request), judged.latency
+    if fixture is None or not fixture.enabled or latency is None:
         return
-    latency, verdict = judged.latency, judged.verdict
+    verdict = judged.verdict
     # Its public ways of timing run the function themselves; these two are what they fill (see docs/interop.md).
     stats = fixture._make_stats(latency.calls_per_round)
     if verdict.name:

@@ -49,6 +49,8 @@ class Results:
         payload: dict[str, Any] | None = getattr(report, "speedacc", None)
         if payload is None:
             return
+        # pytest holds its reports to the end of the run.
+        del report.speedacc
         self.environment = payload["environment"] or self.environment
         self.skipped += report.skipped and not payload["verdicts"]
         for plain in payload["verdicts"]:

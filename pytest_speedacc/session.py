@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -160,8 +161,8 @@ class Session:
             verdict, environment = result, {}
         else:
             verdict, environment = result.verdict, environment_document(result.environment)
-            if (item.nodeid, verdict.name) not in self.done:
-                feed_benchmark(request, result)
+            feed_benchmark(request, result)
+            result = replace(result, latency=None)
         self.done[item.nodeid, verdict.name] = result
         _record(item, verdict, environment)
         if self.options.fails(verdict.outcome.word, self.project):
@@ -181,7 +182,10 @@ class Session:
                 # Named in the summary and the report all the same: a gate that is missing there looks like none.
                 _record(item, Verdict(item.nodeid, "", (), (), (), error=_news(call.excinfo)), {})
             report.speedacc = payload  # type: ignore[attr-defined]
-            item.stash[_PAYLOAD] = _empty_payload()
+            del item.stash[_PAYLOAD]
+        if report.when == "teardown" and _GATE in item.stash:
+            # pytest holds its items to the end of the run.
+            del item.stash[_GATE]
         return report
 
 
