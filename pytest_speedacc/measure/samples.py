@@ -9,6 +9,11 @@ import numpy as np
 
 from pytest_speedacc.errors import GateError
 
+HELD = {
+    *("awkward", "cudf", "cupy", "jax", "jaxlib", "keras", "lightgbm", "mlx", "modin", "numpy", "paddle", "pandas"),
+    *("polars", "pyarrow", "scipy", "sparse", "tensorflow", "torch", "xarray", "xgboost"),
+}
+"""Packages whose types hold their values, and do no work when they are looked at."""
 MOST_DISTINCT = 256
 """Distinct batches that timing cycles through: enough to defeat caches of one answer, few enough to hold."""
 
@@ -39,6 +44,24 @@ def _count_in_all(data: Mapping[Any, Any], what: str) -> int:
         each = ", ".join(f"{count} of {name!r}" for name, count in counts.items()) or "nothing in it"
         raise GateError(f"{what} are a mapping with {each}: all must be of the same samples.")
     return next(iter(counts.values()))
+
+
+def held(inputs: Any) -> Any:
+    """Inputs whose values are all there: what would do its work when a model looks at it has done it, as an array or a
+    list. Raises GateError for what can only be asked to by its own means."""
+    if isinstance(inputs, Mapping):
+        values = {name: held(value) for name, value in inputs.items()}
+        return inputs if all(value is inputs[name] for name, value in values.items()) else values
+    if isinstance(inputs, list | tuple):
+        return inputs if type(inputs) in (list, tuple) else list(inputs)
+    graph = getattr(inputs, "__dask_graph__", None)
+    if callable(graph) and graph() is not None:
+        raise GateError(
+            f"the inputs are dask's {type(inputs).__name__}, which does its work when it is looked at, so that the "
+            "model would be timed with it: pass inputs.compute()."
+        )
+    packages = {base.__module__.partition(".")[0] for base in type(inputs).__mro__}
+    return np.asarray(inputs) if hasattr(inputs, "__array__") and not packages & HELD else inputs
 
 
 def take(inputs: Any, start: int, stop: int) -> Any:

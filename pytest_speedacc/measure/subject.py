@@ -22,7 +22,7 @@ from pytest_speedacc.measure.evaluation import (
 from pytest_speedacc.measure.fingerprint import fingerprint
 from pytest_speedacc.measure.latency import Call, Keeper, Workload
 from pytest_speedacc.measure.loops import OWN_LOOP, Awaited, Loop
-from pytest_speedacc.measure.samples import MOST_DISTINCT, batches, count_samples, take
+from pytest_speedacc.measure.samples import MOST_DISTINCT, batches, count_samples, held, take
 from pytest_speedacc.measure.score import Mask, Score, resolve_score
 from pytest_speedacc.measure.slices import check_not_empty, resolve_slices, stream_slices
 from pytest_speedacc.measure.stream import Source, load, sources
@@ -131,7 +131,8 @@ def prepare(model: Any, inputs: Any, targets: Any, manner: Manner, *, whole: boo
     """
     if targets is None:
         return _prepare_stream(model, sources(inputs), manner, whole)
-    samples = count_samples(inputs, "the inputs")
+    called = held(inputs)
+    samples = count_samples(called, "the inputs")
     truths = count_samples(targets, "the targets")
     if samples != truths:
         raise GateError(f"there are {samples} inputs and {truths} targets: they must belong together one to one.")
@@ -139,7 +140,7 @@ def prepare(model: Any, inputs: Any, targets: Any, manner: Manner, *, whole: boo
     adapter, score, call, evaluator = _ways(model, manner, {}, samples <= FEW_SAMPLES)
     masks = resolve_slices(manner.slices, inputs, targets, samples)
     check_not_empty(masks)
-    called = _called(adapter, model, inputs)
+    called = _called(adapter, model, called)
     distinct = batches(called, samples, manner.batch_size)
     return Subject(
         model=model,
