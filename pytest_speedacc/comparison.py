@@ -120,7 +120,7 @@ def run_comparison(comparison: Comparison, inputs: Any, say: Say) -> Judged:
     slower = max(ours.latency.median, other.latency.median)
     explained = explain_beside_other(run, stem, checks, *pair, slower)
     allocated = explain_memory_beside_other(run, checks, *pair)
-    notes = (*ours.statics.notes, _evidence(here.difference, launches), *explained.notes, *allocated.notes)
+    notes = (*ours.statics.notes, *ours.notes, _evidence(here.difference, launches), *explained.notes, *allocated.notes)
     verdict = Verdict(
         test=comparison.test,
         name=comparison.name,

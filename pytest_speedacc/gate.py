@@ -37,6 +37,7 @@ from pytest_speedacc.measure.latency import Latency, Workload, joined, time_call
 from pytest_speedacc.measure.lock import timing_lock
 from pytest_speedacc.measure.measurement import Measurement, Unavailable, measure_statics
 from pytest_speedacc.measure.subject import Subject, check_unchanged
+from pytest_speedacc.measure.surroundings import moved, surroundings
 from pytest_speedacc.measure.training import Training
 from pytest_speedacc.measure.waiting import measure_waiting
 from pytest_speedacc.measure.yardstick import Ratios
@@ -66,6 +67,7 @@ def measure(
 
     ``inputs`` are the user's own, to see whether the model changed them. Raises GateError for what cannot be measured.
     """
+    before = surroundings()
     with subject.adapter.running(subject.model):
         say("accuracy, parameters, size, memory")
         statics = measure_statics(subject, training, is_decided)
@@ -75,7 +77,7 @@ def measure(
             waiting = measure_waiting(subject.workload(), latency.median)
         check_answers(subject, answers, statics)
     check_unchanged(subject, inputs)
-    return Measured(Measurement(statics, latency, waiting), plan)
+    return Measured(Measurement(statics, latency, waiting, moved(before)), plan)
 
 
 def _time(work: Workload, policy: Policy, alpha: float, say: Say) -> tuple[Latency, tuple[int, ...]]:
@@ -125,7 +127,7 @@ def run_gate(case: Case, inputs: Any, say: Say) -> Judged:
         if writes and case.live.since.known:
             checks, stored = accept_now(checks, stored, case.live.sha)
     statics = measurement.statics
-    notes = [*statics.notes, *_remarks(case.training), *advice(case.subject, statics)]
+    notes = [*statics.notes, *measurement.notes, *_remarks(case.training), *advice(case.subject, statics)]
     notes += [allowed_text(found) for found in trades if found.applies]
     acceptable, known = is_acceptable(checks), case.live is None or case.live.since.known
     if acceptable and not known:

@@ -20,7 +20,7 @@ import pytest
 
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.live.identity import foreign_modules
-from pytest_speedacc.live.process import pin
+from pytest_speedacc.live.process import CAN_PIN, pin
 from pytest_speedacc.live.protocol import Ready, StaticFacts, WorkerSpec
 from pytest_speedacc.measure.allocations import find_allocations
 from pytest_speedacc.measure.answers import Answers, check_answers
@@ -166,11 +166,25 @@ class WorkerGate:
                 case "allocations":
                     channel.send("allocations", **self._allocations(subject))
                 case "answers":
-                    channel.send("answers", problem=_problem(check_answers))
+                    channel.send("answers", problem=self._problem(check_answers))
                 case "return":
                     return
                 case _:
                     pytest.skip(LEFT)
+
+    def _problem(self, check_answers: Callable[[], None]) -> str:
+        """Why what was timed is not what it is taken for; empty where it is."""
+        cores = set(self._worker.spec.cores)
+        if cores and CAN_PIN and (now := os.sched_getaffinity(0)) != cores:
+            return (
+                f"the model moved its process from core {min(cores)} to {', '.join(map(str, sorted(now)))} while "
+                "it was timed, and both sides must run on one core: leave os.sched_setaffinity alone"
+            )
+        try:
+            check_answers()
+        except GateError as error:
+            return str(error)
+        return ""
 
     def _profile(self, work: Workload, order: dict[str, Any]) -> dict[str, Any]:
         save = Path(order["save"]) if order["save"] else None
@@ -200,14 +214,6 @@ class WorkerGate:
             # No matter of this gate alone: whatever this process runs from now on may be the other revision's.
             self._worker.channel.send("mixed", text=problem)
             raise GateError(problem)
-
-
-def _problem(check: Callable[[], None]) -> str:
-    try:
-        check()
-    except GateError as error:
-        return str(error)
-    return ""
 
 
 def _facts(statics: Statics, subject: Subject, spec: WorkerSpec) -> StaticFacts:

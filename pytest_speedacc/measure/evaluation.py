@@ -19,6 +19,7 @@ from pytest_speedacc.measure import clocks
 from pytest_speedacc.measure.accuracy import missing, to_numpy
 from pytest_speedacc.measure.calls import OWN, PredictLike, resolve_call
 from pytest_speedacc.measure.fingerprint import fingerprint
+from pytest_speedacc.measure.forks import one_process
 from pytest_speedacc.measure.loops import Loop
 from pytest_speedacc.measure.samples import count_samples, take
 from pytest_speedacc.measure.score import Array, Mask
@@ -79,7 +80,8 @@ class Evaluator:
         with adapter.running(model):
             call, _ = resolve_call(model, adapter, self.predict, "", (self.response,), self.loop)
             began = clocks.seconds()
-            raw = call(inputs)
+            with one_process():
+                raw = call(inputs)
             if inspect.iscoroutine(raw):
                 raw.close()
                 raise GateError("the model is no async function and returned a coroutine: declare it with async def.")

@@ -11,6 +11,7 @@ import numpy as np
 
 from pytest_speedacc.errors import GateError, model_raised
 from pytest_speedacc.measure import clocks
+from pytest_speedacc.measure.forks import one_process
 from pytest_speedacc.measure.in_loop import Stint, timed, untimed
 from pytest_speedacc.measure.loops import Loop
 from pytest_speedacc.measure.quiet import quietly
@@ -157,7 +158,7 @@ def time_calls(work: Workload, calls_per_round: int, count: int, start: int = 0)
 
     Raises GateError when the model raises, or the clock goes backwards, stands still or is contradicted by another.
     """
-    with clocks.agreeing("while the model was timed"):
+    with one_process(), clocks.agreeing("while the model was timed"):
         stint = (
             quietly(_guarded, _timed, work, calls_per_round, count, start)
             if work.loop is None
@@ -276,7 +277,7 @@ def _warm_call_seconds(work: Workload, budget: float, enough: float) -> tuple[fl
     fastest = took
     # A few calls after a slow first one may be over before the clock has told anything of them.
     while (spent < enough or done < FEWEST_WARM_UP_CALLS or took < SHORTEST_STRETCH) and spent < budget:
-        with clocks.agreeing("while the model was warmed up"):
+        with one_process(), clocks.agreeing("while the model was warmed up"):
             calls, took = done, _guarded(run_untimed, work, done)
         spent, done = spent + took, 2 * done
         fastest = min(fastest, took / calls)

@@ -276,6 +276,24 @@ def test_answers_of_timed_calls_are_held_against_those_outside_of_them(spec: Wor
     )
 
 
+@pytest.mark.skipif(not process.CAN_PIN, reason="this system cannot pin a process")
+def test_a_model_that_leaves_its_core_is_not_compared(spec: WorkerSpec, clock: Clock) -> None:
+    allowed = os.sched_getaffinity(0)
+    if len(allowed) == 1:
+        pytest.skip("there is one core")
+
+    def wanders(batch: Any) -> Any:
+        os.sched_setaffinity(0, allowed)
+        return first(batch)
+
+    core = max(allowed)
+    order = {"kind": "time", "calls": 2, "untimed": 1, "number": 1, "single": False}
+    coordinator = Coordinator(clock, orders=[order, {"kind": "answers"}])
+    gate_of(replace(spec, cores=(core,), statics=False), coordinator).check(wanders, X, Y)
+    problem = coordinator.said[-1]["problem"]
+    assert problem.startswith(f"the model moved its process from core {core} to {min(allowed)}, ")
+
+
 def test_a_ratio_is_that_to_the_yardstick(spec: WorkerSpec, clock: Clock) -> None:
     _, (answer,) = seen_by_model(spec, clock, kind="ratio", seconds_per_call=1e-4)
     assert answer["kind"] == "ratio"
