@@ -89,14 +89,13 @@ def run_against(request: Request, say: Callable[[str], None]) -> Against:
     settings = request.project.live
     base = resolve_base(request.rootdir, request.ref)
     refuse_non_editable_install(base.top)
-    with base_worktree(
-        request.rootdir, base, share=settings.share, setup=settings.setup, timeout=settings.timeout
-    ) as tree:
+    root = request.project.root
+    with base_worktree(root, base, share=settings.share, setup=settings.setup, timeout=settings.timeout) as tree:
         # Beside the base, so that it is removed with it, by the next run where this one is killed.
         scratch = Path(tempfile.mkdtemp(prefix="run-", dir=tree.top.parent))
         candidate_side, base_side = _sides(request, base, tree)
         bounds = {test: latency_tolerances(policy) for test, policy in request.policies.items()}
-        since = _since(request.project.baselines, tree)
+        since = _since(request.project, base_side)
         run = run_campaign(
             candidate_side,
             base_side,
@@ -119,7 +118,7 @@ def run_against(request: Request, say: Callable[[str], None]) -> Against:
         profiled = _profiled(request, candidate_side, base_side, run, slower, scratch, say)
         # Read here for the last time, since the base's files end with the worktree.
         changes = {key: since(key) for key in run.gates}
-        loosened = find_loosened(tree.path, run.base_markers, request.project, request.policies)
+        loosened = find_loosened(base_side.rootdir, run.base_markers, request.project, request.policies)
     lost = [test for test in run.base_gates if test not in request.collected] if request.paths else []
     lost += [f"{test} ({name or 'without a name'})" for test, name in run.lost_checks]
     notes = (*_notes(request, base, tree), *profiled.problems, *loosened.unread)
@@ -146,24 +145,28 @@ def _profiled(
         memory_keys=memory_keys,
         clock=request.project.profile_clock,
         folder=request.profiles,
-        names=lambda key: baseline_path(Path(), *key).stem,
+        names=lambda key: baseline_path(Path(), request.project.named(key[0]), key[1]).stem,
     )
     timeout, arguments = request.project.live.timeout, request.arguments(scratch)
     return run_profiles(candidate, base, wanted, arguments, scratch=scratch, timeout=timeout, say=say)
 
 
-def _since(own: Path, tree: BaseTree) -> Callable[[Key], SinceBase]:
+def _since(own: Project, side: Side) -> Callable[[Key], SinceBase]:
     """Reads the baseline file of a check in ``own`` beside the base's, once a check."""
     try:
-        folder = load_project(tree.path).baselines
+        project: Project | None = load_project(side.rootdir, side.folder)
     except ConfigError:
         # Its settings cannot be read, so nobody knows where its files are, or which entries are new.
-        folder = None
+        project = None
 
     @cache
     def since(key: Key) -> SinceBase:
-        base = baseline_path(folder, *key) if folder is not None else None
-        return since_base(baseline_path(own, *key), base, *key)
+        test, name = own.named(key[0]), key[1]
+        path = baseline_path(own.baselines, test, name)
+        if project is None:
+            return since_base(path, None, test, name)
+        former = project.named(key[0])
+        return since_base(path, baseline_path(project.baselines, former, name), test, name, former)
 
     return since
 
@@ -202,7 +205,7 @@ def _sides(request: Request, base: Base, tree: BaseTree) -> tuple[Side, Side]:
         python=str(Path(shutil.which(request.base_python or sys.executable) or sys.executable).absolute()),
         sys_path=() if request.base_python else tuple(base_sys_path(sys.path, own, other)),
         one_thread=one_thread,
-        rootdir=tree.path,
+        rootdir=mapped(request.rootdir),
         ini_file=ini_file if ini_file and ini_file.exists() else None,
         paths=tuple(map(str, paths)),
     )

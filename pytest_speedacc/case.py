@@ -44,6 +44,8 @@ class Run:
     """The folder for the profile of every gate; None for profiles of what is too slow, in the message alone."""
     clock: Clock = "wall"
     """Of profiles."""
+    named: Callable[[str], str] = str
+    """A node id as it reads from the folder of the settings, which is the name that a baseline is filed under."""
 
     @property
     def alpha(self) -> float:
@@ -81,4 +83,9 @@ class Case:
     @property
     def path(self) -> Path:
         """Its baseline file."""
-        return baseline_path(self.run.baselines, self.test, self.name)
+        return baseline_path(self.run.baselines, self.filed, self.name)
+
+    @property
+    def filed(self) -> str:
+        """The name that its baseline is filed under."""
+        return self.run.named(self.test)

@@ -116,7 +116,7 @@ def run_comparison(comparison: Comparison, inputs: Any, say: Say) -> Judged:
     environment = Environment.current(comparison.subject.adapter.device_name(comparison.subject.model))
     observations = observe(ours, reference)
     run, pair = comparison.run, (comparison.subject, comparison.other)
-    stem = baseline_path(run.baselines, comparison.test, comparison.name).stem
+    stem = baseline_path(run.baselines, run.named(comparison.test), comparison.name).stem
     slower = max(ours.latency.median, other.latency.median)
     explained = explain_beside_other(run, stem, checks, *pair, slower)
     allocated = explain_memory_beside_other(run, checks, *pair)

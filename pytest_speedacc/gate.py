@@ -230,8 +230,8 @@ def _by_file(
 
 
 def _update_command(case: Case) -> str:
-    """What writes this gate's baseline, typed where the user stands: node ids start from pytest's root directory."""
-    file, _, rest = case.test.partition("::")
+    """What writes this gate's baseline, typed where the user stands, which need not be where its name starts."""
+    file, _, rest = case.filed.partition("::")
     path = Path(os.path.relpath(case.run.root / file)).as_posix()
     against = f" --speedacc-against={case.run.base}" if case.run.base else ""
     return f'python -m pytest "{path}::{rest}" --speedacc-update{against}'
@@ -239,9 +239,9 @@ def _update_command(case: Case) -> str:
 
 def _load(case: Case) -> Baseline | None:
     if case.run.writes != "update":
-        return load_baseline(case.path, case.test, case.name)
+        return load_baseline(case.path, case.filed, case.name)
     try:
-        return load_baseline(case.path, case.test, case.name)
+        return load_baseline(case.path, case.filed, case.name)
     except GateError:
         # An update is the way to mend a damaged file; what it held of other environments is gone with it.
         return None
@@ -261,7 +261,7 @@ def _recorded(case: Case, measurement: Measurement, environment: Environment, ra
         measurement,
         case.subject,
         environment,
-        test=case.test,
+        test=case.filed,
         name=case.name,
         reason=run.reason,
         root=run.root,

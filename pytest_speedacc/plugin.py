@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import tomllib
 from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_speedacc.config.pyproject import find_section
+from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.marks import SESSION, is_gate
 
 if TYPE_CHECKING:
@@ -120,14 +121,10 @@ def _is_concerned(config: pytest.Config) -> bool:
     options = vars(config.option)
     if any(options[name] for name in options if name.startswith("speedacc_")) or options.get("dist", "no") != "no":
         return True
-    pyproject = config.rootpath / "pyproject.toml"
-    text = pyproject.read_bytes() if pyproject.is_file() else b""
-    if b"speedacc" not in text:
-        return False
     try:
-        return "speedacc" in tomllib.loads(text.decode()).get("tool", {})
-    except ValueError:
-        return True  # the session says what is wrong with it
+        return find_section(config.rootpath, config.invocation_params.dir, strict=False) is not None
+    except ConfigError:
+        return True  # the session says what is wrong
 
 
 def _marker_help(config: pytest.Config) -> str:

@@ -12,6 +12,7 @@ import pytest
 from pytest_speedacc.case import Judged, Run
 from pytest_speedacc.config.policy import Policy, join, matches, parse_marker, resolve, with_live_default
 from pytest_speedacc.config.project import Project, Table, load_project
+from pytest_speedacc.config.pyproject import refuse_nested
 from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.fixture import Doors, Speedacc
 from pytest_speedacc.gate import wants_ratio
@@ -42,7 +43,7 @@ class Session:
         self.is_worker = hasattr(config, "workerinput")
         try:
             self.options: Options = read_options(config.option)
-            self.project: Project = load_project(config.rootpath)
+            self.project: Project = load_project(config.rootpath, config.invocation_params.dir)
         except ConfigError as error:
             raise pytest.UsageError(f"speedacc: {error}") from None
         self.policies: dict[str, Policy | str] = {}
@@ -70,16 +71,23 @@ class Session:
                 if not self.is_worker:
                     raise pytest.UsageError(f"speedacc: {item.nodeid}: {error}") from None
                 self.policies[item.nodeid] = str(error)
-        if problem := self._unmatched(gates):
+        if problem := self._nested(gates) or self._unmatched(gates):
             if not self.is_worker:
                 raise pytest.UsageError(f"speedacc: {problem}")
             self.config.workeroutput["speedacc_problem"] = problem  # type: ignore[attr-defined]
+
+    def _nested(self, gates: Sequence[pytest.Item]) -> str:
+        try:
+            refuse_nested({item.path.parent for item in gates}, self.project.section)
+        except ConfigError as error:
+            return str(error)
+        return ""
 
     def _unmatched(self, gates: Sequence[pytest.Item]) -> str:
         if not self._is_full():
             return ""
         for pattern, _ in self.project.tests:
-            if not any(matches(pattern, item.nodeid) for item in gates):
+            if not any(matches(pattern, self.project.named(item.nodeid)) for item in gates):
                 return f'[tool.speedacc.tests."{pattern}"] matches no gate of this run: mend the pattern, or remove it.'
         return ""
 
@@ -103,6 +111,7 @@ class Session:
             base=self.options.against,
             profiles=self.options.profile,
             clock=self.project.profile_clock,
+            named=self.project.named,
         )
         self.solo.tests = tuple(test for test, policy in self._policies(session.items).items() if wants_ratio(policy))
 

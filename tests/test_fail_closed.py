@@ -453,6 +453,12 @@ SETTINGS = (
         exit_code=USAGE,
     ),
     Row(
+        "table-of-nearly-our-name",
+        "speedacc: */pyproject.toml: nothing reads [tool.pytest-speedacc]. Did you mean [tool.speedacc]?",
+        pyproject="[tool.pytest-speedacc]\nmin_accuracy = 2",
+        exit_code=USAGE,
+    ),
+    Row(
         "no-budget-in-pyproject",
         "[tool.speedacc]: budget = '0 s' must be above zero.",
         pyproject='budget = "0 s"',

@@ -39,12 +39,15 @@ class SinceBase:
         return replace(now, environments={environment: record} if record is not None and record != former else {})
 
 
-def since_base(own: Path, base: Path | None, test: str, name: str) -> SinceBase:
-    """Read the two files of one check; ``base`` is None where it is not known which file is the base's."""
+def since_base(own: Path, base: Path | None, test: str, name: str, formerly: str = "") -> SinceBase:
+    """Read the two files of one check; ``base`` is None where it is not known which file is the base's.
+
+    ``formerly`` is the name of the test in the base, where that is another.
+    """
     if base is None:
         return SinceBase()
     try:
-        before = load_baseline(base, test, name)
+        before = load_baseline(base, formerly or test, name)
     except GateError:
         return SinceBase()
     try:

@@ -36,14 +36,16 @@ def find_loosened(
 ) -> Loosened:
     """Compare the settings of a live run's base with the candidate's.
 
-    ``base_root`` is the folder of the base's pyproject.toml; ``base_markers`` are the keywords of the base's markers
-    by node id, the nearest first; ``policies`` are the candidate's. A gate that one of the two lacks is not compared.
+    ``base_root`` is where the base's node ids start; ``base_markers`` are the keywords of the base's markers by node
+    id, the nearest first; ``policies`` are the candidate's. A gate that one of the two lacks is not compared.
     """
     try:
         base = load_project(base_root)
     except ConfigError as error:
         # Its folder is gone when the sentence is read.
-        why = str(error).replace(str(base_root / "pyproject.toml"), "pyproject.toml").rstrip(".")
+        why = str(error).rstrip(".")
+        for folder in (base_root, *base_root.parents):
+            why = why.replace(str(folder / "pyproject.toml"), "pyproject.toml")
         return Loosened(unread=(f"whether this change loosens limits is not known: in the base, {why}",))
     said = [f"pyproject.toml: {sentence}" for sentence in loosened_project(base, candidate)]
     unread = []

@@ -86,7 +86,7 @@ def resolve(project: Project, test: str, marker: Table, *, budget: float | None 
 
     Raises ConfigError for a policy that is not defined.
     """
-    patterns = [table for pattern, table in project.tests if matches(pattern, test)]
+    patterns = [table for pattern, table in project.tests if matches(pattern, project.named(test))]
     layers = [*patterns, marker]
     if name := join(project.defaults, *layers).policy:
         if name not in project.policies and name not in BUILT_IN:
