@@ -60,6 +60,8 @@ class Judged:
     verdict: Verdict
     latency: Latency
     environment: Environment
+    content: tuple[str, str, float] = ("", "", 0.0)
+    """What it was judged on: fingerprint of the evaluation set, name and value of the score."""
 
 
 @dataclass(frozen=True, slots=True)

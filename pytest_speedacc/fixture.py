@@ -54,6 +54,8 @@ class Doors:
     """What this check, by its name, already came to in this run: a rerun must not try its luck again."""
     say: Say
     """Shows progress; an empty text clears it."""
+    late: Callable[[], str]
+    """Why the limits do not hold any more with which this test began; empty while they do."""
     live: Callable[[str], LiveComparison | None]
     """What the live run found out about this check, by its name; None without a live run."""
     ratios: Callable[[str], Ratios]
@@ -291,6 +293,8 @@ class Speedacc:
         return result.verdict if isinstance(result, Judged) else result
 
     def _judge(self, model: Any, inputs: Any, targets: Any, manner: Manner, name: str) -> Judged | Verdict:
+        if late := self.doors.late():
+            return self._refusal(name, late)
         if not self.policy.bounds:
             return self._refusal(
                 name,

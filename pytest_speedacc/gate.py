@@ -154,7 +154,9 @@ def run_gate(case: Case, inputs: Any, say: Say) -> Judged:
         group=case.policy.group,
         compared_with=reference.source,
     )
-    return Judged(verdict, measurement.latency, environment)
+    accuracy = statics.accuracy
+    content = (case.subject.fingerprint, accuracy.score, accuracy.value)
+    return Judged(verdict, measurement.latency, environment, content)
 
 
 def _decides(case: Case, old: Baseline | None) -> Callable[[Sequence[float]], bool]:

@@ -15,10 +15,7 @@ def marker_keywords(item: pytest.Item) -> list[dict[str, Any]]:
 
     What is neither a text nor a number, nor made of these, would be refused as a limit.
     """
-    return [
-        {name: value for name, value in mark.kwargs.items() if _is_plain(value)}
-        for mark in item.iter_markers("speedacc")
-    ]
+    return [{name: value for name, value in mark.kwargs.items() if _is_plain(value)} for mark in marks_of(item)]
 
 
 def _is_plain(value: object) -> bool:
@@ -29,6 +26,11 @@ def _is_plain(value: object) -> bool:
             return all(map(_is_plain, value))
         case _:
             return isinstance(value, str | int | float)
+
+
+def marks_of(item: pytest.Item) -> tuple[pytest.Mark, ...]:
+    """The markers of a gate, the nearest first."""
+    return tuple(item.iter_markers("speedacc"))
 
 
 def is_gate(item: pytest.Item) -> bool:

@@ -20,7 +20,8 @@ from pytest_speedacc.interop import add_benchmark_fixture, claim_benchmark, feed
 from pytest_speedacc.judge.reference import LiveComparison
 from pytest_speedacc.judge.verdict import Outcome, Verdict
 from pytest_speedacc.live_session import LiveSession
-from pytest_speedacc.marks import is_gate
+from pytest_speedacc.marks import is_gate, marks_of
+from pytest_speedacc.narrowed import read_narrowed
 from pytest_speedacc.options import Options, read_options
 from pytest_speedacc.report.document import environment_document
 from pytest_speedacc.report.text import headline, verdict_text
@@ -46,23 +47,38 @@ class Session:
             self.project: Project = load_project(config.rootpath, config.invocation_params.dir)
         except ConfigError as error:
             raise pytest.UsageError(f"speedacc: {error}") from None
+        self.narrowed = read_narrowed(config)
+        self.gates: tuple[pytest.Item, ...] = ()
+        """All that were collected, before anything was deselected."""
         self.policies: dict[str, Policy | str] = {}
+        self.marks: dict[str, tuple[pytest.Mark, ...]] = {}
+        """What the policies were made of."""
         self.done: dict[tuple[str, str], Judged | Verdict] = {}
         self.solo = SoloSession(config, self.project.live.timeout)
         self.live: LiveSession | None = None
         if self.options.against:
-            self.live = LiveSession(config, self.options, self.project, self._policies, self._is_full)
+            self.live = LiveSession(config, self.options, self.project, self._policies, lambda: True)
             config.pluginmanager.register(self.live, "speedacc-live")
         if not self.is_worker:
-            config.pluginmanager.register(Results(config, self.options, self.project, self._live), "speedacc-results")
+            self.results = Results(config, self.options, self.project, self.narrowed, self._live)
+            config.pluginmanager.register(self.results, "speedacc-results")
 
     # Collection
 
     def collected(self, items: Sequence[pytest.Item]) -> None:
-        """Resolve the policy of every gate, and refuse settings that fit none."""
-        gates = [item for item in items if is_gate(item)]
-        add_benchmark_fixture(self.config, gates)
+        """Note every gate before anything is deselected, and refuse settings that fit none."""
+        self.gates = tuple(item for item in items if is_gate(item))
+        add_benchmark_fixture(self.config, self.gates)
+        if problem := self._nested(self.gates) or self._unmatched(self.gates):
+            if not self.is_worker:
+                raise pytest.UsageError(f"speedacc: {problem}")
+            self.config.workeroutput["speedacc_problem"] = problem  # type: ignore[attr-defined]
+
+    def selected(self, items: Sequence[pytest.Item]) -> None:
+        """Resolve the policy of every gate, and count what is left after deselection."""
+        gates = tuple(dict.fromkeys([*self.gates, *filter(is_gate, items)]))
         for item in gates:
+            self.marks[item.nodeid] = marks_of(item)
             try:
                 policy = resolve(self.project, item.nodeid, _marker(item), budget=self.options.budget)
                 self.policies[item.nodeid] = with_live_default(policy) if self.live else policy
@@ -71,10 +87,12 @@ class Session:
                 if not self.is_worker:
                     raise pytest.UsageError(f"speedacc: {item.nodeid}: {error}") from None
                 self.policies[item.nodeid] = str(error)
-        if problem := self._nested(gates) or self._unmatched(gates):
-            if not self.is_worker:
-                raise pytest.UsageError(f"speedacc: {problem}")
-            self.config.workeroutput["speedacc_problem"] = problem  # type: ignore[attr-defined]
+        names = [item.nodeid for item in gates]
+        if self.is_worker:
+            self.config.workeroutput["speedacc_gates"] = names  # type: ignore[attr-defined]
+        else:
+            self.results.gates.update(names)
+        self._begin(items)
 
     def _nested(self, gates: Sequence[pytest.Item]) -> str:
         try:
@@ -84,24 +102,17 @@ class Session:
         return ""
 
     def _unmatched(self, gates: Sequence[pytest.Item]) -> str:
-        if not self._is_full():
+        if not self.narrowed.collects(self.project.root):
             return ""
         for pattern, _ in self.project.tests:
             if not any(matches(pattern, self.project.named(item.nodeid)) for item in gates):
                 return f'[tool.speedacc.tests."{pattern}"] matches no gate of this run: mend the pattern, or remove it.'
         return ""
 
-    def _is_full(self) -> bool:
-        """Whether the run collects all that the project has."""
-        config, option = self.config, self.config.option
-        narrowed = option.ignore or option.ignore_glob or getattr(option, "lf", False)
-        sources = pytest.Config.ArgsSource
-        from_root = config.args_source is sources.INVOCATION_DIR and config.invocation_params.dir == config.rootpath
-        return not narrowed and (from_root or config.args_source is sources.TESTPATHS)
-
-    def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Count what is left after deselection: the false alarm rate of the run is shared among the noisy checks."""
-        noisy = sum(policy.noisy_checks for policy in self._policies(session.items).values())
+    def _begin(self, items: Sequence[pytest.Item]) -> None:
+        policies = self._policies(items)
+        # The false alarm rate of the run is shared among the noisy checks.
+        noisy = sum(policy.noisy_checks for policy in policies.values())
         self.run = Run(
             baselines=self.project.baselines,
             writes=self.options.writes,
@@ -113,7 +124,7 @@ class Session:
             clock=self.project.profile_clock,
             named=self.project.named,
         )
-        self.solo.tests = tuple(test for test, policy in self._policies(session.items).items() if wants_ratio(policy))
+        self.solo.tests = tuple(test for test, policy in policies.items() if wants_ratio(policy))
 
     def _policies(self, items: Sequence[pytest.Item]) -> dict[str, Policy]:
         found = {item.nodeid: self.policies.get(item.nodeid) for item in items}
@@ -134,6 +145,7 @@ class Session:
             conclude=partial(self._conclude, request),
             recall=lambda name: self.done.get((item.nodeid, name)),
             say=say,
+            late=partial(self._late, item),
             live=partial(self._comparison, item.nodeid),
             ratios=lambda name: self.solo.ratios(item.nodeid, name, say),
             differences=lambda name, launches: self.solo.differences(item.nodeid, name, launches, say),
@@ -153,9 +165,19 @@ class Session:
                     "add it to the arguments and call speedacc.check(model, inputs, targets).",
                     pytrace=False,
                 )
-            if problem := gate.unused():
+            if problem := self._late(item) or gate.unused():
                 pytest.fail(f"speedacc: {problem}", pytrace=False)
         return result
+
+    def _late(self, item: pytest.Item) -> str:
+        """Why the limits that were settled before the first test are not those of the markers; empty when they are."""
+        settled, now = self.marks.get(item.nodeid, ()), marks_of(item)
+        if len(settled) == len(now) and all(a is b for a, b in zip(settled, now, strict=True)):
+            return ""
+        return (
+            "a speedacc marker was added while the test ran, and its limits were settled before the first test: write "
+            "it on the test, or add it in pytest_collection_modifyitems."
+        )
 
     def _comparison(self, test: str, name: str) -> LiveComparison | None:
         return None if self.live is None else self.live.comparison(test, name)
@@ -173,6 +195,8 @@ class Session:
                 feed_benchmark(request, result)
         self.done[item.nodeid, verdict.name] = result
         _record(item, verdict, environment)
+        if isinstance(result, Judged):
+            item.stash[_PAYLOAD]["contents"].append(result.content)
         if self.options.fails(verdict.outcome.word, self.project):
             pytest.fail(verdict_text(verdict, environment.get("description", ""), self.project.scale), pytrace=False)
         if verdict.outcome is not Outcome.PASSED:
@@ -196,11 +220,11 @@ class Session:
 
 def _marker(item: pytest.Item) -> Table:
     """The markers of module, class and test joined, the nearest winning key by key."""
-    return join(*reversed([parse_marker(mark.args, mark.kwargs) for mark in item.iter_markers("speedacc")]))
+    return join(*reversed([parse_marker(mark.args, mark.kwargs) for mark in marks_of(item)]))
 
 
 def _empty_payload() -> dict[str, Any]:
-    return {"verdicts": [], "environment": {}}
+    return {"verdicts": [], "environment": {}, "contents": []}
 
 
 def _record(item: pytest.Item, verdict: Verdict, environment: dict[str, Any]) -> None:

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from scratch_project import Project, assert_says, output
 
+from pytest_speedacc.baseline import baseline_path
+
 PASSED, FAILED, USAGE = pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.USAGE_ERROR
 
 CHECK = "speedacc.check(model, inputs, targets)"
@@ -68,6 +70,18 @@ def rewrite(path: Path, **fields: object) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | fields))
 
 
+def rename(path: Path) -> None:
+    """Make it the baseline file of another test."""
+    rewrite(path, test="test_model.py::test_gone")
+    path.rename(baseline_path(path.parent, "test_model.py::test_gone", ""))
+
+
+def orphan(path: Path) -> None:
+    """The same of one that was judged on other samples."""
+    rewrite(path, evaluation_set={"samples": 60, "fingerprint": f"sha256:{0:064}"})
+    rename(path)
+
+
 MEASURED_NOTHING = (
     Row("unused", "speedacc: the test uses the speedacc fixture and measured nothing.", "pass", marker=""),
     Row(
@@ -118,6 +132,106 @@ MEASURED_NOTHING = (
         "twice-with-one-name",
         "speedacc cannot judge test_model.py::test_it (a): check(name='a') was called twice in one test",
         check(name="'a'") + "\n" + check(name="'a'"),
+    ),
+)
+
+# With CI set, a run that skipped every gate was none; and nobody else would notice a gate that is gone.
+SKIPPED = "Every gate was skipped, so this run shows nothing and fails: judge at least one where CI is set."
+LOST = (
+    Row("skipped-by-mark", SKIPPED, above="pytestmark = pytest.mark.skip", in_ci=True),
+    Row("skipped-by-condition", SKIPPED, above="pytestmark = pytest.mark.skipif(True, reason='x')", in_ci=True),
+    Row("skipped-while-it-runs", SKIPPED, "pytest.skip('no data')", in_ci=True),
+    Row("not-even-run", SKIPPED, above="pytestmark = pytest.mark.xfail(run=False)", in_ci=True),
+    Row(
+        "skipped-by-a-fixture",
+        SKIPPED,
+        above="@pytest.fixture(autouse=True)\ndef data():\n    pytest.skip('no data')",
+        in_ci=True,
+    ),
+    Row(
+        "parametrised-by-nothing",
+        SKIPPED,
+        above="pytestmark = pytest.mark.parametrize('size', [])",
+        arguments="speedacc, size",
+        in_ci=True,
+    ),
+    Row("all-skipped-by-hand", "1 gate was skipped: nothing was judged there.", "pytest.skip()", exit_code=PASSED),
+    Row(
+        "baseline-without-its-gate",
+        "Lost gate: test_model.py::test_gone has a baseline and is not in this run, which fails this run "
+        '(removed = "warn" or "fail"): restore the gate, or delete speedacc-baselines/test_model--test_gone.json (git ',
+        accepted=CHECK,
+        spoil=orphan,
+        in_ci=True,
+    ),
+    Row(
+        "baseline-without-its-gate-by-hand",
+        "Lost gate: test_model.py::test_gone has a baseline and is not in this run, as a warning: restore the gate",
+        accepted=CHECK,
+        spoil=orphan,
+        exit_code=PASSED,
+    ),
+    Row(
+        "baseline-without-its-gate-as-a-warning",
+        "Lost gate: test_model.py::test_gone has a baseline and is not in this run, as a warning: restore the gate",
+        accepted=CHECK,
+        spoil=orphan,
+        in_ci=True,
+        pyproject='[tool.speedacc.live]\nremoved = "warn"',
+        exit_code=PASSED,
+    ),
+    Row(
+        "baseline-of-a-renamed-gate",
+        "Renamed gate: by its content test_model.py::test_gone is test_model.py::test_it now, and its baseline is not, "
+        'which fails this run (removed = "warn" or "fail"): run --speedacc-missing for the new one, and delete ',
+        accepted=CHECK,
+        spoil=rename,
+        in_ci=True,
+    ),
+    Row(
+        "baseline-without-its-check",
+        "Lost gate: test_model.py::test_it (small) has a baseline and is not in this run, which fails this run",
+        accepted=f"{CHECK}\n" + check(name="'small'"),
+        in_ci=True,
+    ),
+)
+
+# The limits are settled before the first test, since the whole run shares one error rate.
+LATE = "speedacc*: a speedacc marker was added while the test ran, and its limits were settled before the first test: "
+MARKERS = (
+    Row(
+        "marker-added-before-the-check",
+        LATE,
+        f"request.node.add_marker(pytest.mark.speedacc(min_accuracy=2))\n{CHECK}",
+        arguments="speedacc, request",
+    ),
+    Row(
+        "only-marker-added-before-the-check",
+        LATE,
+        f"request.node.add_marker(pytest.mark.speedacc(min_accuracy=0.5))\n{CHECK}",
+        arguments="speedacc, request",
+        marker="",
+    ),
+    Row(
+        "marker-added-after-the-check",
+        LATE,
+        f"{CHECK}\nrequest.node.add_marker(pytest.mark.speedacc(min_accuracy=2))",
+        arguments="speedacc, request",
+    ),
+    Row(
+        "marker-added-by-a-fixture",
+        LATE,
+        above="@pytest.fixture(autouse=True)\n"
+        "def strict(request):\n"
+        "    request.node.add_marker(pytest.mark.speedacc(min_accuracy=2))",
+    ),
+    Row(
+        "marker-added-to-a-comparison",
+        LATE,
+        "request.node.add_marker(pytest.mark.speedacc(min_accuracy=2))\n"
+        "speedacc.compare(model, model, inputs, targets, max_churn='0 %')",
+        arguments="speedacc, request",
+        marker="",
     ),
 )
 
@@ -598,6 +712,8 @@ PARALLEL = (
 
 ROWS = (
     *MEASURED_NOTHING,
+    *LOST,
+    *MARKERS,
     *BAD_INPUT,
     *BAD_MODELS,
     *IMMEASURABLE,
@@ -616,7 +732,7 @@ def test_mistake(row: Row, project: Project, monkeypatch: pytest.MonkeyPatch) ->
     if row.accepted:
         project.write(row.tests(row.accepted), row.pyproject)
         assert project.run("--speedacc-update").ret == PASSED
-        [path] = project.pytester.path.glob("speedacc-baselines/*.json")
+        path, *_ = project.pytester.path.glob("speedacc-baselines/*it.json")
         if row.spoil:
             row.spoil(path)
     if row.in_ci:

@@ -1,6 +1,6 @@
 """The stored value: what a model was when it was last accepted, and the files that hold it."""
 
-from pytest_speedacc.baseline.files import baseline_path, load_baseline, load_predictions, save_baseline
+from pytest_speedacc.baseline.files import baseline_path, load_baseline, load_predictions, read_baseline, save_baseline
 from pytest_speedacc.baseline.merge import merged
 from pytest_speedacc.baseline.schema import (
     SCHEMA,
@@ -34,6 +34,7 @@ __all__ = [
     "load_baseline",
     "load_predictions",
     "merged",
+    "read_baseline",
     "save_baseline",
     "since_base",
 ]

@@ -48,10 +48,9 @@ def load_baseline(path: Path, test: str, name: str) -> Baseline | None:
     Raises GateError, naming the file, the field and what to do, when it is anything but a whole baseline of
     this check in a schema that is known here.
     """
-    data = _read(path, LARGEST_DOCUMENT)
-    if data is None:
+    baseline = read_baseline(path)
+    if baseline is None:
         return None
-    baseline = decode_document(path, data)
     for field, found, expected in (("test", baseline.test, test), ("name", baseline.name, name)):
         if found != expected:
             raise GateError(
@@ -59,6 +58,12 @@ def load_baseline(path: Path, test: str, name: str) -> Baseline | None:
                 "Restore it from version control, or write it anew with --speedacc-update."
             )
     return baseline
+
+
+def read_baseline(path: Path) -> Baseline | None:
+    """The baseline in a file, whoever's it is, or None when there is no file. Raises GateError as ``load_baseline``."""
+    data = _read(path, LARGEST_DOCUMENT)
+    return None if data is None else decode_document(path, data)
 
 
 def load_predictions(path: Path, baseline: Baseline) -> Predictions | None:

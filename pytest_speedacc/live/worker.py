@@ -47,6 +47,9 @@ class Worker:
     def collected(self, items: Sequence[pytest.Item]) -> None:
         """Limits are the coordinator's business."""
 
+    def selected(self, items: Sequence[pytest.Item]) -> None:
+        """The same."""
+
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         """Keep the gates that were asked for, in the order that both sides share."""
