@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
 
-from pytest_speedacc.baseline import SinceBase, baseline_path, since_base
+from pytest_speedacc.baseline import SinceBase, baseline_path, kept, read_folder, since_base
 from pytest_speedacc.config.live import LiveSettings
 from pytest_speedacc.config.loosened import find_loosened
 from pytest_speedacc.config.policy import Policy
@@ -30,6 +30,7 @@ from pytest_speedacc.live.identity import (
 )
 from pytest_speedacc.live.launch import Key
 from pytest_speedacc.live.profiling import Profiled, Profiling, run_profiles
+from pytest_speedacc.live.protocol import Survey
 from pytest_speedacc.live.worktree import BaseTree, base_worktree
 
 
@@ -45,18 +46,16 @@ class Request:
     """pytest's configuration file; None for none."""
     folder: Path
     """Where this run was started."""
-    arguments: Callable[[Path], tuple[str, ...]]
-    """For the workers' pytest, without test paths, given a scratch folder."""
-    paths: tuple[Path, ...]
-    """The test paths of a full run, to find gates that the base had; empty for a part of the tests."""
+    arguments: Callable[..., tuple[str, ...]]
+    """For the workers' pytest, without test paths, given a scratch folder; ``selecting`` keeps what selects tests."""
+    paths: tuple[str, ...]
+    """The test paths of the command line, as they were given."""
     base_python: str
     """The base's interpreter; empty for this one."""
     project: Project
     """What pyproject says here."""
     policies: Mapping[str, Policy]
     """Of every gate of this run, by node id, in the order in which they run."""
-    collected: frozenset[str]
-    """Node ids of all gates that were collected, with those that were not selected."""
     profiles: Path | None = None
     """The folder for the profiles of every gate; None profiles what is too slow only."""
 
@@ -71,10 +70,10 @@ class Against:
     """How the two were run, in words."""
     notes: tuple[str, ...]
     """What may explain a difference other than the change itself."""
-    removed: tuple[str, ...]
-    """Gates that the base had and the candidate lost."""
     since: Mapping[Key, SinceBase]
     """What the baseline file of every check says that the base's does not."""
+    renamed: Mapping[str, str]
+    """Gates of the base that have another name here, by the content of their baselines; with that name."""
     loosened: tuple[str, ...]
     """What the policy allows now and did not in the base, a sentence each."""
     profiled: Profiled = field(default_factory=Profiled)
@@ -93,9 +92,10 @@ def run_against(request: Request, say: Callable[[str], None]) -> Against:
     with base_worktree(root, base, share=settings.share, setup=settings.setup, timeout=settings.timeout) as tree:
         # Beside the base, so that it is removed with it, by the next run where this one is killed.
         scratch = Path(tempfile.mkdtemp(prefix="run-", dir=tree.top.parent))
-        candidate_side, base_side = _sides(request, base, tree)
+        candidate_side, base_side = _sides(request, base, tree, scratch)
         bounds = {test: latency_tolerances(policy) for test, policy in request.policies.items()}
-        since = _since(request.project, base_side)
+        base_project = _project_of(base_side)
+        since = _since(request.project, base_project)
         run = run_campaign(
             candidate_side,
             base_side,
@@ -118,11 +118,14 @@ def run_against(request: Request, say: Callable[[str], None]) -> Against:
         profiled = _profiled(request, candidate_side, base_side, run, slower, scratch, say)
         # Read here for the last time, since the base's files end with the worktree.
         changes = {key: since(key) for key in run.gates}
+        renamed = _renamed(request.project, base_project, run)
         loosened = find_loosened(base_side.rootdir, run.base_markers, request.project, request.policies)
-    lost = [test for test in run.base_gates if test not in request.collected] if request.paths else []
-    lost += [f"{test} ({name or 'without a name'})" for test, name in run.lost_checks]
     notes = (*_notes(request, base, tree), *profiled.problems, *loosened.unread)
-    return Against(run, base, _mode(settings), notes, tuple(lost), changes, loosened.said, profiled)
+    notes += tuple(
+        f"which gates the base has in {file} is not known, since it cannot be collected there: {why}"
+        for file, why in run.base_unread.items()
+    )
+    return Against(run, base, _mode(settings), notes, changes, renamed, loosened.said, profiled)
 
 
 def _profiled(
@@ -151,13 +154,29 @@ def _profiled(
     return run_profiles(candidate, base, wanted, arguments, scratch=scratch, timeout=timeout, say=say)
 
 
-def _since(own: Project, side: Side) -> Callable[[Key], SinceBase]:
-    """Reads the baseline file of a check in ``own`` beside the base's, once a check."""
+def _project_of(side: Side) -> Project | None:
+    """The settings of a side; None where they cannot be read, so that nobody knows where its baselines are."""
     try:
-        project: Project | None = load_project(side.rootdir, side.folder)
+        return load_project(side.rootdir, side.folder)
     except ConfigError:
-        # Its settings cannot be read, so nobody knows where its files are, or which entries are new.
-        project = None
+        return None
+
+
+def _renamed(own: Project, base: Project | None, run: LiveRun) -> Mapping[str, str]:
+    new = {own.named(test): test for (test, _), gate in run.gates.items() if gate.is_new}
+    now = {kept(baseline): new[baseline.test] for _, baseline in read_folder(own.baselines) if baseline.test in new}
+    if base is None or not now:
+        return {}
+    former = {base.named(test): test for test in run.base_gates}
+    return {
+        former[baseline.test]: now[kept(baseline)]
+        for _, baseline in read_folder(base.baselines)
+        if baseline.test in former and kept(baseline) in now
+    }
+
+
+def _since(own: Project, project: Project | None) -> Callable[[Key], SinceBase]:
+    """Reads the baseline file of a check in ``own`` beside the base's, once a check."""
 
     @cache
     def since(key: Key) -> SinceBase:
@@ -171,17 +190,13 @@ def _since(own: Project, side: Side) -> Callable[[Key], SinceBase]:
     return since
 
 
-def _sides(request: Request, base: Base, tree: BaseTree) -> tuple[Side, Side]:
+def _sides(request: Request, base: Base, tree: BaseTree, scratch: Path) -> tuple[Side, Side]:
     own, other = base.top, tree.top
     one_thread = request.project.live.threads == "one"
 
     def mapped(path: Path) -> Path:
         return Path(map_path(path, own, other))
 
-    paths = [mapped(path) for path in request.paths]
-    if not all(path.exists() for path in paths):
-        # The base keeps its tests elsewhere.
-        paths = [tree.path]
     ini_file = mapped(request.ini_file) if request.ini_file else None
     candidate = Side(
         label="candidate",
@@ -193,8 +208,6 @@ def _sides(request: Request, base: Base, tree: BaseTree) -> tuple[Side, Side]:
         one_thread=one_thread,
         rootdir=request.rootdir,
         ini_file=request.ini_file,
-        # As much as the base, whose memory would otherwise look different.
-        paths=tuple(map(str, request.paths)),
     )
     base_side = Side(
         label="base",
@@ -207,7 +220,7 @@ def _sides(request: Request, base: Base, tree: BaseTree) -> tuple[Side, Side]:
         one_thread=one_thread,
         rootdir=mapped(request.rootdir),
         ini_file=ini_file if ini_file and ini_file.exists() else None,
-        paths=tuple(map(str, paths)),
+        survey=Survey(request.arguments(scratch, selecting=True), request.paths),
     )
     return candidate, base_side
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,7 +16,7 @@ from pytest_speedacc.interop import progress
 from pytest_speedacc.judge.live import latency_tolerances, live_alpha
 from pytest_speedacc.judge.reference import LiveComparison
 from pytest_speedacc.live.arguments import arguments_of
-from pytest_speedacc.marks import is_gate
+from pytest_speedacc.narrowed import Narrowed
 from pytest_speedacc.options import Options
 from pytest_speedacc.stats.sequence import launch_bounds
 
@@ -31,32 +30,32 @@ class LiveSession:
         options: Options,
         project: Project,
         policies: Callable[[Sequence[pytest.Item]], Mapping[str, Policy]],
-        is_full: Callable[[], bool],
+        narrowed: Narrowed,
     ) -> None:
         self.config = config
         self.options = options
         self.project = project
         self.policies_of = policies
-        self.is_full = is_full
+        self.narrowed = narrowed
         self.against: Against | None = None
         self.alpha = 1.0
-        self.collected: frozenset[str] = frozenset()
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Before anything is deselected, which does not make it a lost gate."""
-        self.collected = frozenset(item.nodeid for item in items if is_gate(item))
+        self.selected: frozenset[str] = frozenset()
+        """Node ids of the gates of this run."""
+        self.ran: set[str] = set()
+        """Of those that were not skipped."""
+        self.skipped: set[str] = set()
+        self.session: pytest.Session | None = None
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> None:
         """Run both sides of every gate that this run has selected."""
         policies = self.policies_of(session.items)
+        self.selected = frozenset(policies)
+        self.session = session
         option = self.config.option
         if option.collectonly or (session.testsfailed and not option.continue_on_collection_errors):
             return
-        # A full run without any gate may have lost those of the base.
-        if not policies and not self.is_full():
-            return
+        # A run without any gate is compared as well: it may have lost those of the base.
         say = progress(self.config, f"against {self.options.against}")
         try:
             self.against = run_against(self._request(policies), say)
@@ -69,18 +68,16 @@ class LiveSession:
 
     def _request(self, policies: Mapping[str, Policy]) -> Request:
         config = self.config
-        invocation = config.invocation_params
         return Request(
             ref=self.options.against,
             rootdir=config.rootpath,
             ini_file=config.inipath,
-            folder=invocation.dir,
+            folder=config.invocation_params.dir,
             arguments=arguments_of(config),
-            paths=tuple(Path(invocation.dir, path) for path in config.args) if self.is_full() else (),
+            paths=self.narrowed.paths,
             base_python=self.options.base_python,
             project=self.project,
             policies=policies,
-            collected=self.collected,
             profiles=self.options.profile,
         )
 
@@ -104,12 +101,36 @@ class LiveSession:
             against.profiled.allocations.get(key),
         )
 
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Note what was judged, as far as a report tells."""
+        payload = getattr(report, "speedacc", None)
+        if payload is not None:
+            (self.ran if payload["verdicts"] or not report.skipped else self.skipped).add(report.nodeid)
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """A gate that the base had and the candidate lost fails the run: no test of the candidate could."""
-        removed = self.against.removed if self.against else ()
-        if removed and self.project.live.removed == "fail" and session.exitstatus == pytest.ExitCode.OK:
+        if self.against is None or session.exitstatus != pytest.ExitCode.OK:
+            return
+        if self.against.run.lost or (self.removed() and self.project.live.removed == "fail"):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def removed(self) -> tuple[str, ...]:
+        """Gates and checks that the base judges and this checkout does not, whatever made them disappear."""
+        if self.against is None:
+            return ()
+        run = self.against.run
+        # What failed last is known here only: the base selects all that there is.
+        gone = [] if self.narrowed.recalls else [test for test in run.base_gates if test not in self.selected]
+        passed_by = self.selected if self._is_complete() else self.skipped
+        skipped = set() if self.narrowed.judges_none else (passed_by & run.base_judged) - self.ran
+        checks = [f"{test} ({name or 'without a name'})" for test, name in run.lost_checks if test not in skipped]
+        return (*gone, *sorted(skipped), *checks)
+
+    def _is_complete(self) -> bool:
+        """Whether every test had its turn, so that one without a report was passed by."""
+        session = self.session
+        return session is not None and session.exitstatus == pytest.ExitCode.OK and not session.shouldstop
 
     def document(self) -> dict[str, Any] | None:
         """The live run for the JSON report; None where it came to nothing."""
@@ -119,7 +140,7 @@ class LiveSession:
         return {
             "base": against.base.sha,
             "mode": against.mode,
-            "removed": list(against.removed),
+            "removed": list(self.removed()),
             "loosened": list(against.loosened),
             "notes": list(against.notes),
         }
@@ -128,12 +149,12 @@ class LiveSession:
         """With what the gates were compared, how, and what may explain a difference other than the change."""
         if self.against is not None:
             terminalreporter.section("speedacc, against the base")
-            for line in live_lines(self.against, self.project.live.removed == "fail"):
+            for line in live_lines(self.against, self.removed(), self.project.live.removed == "fail"):
                 terminalreporter.line(line)
 
 
-def live_lines(against: Against, removed_fails: bool) -> list[str]:
-    """The account of a live run."""
+def live_lines(against: Against, removed: Sequence[str], removed_fails: bool) -> list[str]:
+    """The account of a live run, in which gates were ``removed``."""
     run, base = against.run, against.base
     launches = max((len(gate.launches) for gate in run.gates.values()), default=0)
     lines = [
@@ -152,9 +173,10 @@ def live_lines(against: Against, removed_fails: bool) -> list[str]:
         f"New gate, so there is nothing to compare: {test}" for (test, _), gate in run.gates.items() if gate.is_new
     ]
     verb = "which fails this run" if removed_fails else "as a warning"
-    lines += [
-        f'Lost gate: {test} is in the base and not here, {verb} (removed = "warn" or "fail").'
-        for test in against.removed
-    ]
+    for test in removed:
+        what = f"Lost gate: {test} is in the base and not here"
+        if new := against.renamed.get(test):
+            what = f"Renamed gate: {test} of the base is {new} here, and the two were not compared"
+        lines.append(f'{what}, {verb} (removed = "warn" or "fail").')
     lines += [f"Loosened: {sentence}." for sentence in against.loosened]
     return [*lines, *(f"Note: {note}." for note in against.notes)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from argparse import Namespace
 from collections.abc import Iterator
@@ -11,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from pytest_speedacc.live.arguments import given_arguments
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,10 @@ class Narrowed:
     """Whether the command line takes only some of what is collected there."""
     judges_none: bool
     """Whether the command line asks for no gate to be judged."""
+    recalls: bool
+    """Whether the command line takes what failed in the last run, which no other revision knows of."""
+    paths: tuple[str, ...]
+    """As the command line names them."""
 
     def collects(self, path: Path) -> bool:
         """Whether all gates in ``path`` would be collected, were it not for the settings."""
@@ -32,16 +37,11 @@ class Narrowed:
         return any(place.is_relative_to(whole) for whole in self.whole)
 
 
-def given_arguments(config: pytest.Config) -> list[str]:
-    """The command line, after what the environment puts before it."""
-    return [*shlex.split(os.environ.get("PYTEST_ADDOPTS", "")), *map(str, config.invocation_params.args)]
-
-
 def read_narrowed(config: pytest.Config) -> Narrowed:
     """What narrows the run of ``config``."""
     if config.option.help:
         # It ends the parsing where it stands.
-        return Narrowed((), (), selects=False, judges_none=False)
+        return Narrowed((), (), selects=False, judges_none=False, recalls=False, paths=())
     # The options of a run hold what the ini file adds as well; pytest has no public way to tell the two apart.
     given = config._parser.parse_known_args(given_arguments(config))
     remembers = _remembers(config)
@@ -51,6 +51,8 @@ def read_narrowed(config: pytest.Config) -> Narrowed:
         whole=() if skips_files else tuple(_whole(config, given)),
         selects=any(getattr(given, name, None) for name in ("keyword", "markexpr", "deselect", "stepwise")),
         judges_none=bool(getattr(given, "benchmark_skip", False)),
+        recalls=bool(getattr(given, "lf", False) or getattr(given, "stepwise", False)),
+        paths=tuple(given.file_or_dir or ()),
     )
 
 

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_speedacc.baseline import Baseline, baseline_path, read_baseline
+from pytest_speedacc.baseline import Content, content, kept, read_folder
 from pytest_speedacc.config.project import Project
-from pytest_speedacc.errors import GateError
 from pytest_speedacc.narrowed import Narrowed
-
-Content = tuple[str, str, float]
-"""Fingerprint of the evaluation set, name and value of the score."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +69,9 @@ def find_missing(project: Project, narrowed: Narrowed, found: Found) -> Missing:
     """The baselines whose gate this run should have had, as far as its command line goes."""
     if narrowed.selects:
         return Missing()
-    files = dict(_read_all(project.baselines))
+    files = dict(read_folder(project.baselines))
     filed = {baseline.test for baseline in files.values()}
-    new = {content: test for content, test in found.contents.items() if test not in filed}
+    new = {key: test for key, test in found.contents.items() if test not in filed}
     orphans, skipped = [], set()
     for path, baseline in files.items():
         file = baseline.test.partition("::")[0]
@@ -86,37 +82,14 @@ def find_missing(project: Project, narrowed: Narrowed, found: Found) -> Missing:
             continue
         if baseline.test in found.gates and baseline.name in found.checks.get(baseline.test, {baseline.name}):
             continue
-        others = {_kept(other): other.test for other in files.values() if other.test in found.gates}
-        content = _content(baseline)
-        renamed = (new.get(content, "") if content else "") or others.get(_kept(baseline), "")
+        others = {kept(other): other.test for other in files.values() if other.test in found.gates}
+        key = content(baseline)
+        renamed = (new.get(key, "") if key else "") or others.get(kept(baseline), "")
         orphans.append(Orphan(baseline.test, baseline.name, path, "" if renamed == baseline.test else renamed))
     return Missing(tuple(orphans), frozenset(skipped))
-
-
-def _read_all(folder: Path) -> Iterator[tuple[Path, Baseline]]:
-    for path in sorted(folder.glob("*.json")):
-        try:
-            baseline = read_baseline(path)
-        except GateError:
-            # Whose it is cannot be told; a gate whose own file is damaged says so itself.
-            continue
-        if baseline is not None and path == baseline_path(folder, baseline.test, baseline.name):
-            yield path, baseline
 
 
 def _lies_in(file: str, places: Set[str]) -> bool:
     return any(
         place in ("", ".") or file == place.partition("::")[0] or file.startswith(f"{place}/") for place in places
     )
-
-
-def _content(baseline: Baseline) -> Content | None:
-    if baseline.accuracy is None:
-        return None
-    return baseline.evaluation_set.fingerprint, baseline.accuracy.score, baseline.accuracy.value
-
-
-def _kept(baseline: Baseline) -> tuple[object, ...]:
-    """All that is held once of a model: no two models that differ have it in common."""
-    model = baseline.parameters, baseline.model_size, baseline.predictions
-    return baseline.evaluation_set, baseline.accuracy, *model

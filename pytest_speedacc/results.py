@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from pytest_speedacc.baseline import Content
 from pytest_speedacc.config.policy import named_policies
 from pytest_speedacc.config.project import Project
 from pytest_speedacc.errors import ConfigError
@@ -16,7 +17,7 @@ from pytest_speedacc.judge.alternatives import Group, groups_of
 from pytest_speedacc.judge.verdict import Outcome, Verdict
 from pytest_speedacc.narrowed import Narrowed
 from pytest_speedacc.options import Options
-from pytest_speedacc.orphans import Content, Found, Missing, find_missing
+from pytest_speedacc.orphans import Found, Missing, find_missing
 from pytest_speedacc.report.document import write_report
 from pytest_speedacc.report.groups import group_lines
 from pytest_speedacc.report.plot import write_plot

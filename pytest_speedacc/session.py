@@ -57,7 +57,7 @@ class Session:
         self.solo = SoloSession(config, self.project.live.timeout)
         self.live: LiveSession | None = None
         if self.options.against:
-            self.live = LiveSession(config, self.options, self.project, self._policies, lambda: True)
+            self.live = LiveSession(config, self.options, self.project, self._policies, self.narrowed)
             config.pluginmanager.register(self.live, "speedacc-live")
         if not self.is_worker:
             self.results = Results(config, self.options, self.project, self.narrowed, self._live)

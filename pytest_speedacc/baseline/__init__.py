@@ -1,6 +1,7 @@
 """The stored value: what a model was when it was last accepted, and the files that hold it."""
 
-from pytest_speedacc.baseline.files import baseline_path, load_baseline, load_predictions, read_baseline, save_baseline
+from pytest_speedacc.baseline.files import baseline_path, load_baseline, load_predictions, save_baseline
+from pytest_speedacc.baseline.folder import Content, content, kept, read_folder
 from pytest_speedacc.baseline.merge import merged
 from pytest_speedacc.baseline.schema import (
     SCHEMA,
@@ -21,6 +22,7 @@ __all__ = [
     "SCHEMA",
     "Accepted",
     "Baseline",
+    "Content",
     "EnvironmentRecord",
     "EvaluationSet",
     "SinceBase",
@@ -31,10 +33,12 @@ __all__ = [
     "StoredProfile",
     "Updated",
     "baseline_path",
+    "content",
+    "kept",
     "load_baseline",
     "load_predictions",
     "merged",
-    "read_baseline",
+    "read_folder",
     "save_baseline",
     "since_base",
 ]

@@ -19,7 +19,7 @@ import msgspec
 
 from pytest_speedacc.live import process
 from pytest_speedacc.live.channel import Channel, ChannelClosed
-from pytest_speedacc.live.protocol import Ready, WorkerSpec
+from pytest_speedacc.live.protocol import Ready, Survey, WorkerSpec
 
 LAST_WORDS = 15
 """Lines of a lost worker's output that are shown."""
@@ -51,10 +51,10 @@ class Side:
     """Whether libraries are told to use a single thread."""
     rootdir: Path
     """pytest's root directory in this tree."""
-    paths: tuple[str, ...]
-    """Further paths that the first launch collects and runs nothing of, only to know which gates there are."""
     ini_file: Path | None = None
     """pytest's configuration file in this tree; None where it has none."""
+    survey: Survey | None = None
+    """How the first launch asks which gates there are; None where nobody wants to know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +148,11 @@ class Worker:
                 case _:
                     continue
 
+    @property
+    def failures(self) -> Mapping[str, str]:
+        """All that it has told of so far, by node id."""
+        return dict(self._failures)
+
     def failure(self, test: str) -> str:
         """What this test, or the file that it is in, failed or was skipped with, in a line; empty when neither was."""
         for node, text in self._failures.items():
@@ -193,8 +198,10 @@ class Worker:
 
 
 @contextmanager
-def started(wanted: Sequence[tuple[Side, Sequence[str]]], start: Start) -> Iterator[list[Worker]]:
+def started(wanted: Sequence[tuple[Side, Sequence[str] | None]], start: Start) -> Iterator[list[Worker]]:
     """Start a worker for each side and its tests, in this order, and end all of them on leaving, whatever happened.
+
+    One without tests (None) is a survey, and tells which gates its side has.
 
     They come up side by side. Raises WorkerLost for one that does not in time.
     """
@@ -213,7 +220,8 @@ def started(wanted: Sequence[tuple[Side, Sequence[str]]], start: Start) -> Itera
                 worker.end()
 
 
-def _start(side: Side, tests: Sequence[str], start: Start, port: int, token: str) -> Worker:
+def _start(side: Side, tests: Sequence[str] | None, start: Start, port: int, token: str) -> Worker:
+    survey = (side.survey if tests is None else None) or Survey(start.arguments)
     spec = WorkerSpec(
         is_base=side.label == "base",
         port=port,
@@ -223,14 +231,15 @@ def _start(side: Side, tests: Sequence[str], start: Start, port: int, token: str
         sys_path=side.sys_path,
         rootdir=str(side.rootdir),
         ini_file=str(side.ini_file or ""),
-        paths=side.paths if start.statics else (),
-        arguments=tuple(_in_tree(argument, side) for argument in start.arguments),
-        tests=tuple(tests),
+        paths=tuple(_in_tree(path, side) for path in survey.paths),
+        arguments=tuple(_in_tree(argument, side) for argument in survey.arguments),
+        tests=tuple(tests or ()),
         cores=process.quiet_core() if side.one_thread else (),
         seed=start.seed,
         statics=start.statics,
         scratch=str(start.scratch),
         compares=start.compares,
+        surveys=tests is None,
     )
     stem = f"{side.label}-{token[:8]}"
     path, log = start.scratch / f"{stem}.json", start.scratch / f"{stem}.log"

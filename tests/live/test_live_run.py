@@ -323,7 +323,8 @@ def waiting(live: LiveProject) -> LiveProject:
 def test_ctrl_c_leaves_nothing_behind(waiting: LiveProject) -> None:
     run = waiting.start()
     wait_for(waiting.scratch / "running")
-    assert len(waiting.processes()) == 2
+    # The worker of either side, and perhaps the survey of the base.
+    assert len(waiting.processes()) >= 2
     run.send_signal(signal.SIGINT)
     output, _ = run.communicate(timeout=LONGEST)
     assert run.returncode == pytest.ExitCode.INTERRUPTED, output

@@ -14,7 +14,7 @@ from pytest_speedacc.live.handle import Side, Start, WorkerLost
 from pytest_speedacc.live.protocol import Ready
 from pytest_speedacc.live.solo import LAUNCHES, SoloRun, run_solo
 
-SIDE = Side("candidate", Path(), Path("nowhere"), Path(), "python", (), True, Path(), ())
+SIDE = Side("candidate", Path(), Path("nowhere"), Path(), "python", (), True, Path())
 
 
 class Scripted:

@@ -127,9 +127,15 @@ def test_the_base_tells_its_markers_once_the_nearest_first(
     wanted = items[0].nodeid
     coordinator = Coordinator(clock)
     plugin = Worker(replace(spec, is_base=is_base, statics=statics, tests=(wanted,)), coordinator)  # type: ignore[arg-type]
-    plugin.pytest_collection_modifyitems(items[0].config, items)
+    hook = plugin.pytest_collection_modifyitems(items)
+    next(hook)
+    # As the last hook of a conftest would.
+    items[0].add_marker(pytest.mark.speedacc(max_parameters=5))
+    with pytest.raises(StopIteration):
+        next(hook)
     (said,) = coordinator.said
-    told = {wanted: [{"max_latency": "5 ms", "min_accuracy": 0.95}, {"min_accuracy": 0.9, "trades": [{"give": {}}]}]}
+    own = [{"max_latency": "5 ms", "min_accuracy": 0.95}, {"max_parameters": 5}]
+    told = {wanted: [*own, {"min_accuracy": 0.9, "trades": [{"give": {}}]}]}
     assert said["markers"] == (told if is_base and statics else {})
     assert len(said["gates"]) == 2
     assert [item.nodeid for item in items] == [wanted]
