@@ -5,23 +5,26 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
 
-from pytest_speedacc.baseline import SinceBase, baseline_path, since_base
+from pytest_speedacc.baseline import SinceBase, baseline_path, kept, read_folder, since_base
 from pytest_speedacc.config.live import LiveSettings
 from pytest_speedacc.config.loosened import find_loosened
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.config.project import Project, load_project
+from pytest_speedacc.elsewhere import Hidden, addopts_of, new_since
 from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.judge.allocated import too_large
 from pytest_speedacc.judge.live import compares_tail, latency_tolerances, too_slow, undecided
 from pytest_speedacc.live import process
+from pytest_speedacc.live.base_settings import live_rules
 from pytest_speedacc.live.campaign import Budget, LiveRun, run_campaign
 from pytest_speedacc.live.git import Base, resolve_base
 from pytest_speedacc.live.handle import Side
+from pytest_speedacc.live.history import foreign
 from pytest_speedacc.live.identity import (
     base_sys_path,
     changed_dependency_files,
@@ -30,7 +33,8 @@ from pytest_speedacc.live.identity import (
 )
 from pytest_speedacc.live.launch import Key
 from pytest_speedacc.live.profiling import Profiled, Profiling, run_profiles
-from pytest_speedacc.live.worktree import BaseTree, base_worktree
+from pytest_speedacc.live.protocol import Survey
+from pytest_speedacc.live.worktree import BaseTree, base_worktree, digests
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,20 +49,20 @@ class Request:
     """pytest's configuration file; None for none."""
     folder: Path
     """Where this run was started."""
-    arguments: Callable[[Path], tuple[str, ...]]
-    """For the workers' pytest, without test paths, given a scratch folder."""
-    paths: tuple[Path, ...]
-    """The test paths of a full run, to find gates that the base had; empty for a part of the tests."""
+    arguments: Callable[..., tuple[str, ...]]
+    """For the workers' pytest, without test paths, given a scratch folder; ``selecting`` keeps what selects tests."""
+    paths: tuple[str, ...]
+    """The test paths of the command line, as they were given."""
     base_python: str
     """The base's interpreter; empty for this one."""
     project: Project
     """What pyproject says here."""
     policies: Mapping[str, Policy]
     """Of every gate of this run, by node id, in the order in which they run."""
-    collected: frozenset[str]
-    """Node ids of all gates that were collected, with those that were not selected."""
     profiles: Path | None = None
     """The folder for the profiles of every gate; None profiles what is too slow only."""
+    hidden: Sequence[Hidden] = ()
+    """Options of this run that its command line does not show."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +71,20 @@ class Against:
 
     run: LiveRun
     base: Base
+    settings: LiveSettings
+    """How the two were run: as the base says, where it says anything."""
     mode: str
-    """How the two were run, in words."""
+    """The same in words."""
     notes: tuple[str, ...]
     """What may explain a difference other than the change itself."""
-    removed: tuple[str, ...]
-    """Gates that the base had and the candidate lost."""
     since: Mapping[Key, SinceBase]
     """What the baseline file of every check says that the base's does not."""
+    renamed: Mapping[str, str]
+    """Gates of the base that have another name here, by the content of their baselines; with that name."""
     loosened: tuple[str, ...]
     """What the policy allows now and did not in the base, a sentence each."""
+    shared: Mapping[str, str] = field(default_factory=dict)
+    """Digests of what the base was given of this checkout, by path."""
     profiled: Profiled = field(default_factory=Profiled)
     """Of what is too slow or too large, and the times of every gate where they are asked for."""
 
@@ -86,17 +94,18 @@ def run_against(request: Request, say: Callable[[str], None]) -> Against:
 
     Raises ConfigError when the base cannot be checked out, or would not be the base.
     """
-    settings = request.project.live
     base = resolve_base(request.rootdir, request.ref)
+    rules = live_rules(base, request.project.live, request.rootdir, request.folder)
+    settings = rules.settings
     refuse_non_editable_install(base.top)
-    with base_worktree(
-        request.rootdir, base, share=settings.share, setup=settings.setup, timeout=settings.timeout
-    ) as tree:
+    root = request.project.root
+    with base_worktree(root, base, share=settings.share, setup=settings.setup, timeout=settings.timeout) as tree:
         # Beside the base, so that it is removed with it, by the next run where this one is killed.
         scratch = Path(tempfile.mkdtemp(prefix="run-", dir=tree.top.parent))
-        candidate_side, base_side = _sides(request, base, tree)
+        candidate_side, base_side = _sides(request, base, tree, settings, scratch)
         bounds = {test: latency_tolerances(policy) for test, policy in request.policies.items()}
-        since = _since(request.project.baselines, tree)
+        base_project = _project_of(base_side)
+        since = _since(request.project, base_project, cache(partial(foreign, base.top)))
         run = run_campaign(
             candidate_side,
             base_side,
@@ -116,20 +125,28 @@ def run_against(request: Request, say: Callable[[str], None]) -> Against:
             say=say,
         )
         slower = too_slow(run, bounds, lambda key: since(key).accepted)
-        profiled = _profiled(request, candidate_side, base_side, run, slower, scratch, say)
+        profiled = _profiled(request, settings.timeout, (candidate_side, base_side), run, slower, scratch, say)
         # Read here for the last time, since the base's files end with the worktree.
         changes = {key: since(key) for key in run.gates}
-        loosened = find_loosened(tree.path, run.base_markers, request.project, request.policies)
-    lost = [test for test in run.base_gates if test not in request.collected] if request.paths else []
-    lost += [f"{test} ({name or 'without a name'})" for test, name in run.lost_checks]
-    notes = (*_notes(request, base, tree), *profiled.problems, *loosened.unread)
-    return Against(run, base, _mode(settings), notes, tuple(lost), changes, loosened.said, profiled)
+        renamed = _renamed(request.project, base_project, run)
+        loosened = find_loosened(
+            base_side.rootdir, run.base_markers, request.project, request.policies, started=base_side.folder
+        )
+        hidden = new_since(request.hidden, addopts_of(base_side.ini_file))
+    notes = (*_notes(request, base, tree, settings), *profiled.problems, *rules.unread, *loosened.unread)
+    notes += tuple(
+        f"which gates the base has in {file} is not known, since it cannot be collected there: {why}"
+        for file, why in run.base_unread.items()
+    )
+    said = (*rules.said, *hidden, *loosened.said)
+    shared = digests(tree.shared)
+    return Against(run, base, settings, _mode(settings), notes, changes, renamed, said, shared, profiled)
 
 
 def _profiled(
     request: Request,
-    candidate: Side,
-    base: Side,
+    timeout: float,
+    sides: tuple[Side, Side],
     run: LiveRun,
     slower: frozenset[Key],
     scratch: Path,
@@ -146,39 +163,55 @@ def _profiled(
         memory_keys=memory_keys,
         clock=request.project.profile_clock,
         folder=request.profiles,
-        names=lambda key: baseline_path(Path(), *key).stem,
+        names=lambda key: baseline_path(Path(), request.project.named(key[0]), key[1]).stem,
     )
-    timeout, arguments = request.project.live.timeout, request.arguments(scratch)
-    return run_profiles(candidate, base, wanted, arguments, scratch=scratch, timeout=timeout, say=say)
+    return run_profiles(*sides, wanted, request.arguments(scratch), scratch=scratch, timeout=timeout, say=say)
 
 
-def _since(own: Path, tree: BaseTree) -> Callable[[Key], SinceBase]:
-    """Reads the baseline file of a check in ``own`` beside the base's, once a check."""
+def _project_of(side: Side) -> Project | None:
+    """The settings of a side; None where they cannot be read, so that nobody knows where its baselines are."""
     try:
-        folder = load_project(tree.path).baselines
+        return load_project(side.rootdir, side.folder)
     except ConfigError:
-        # Its settings cannot be read, so nobody knows where its files are, or which entries are new.
-        folder = None
+        return None
+
+
+def _renamed(own: Project, base: Project | None, run: LiveRun) -> Mapping[str, str]:
+    new = {own.named(test): test for (test, _), gate in run.gates.items() if gate.is_new}
+    now = {kept(baseline): new[baseline.test] for _, baseline in read_folder(own.baselines) if baseline.test in new}
+    if base is None or not now:
+        return {}
+    former = {base.named(test): test for test in run.base_gates}
+    return {
+        former[baseline.test]: now[kept(baseline)]
+        for _, baseline in read_folder(base.baselines)
+        if baseline.test in former and kept(baseline) in now
+    }
+
+
+def _since(own: Project, project: Project | None, foreign: Callable[[str], str]) -> Callable[[Key], SinceBase]:
+    """Reads the baseline file of a check in ``own`` beside the base's, once a check."""
 
     @cache
     def since(key: Key) -> SinceBase:
-        base = baseline_path(folder, *key) if folder is not None else None
-        return since_base(baseline_path(own, *key), base, *key)
+        test, name = own.named(key[0]), key[1]
+        path = baseline_path(own.baselines, test, name)
+        if project is None:
+            return since_base(path, None, test, name)
+        former = project.named(key[0])
+        base = baseline_path(project.baselines, former, name)
+        return since_base(path, base, test, name, former).believed(foreign)
 
     return since
 
 
-def _sides(request: Request, base: Base, tree: BaseTree) -> tuple[Side, Side]:
+def _sides(request: Request, base: Base, tree: BaseTree, settings: LiveSettings, scratch: Path) -> tuple[Side, Side]:
     own, other = base.top, tree.top
-    one_thread = request.project.live.threads == "one"
+    one_thread = settings.threads == "one"
 
     def mapped(path: Path) -> Path:
         return Path(map_path(path, own, other))
 
-    paths = [mapped(path) for path in request.paths]
-    if not all(path.exists() for path in paths):
-        # The base keeps its tests elsewhere.
-        paths = [tree.path]
     ini_file = mapped(request.ini_file) if request.ini_file else None
     candidate = Side(
         label="candidate",
@@ -190,8 +223,6 @@ def _sides(request: Request, base: Base, tree: BaseTree) -> tuple[Side, Side]:
         one_thread=one_thread,
         rootdir=request.rootdir,
         ini_file=request.ini_file,
-        # As much as the base, whose memory would otherwise look different.
-        paths=tuple(map(str, request.paths)),
     )
     base_side = Side(
         label="base",
@@ -202,9 +233,9 @@ def _sides(request: Request, base: Base, tree: BaseTree) -> tuple[Side, Side]:
         python=str(Path(shutil.which(request.base_python or sys.executable) or sys.executable).absolute()),
         sys_path=() if request.base_python else tuple(base_sys_path(sys.path, own, other)),
         one_thread=one_thread,
-        rootdir=tree.path,
+        rootdir=mapped(request.rootdir),
         ini_file=ini_file if ini_file and ini_file.exists() else None,
-        paths=tuple(map(str, paths)),
+        survey=Survey(request.arguments(scratch, selecting=True), request.paths),
     )
     return candidate, base_side
 
@@ -215,8 +246,8 @@ def _mode(settings: LiveSettings) -> str:
     return "one thread, one core, a steady allocator"
 
 
-def _notes(request: Request, base: Base, tree: BaseTree) -> list[str]:
-    notes = process.limitations(request.project.live.threads == "all")
+def _notes(request: Request, base: Base, tree: BaseTree, settings: LiveSettings) -> list[str]:
+    notes = process.limitations(settings.threads == "all")
     if base.is_head:
         notes.append("the base is this checkout's own commit, so only uncommitted changes can differ")
     changed = changed_dependency_files(base.top, base.sha)

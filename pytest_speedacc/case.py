@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pytest_speedacc.baseline import baseline_path
@@ -44,6 +44,10 @@ class Run:
     """The folder for the profile of every gate; None for profiles of what is too slow, in the message alone."""
     clock: Clock = "wall"
     """Of profiles."""
+    shared: Mapping[str, str] = field(default_factory=dict)
+    """Digests of what live runs share with the base, for the baselines that are written."""
+    named: Callable[[str], str] = str
+    """A node id as it reads from the folder of the settings, which is the name that a baseline is filed under."""
 
     @property
     def alpha(self) -> float:
@@ -56,8 +60,11 @@ class Judged:
     """A verdict, with what other tools want of the measurement."""
 
     verdict: Verdict
-    latency: Latency
+    latency: Latency | None
+    """None once they have it: every timed call of every gate would otherwise be held to the end of the run."""
     environment: Environment
+    content: tuple[str, str, float] = ("", "", 0.0)
+    """What it was judged on: fingerprint of the evaluation set, name and value of the score."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,4 +88,9 @@ class Case:
     @property
     def path(self) -> Path:
         """Its baseline file."""
-        return baseline_path(self.run.baselines, self.test, self.name)
+        return baseline_path(self.run.baselines, self.filed, self.name)
+
+    @property
+    def filed(self) -> str:
+        """The name that its baseline is filed under."""
+        return self.run.named(self.test)

@@ -116,11 +116,11 @@ def run_comparison(comparison: Comparison, inputs: Any, say: Say) -> Judged:
     environment = Environment.current(comparison.subject.adapter.device_name(comparison.subject.model))
     observations = observe(ours, reference)
     run, pair = comparison.run, (comparison.subject, comparison.other)
-    stem = baseline_path(run.baselines, comparison.test, comparison.name).stem
+    stem = baseline_path(run.baselines, run.named(comparison.test), comparison.name).stem
     slower = max(ours.latency.median, other.latency.median)
     explained = explain_beside_other(run, stem, checks, *pair, slower)
     allocated = explain_memory_beside_other(run, checks, *pair)
-    notes = (*ours.statics.notes, _evidence(here.difference, launches), *explained.notes, *allocated.notes)
+    notes = (*ours.statics.notes, *ours.notes, _evidence(here.difference, launches), *explained.notes, *allocated.notes)
     verdict = Verdict(
         test=comparison.test,
         name=comparison.name,

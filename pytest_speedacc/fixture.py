@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypedDict, TypeVar, Unpack
 
+from pytest_speedacc.begun import Record, begins
 from pytest_speedacc.case import Case, Judged, Run, Say
 from pytest_speedacc.comparison import Comparison, Terms, parse_terms, run_comparison
 from pytest_speedacc.config.policy import Policy
@@ -26,6 +27,7 @@ from pytest_speedacc.measure.stages import stage
 from pytest_speedacc.measure.subject import Manner, ScoreLike, prepare
 from pytest_speedacc.measure.training import Fitted, Training, fit
 from pytest_speedacc.measure.yardstick import Ratios
+from pytest_speedacc.report.printable import is_whole
 
 T = TypeVar("T")
 
@@ -54,6 +56,8 @@ class Doors:
     """What this check, by its name, already came to in this run: a rerun must not try its luck again."""
     say: Say
     """Shows progress; an empty text clears it."""
+    late: Callable[[], str]
+    """Why the limits do not hold any more with which this test began; empty while they do."""
     live: Callable[[str], LiveComparison | None]
     """What the live run found out about this check, by its name; None without a live run."""
     ratios: Callable[[str], Ratios]
@@ -73,10 +77,12 @@ class Speedacc:
     run: Run
     """What holds for the whole run."""
     doors: Doors
+    record: Record
+    """What it was called for."""
     judged: list[str] = field(default_factory=list)
     """Names of the checks of this test so far."""
     measured: bool = False
-    """Whether ``measure`` was called."""
+    """Whether ``measure`` came to numbers."""
     marked: tuple[str, ...] = ()
     """Limits and tolerances of the marker itself."""
     compared: set[str] = field(default_factory=set)
@@ -86,6 +92,7 @@ class Speedacc:
 
     stage = staticmethod(stage)
 
+    @begins
     def check(
         self,
         model: Any,
@@ -132,6 +139,7 @@ class Speedacc:
         )
         return self._concluded(self._checked(model, inputs, targets, manner, name))
 
+    @begins
     async def acheck(
         self, model: Any, inputs: Any, targets: Any = None, *, name: str = "", **options: Unpack[Options]
     ) -> Verdict:
@@ -165,19 +173,20 @@ class Speedacc:
         ``parameters``, ``model_size``, ``memory`` (bytes) and ``confidence``. Raises GateError for what cannot be
         measured.
         """
-        self.measured = True
         try:
             manner = Manner(score, greater_is_better, predict, batch_size, slices, executor, repeats, confident=True)
             subject = prepare(model, inputs, targets, manner)
             training, say = self._training_of(model), self.doors.say
-            return measure(
-                subject, inputs, self.policy, self.run.alpha, say, training, lambda scores: False
-            ).measurement
+            found = measure(subject, inputs, self.policy, self.run.alpha, say, training, lambda scores: False)
+            self.measured = True
+            return found.measurement
         finally:
             self.doors.say("")
 
+    @begins
     def compare(
         self,
+        /,
         model: Any,
         other: Any,
         inputs: Any,
@@ -204,7 +213,9 @@ class Speedacc:
         """
         name = name or "compare"
         result: Judged | Verdict
-        if name in self.judged:
+        if problem := _name_problem(name):
+            result = self._refusal("", problem)
+        elif name in self.judged:
             result = self._refusal(name, f"name={name!r} was used twice in one test: give each call its own name=.")
         else:
             self.judged.append(name)
@@ -249,7 +260,7 @@ class Speedacc:
             with timing_lock(self.doors.say):
                 model, training = fit(train, twice=twice)
         except GateError as error:
-            self.doors.conclude(self._refusal("", str(error)))
+            self._concluded(self._refusal("", str(error)))
             raise
         finally:
             self.doors.say("")
@@ -279,6 +290,8 @@ class Speedacc:
         return "" if self.measured else "the test uses the speedacc fixture and measured nothing."
 
     def _checked(self, model: Any, inputs: Any, targets: Any, manner: Manner, name: str) -> Judged | Verdict:
+        if problem := _name_problem(name):
+            return self._refusal("", problem)
         if name in self.judged:
             called = f"check(name={name!r})" if name else "check()"
             return self._refusal(name, f"{called} was called twice in one test: give each check its own name=.")
@@ -287,10 +300,17 @@ class Speedacc:
         return self.doors.recall(name) or self._judge(model, inputs, targets, manner, name)
 
     def _concluded(self, result: Judged | Verdict) -> Verdict:
-        self.doors.conclude(result)
+        if not self.record.is_closed:
+            try:
+                self.doors.conclude(result)
+            except BaseException as failure:
+                self.record.failures.append(failure)
+                raise
         return result.verdict if isinstance(result, Judged) else result
 
     def _judge(self, model: Any, inputs: Any, targets: Any, manner: Manner, name: str) -> Judged | Verdict:
+        if late := self.doors.late():
+            return self._refusal(name, late)
         if not self.policy.bounds:
             return self._refusal(
                 name,
@@ -310,3 +330,10 @@ class Speedacc:
 
     def _refusal(self, name: str, why: str) -> Verdict:
         return Verdict(self.test, name, (), (), (), error=why)
+
+
+def _name_problem(name: object) -> str:
+    """Why this cannot name a check; empty where it can."""
+    if not isinstance(name, str):
+        return f"name={name!r} must be a text."
+    return "" if is_whole(name) else f"name={name!r} holds half of a character (a lone surrogate), as no file can."

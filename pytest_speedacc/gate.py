@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
 
 from pytest_speedacc.baseline import (
     Baseline,
+    check_agreement,
     load_baseline,
     load_predictions,
     merged,
-    save_baseline,
 )
-from pytest_speedacc.baseline.record import record
 from pytest_speedacc.case import Case, Judged, Say
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.errors import GateError
@@ -26,20 +22,26 @@ from pytest_speedacc.explanation import explain, explain_memory, explain_score
 from pytest_speedacc.judge.accepted import accept_by_file, accept_now, is_acceptable
 from pytest_speedacc.judge.advice import advice
 from pytest_speedacc.judge.gate import judge, observe
+from pytest_speedacc.judge.held import is_held, shared_notes, stricter
 from pytest_speedacc.judge.latency import Progress, next_action, plan_looks
+from pytest_speedacc.judge.live import refused_entries
 from pytest_speedacc.judge.reference import LiveComparison, Reference, from_baseline, from_live
 from pytest_speedacc.judge.repeats import Former, is_decided
 from pytest_speedacc.judge.trades import allowed_text, excused
-from pytest_speedacc.judge.verdict import Check, Outcome, Verdict
+from pytest_speedacc.judge.verdict import Check, Outcome, TradeSum, Verdict
+from pytest_speedacc.measure import clocks
+from pytest_speedacc.measure.answers import Answers, check_answers
 from pytest_speedacc.measure.environment import Environment, library_versions
-from pytest_speedacc.measure.latency import Latency, joined, time_calls, warm_up
+from pytest_speedacc.measure.latency import Latency, Workload, joined, time_calls, warm_up
 from pytest_speedacc.measure.lock import timing_lock
 from pytest_speedacc.measure.measurement import Measurement, Unavailable, measure_statics
 from pytest_speedacc.measure.subject import Subject, check_unchanged
+from pytest_speedacc.measure.surroundings import moved, surroundings
 from pytest_speedacc.measure.training import Training
 from pytest_speedacc.measure.waiting import measure_waiting
 from pytest_speedacc.measure.yardstick import Ratios
 from pytest_speedacc.stats.sequence import mean_and_sd
+from pytest_speedacc.stored import load, not_written, recorded, update_command, write
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +67,20 @@ def measure(
 
     ``inputs`` are the user's own, to see whether the model changed them. Raises GateError for what cannot be measured.
     """
+    before = surroundings()
     with subject.adapter.running(subject.model):
         say("accuracy, parameters, size, memory")
         statics = measure_statics(subject, training, is_decided)
         with timing_lock(say):
-            latency, plan = _time(subject, policy, alpha, say)
+            answers = Answers()
+            latency, plan = _time(subject.workload(answers), policy, alpha, say)
             waiting = measure_waiting(subject.workload(), latency.median)
+        check_answers(subject, answers, statics)
     check_unchanged(subject, inputs)
-    return Measured(Measurement(statics, latency, waiting), plan)
+    return Measured(Measurement(statics, latency, waiting, moved(before)), plan)
 
 
-def _time(subject: Subject, policy: Policy, alpha: float, say: Say) -> tuple[Latency, tuple[int, ...]]:
-    work = subject.workload()
+def _time(work: Workload, policy: Policy, alpha: float, say: Say) -> tuple[Latency, tuple[int, ...]]:
     warm = warm_up(work, policy.budget)
     bounds = [
         bound
@@ -91,10 +95,10 @@ def _time(subject: Subject, policy: Policy, alpha: float, say: Say) -> tuple[Lat
     while more := next_action(progress, plan, bounds, alpha, policy.budget):
         taken = progress.latency.calls if progress.latency else 0
         say(f"latency, {taken} of at most {plan[-1]} calls")
-        begin = time.perf_counter()
+        begin = clocks.seconds()
         part = time_calls(work, warm.calls_per_round, more, start=taken)
         latency = joined(progress.latency, part) if progress.latency else part
-        progress = Progress(latency, progress.spent + time.perf_counter() - begin)
+        progress = Progress(latency, progress.spent + clocks.seconds() - begin)
     assert progress.latency is not None, "the first action always times something"
     return progress.latency, plan
 
@@ -105,26 +109,39 @@ def run_gate(case: Case, inputs: Any, say: Say) -> Judged:
     Raises GateError for what cannot be judged or written.
     """
     run = case.run
-    old = _load(case)
+    old = load(case)
     measured = measure(case.subject, inputs, case.policy, run.alpha, say, case.training, _decides(case, old))
     measurement = measured.measurement
     environment = Environment.current(case.subject.adapter.device_name(case.subject.model))
     writes = run.writes == "update" or (run.writes == "missing" and old is None)
     ratios = _ratios(case, old, writes, environment)
-    stored = merged(old, _recorded(case, measurement, environment, ratios)) if writes else old
+    stored = merged(old, recorded(case, measurement, environment, ratios)) if writes else old
     if case.live is not None:
         reference = from_live(case.live, case.subject, measurement.statics.accuracy, run.base)
     else:
         reference = _stored_reference(case, stored, writes, measurement, environment, ratios)
-    checks = judge(measurement, case.policy, reference, measured.plan, run.alpha)
-    checks, trades = excused(checks, measurement, case.policy, reference, run.alpha)
+    checks, trades = _judged(case, measured, reference)
+    notes: list[str] = []
+    if writes and case.live is None and _fails(checks):
+        # Nothing takes its place, so it is what the file holds that the report shows.
+        notes.append(not_written(case))
+        writes, (stored, reference) = False, _standing(case, measurement, environment, ratios)
+        checks, trades = _judged(case, measured, reference)
+    accepts = False
     if case.live is not None and stored is not None:
+        before = checks
         checks = _by_file(case, case.live, checks, stored, writes, measurement, environment)
+        accepts = checks != before
         if writes and case.live.since.known:
             checks, stored = accept_now(checks, stored, case.live.sha)
+        elif not writes:
+            checks = _held(case, case.live, checks, stored, measurement, environment)
     statics = measurement.statics
-    notes = [*statics.notes, *_remarks(case.training), *advice(case.subject, statics)]
+    notes = [*statics.notes, *measurement.notes, *_remarks(case.training), *advice(case.subject, statics), *notes]
     notes += [allowed_text(found) for found in trades if found.applies]
+    if case.live is not None:
+        notes += refused_entries(case.policy, case.live.gate, case.live.since)
+        notes += shared_notes(stored, case.live.shared) if stored is not None and not writes else ()
     acceptable, known = is_acceptable(checks), case.live is None or case.live.since.known
     if acceptable and not known:
         notes.append(
@@ -133,11 +150,14 @@ def run_gate(case: Case, inputs: Any, say: Say) -> Judged:
     explained = explain(case, checks, measurement, stored, writes)
     allocated = explain_memory(case, checks)
     notes += [*explained.notes, *allocated.notes]
-    if stored is not None and writes:
-        notes.append(_write(case, replace(stored, profile=explained.stored), measurement, checks))
-    elif stored is not None and reference.live is None:
+    if writes and _fails(checks):
+        notes.append(not_written(case))
+    elif stored is not None and writes:
+        new = replace(stored, profile=explained.stored)
+        notes.append(write(case, old, new, statics.accuracy.predictions, environment.key, must=accepts))
+    elif stored is not None and (reference.live is None or is_held(checks)):
         notes += _suspicions(stored)
-    accept = f'{_update_command(case)} --speedacc-reason="why"' if acceptable and known else ""
+    accept = f'{update_command(case)} --speedacc-reason="why"' if acceptable and known else ""
     observations = observe(measurement, reference)
     verdict = Verdict(
         test=case.test,
@@ -154,7 +174,15 @@ def run_gate(case: Case, inputs: Any, say: Say) -> Judged:
         group=case.policy.group,
         compared_with=reference.source,
     )
-    return Judged(verdict, measurement.latency, environment)
+    accuracy = statics.accuracy
+    content = (case.subject.fingerprint, accuracy.score, accuracy.value)
+    return Judged(verdict, measurement.latency, environment, content)
+
+
+def _judged(case: Case, measured: Measured, reference: Reference) -> tuple[tuple[Check, ...], tuple[TradeSum, ...]]:
+    """The checks against ``reference``, with what trades excuse."""
+    measurement, policy, alpha = measured.measurement, case.policy, case.run.alpha
+    return excused(judge(measurement, policy, reference, measured.plan, alpha), measurement, policy, reference, alpha)
 
 
 def _decides(case: Case, old: Baseline | None) -> Callable[[Sequence[float]], bool]:
@@ -162,14 +190,14 @@ def _decides(case: Case, old: Baseline | None) -> Callable[[Sequence[float]], bo
     if case.run.writes:
         return lambda scores: False
     facts = case.live.gate.base if case.live else None
-    stored = old.accuracy if old and not case.live else None
-    former = None
+    stored = old.accuracy if old else None
+    formers: list[Former | None] = []
     if facts is not None and facts.scores:
-        former = Former(facts.value, mean_and_sd(facts.scores)[1], len(facts.scores))
-    elif stored is not None and stored.repeats > 1:
-        former = Former(stored.value, stored.spread, stored.repeats)
+        formers.append(Former(facts.value, mean_and_sd(facts.scores)[1], len(facts.scores)))
+    if stored is not None and stored.repeats > 1:
+        formers.append(Former(stored.value, stored.spread, stored.repeats))
     better = case.subject.score.greater_is_better
-    return lambda scores: is_decided(case.policy.bounds, scores, better, former)
+    return lambda scores: all(is_decided(case.policy.bounds, scores, better, former) for former in formers or (None,))
 
 
 def _remarks(training: Training | Unavailable) -> tuple[str, ...]:
@@ -205,7 +233,21 @@ def _stored_reference(
 ) -> Reference:
     accuracy = measurement.statics.accuracy
     before = accuracy.predictions if fresh else load_predictions(case.path, stored) if stored else None
-    return from_baseline(stored, before, case.subject, accuracy, environment, ratios, _update_command(case))
+    reference = from_baseline(stored, before, case.subject, accuracy, environment, ratios, update_command(case))
+    if stored is not None and not fresh:
+        check_agreement(case.path, stored, before, case.subject)
+    return reference
+
+
+def _standing(
+    case: Case, measurement: Measurement, environment: Environment, ratios: Ratios | str
+) -> tuple[Baseline | None, Reference]:
+    """What the file holds that an update leaves as it is; where that cannot be compared, the reference says why."""
+    try:
+        stored = load_baseline(case.path, case.filed, case.name)
+        return stored, _stored_reference(case, stored, False, measurement, environment, ratios)
+    except GateError as error:
+        return None, Reference(str(error))
 
 
 def _by_file(
@@ -229,44 +271,25 @@ def _by_file(
     return accept_by_file(checks, measurement, case.policy, own, stored.updated.reason)
 
 
-def _update_command(case: Case) -> str:
-    """What writes this gate's baseline, typed where the user stands: node ids start from pytest's root directory."""
-    file, _, rest = case.test.partition("::")
-    path = Path(os.path.relpath(case.run.root / file)).as_posix()
-    against = f" --speedacc-against={case.run.base}" if case.run.base else ""
-    return f'python -m pytest "{path}::{rest}" --speedacc-update{against}'
-
-
-def _load(case: Case) -> Baseline | None:
-    if case.run.writes != "update":
-        return load_baseline(case.path, case.test, case.name)
+def _held(
+    case: Case,
+    live: LiveComparison,
+    checks: tuple[Check, ...],
+    stored: Baseline,
+    measurement: Measurement,
+    environment: Environment,
+) -> tuple[Check, ...]:
+    """The checks, with what does not come from time held against the baseline file as well as against the base."""
+    own: Reference | str
     try:
-        return load_baseline(case.path, case.test, case.name)
-    except GateError:
-        # An update is the way to mend a damaged file; what it held of other environments is gone with it.
-        return None
+        own = _stored_reference(case, stored, False, measurement, environment, "")
+    except GateError as error:
+        own = str(error)
+    return stricter(checks, measurement, case.policy, own, live, live.alpha)
 
 
-def _write(case: Case, stored: Baseline, measurement: Measurement, checks: tuple[Check, ...]) -> str:
-    shown = case.path.relative_to(case.run.root) if case.path.is_relative_to(case.run.root) else case.path
-    if any(check.outcome is Outcome.FAILED for check in checks):
-        return f"{shown} was not written, because a limit is violated"
-    save_baseline(case.path, stored, measurement.statics.accuracy.predictions)
-    return f"wrote {shown}: review it and commit it"
-
-
-def _recorded(case: Case, measurement: Measurement, environment: Environment, ratios: Ratios | str) -> Baseline:
-    run = case.run
-    return record(
-        measurement,
-        case.subject,
-        environment,
-        test=case.test,
-        name=case.name,
-        reason=run.reason,
-        root=run.root,
-        ratios=None if isinstance(ratios, str) else ratios,
-    )
+def _fails(checks: tuple[Check, ...]) -> bool:
+    return any(check.outcome is Outcome.FAILED for check in checks)
 
 
 def _suspicions(stored: Baseline) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from pytest_speedacc.case import Judged, Say
+from pytest_speedacc.report.printable import printable, shortened
 
 
 def progress(config: pytest.Config, title: str) -> Say:
@@ -22,7 +23,8 @@ def progress(config: pytest.Config, title: str) -> Say:
 
     def say(text: str) -> None:
         room = writer.fullwidth - writer.width_of_current_line - 2
-        line = f"  {title}: {text}"[:room] if text else ""
+        # What is going on stays in sight, however long the name of the test.
+        line = f"  {shortened(printable(title), room // 2)}: {printable(text)}"[:room] if text else ""
         # The cursor is saved and restored, and the text is not counted, so that pytest goes on where it left off.
         with uncaptured():
             writer.write_raw(f"\x1b7{line}\x1b[K\x1b8", flush=True)
@@ -42,14 +44,14 @@ def add_benchmark_fixture(config: pytest.Config, gates: Sequence[pytest.Item]) -
 
 def feed_benchmark(request: pytest.FixtureRequest, judged: Judged) -> None:
     """Add the timed calls as an entry of pytest-benchmark's table and JSON, unless it is off or disabled."""
-    fixture = _benchmark_fixture(request)
-    if fixture is None or not fixture.enabled:
+    fixture, latency = _benchmark_fixture(request), judged.latency
+    if fixture is None or not fixture.enabled or latency is None:
         return
-    latency, verdict = judged.latency, judged.verdict
+    verdict = judged.verdict
     # Its public ways of timing run the function themselves; these two are what they fill (see docs/interop.md).
     stats = fixture._make_stats(latency.calls_per_round)
     if verdict.name:
-        stats.name, stats.fullname = (f"{text}[{verdict.name}]" for text in (stats.name, stats.fullname))
+        stats.name, stats.fullname = (f"{text}[{printable(verdict.name)}]" for text in (stats.name, stats.fullname))
     stats.extra_info = {"speedacc": verdict.outcome.word, "batch_size": latency.batch_size}
     for seconds in latency.seconds.tolist():
         stats.update(seconds * latency.calls_per_round)

@@ -15,10 +15,7 @@ def marker_keywords(item: pytest.Item) -> list[dict[str, Any]]:
 
     What is neither a text nor a number, nor made of these, would be refused as a limit.
     """
-    return [
-        {name: value for name, value in mark.kwargs.items() if _is_plain(value)}
-        for mark in item.iter_markers("speedacc")
-    ]
+    return [{name: value for name, value in mark.kwargs.items() if _is_plain(value)} for mark in marks_of(item)]
 
 
 def _is_plain(value: object) -> bool:
@@ -31,6 +28,23 @@ def _is_plain(value: object) -> bool:
             return isinstance(value, str | int | float)
 
 
+def marks_of(item: pytest.Item) -> tuple[pytest.Mark, ...]:
+    """The speedacc markers of a test, the nearest first."""
+    return tuple(item.iter_markers("speedacc"))
+
+
+def uses_fixture(item: pytest.Item) -> bool:
+    """Whether a test asks for the fixture, itself or by another."""
+    return "speedacc" in getattr(item, "fixturenames", ())
+
+
 def is_gate(item: pytest.Item) -> bool:
-    """Whether a test uses the fixture or carries the marker."""
-    return "speedacc" in getattr(item, "fixturenames", ()) or item.get_closest_marker("speedacc") is not None
+    """Whether a test uses the fixture or carries the marker, and is not said to be none."""
+    concerned = uses_fixture(item) or item.get_closest_marker("speedacc") is not None
+    return concerned and not is_ungated(item)
+
+
+def is_ungated(item: pytest.Item) -> bool:
+    """Whether the nearest marker is ``speedacc(gate=False)``: a plain test below a marked module or class."""
+    nearest = item.get_closest_marker("speedacc")
+    return nearest is not None and nearest.kwargs.get("gate") is False

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from pytest_speedacc.config.project import Leniency, Project
+from pytest_speedacc.elsewhere import in_ci
 from pytest_speedacc.errors import ConfigError
+from pytest_speedacc.report.printable import is_whole
 
 REPORTS = (".json", ".svg", ".png", ".pdf")
 """What a report can be: the verdicts, or the plot of the alternatives."""
@@ -66,9 +67,12 @@ def read_options(values: Any) -> Options:
             "--speedacc-reason is recorded with a baseline, and none is written: "
             "add --speedacc-update or --speedacc-missing."
         )
+    reason: str = values.speedacc_reason or ""
+    if not is_whole(reason):
+        raise ConfigError(f"--speedacc-reason={reason!a} holds bytes that are no text in this terminal's encoding.")
     return Options(
         writes=writes,
-        reason=values.speedacc_reason or "",
+        reason=reason,
         reports=tuple(_report_path(text) for text in values.speedacc_report),
         budget=None if values.speedacc_budget is None else _seconds(values.speedacc_budget),
         inconclusive=values.speedacc_inconclusive,
@@ -76,12 +80,17 @@ def read_options(values: Any) -> Options:
         against=_against(values),
         base_python=_interpreter(values),
         profile=None if values.speedacc_profile is None else _folder(values.speedacc_profile),
-        in_ci=os.environ.get("CI", "").lower() not in ("", "0", "false"),
+        in_ci=in_ci(),
     )
 
 
 def _against(values: Any) -> str:
     ref: str = values.speedacc_against or ""
+    if values.speedacc_against is not None and not ref.strip():
+        raise ConfigError(
+            "--speedacc-against names no revision, so nothing would be compared: is a variable of the command empty? "
+            "Name a branch, a tag or a commit, such as origin/main."
+        )
     if ref and values.speedacc_missing:
         raise ConfigError(
             "--speedacc-missing writes the first baselines, which accept nothing that --speedacc-against shows: run it "
@@ -101,12 +110,14 @@ def _against(values: Any) -> str:
 
 
 def _interpreter(values: Any) -> str:
-    path: str = values.speedacc_base_python or ""
-    if path and not values.speedacc_against:
+    path: str | None = values.speedacc_base_python
+    if path is None:
+        return ""
+    if not values.speedacc_against:
         raise ConfigError(
             "--speedacc-base-python is the base's interpreter, and there is none: add --speedacc-against=REF."
         )
-    if path and shutil.which(path) is None:
+    if shutil.which(path) is None:
         raise ConfigError(f"--speedacc-base-python={path} is not an interpreter that can be run.")
     return path
 

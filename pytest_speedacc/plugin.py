@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import tomllib
 from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_speedacc.marks import SESSION, is_gate
+from pytest_speedacc.config.pyproject import find_section
+from pytest_speedacc.errors import ConfigError
+from pytest_speedacc.marks import SESSION, is_gate, is_ungated
+from pytest_speedacc.measure import clocks  # noqa: F401 - before user code can set them
 
 if TYPE_CHECKING:
     from pytest_speedacc.fixture import Speedacc
     from pytest_speedacc.live.worker import Worker
     from pytest_speedacc.live.worker_gate import WorkerGate
-    from pytest_speedacc.session import Session
+    from pytest_speedacc.session import NoGate, Session
 
 PREFIX = "--speedacc-"
 
@@ -80,6 +82,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
+    if _is_concerned(config):
+        from pytest_speedacc.elsewhere import hidden_options, refuse_in_ci
+
+        # Before pytest's own options that run no test: no session sees a run of theirs.
+        refuse_in_ci(hidden_options(config))
     if not config.option.speedacc_selfcheck:
         return None
     from pytest_speedacc.selfcheck import main
@@ -90,12 +97,19 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     # Before anything is deselected, and before pytest-benchmark looks for its own fixture.
-    if config.stash.get(SESSION, None) or any(is_gate(item) for item in items):
+    if config.stash.get(SESSION, None) or any(is_gate(item) or is_ungated(item) for item in items):
         _session(config).collected(items)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    # After every hook of a conftest that adds a marker, which may make a gate of a test that was none.
+    if session.config.stash.get(SESSION, None) or any(is_gate(item) or is_ungated(item) for item in session.items):
+        _session(session.config).selected(session.items)
+
+
 @pytest.fixture
-def speedacc(request: pytest.FixtureRequest) -> Speedacc | WorkerGate:
+def speedacc(request: pytest.FixtureRequest) -> Speedacc | NoGate | WorkerGate:
     """Judge a model: ``speedacc.check(model, inputs, targets)`` fails the test where a limit is violated.
 
     Limits and tolerances come from ``@pytest.mark.speedacc(...)`` and from ``[tool.speedacc]`` in pyproject.toml;
@@ -118,16 +132,16 @@ def _session(config: pytest.Config) -> Session | Worker:
 
 def _is_concerned(config: pytest.Config) -> bool:
     options = vars(config.option)
-    if any(options[name] for name in options if name.startswith("speedacc_")) or options.get("dist", "no") != "no":
+    # An option that was given an empty text was given.
+    given = (options[name] not in (None, False, []) for name in options if name.startswith("speedacc_"))
+    if any(given) or options.get("dist", "no") != "no":
         return True
-    pyproject = config.rootpath / "pyproject.toml"
-    text = pyproject.read_bytes() if pyproject.is_file() else b""
-    if b"speedacc" not in text:
-        return False
+    if (config.rootpath / "speedacc-baselines").is_dir():
+        return True  # they may have lost their gates
     try:
-        return "speedacc" in tomllib.loads(text.decode()).get("tool", {})
-    except ValueError:
-        return True  # the session says what is wrong with it
+        return find_section(config.rootpath, config.invocation_params.dir, strict=False) is not None
+    except ConfigError:
+        return True  # the session says what is wrong
 
 
 def _marker_help(config: pytest.Config) -> str:
@@ -138,5 +152,5 @@ def _marker_help(config: pytest.Config) -> str:
     keywords = ", ".join(f"{s.name}={s.example} ({s.help})" for s in SETTINGS.values())
     return (
         "speedacc(policy=..., accuracy_rule=..., budget=..., max_latency=..., ...): the limits and tolerances of a "
-        f"model, judged by the speedacc fixture's check(). Keywords: {keywords}."
+        f"model, judged by the speedacc fixture's check(). Keywords: {keywords}. gate=False says that a test is none."
     )

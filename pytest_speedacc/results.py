@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
+from pytest_speedacc.baseline import Content
+from pytest_speedacc.config.live import LiveSettings
 from pytest_speedacc.config.policy import named_policies
 from pytest_speedacc.config.project import Project
+from pytest_speedacc.elsewhere import Hidden
 from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.judge.alternatives import Group, groups_of
 from pytest_speedacc.judge.verdict import Outcome, Verdict
+from pytest_speedacc.narrowed import Narrowed
 from pytest_speedacc.options import Options
+from pytest_speedacc.orphans import Found, Missing, find_missing
 from pytest_speedacc.report.document import write_report
 from pytest_speedacc.report.groups import group_lines
 from pytest_speedacc.report.plot import write_plot
+from pytest_speedacc.report.printable import printable_lines
 from pytest_speedacc.report.scale import scale_lines
 from pytest_speedacc.report.text import summary_lines
 
@@ -30,35 +37,68 @@ class Results:
         config: pytest.Config,
         options: Options,
         project: Project,
+        narrowed: Narrowed,
         live: Callable[[], Mapping[str, Any] | None],
+        settings: Callable[[], LiveSettings],
+        hidden: Sequence[Hidden],
     ) -> None:
         self.config = config
         self.live = live
         """The live run for the report; None without one."""
+        self.settings = settings
+        """What holds for a live run, which are the base's in one."""
+        self.hidden = hidden
+        """Options that the command line does not show, to be told."""
         self.options = options
         self.project = project
+        self.narrowed = narrowed
         self.verdicts: dict[tuple[str, str], Verdict] = {}
         self.environment: dict[str, Any] = {}
+        self.gates: set[str] = set()
+        """Node ids of all that were collected."""
+        self.broken: set[str] = set()
+        """Of files and folders that could not be collected."""
+        self.skipped_files: set[str] = set()
+        self.ran: set[str] = set()
+        """Of gates that ran and were not skipped, whatever came of it."""
+        self.passed: set[str] = set()
+        self.contents: dict[Content, str] = {}
         self.skipped = 0
+        self.missing = Missing()
         self.problems: list[str] = []
         self.written: list[Path] = []
         self.groups: list[Group] = []
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take the verdicts off a report; a rerun's replace those of the run before."""
-        payload: dict[str, Any] | None = getattr(report, "speedacc", None)
-        if payload is None:
+        text: str | None = getattr(report, "speedacc", None)
+        if text is None:
             return
+        # pytest holds its reports to the end of the run.
+        del report.speedacc
+        payload = json.loads(text)
         self.environment = payload["environment"] or self.environment
         self.skipped += report.skipped and not payload["verdicts"]
+        if payload["verdicts"] or not report.skipped:
+            self.ran.add(report.nodeid)
+        if report.passed:
+            self.passed.add(report.nodeid)
+        self.contents |= {tuple(content): report.nodeid for content in payload["contents"]}
         for plain in payload["verdicts"]:
             verdict = msgspec.convert(plain, Verdict)
             self.verdicts[verdict.test, verdict.name] = verdict
 
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Gates that cannot be collected are not lost: something else is said of them."""
+        if not report.passed:
+            (self.skipped_files if report.skipped else self.broken).add(report.nodeid)
+
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: object | None) -> None:
-        """A worker cannot raise an error of configuration; it hands it over."""
-        problem = getattr(node, "workeroutput", {}).get("speedacc_problem")
+        """A worker cannot raise an error of configuration; it hands it over, with the gates that it collected."""
+        said = getattr(node, "workeroutput", {})
+        self.gates.update(said.get("speedacc_gates", ()))
+        problem = said.get("speedacc_problem")
         if problem and problem not in self.problems:
             self.problems.append(problem)
 
@@ -76,10 +116,33 @@ class Results:
                 self.written.append(path)
             except ConfigError as error:
                 self.problems.append(str(error))
+        if not session.config.option.collectonly:
+            self.missing = find_missing(self.project, self.narrowed, self._found())
+            self.skipped += len(self.missing.skipped)
         if self.problems:
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
-        elif self._nothing_decided() and session.exitstatus == pytest.ExitCode.OK:
+        elif self._shows_nothing() and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _found(self) -> Found:
+        named = self.project.named
+        checks: dict[str, set[str]] = {named(test): set() for test in self.passed}
+        for test, name in self.verdicts:
+            if test in self.passed:
+                checks[named(test)].add(name)
+        gates, broken, skipped = (set(map(named, tests)) for tests in (self.gates, self.broken, self.skipped_files))
+        contents = {content: named(test) for content, test in self.contents.items()}
+        return Found(gates, broken, skipped, checks, contents)
+
+    def _shows_nothing(self) -> bool:
+        return self._nothing_decided() or self._all_skipped() or (bool(self.missing.orphans) and self._orphans_fail())
+
+    def _orphans_fail(self) -> bool:
+        return self.options.in_ci and self.settings().removed == "fail"
+
+    def _all_skipped(self) -> bool:
+        """Where CI is set, a run that skipped every gate was not a gate, unless its command line asked for that."""
+        return self.options.in_ci and self.skipped > 0 and not self.ran and not self.narrowed.judges_none
 
     def _nothing_decided(self) -> bool:
         """Where CI is set, a run that decided no noisy check at all was not a gate."""
@@ -97,9 +160,20 @@ class Results:
         if self.environment:
             lines.append(f"Measured on {self.environment['description']}.")
         lines += [f"Wrote {path}." for path in self.written]
+        if self.hidden:
+            told = ", ".join(f"{each} ({each.source})" for each in self.hidden)
+            lines.append(f"Options that the command line does not show: {told}.")
         if self.skipped:
             gates = "1 gate was" if self.skipped == 1 else f"{self.skipped} gates were"
             lines.append(f"{gates} skipped: nothing was judged there.")
+        if self.gates and self.narrowed.said:
+            judged = len({test for test, _ in self.verdicts})
+            lines.append(f"Judged {judged} of {len(self.gates)} gates: {' '.join(self.narrowed.said)}.")
+        lines += [orphan.sentence(self._orphans_fail()) for orphan in self.missing.orphans]
+        if self._all_skipped():
+            lines.append(
+                "Every gate was skipped, so this run shows nothing and fails: judge at least one where CI is set."
+            )
         if self._nothing_decided():
             lines.append(
                 "Every latency check was inconclusive, so this run shows nothing and fails: "
@@ -109,4 +183,4 @@ class Results:
         if lines:
             terminalreporter.section("speedacc")
             for line in lines:
-                terminalreporter.line(line)
+                terminalreporter.line(printable_lines(line))

@@ -183,7 +183,6 @@ def _side(label: str, own: Path, other: Path) -> Side:
         sys_path=tuple(sys.path),
         one_thread=True,
         rootdir=own,
-        paths=(),
     )
 
 

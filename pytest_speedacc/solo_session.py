@@ -70,6 +70,5 @@ class SoloSession:
                 one_thread=True,
                 rootdir=config.rootpath,
                 ini_file=config.inipath,
-                paths=(),
             )
             yield side, scratch

@@ -3,135 +3,19 @@
 from __future__ import annotations
 
 import json
-import math
 import re
-import shutil
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
+from checkout import BASE, EXACT, TARGETS, TEST, TIME, Change
 
-from pytest_speedacc.adapters.base import ParameterCount
-from pytest_speedacc.adapters.callables import CallableAdapter
-from pytest_speedacc.baseline import baseline_path, since_base
-from pytest_speedacc.case import Case, Run
-from pytest_speedacc.config.policy import Policy
-from pytest_speedacc.config.settings import parse_bound
-from pytest_speedacc.gate import run_gate
-from pytest_speedacc.judge.reference import LiveComparison
-from pytest_speedacc.judge.verdict import Outcome, Verdict
-from pytest_speedacc.live.campaign import LiveGate
-from pytest_speedacc.live.duel import LaunchResult
-from pytest_speedacc.live.protocol import StaticFacts
-from pytest_speedacc.measure.measurement import Unavailable
-from pytest_speedacc.measure.subject import Manner, Subject, prepare
-from pytest_speedacc.measure.yardstick import Ratios
+from pytest_speedacc.config.scale import Scale
+from pytest_speedacc.judge.verdict import Outcome
+from pytest_speedacc.report.document import gate_document
+from pytest_speedacc.report.text import summary_lines
 
 PASSED, INCONCLUSIVE, NOT_COMPARED, FAILED = Outcome
-TEST = "test_it.py::test_it"
-BASE = "1a2b3c4" + "0" * 33
-INPUTS = np.arange(40.0).reshape(20, 2)
-TARGETS = np.arange(20) % 2
-EXACT = {
-    "max_parameters_increase": "5 %",
-    "max_memory_increase": "5 %",
-    "max_accuracy_drop": "1 pp",
-}
-TIME = {"max_latency_increase": "3 %"}
-
-
-@dataclass(frozen=True)
-class Weighted(CallableAdapter):
-    """Functions that are said to have so many parameters."""
-
-    parameters: int
-
-    def count_parameters(self, model: Any) -> ParameterCount:
-        return ParameterCount(self.parameters)
-
-
-def subject(parameters: int, memory: int, wrong: int, targets: np.ndarray[Any, Any]) -> Subject:
-    predictions = np.where(np.arange(20) < wrong, 1 - targets, targets)
-
-    def model(batch: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-        np.empty(memory, dtype=np.uint8)
-        return predictions[(batch[:, 0] / 2).astype(int)]
-
-    return replace(prepare(model, INPUTS, targets, Manner()), adapter=Weighted(parameters))
-
-
-@dataclass(frozen=True)
-class Change:
-    """A checkout whose base has 10 parameters, takes 1 MiB, is always right, and has the files in ``base``."""
-
-    folder: Path
-
-    @property
-    def file(self) -> Path:
-        return baseline_path(self.folder / "own", TEST, "")
-
-    @property
-    def base(self) -> Path:
-        return baseline_path(self.folder / "base", TEST, "")
-
-    def judge(
-        self,
-        limits: dict[str, Any],
-        *,
-        slower: float = 0.0,
-        parameters: int = 10,
-        memory: int = 2**20,
-        wrong: int = 0,
-        targets: np.ndarray[Any, Any] = TARGETS,
-        update: str = "",
-        ref: str = "main",
-    ) -> Verdict:
-        """The gate in a live run, which updates where there is a reason to."""
-        model = subject(parameters, memory, wrong, targets)
-        facts = StaticFacts(
-            score="accuracy",
-            greater_is_better=True,
-            value=1.0,
-            samples=20,
-            fingerprint=prepare(model.model, INPUTS, TARGETS, Manner()).fingerprint,
-            predictions="",
-            parameters=10,
-            model_size=None,
-            memory=2**20,
-            memory_band=0,
-            batch_size=1,
-        )
-        results = tuple(
-            LaunchResult(math.log(1 + slower) + place % 2 / 1000, 0.01, None, 0, 0.002, 0.002, 0.1)
-            for place in range(8)
-        )
-        live = LiveComparison(
-            LiveGate(results, facts, facts, TARGETS, ""), (), 0.001, BASE, since_base(self.file, self.base, TEST, "")
-        )
-        bounds = tuple(parse_bound(name, value, "test") for name, value in limits.items())
-        run = Run(self.folder / "own", "update" if update else "", update, 1, self.folder, ref)
-        case = Case(
-            run=run,
-            policy=Policy(bounds, "exact", 0.05),
-            test=TEST,
-            name="",
-            subject=model,
-            live=live if ref else None,
-            ratios=lambda: Ratios(1.8, 0.01, 5),
-            training=Unavailable("not trained here"),
-        )
-        return run_gate(case, INPUTS, lambda text: None).verdict
-
-    def stored(self) -> dict[str, Any]:
-        document: dict[str, Any] = json.loads(self.file.read_text("utf-8"))
-        return document
-
-    def merge(self) -> None:
-        """The base becomes what this checkout is, as far as its files are concerned."""
-        shutil.rmtree(self.folder / "base", ignore_errors=True)
-        shutil.copytree(self.folder / "own", self.folder / "base")
 
 
 @pytest.fixture
@@ -176,7 +60,7 @@ class TestLatency:
         assert (stored["updated"]["reason"], stored["parameters"]) == ("why", 15)
         (record,) = stored["environments"].values()
         assert record["yardstick"]["launches"] == 5
-        assert change.file.with_suffix(".npz").exists()
+        assert list(change.file.parent.glob("*.npz"))
 
     def test_what_was_accepted_before_is_kept(self, change: Change) -> None:
         change.judge(TIME, slower=0.25, update="first")
@@ -201,6 +85,38 @@ class TestLatency:
         assert "was not written, because a limit is violated" in "".join(verdict.notes)
         assert verdict.accept == ""
         assert (change.file.read_bytes() if change.file.exists() else None) == content
+
+    @pytest.mark.parametrize(
+        ("ratio", "foreign", "why"),
+        [
+            (1000, "", "this run measures +25.1 %, +25.5 % at the most, and the tolerance adds 3 %"),
+            (1.25, "is no commit of this repository", "1a2b3c4 is no commit of this repository"),
+        ],
+    )
+    def test_an_entry_that_is_not_true_is_refused_by_name(
+        self, change: Change, ratio: float, foreign: str, why: str
+    ) -> None:
+        change.judge(TIME, slower=0.25, update="worth it")
+        stored = change.stored()
+        stored["accepted"][0]["ratio"] = ratio
+        change.file.write_text(json.dumps(stored), "utf-8")
+        verdict = change.judge(TIME, slower=0.25, foreign=foreign)
+        assert verdict.outcome is FAILED
+        (note,) = [note for note in verdict.notes if "does not count" in note]
+        assert note.startswith("the accepted latency median of +")
+        assert f' against 1a2b3c4 ("worth it") does not count: {why}' in note
+
+    def test_the_gate_s_line_says_what_was_accepted_how_much_and_why(self, change: Change) -> None:
+        limits = TIME | only("max_parameters_increase")
+        now = change.judge(limits, slower=0.25, parameters=15, update="worth it")
+        later = change.judge(limits, slower=0.25, parameters=15)
+        said = 'passed; accepted: latency median +25.1 % against 1a2b3c4 ("worth it"), parameters 15 ("worth it")'
+        for verdict in (now, later):
+            (line,) = [line for line in summary_lines([verdict]) if line.startswith(f"{TEST}  ")]
+            assert line.endswith(said)
+            accepted = [check["accepted"] for check in gate_document(verdict, Scale())["checks"]]
+            assert accepted == ['+25.1 % against 1a2b3c4 ("worth it")', '15 ("worth it")']
+        assert not any("; accepted" in line for line in summary_lines([change.judge(TIME)]))
 
 
 WORSE: dict[str, dict[str, Any]] = {
@@ -233,7 +149,8 @@ class TestExactAxes:
 
         current = change.file.read_bytes()
         change.file.write_bytes(former)
-        change.file.with_suffix(".npz").write_bytes(change.base.with_suffix(".npz").read_bytes())
+        for predictions in change.base.parent.glob("*.npz"):
+            (change.file.parent / predictions.name).write_bytes(predictions.read_bytes())
         assert change.judge(limits, **worse).outcome is FAILED
 
         # A file that holds the very value and is no news: somebody left it standing.
@@ -278,7 +195,8 @@ class TestExactAxes:
 
     def test_predictions_that_are_missing_accept_nothing(self, change: Change) -> None:
         change.judge({}, wrong=3, update="meant")
-        change.file.with_suffix(".npz").unlink()
+        for predictions in change.file.parent.glob("*.npz"):
+            predictions.unlink()
         assert change.judge(only("max_accuracy_drop"), wrong=3).outcome is FAILED
 
     def test_what_moves_by_itself_beyond_the_accepted_is_inconclusive(self, change: Change) -> None:

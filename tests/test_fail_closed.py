@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from scratch_project import Project, assert_says, output
 
+from pytest_speedacc.baseline import baseline_path
+
 PASSED, FAILED, USAGE = pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.USAGE_ERROR
 
 CHECK = "speedacc.check(model, inputs, targets)"
@@ -68,6 +70,23 @@ def rewrite(path: Path, **fields: object) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | fields))
 
 
+def amend(path: Path, part: str, **fields: object) -> None:
+    """Change fields of a part of a baseline file."""
+    rewrite(path, **{part: json.loads(path.read_text())[part] | fields})
+
+
+def rename(path: Path) -> None:
+    """Make it the baseline file of another test."""
+    rewrite(path, test="test_model.py::test_gone")
+    path.rename(baseline_path(path.parent, "test_model.py::test_gone", ""))
+
+
+def orphan(path: Path) -> None:
+    """The same of one that was judged on other samples."""
+    rewrite(path, evaluation_set={"samples": 60, "fingerprint": f"sha256:{0:064}"})
+    rename(path)
+
+
 MEASURED_NOTHING = (
     Row("unused", "speedacc: the test uses the speedacc fixture and measured nothing.", "pass", marker=""),
     Row(
@@ -91,9 +110,25 @@ MEASURED_NOTHING = (
     Row(
         "marker-without-fixture",
         "speedacc: the test is marked speedacc and does not use the speedacc fixture: "
-        "add it to the arguments and call speedacc.check(model, inputs, targets).",
+        "add it to the arguments and call speedacc.check(model, inputs, targets). "
+        "If it is no gate, mark it @pytest.mark.speedacc(gate=False).",
         "pass",
         arguments="",
+    ),
+    Row(
+        "verdict-that-is-swallowed",
+        "speedacc failed: accuracy 0, allowed at least 0.5",
+        f"try:\n    {check('lambda batch: 1 - model(batch)')}\nexcept BaseException:\n    pytest.skip('not today')",
+    ),
+    Row(
+        "check-that-came-to-no-verdict",
+        "speedacc cannot judge test_model.py::test_it: check() came to no verdict: it ended with TypeError: *'inputs'",
+        "try:\n    speedacc.check(model)\nexcept TypeError:\n    " + check(name="'other'"),
+    ),
+    Row(
+        "check-in-what-is-no-gate",
+        "speedacc: check was called in a test that is marked speedacc(gate=False), where nothing is judged: *",
+        marker="gate=False",
     ),
     Row(
         "fixture-asked-for-late",
@@ -118,6 +153,106 @@ MEASURED_NOTHING = (
         "twice-with-one-name",
         "speedacc cannot judge test_model.py::test_it (a): check(name='a') was called twice in one test",
         check(name="'a'") + "\n" + check(name="'a'"),
+    ),
+)
+
+# With CI set, a run that skipped every gate was none; and nobody else would notice a gate that is gone.
+SKIPPED = "Every gate was skipped, so this run shows nothing and fails: judge at least one where CI is set."
+LOST = (
+    Row("skipped-by-mark", SKIPPED, above="pytestmark = pytest.mark.skip", in_ci=True),
+    Row("skipped-by-condition", SKIPPED, above="pytestmark = pytest.mark.skipif(True, reason='x')", in_ci=True),
+    Row("skipped-while-it-runs", SKIPPED, "pytest.skip('no data')", in_ci=True),
+    Row("not-even-run", SKIPPED, above="pytestmark = pytest.mark.xfail(run=False)", in_ci=True),
+    Row(
+        "skipped-by-a-fixture",
+        SKIPPED,
+        above="@pytest.fixture(autouse=True)\ndef data():\n    pytest.skip('no data')",
+        in_ci=True,
+    ),
+    Row(
+        "parametrised-by-nothing",
+        SKIPPED,
+        above="pytestmark = pytest.mark.parametrize('size', [])",
+        arguments="speedacc, size",
+        in_ci=True,
+    ),
+    Row("all-skipped-by-hand", "1 gate was skipped: nothing was judged there.", "pytest.skip()", exit_code=PASSED),
+    Row(
+        "baseline-without-its-gate",
+        "Lost gate: test_model.py::test_gone has a baseline and is not in this run, which fails this run "
+        '(removed = "warn" or "fail"): restore the gate, or delete speedacc-baselines/test_model--test_gone.json (git ',
+        accepted=CHECK,
+        spoil=orphan,
+        in_ci=True,
+    ),
+    Row(
+        "baseline-without-its-gate-by-hand",
+        "Lost gate: test_model.py::test_gone has a baseline and is not in this run, as a warning: restore the gate",
+        accepted=CHECK,
+        spoil=orphan,
+        exit_code=PASSED,
+    ),
+    Row(
+        "baseline-without-its-gate-as-a-warning",
+        "Lost gate: test_model.py::test_gone has a baseline and is not in this run, as a warning: restore the gate",
+        accepted=CHECK,
+        spoil=orphan,
+        in_ci=True,
+        pyproject='[tool.speedacc.live]\nremoved = "warn"',
+        exit_code=PASSED,
+    ),
+    Row(
+        "baseline-of-a-renamed-gate",
+        "Renamed gate: by its content test_model.py::test_gone is test_model.py::test_it now, and its baseline is not, "
+        'which fails this run (removed = "warn" or "fail"): run --speedacc-missing for the new one, and delete ',
+        accepted=CHECK,
+        spoil=rename,
+        in_ci=True,
+    ),
+    Row(
+        "baseline-without-its-check",
+        "Lost gate: test_model.py::test_it (small) has a baseline and is not in this run, which fails this run",
+        accepted=f"{CHECK}\n" + check(name="'small'"),
+        in_ci=True,
+    ),
+)
+
+# The limits are settled before the first test, since the whole run shares one error rate.
+LATE = "speedacc*: a speedacc marker was added while the test ran, and its limits were settled before the first test: "
+MARKERS = (
+    Row(
+        "marker-added-before-the-check",
+        LATE,
+        f"request.node.add_marker(pytest.mark.speedacc(min_accuracy=2))\n{CHECK}",
+        arguments="speedacc, request",
+    ),
+    Row(
+        "only-marker-added-before-the-check",
+        LATE,
+        f"request.node.add_marker(pytest.mark.speedacc(min_accuracy=0.5))\n{CHECK}",
+        arguments="speedacc, request",
+        marker="",
+    ),
+    Row(
+        "marker-added-after-the-check",
+        LATE,
+        f"{CHECK}\nrequest.node.add_marker(pytest.mark.speedacc(min_accuracy=2))",
+        arguments="speedacc, request",
+    ),
+    Row(
+        "marker-added-by-a-fixture",
+        LATE,
+        above="@pytest.fixture(autouse=True)\n"
+        "def strict(request):\n"
+        "    request.node.add_marker(pytest.mark.speedacc(min_accuracy=2))",
+    ),
+    Row(
+        "marker-added-to-a-comparison",
+        LATE,
+        "request.node.add_marker(pytest.mark.speedacc(min_accuracy=2))\n"
+        "speedacc.compare(model, model, inputs, targets, max_churn='0 %')",
+        arguments="speedacc, request",
+        marker="",
     ),
 )
 
@@ -163,6 +298,20 @@ BAD_INPUT = (
     ),
 )
 
+SLOW = """
+def slow(batch):
+    np.linspace(0, 1, 1 << 19).sum()
+    return model(batch)
+"""
+"""Takes over half a millisecond."""
+SET_CLOCK = """
+from pytest_speedacc.measure import clocks
+
+GOOD = clocks.CLOCKS.witness, clocks.CLOCKS.tick
+
+def set_clock(monkeypatch, read):
+    monkeypatch.setattr(clocks, "CLOCKS", clocks.Clocks(read, *GOOD))
+"""
 BAD_MODELS = (
     Row(
         "nan",
@@ -179,6 +328,19 @@ BAD_MODELS = (
         "the model raised RuntimeError while predicting samples 0 to 59: out of tune",
         check("broken"),
         above="def broken(batch):\n    raise RuntimeError('out of tune')",
+    ),
+    Row(
+        "stops-an-iteration",
+        "the model raised StopIteration while predicting samples 0 to 59",
+        check("broken"),
+        above="def broken(batch):\n    next(iter(()))",
+    ),
+    Row(
+        "stops-an-iteration-on-a-thread",
+        "the model raised StopIteration while predicting samples 0 to 59: used up",
+        check("broken", executor="ThreadPoolExecutor(1)"),
+        above="from concurrent.futures import ThreadPoolExecutor\n"
+        "def broken(batch):\n    raise StopIteration('used up')",
     ),
     Row(
         "raises-on-single-samples",
@@ -224,10 +386,67 @@ BAD_MODELS = (
         above="async def soon(batch):\n    return model(batch)",
     ),
     Row(
+        "nothing-when-timed",
+        "the timed calls answered something else than the scored ones: None for sample *",
+        check("lambda batch: model(batch) if len(batch) > 1 else None"),
+    ),
+    Row(
+        "constant-when-timed",
+        "the timed calls answered something else than the scored ones: always 1, where * samples got another. Their ",
+        check("lambda batch: model(batch) if len(batch) > 1 else [1]"),
+    ),
+    Row(
+        "another-length-when-timed",
+        "the timed calls answered something else than the scored ones: list (3 predictions) for sample *",
+        check("lambda batch: model(batch) if len(batch) > 1 else [1, 1, 1]"),
+    ),
+    Row(
+        "first-answer-kept",
+        "the timed calls answered something else than the scored ones: always *, where * samples got another. Their ",
+        check("quick"),
+        above="first = []\n"
+        "def quick(batch):\n"
+        "    if len(batch) == 1:\n"
+        "        first or first.append(model(batch))\n"
+        "        return first[0]\n"
+        "    return model(batch)",
+    ),
+    Row(
         "clock-that-goes-backwards",
-        "the clock went backwards while the model was timed: no time from this run can be trusted.",
-        f"monkeypatch.setattr('time.perf_counter_ns', iter(range(10**12, 0, -10**4)).__next__)\n{CHECK}",
+        "the clock went backwards while the model was *: no time from this run can be trusted.",
+        f"set_clock(monkeypatch, iter(range(10**12, 0, -10**4)).__next__)\n{CHECK}",
         arguments="speedacc, monkeypatch",
+        above=SET_CLOCK,
+    ),
+    Row(
+        "clock-that-stands-still",
+        "the clock stood still before the model was timed, as under freezegun: call check() outside of it.",
+        f"set_clock(monkeypatch, lambda: 7)\n{CHECK}",
+        arguments="speedacc, monkeypatch",
+        above=SET_CLOCK,
+    ),
+    Row(
+        "slow-clock",
+        "two clocks of this machine disagree: while the model was * one counted * s and the other * s, so no time",
+        f"set_clock(monkeypatch, lambda: GOOD[0]() // 2)\n{CHECK}",
+        arguments="speedacc, monkeypatch",
+        above=SET_CLOCK,
+    ),
+    Row(
+        "clock-set-by-the-test",
+        "speedacc failed: latency median *, allowed at most 200 µs",
+        f"monkeypatch.setattr('time.perf_counter_ns', lambda: 1)\n{check('slow')}",
+        arguments="speedacc, monkeypatch",
+        above=SLOW,
+        marker='max_latency="200 us"',
+    ),
+    Row(
+        "clock-set-by-freezegun",
+        "speedacc failed: latency median *, allowed at most 200 µs",
+        f"with freezegun.freeze_time('2020-01-01'):\n    {check('slow')}",
+        above=f"import freezegun\n{SLOW}",
+        marker='max_latency="200 us"',
+        needs="freezegun",
     ),
 )
 
@@ -325,7 +544,41 @@ BASELINES = (
         f"*.npz is damaged: it is missing, and *.json refers to it ($.predictions). {MEND}",
         marker=TOLERANCE,
         accepted=CHECK,
-        spoil=lambda path: path.with_suffix(".npz").unlink(),
+        spoil=lambda path: [file.unlink() for file in path.parent.glob("*.npz")],
+    ),
+    Row(
+        "score-by-hand",
+        f"*.json is damaged at $.accuracy.value: it is 0.5, and the predictions of the same file come to 1.0. {MEND}",
+        marker=TOLERANCE,
+        accepted=CHECK,
+        spoil=lambda path: amend(path, "accuracy", value=0.5),
+    ),
+    Row(
+        "score-out-of-range",
+        f"*.json is damaged at $.accuracy.value: it is 2, and accuracy lies within 0 to 1. {MEND}",
+        marker=TOLERANCE,
+        accepted=CHECK,
+        spoil=lambda path: amend(path, "accuracy", value=2),
+    ),
+    Row(
+        "negative-size",
+        f"*.json is damaged at $.model_size: Expected `int` >= 0. {MEND}",
+        marker=TOLERANCE,
+        accepted=CHECK,
+        spoil=lambda path: rewrite(path, model_size=-1),
+    ),
+    Row(
+        "predictions-of-another-shape",
+        f"*.npz is damaged: its shape is (60,), for 59 samples. {MEND}",
+        marker=TOLERANCE,
+        accepted=CHECK,
+        spoil=lambda path: amend(path, "evaluation_set", samples=59),
+    ),
+    Row(
+        "reason-that-is-no-text",
+        r"speedacc: --speedacc-reason='\udcff' holds bytes that are no text in this terminal's encoding.",
+        options=("--speedacc-update", "--speedacc-reason=\udcff"),
+        exit_code=USAGE,
     ),
     Row(
         "changed-evaluation-set",
@@ -355,7 +608,7 @@ BASELINES = (
         arguments="speedacc, monkeypatch",
         above="import errno\n"
         "def read_only(path, mode='r', **keywords):\n"
-        "    if path.parent.name == 'speedacc-baselines' and 'w' in mode:\n"
+        "    if 'speedacc-baselines' in path.parts and 'w' in mode:\n"
         "        raise OSError(errno.EROFS, 'Read-only file system')\n"
         "    return open(path, mode, **keywords)",
         options=("--speedacc-update",),
@@ -410,6 +663,12 @@ SETTINGS = (
         exit_code=USAGE,
     ),
     Row(
+        "limits-of-what-is-no-gate",
+        "marker: gate=False says that the test is no gate, and min_accuracy= is for one: keep one of the two.",
+        marker="gate=False, min_accuracy=0.5",
+        exit_code=USAGE,
+    ),
+    Row(
         "trade-that-contradicts-itself",
         "test_model.py::test_it: marker: trades[0] contradicts itself: it gives and gains latency.",
         marker='trades=[{"give": {"latency": "5 %"}, "gain": {"latency": "9 %"}}]',
@@ -450,6 +709,12 @@ SETTINGS = (
         "pattern-without-a-gate-in-testpaths",
         '[tool.speedacc.tests."test_modle.py::*"] matches no gate of this run: mend the pattern, or remove it.',
         pyproject='tests."test_modle.py::*".min_accuracy = 0.5\n[tool.pytest.ini_options]\ntestpaths = ["."]',
+        exit_code=USAGE,
+    ),
+    Row(
+        "table-of-nearly-our-name",
+        "speedacc: */pyproject.toml: nothing reads [tool.pytest-speedacc]. Did you mean [tool.speedacc]?",
+        pyproject="[tool.pytest-speedacc]\nmin_accuracy = 2",
         exit_code=USAGE,
     ),
     Row(
@@ -511,6 +776,38 @@ OPTIONS = (
         options=("--speedacc-base-python=python",),
         exit_code=USAGE,
     ),
+    Row(
+        "no-base-named",
+        "speedacc: --speedacc-against names no revision, so nothing would be compared: is a variable of the command ",
+        options=("--speedacc-against=",),
+        exit_code=USAGE,
+    ),
+    Row(
+        "no-base-named-and-no-gate-left",
+        "speedacc: --speedacc-against names no revision, so nothing would be compared: is a variable of the command ",
+        "pass",
+        marker="",
+        arguments="",
+        options=("--speedacc-against=",),
+        exit_code=USAGE,
+    ),
+)
+
+SMUGGLED = tuple(
+    Row(
+        f"{option.strip('-')}-by-addopts-in-ci",
+        f"speedacc: {option} comes from addopts, and where CI is set nothing but the command line "
+        f"may {what}: give it there, or take it out.",
+        pyproject=f'[tool.pytest.ini_options]\naddopts = "{option}"',
+        in_ci=True,
+        exit_code=USAGE,
+    )
+    for option, what in (
+        ("--speedacc-update", "write baselines"),
+        ("--speedacc-missing", "write baselines"),
+        ("--speedacc-selfcheck", "leave the tests out"),
+        ("--collect-only", "leave the tests out"),
+    )
 )
 
 # A limit on p99 takes hundreds of calls to be shown, and this budget has room for ten or so of a real model.
@@ -592,12 +889,15 @@ PARALLEL = (
 
 ROWS = (
     *MEASURED_NOTHING,
+    *LOST,
+    *MARKERS,
     *BAD_INPUT,
     *BAD_MODELS,
     *IMMEASURABLE,
     *BASELINES,
     *SETTINGS,
     *OPTIONS,
+    *SMUGGLED,
     *UNDECIDABLE,
     *PARALLEL,
 )
@@ -610,7 +910,7 @@ def test_mistake(row: Row, project: Project, monkeypatch: pytest.MonkeyPatch) ->
     if row.accepted:
         project.write(row.tests(row.accepted), row.pyproject)
         assert project.run("--speedacc-update").ret == PASSED
-        [path] = project.pytester.path.glob("speedacc-baselines/*.json")
+        path, *_ = project.pytester.path.glob("speedacc-baselines/*it.json")
         if row.spoil:
             row.spoil(path)
     if row.in_ci:

@@ -78,6 +78,10 @@ JSON = "a report is JSON or a plot: name a file that ends in .json, .svg, .png, 
 UNWRITTEN = (
     "--speedacc-reason is recorded with a baseline, and none is written: add --speedacc-update or --speedacc-missing."
 )
+UNNAMED = (
+    "--speedacc-against names no revision, so nothing would be compared: is a variable of the command empty? "
+    "Name a branch, a tag or a commit, such as origin/main."
+)
 
 
 @pytest.mark.parametrize(
@@ -98,6 +102,9 @@ UNWRITTEN = (
         ({"report": ["ok.json", "out.xml"]}, f"--speedacc-report=out.xml: {JSON}"),
         ({"report": ["out"]}, f"--speedacc-report=out: {JSON}"),
         ({"report": [""]}, f"--speedacc-report=: {JSON}"),
+        ({"against": ""}, UNNAMED),
+        ({"against": " "}, UNNAMED),
+        ({"against": "main", "base_python": ""}, "--speedacc-base-python= is not an interpreter that can be run."),
     ],
 )
 def test_what_means_nothing_is_refused(given, message):

@@ -224,6 +224,7 @@ CHECK = {
     "allowed": str,
     "outcome": str,
     "reason": str,
+    "accepted": str,
 }
 MEASURED = {
     "metric": str,
@@ -315,7 +316,8 @@ class TestBroken:
             "test_raised": "FileNotFoundError: [Errno 2] No such file or directory: 'nowhere.bin'",
             "test_without_its_model": "OSError: no such model",
             "test_without_the_fixture": "the test is marked speedacc and does not use the speedacc fixture: "
-            "add it to the arguments and call speedacc.check(model, inputs, targets).",
+            "add it to the arguments and call speedacc.check(model, inputs, targets). "
+            "If it is no gate, mark it @pytest.mark.speedacc(gate=False).",
         }
 
     def test_the_verdict_stands_when_the_test_fails_for_a_reason_of_its_own(self, project: Project) -> None:
@@ -569,6 +571,58 @@ class TestBaselines:
         result.assert_outcomes(failed=1)
         assert_says(result, "Note: speedacc-baselines*.json was not written, because a limit is violated.")
         assert baselines(project) == []
+
+    def test_an_update_that_is_not_written_shows_no_baseline_that_does_not_exist(self, project: Project) -> None:
+        def gate(at_least: float, wrong: int) -> str:
+            marker = f'@pytest.mark.speedacc(min_accuracy={at_least}, max_accuracy_drop="50 pp")'
+            wrongly = f"np.where(batch[:, 1] < np.sort(inputs[:, 1])[{wrong}], 1 - model(batch), model(batch))"
+            return f"{marker}\ndef test_it(speedacc):\n    speedacc.check(lambda batch: {wrongly}, inputs, targets)\n"
+
+        def shown() -> tuple[float | None, dict[str, str], dict[str, str]]:
+            [failed] = report(project, "--speedacc-update")["gates"]
+            [former] = [row["reference"] for row in failed["measured"] if row["metric"] == "accuracy"]
+            assert any("was not written, because a limit is violated" in note for note in failed["notes"])
+            outcomes, reasons = (
+                {each["setting"]: each[field] for each in failed["checks"]} for field in ("outcome", "reason")
+            )
+            return former, outcomes, reasons
+
+        project.write(gate(0.9, wrong=45))
+        former, outcomes, _ = shown()
+        assert former is None
+        assert outcomes == {"min_accuracy": "failed", "max_accuracy_drop": "not_compared"}
+        project.write(gate(0.9, wrong=0))
+        project.run("--speedacc-update").assert_outcomes(passed=1)
+        before = baselines(project)
+        project.write(gate(0.9, wrong=45))
+        former, outcomes, _ = shown()
+        assert former == 1
+        assert outcomes == {"min_accuracy": "failed", "max_accuracy_drop": "failed"}
+        assert baselines(project) == before
+        [path] = project.pytester.path.glob("speedacc-baselines/*.json")
+        path.write_text("{}")
+        _, outcomes, reasons = shown()
+        assert outcomes == {"min_accuracy": "failed", "max_accuracy_drop": "not_compared"}
+        assert "is damaged at $.schema" in reasons["max_accuracy_drop"]
+
+    def test_an_update_with_nothing_new_leaves_the_file_and_its_reason(self, project: Project) -> None:
+        folder = project.pytester.path / "speedacc-baselines"
+
+        def files() -> dict[str, tuple[bytes, int]]:
+            return {file.name: (file.read_bytes(), file.stat().st_mtime_ns) for file in folder.iterdir()}
+
+        project.write(SOUND)
+        project.run("--speedacc-update", "--speedacc-reason=the first one").assert_outcomes(passed=1)
+        before = files()
+        again = project.run("--speedacc-update", "--speedacc-reason=another")
+        again.assert_outcomes(passed=1)
+        assert_says(again, "test_it.json was not written: nothing that is compared has changed")
+        assert files() == before
+        [arrays] = folder.glob("*.npz")
+        arrays.write_bytes(b"")
+        project.run("--speedacc-update", "--speedacc-reason=mended").assert_outcomes(passed=1)
+        assert baselines(project)[0]["updated"]["reason"] == "mended"
+        assert files()[arrays.name][0] == before[arrays.name][0]
 
     def test_missing_writes_only_what_is_missing(self, project: Project) -> None:
         project.write(SOUND)

@@ -191,7 +191,6 @@ def _side(label: str, tree: Path, other: Path, cell: Cell) -> Side:
         one_thread=cell.threads == "one",
         rootdir=tree,
         ini_file=tree / "pytest.ini",
-        paths=(),
     )
 
 

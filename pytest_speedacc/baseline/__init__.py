@@ -1,7 +1,9 @@
 """The stored value: what a model was when it was last accepted, and the files that hold it."""
 
-from pytest_speedacc.baseline.files import baseline_path, load_baseline, load_predictions, save_baseline
-from pytest_speedacc.baseline.merge import merged
+from pytest_speedacc.baseline.agreement import check_agreement
+from pytest_speedacc.baseline.files import baseline_path, load_baseline, load_predictions
+from pytest_speedacc.baseline.folder import Content, content, kept, read_folder
+from pytest_speedacc.baseline.merge import confirms, merged
 from pytest_speedacc.baseline.schema import (
     SCHEMA,
     Accepted,
@@ -16,11 +18,13 @@ from pytest_speedacc.baseline.schema import (
     Updated,
 )
 from pytest_speedacc.baseline.since import SinceBase, since_base
+from pytest_speedacc.baseline.update import is_held, save_baseline, settle_baseline
 
 __all__ = [
     "SCHEMA",
     "Accepted",
     "Baseline",
+    "Content",
     "EnvironmentRecord",
     "EvaluationSet",
     "SinceBase",
@@ -31,9 +35,16 @@ __all__ = [
     "StoredProfile",
     "Updated",
     "baseline_path",
+    "check_agreement",
+    "confirms",
+    "content",
+    "is_held",
+    "kept",
     "load_baseline",
     "load_predictions",
     "merged",
+    "read_folder",
     "save_baseline",
+    "settle_baseline",
     "since_base",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections import Counter
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,21 +16,39 @@ from pytest_speedacc.errors import GateError
 
 T = TypeVar("T")
 
-_PLACE = re.compile(r"(?P<what>.*) - at `(?P<where>.*)`")
+_PLACE = re.compile(r"(?P<what>.*) - at `(?P<where>.*)`", re.DOTALL)
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_LAST_SCHEMA = 1000
+"""Of any version to come: a higher number is no number of a schema."""
+_LONGEST_QUOTE = 300
+"""Characters."""
 
 
 def damaged(path: Path, where: str, what: str) -> GateError:
     """The error for the file ``path``: ``what`` is wrong with the field ``where``, or with all of it ("")."""
-    place = f" at {where}" if where else ""
+    place = f" at {plain(where)}" if where else ""
     return GateError(
-        f"the baseline file {path} is damaged{place}: {what}. "
+        f"the baseline file {path} is damaged{place}: {plain(what)}. "
         "Restore it from version control, or write it anew with --speedacc-update."
     )
 
 
+def plain(text: str) -> str:
+    """Text from a file as a message may quote it: a few lines at most, and nothing that a terminal obeys."""
+    short = text if len(text) <= _LONGEST_QUOTE else f"{text[:_LONGEST_QUOTE]}..."
+    return "".join(each if each.isprintable() else f"\\x{ord(each):02x}" for each in short)
+
+
 def encode_document(baseline: Baseline) -> bytes:
-    """The text of the file: equal baselines give equal bytes."""
-    return msgspec.json.format(msgspec.json.encode(baseline, order="deterministic"), indent=2) + b"\n"
+    """The text of the file: equal baselines give equal bytes. Raises GateError for what UTF-8 cannot hold."""
+    try:
+        return msgspec.json.format(msgspec.json.encode(baseline, order="deterministic"), indent=2) + b"\n"
+    except UnicodeEncodeError as error:
+        half = ascii(error.object[error.start])
+        raise GateError(
+            f"no baseline can be written of a name or a reason that holds half of a character ({half}, a lone "
+            "surrogate): change that text."
+        ) from None
 
 
 def decode_document(path: Path, data: bytes) -> Baseline:
@@ -41,8 +59,8 @@ def decode_document(path: Path, data: bytes) -> Baseline:
     try:
         document = json.loads(data.decode("utf-8"), object_pairs_hook=_without_duplicates)
         _check_schema(path, document)
-        for where in _not_finite(document, "$"):
-            raise damaged(path, where, "it is not a finite number")
+        if fault := _fault(document):
+            raise damaged(path, f"${fault[0]}", fault[1])
         return _typed(path, document)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
@@ -56,8 +74,7 @@ def decode_document(path: Path, data: bytes) -> Baseline:
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        twice = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
         raise ValueError(f"the field {twice!r} is there twice")
     return found
 
@@ -66,7 +83,7 @@ def _check_schema(path: Path, document: Any) -> None:
     if not isinstance(document, dict):
         raise damaged(path, "$", "it is not an object")
     schema = document.get("schema")
-    if isinstance(schema, int) and schema > SCHEMA:
+    if isinstance(schema, int) and SCHEMA < schema <= _LAST_SCHEMA:
         raise GateError(
             f"the baseline file {path} was written by a newer pytest-speedacc: it has schema {schema}, and "
             f"this version reads up to {SCHEMA}. Upgrade pytest-speedacc."
@@ -75,16 +92,31 @@ def _check_schema(path: Path, document: Any) -> None:
         raise damaged(path, "$.schema", f"it must be {SCHEMA}, not {schema!r}")
 
 
-def _not_finite(value: Any, where: str) -> Iterator[str]:
-    """Where a number is NaN or infinite: words that Python's reader of JSON lets through."""
+def _fault(value: Any) -> tuple[str, str] | None:
+    """Where and what in a document no later step could bear, though Python's reader of JSON lets it through.
+
+    The place is put together on the way back, so that a document without a fault costs nothing but the walk.
+    """
     if isinstance(value, float) and not math.isfinite(value):
-        yield where
-    elif isinstance(value, dict):
+        return "", "it is not a finite number"
+    if isinstance(value, str) and not _is_text(value):
+        return "", "it is not Unicode text"
+    if isinstance(value, dict):
         for key, inner in value.items():
-            yield from _not_finite(inner, f"{where}.{key}")
+            if not _is_text(key):
+                return "", f"the name of the field {key!r} is not Unicode text"
+            if found := _fault(inner):
+                return f".{key}{found[0]}", found[1]
     elif isinstance(value, list):
         for index, inner in enumerate(value):
-            yield from _not_finite(inner, f"{where}[{index}]")
+            if found := _fault(inner):
+                return f"[{index}]{found[0]}", found[1]
+    return None
+
+
+def _is_text(value: str) -> bool:
+    """False for half a surrogate pair, which can be neither printed nor written."""
+    return value.isascii() or not _SURROGATE.search(value)
 
 
 def _typed(path: Path, document: dict[str, Any]) -> Baseline:

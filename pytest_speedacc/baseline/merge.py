@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from pytest_speedacc.baseline.schema import Baseline, EnvironmentRecord
+from pytest_speedacc.baseline.schema import Baseline, EnvironmentRecord, StoredProfile
 
 DIGITS = 4
 """Significant digits of a stored time: the rest is noise, and would fill the diff."""
+SMALLEST_MOVE = 0.2
+"""Of the logarithm of a ratio to the yardstick: by less it moves from one day to another with nothing changed."""
 
 
 def merged(old: Baseline | None, new: Baseline) -> Baseline:
@@ -21,6 +23,49 @@ def merged(old: Baseline | None, new: Baseline) -> Baseline:
     others = old.environments if old is not None and same_model else {}
     environments = others | {key: _rounded(it) for key, it in new.environments.items()}
     return replace(new, environments=environments, accepted=old.accepted if old is not None else ())
+
+
+def confirms(old: Baseline, new: Baseline, environment: str) -> bool:
+    """Whether ``new``, measured in ``environment``, a key, says what ``old`` says, but for what moves by itself.
+
+    The predictions aside, of which ``new`` does not say yet what file they are in.
+    """
+    same = replace(
+        new,
+        updated=old.updated,
+        predictions=old.predictions,
+        profile=old.profile,
+        environments=old.environments,
+    )
+    then, now = old.environments.get(environment), new.environments[environment]
+    return same == old and _same_profile(old.profile, new.profile) and then is not None and _same_record(then, now)
+
+
+def _same_profile(then: StoredProfile | None, now: StoredProfile | None) -> bool:
+    if then is None or now is None:
+        return then is now
+    if (then.batch_size, then.clock) != (now.batch_size, now.clock):
+        return False
+    before = {(each.name, each.file): each.calls for each in then.functions}
+    # Which functions are among the few that are kept depends on their times.
+    pairs = [(each.calls, before.get((each.name, each.file), each.calls)) for each in now.functions]
+    return all(abs(calls - former) < max(0.5, 0.1 * former) for calls, former in pairs)
+
+
+def _same_record(then: EnvironmentRecord, now: EnvironmentRecord) -> bool:
+    def calls(record: EnvironmentRecord) -> tuple[int, int] | None:
+        return (record.latency.batch_size, record.latency.concurrency) if record.latency else None
+
+    parts = ("memory", "yardstick", "training")
+    if [getattr(then, part) is None for part in parts] != [getattr(now, part) is None for part in parts]:
+        return False
+    if then.memory and now.memory and abs(now.memory.peak - then.memory.peak) > max(now.memory.band, then.memory.band):
+        return False
+    if then.yardstick and now.yardstick:
+        moved = abs(now.yardstick.log_ratio - then.yardstick.log_ratio)
+        if now.yardstick.version != then.yardstick.version or moved > SMALLEST_MOVE:
+            return False
+    return calls(then) == calls(now) and then.versions == now.versions
 
 
 def _rounded(record: EnvironmentRecord) -> EnvironmentRecord:

@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 import io
-import zipfile
-import zlib
-from typing import Any
 
 import numpy as np
 
+from pytest_speedacc.baseline.archive import LARGEST, LARGEST_FILE, MEMBER, Predictions, is_text
 from pytest_speedacc.errors import GateError
-
-LARGEST = 1 << 30
-"""Bytes of an array that are read back: beyond that a file is hostile, or not fit for a repository."""
-MEMBER = "predictions"
-
-Predictions = np.ndarray[Any, Any]
 
 
 def encode_predictions(predictions: Predictions) -> bytes:
@@ -24,29 +16,24 @@ def encode_predictions(predictions: Predictions) -> bytes:
     Raises GateError for predictions that cannot be kept without pickle, or are too large.
     """
     compact = _compact(np.asarray(predictions))
-    if compact.nbytes > LARGEST:
-        raise GateError(
-            f"the predictions are {compact.nbytes / 2**20:.0f} MiB, and a baseline holds at most "
-            f"{LARGEST / 2**20:.0f} MiB of them: use fewer samples."
-        )
+    # As they are read back: integers at full width.
+    taken = compact.size * max(8, compact.itemsize) if compact.dtype.kind in "iu" else compact.nbytes
+    if taken > LARGEST:
+        raise _too_large(taken, LARGEST)
+    if compact.dtype.kind == "U" and not is_text(compact):
+        raise GateError("a prediction is a text that is not Unicode: let the model return one that can be written.")
     file = io.BytesIO()
-    np.savez_compressed(file, allow_pickle=False, **{MEMBER: compact})
+    np.savez_compressed(file, allow_pickle=False, **{MEMBER.removesuffix(".npy"): compact})
+    if file.tell() > LARGEST_FILE:
+        raise _too_large(file.tell(), LARGEST_FILE)
     return file.getvalue()
 
 
-def decode_predictions(data: bytes) -> Predictions:
-    """The array of such a file, integers at full width. Raises ValueError, with the reason, for any other."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            members = [(info.filename, info.file_size <= LARGEST) for info in archive.infolist()]
-        if members != [(f"{MEMBER}.npy", True)]:
-            raise ValueError(f"it does not hold one array of at most {LARGEST} bytes named {MEMBER}")
-        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            array = np.asarray(arrays[MEMBER])
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError) as error:
-        raise ValueError(str(error)) from error
-    # A score may subtract them, and small integers wrap around.
-    return array.astype(np.int64) if array.dtype.kind in "iu" and array.dtype.itemsize < 8 else array
+def _too_large(taken: int, most: int) -> GateError:
+    return GateError(
+        f"the predictions are {taken / 2**20:.0f} MiB, and a baseline holds at most {most / 2**20:.0f} MiB of them: "
+        "use fewer samples."
+    )
 
 
 def _compact(array: Predictions) -> Predictions:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+
+from msgspec import UNSET
 
 from pytest_speedacc.baseline.schema import (
     MOST_FUNCTIONS,
@@ -39,8 +42,12 @@ def record(
     reason: str,
     root: Path,
     ratios: Ratios | None,
+    shared: Mapping[str, str],
 ) -> Baseline:
-    """The baseline of this measurement alone; ``root`` is a folder of the repository whose commit is recorded."""
+    """The baseline of this measurement alone; ``root`` is a folder of the repository whose commit is recorded.
+
+    ``shared`` are the digests of what live runs share with the base.
+    """
     statics = measurement.statics
     accuracy, parameters, size, memory = statics.accuracy, statics.parameters, statics.model_size, statics.memory
     training = statics.training
@@ -77,6 +84,7 @@ def record(
         model_size=None if isinstance(size, Unavailable) else size,
         versions=versions,
         predictions=None,
+        shared=dict(shared) or UNSET,
         environments={environment.key: here},
     )
 

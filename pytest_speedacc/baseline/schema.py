@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from pytest_speedacc.config.project import Clock
 from pytest_speedacc.measure.environment import Environment
@@ -15,10 +15,14 @@ SCHEMA = 1
 
 Count = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 Amount = Annotated[int, Meta(ge=0, le=2**63 - 1)]
-Seconds = Annotated[float, Meta(ge=0)]
-Digest = Annotated[str, Meta(pattern="^sha256:[0-9a-f]{64}$")]
-Sha = Annotated[str, Meta(pattern="^[0-9a-f]{40,64}$")]
-Ratio = Annotated[float, Meta(gt=0)]
+Seconds = Annotated[float, Meta(ge=0, le=1e9)]
+Number = Annotated[float, Meta(ge=-1e100, le=1e100)]
+"""Can be squared, and multiplied by a count."""
+Deviation = Annotated[float, Meta(ge=0, le=1e100)]
+# Not "$", which allows for a newline behind it.
+Digest = Annotated[str, Meta(pattern=r"^sha256:[0-9a-f]{64}\Z")]
+Sha = Annotated[str, Meta(pattern=r"^[0-9a-f]{40,64}\Z")]
+Ratio = Annotated[float, Meta(gt=0, le=1e9)]
 MOST_FUNCTIONS = 8
 """Of a profile, that are kept: those with the most time."""
 
@@ -51,12 +55,12 @@ class StoredAccuracy(Record, frozen=True):
 
     score: str
     """Its name."""
-    value: float
+    value: Number
     """In full: it is compared exactly."""
     greater_is_better: bool
     repeats: Count = 1
     """Evaluations under different seeds, whose mean is ``value``; 1 for a model that is not random."""
-    spread: Annotated[float, Meta(ge=0)] = 0.0
+    spread: Deviation = 0.0
     """Standard deviation between them."""
 
 
@@ -91,11 +95,11 @@ class StoredRatio(Record, frozen=True):
 
     version: Count
     """Of the yardstick: ratios to different versions are not compared."""
-    log_ratio: float
+    log_ratio: Annotated[float, Meta(ge=-50, le=50)]
     """log(model/yardstick), the mean over launches."""
-    spread: Annotated[float, Meta(ge=0)]
+    spread: Annotated[float, Meta(ge=0, le=100)]
     """Standard deviation between launches."""
-    launches: Annotated[int, Meta(ge=2)]
+    launches: Annotated[int, Meta(ge=2, le=1_000_000)]
 
 
 class StoredTraining(Record, frozen=True):
@@ -129,7 +133,7 @@ class StoredFunction(Record, frozen=True):
     name: str
     file: str
     """Relative to the project where it lies in it. No line, which moves with every edit."""
-    calls: Annotated[float, Meta(ge=0)]
+    calls: Annotated[float, Meta(ge=0, le=1e15)]
     """For each call of the model."""
     share: Annotated[float, Meta(ge=0, le=1)]
     """Of the time of a call, under the profiler."""
@@ -154,7 +158,7 @@ class Accepted(Record, frozen=True):
     metric: Literal["latency"]
     """The axis."""
     statistic: Literal["median", "p95"]
-    ratio: Annotated[float, Meta(ge=1)]
+    ratio: Annotated[float, Meta(ge=1, le=1e9)]
     """Candidate/base: 1.1 is 10 % slower."""
     interval: tuple[Ratio, Ratio]
     """Of the ratio: its lower bound at the run's error rate, its upper bound at 5 %."""
@@ -186,7 +190,9 @@ class Baseline(Record, frozen=True, kw_only=True):
     versions: dict[str, str]
     """Of the libraries that the values above were measured with."""
     predictions: Digest | None
-    """Of the array file beside this one."""
+    """Of the array file beside this one, whose name has the first digits of it."""
+    shared: dict[str, Digest] | UnsetType = UNSET
+    """Of the files and folders that live runs share with the base, by path; left out where there are none."""
     profile: StoredProfile | None = None
     """None where nothing bounds the latency, or yappi was in use; and files from before there was one lack it."""
     environments: dict[str, EnvironmentRecord]

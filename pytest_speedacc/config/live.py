@@ -32,7 +32,7 @@ class LiveSettings:
     allow_slow_setup: bool = False
     """Whether fixtures may take over ten seconds, which every launch pays again."""
     removed: Literal["warn", "fail"] = "fail"
-    """What a gate does that the base has and this checkout lost: ``"warn"`` or ``"fail"``."""
+    """What a gate does that the base or a baseline has and this checkout lost: ``"warn"`` or ``"fail"``."""
 
 
 def parse_live(section: object) -> LiveSettings:

@@ -33,17 +33,22 @@ def find_loosened(
     base_markers: Mapping[str, Sequence[Mapping[str, Any]]],
     candidate: Project,
     policies: Mapping[str, Policy],
+    *,
+    started: Path | None = None,
 ) -> Loosened:
     """Compare the settings of a live run's base with the candidate's.
 
-    ``base_root`` is the folder of the base's pyproject.toml; ``base_markers`` are the keywords of the base's markers
-    by node id, the nearest first; ``policies`` are the candidate's. A gate that one of the two lacks is not compared.
+    ``base_root`` is where the base's node ids start, and ``started`` the folder there that pytest is started in;
+    ``base_markers`` are the keywords of the base's markers by node id, the nearest first; ``policies`` are the
+    candidate's. A gate that one of the two lacks is not compared.
     """
     try:
-        base = load_project(base_root)
+        base = load_project(base_root, started)
     except ConfigError as error:
         # Its folder is gone when the sentence is read.
-        why = str(error).replace(str(base_root / "pyproject.toml"), "pyproject.toml").rstrip(".")
+        why = str(error).rstrip(".")
+        for folder in (base_root, *base_root.parents):
+            why = why.replace(str(folder / "pyproject.toml"), "pyproject.toml")
         return Loosened(unread=(f"whether this change loosens limits is not known: in the base, {why}",))
     said = [f"pyproject.toml: {sentence}" for sentence in loosened_project(base, candidate)]
     unread = []
@@ -67,7 +72,6 @@ def loosened_project(base: Project, candidate: Project) -> list[str]:
     for name, was, now in (
         ("inconclusive", base.inconclusive or "warn", candidate.inconclusive or "warn"),
         ("not_compared", base.not_compared or "fail", candidate.not_compared or "fail"),
-        ("removed", base.live.removed, candidate.live.removed),
     ):
         if _STRICTNESS[now] < _STRICTNESS[was]:
             said.append(f"{name} was {was!r} in CI and is {now!r}")

@@ -18,6 +18,8 @@ LIVE_TOLERANCE = "3 %"
 DEFAULT_BUDGET = 10.0
 """Seconds of timing for a gate; most are decided long before."""
 
+NO_GATE_WITH_LIMITS = "marker: gate=False says that the test is no gate, and {name}= is for one: keep one of the two."
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
@@ -59,7 +61,13 @@ def parse_marker(arguments: tuple[Any, ...], keywords: Mapping[str, Any]) -> Tab
         raise ConfigError(
             f'@pytest.mark.speedacc takes keywords only, such as max_latency="5 ms", not {arguments[0]!r}.'
         )
-    return parse_table(keywords, "marker")
+    rest = {name: value for name, value in keywords.items() if name != "gate"}
+    gate = keywords.get("gate", True)
+    if not isinstance(gate, bool):
+        raise ConfigError(f"marker: gate = {gate!r} must be True or False.")
+    if not gate and rest:
+        raise ConfigError(NO_GATE_WITH_LIMITS.format(name=next(iter(rest))))
+    return parse_table(rest, "marker", known=("gate",))
 
 
 def join(*tables: Table) -> Table:
@@ -86,7 +94,7 @@ def resolve(project: Project, test: str, marker: Table, *, budget: float | None 
 
     Raises ConfigError for a policy that is not defined.
     """
-    patterns = [table for pattern, table in project.tests if matches(pattern, test)]
+    patterns = [table for pattern, table in project.tests if matches(pattern, project.named(test))]
     layers = [*patterns, marker]
     if name := join(project.defaults, *layers).policy:
         if name not in project.policies and name not in BUILT_IN:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tomllib
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args
 
 from pytest_speedacc.config.builtin import BUILT_IN
 from pytest_speedacc.config.live import LiveSettings, parse_live
+from pytest_speedacc.config.pyproject import Section, find_section
 from pytest_speedacc.config.scale import SCALE_KEYS, Scale, parse_scale
 from pytest_speedacc.config.settings import SETTINGS, Bound, parse_bound, parse_positive, suggestion
 from pytest_speedacc.config.trades import Trade, parse_trades
@@ -69,24 +70,31 @@ class Project:
     """What a latency is translated into."""
     profile_clock: Clock = "wall"
     """Of profiles: ``wall``, or ``cpu`` to leave waiting out."""
+    section: Section | None = field(default=None, compare=False)
+    """Where all this was read; None where there was nothing to read."""
+    rootdir: Path | None = field(default=None, compare=False)
+    """Where node ids start from; None for ``root``."""
+
+    def named(self, test: str) -> str:
+        """A node id as it reads from ``root``: so patterns name it and baselines are filed, wherever node ids start."""
+        if self.rootdir is None or self.rootdir == self.root:
+            return test
+        file, separator, rest = test.partition("::")
+        return Path(os.path.relpath(self.rootdir / file, self.root)).as_posix() + separator + rest
 
 
-def load_project(root: Path) -> Project:
-    """Read ``pyproject.toml`` in ``root``; without one, or without our table, the defaults.
+def load_project(rootdir: Path, started: Path | None = None) -> Project:
+    """What the nearest ``[tool.speedacc]`` upwards from ``rootdir`` says; without any, the defaults.
+
+    ``rootdir`` is pytest's root directory, which a ``pytest.ini`` can put anywhere; where nothing is found from there,
+    ``started``, the folder that pytest was started in, is where the search begins.
 
     Raises ConfigError for what cannot be read and for every unknown or wrong key.
     """
-    path = root / "pyproject.toml"
-    try:
-        document = tomllib.loads(path.read_text("utf-8"))
-    except FileNotFoundError:
-        document = {}
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be read: {error.strerror}.") from error
-    except ValueError as error:  # of the syntax or of the encoding, which TOML fixes to UTF-8
-        raise ConfigError(f"{path} is not valid TOML: {error}.") from error
-    tool = _table(document.get("tool", {}), "[tool]")
-    return parse_project(tool.get("speedacc", {}), root)
+    section = find_section(rootdir, started or rootdir)
+    if section is None:
+        return parse_project({}, rootdir)
+    return replace(parse_project(section.value, section.path.parent), section=section, rootdir=rootdir)
 
 
 def parse_project(section: object, root: Path) -> Project:

@@ -8,11 +8,12 @@ from dataclasses import replace
 from msgspec.structs import replace as changed
 
 from pytest_speedacc.baseline import Accepted, Baseline
+from pytest_speedacc.baseline.changes import quoted
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.config.settings import Bound
 from pytest_speedacc.config.units import format_value
+from pytest_speedacc.judge.entries import accepted_text
 from pytest_speedacc.judge.gate import judge
-from pytest_speedacc.judge.live import quoted
 from pytest_speedacc.judge.reference import Reference
 from pytest_speedacc.judge.verdict import Check, Outcome
 from pytest_speedacc.measure.measurement import Measurement
@@ -52,11 +53,12 @@ def _better(check: Check, held: Check, reason: str) -> Check:
     accepted = "these predictions" if held.metric == "churn" and held.outcome is Outcome.PASSED else ""
     if held.outcome >= check.outcome or not (accepted or held.reference is not None):
         return check
-    value, why = accepted or format_value(held.reference or 0.0, held.kind), quoted(reason)
+    value = (accepted or format_value(held.reference or 0.0, held.kind)) + quoted(reason)
     return replace(
         check,
         outcome=held.outcome,
-        reason=f"accepted in the baseline file: {value}{why}; {check.reason}",
+        reason=f"accepted in the baseline file: {value}; {check.reason}",
+        accepted=value,
     )
 
 
@@ -68,11 +70,19 @@ def accept_now(checks: tuple[Check, ...], stored: Baseline, base: str) -> tuple[
     failed = [check for check in checks if check.outcome is Outcome.FAILED]
     if not is_acceptable(checks) or any(check.metric != "latency" for check in failed):
         return checks, stored
-    entries = tuple(_entry(check, stored, base) for check in failed)
+    entries = {check.place: _entry(check, stored, base) for check in failed}
     why = f"accepted now, against {base[:7]}{quoted(stored.updated.reason)}"
-    passed = {check.place: replace(check, outcome=Outcome.PASSED, reason=f"{why}: {check.reason}") for check in failed}
+    passed = {
+        check.place: replace(
+            check,
+            outcome=Outcome.PASSED,
+            reason=f"{why}: {check.reason}",
+            accepted=accepted_text(entries[check.place]),
+        )
+        for check in failed
+    }
     return tuple(passed.get(check.place, check) for check in checks), changed(
-        stored, accepted=(*stored.accepted, *entries)
+        stored, accepted=(*stored.accepted, *entries.values())
     )
 
 

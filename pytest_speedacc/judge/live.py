@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
-from pytest_speedacc.baseline import Accepted
+from pytest_speedacc.baseline import Accepted, SinceBase
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.config.settings import Bound
 from pytest_speedacc.config.trades import Term, Trade, widened
 from pytest_speedacc.config.units import Kind, format_seconds, format_value
+from pytest_speedacc.judge.entries import accepted_text, counted, refusals
 from pytest_speedacc.judge.verdict import Check, Outcome, check_of
 from pytest_speedacc.live.campaign import LiveGate, LiveRun
 from pytest_speedacc.live.duel import LaunchResult
@@ -67,7 +68,7 @@ def undecided(
         key
         for key, launches in results.items()
         if any(
-            _verdict(bound, launches, alpha, _accepted_for(bound, accepted(key)), budget_left=True) == "more"
+            _verdict(bound, launches, alpha, _accepted_for(bound, accepted(key), launches), budget_left=True) == "more"
             for bound in (*bounds[key[0]], *_given(trades.get(key[0], ())))
         )
         or any(
@@ -87,7 +88,8 @@ def too_slow(
         for key, gate in run.gates.items()
         if gate.launches
         and any(
-            _verdict(bound, gate.launches, alpha, _accepted_for(bound, accepted(key)), budget_left=False) == "failed"
+            _verdict(bound, gate.launches, alpha, _accepted_for(bound, accepted(key), gate.launches), budget_left=False)
+            == "failed"
             for bound in bounds.get(key[0], ())
         )
     )
@@ -116,7 +118,8 @@ def judge_live_increase(
 ) -> Check:
     """Hold a latency tolerance against the launches of one check.
 
-    The largest slow-down that was ``accepted`` since the base counts as unchanged: the tolerance is on top of it.
+    The largest slow-down that was ``accepted`` since the base, and that the launches bear out, counts as unchanged: the
+    tolerance is on top of it.
     """
     if gate.is_new:
         return check_of(bound, None, Outcome.PASSED, f"{gate.problem}, so there is nothing yet to be slower than")
@@ -127,7 +130,7 @@ def judge_live_increase(
     bounds = launch_bounds(differences, alpha)
     slower, low, high = (math.expm1(value) for value in (bounds.mean, bounds.lower, bounds.upper))
     interval = (low, high) if math.isfinite(high) else None
-    entry = _accepted_for(bound, accepted)
+    entry = counted(bound, accepted, differences)
     verdict = _verdict(bound, gate.launches, alpha, entry, budget_left=False)
     last = gate.launches[-1]
     times = f"{format_seconds(last.candidate_seconds)} against {format_seconds(last.base_seconds)}"
@@ -146,25 +149,24 @@ def judge_live_increase(
     return check if entry is None else _on_top_of(entry, check)
 
 
+def refused_entries(policy: Policy, gate: LiveGate, since: SinceBase) -> tuple[str, ...]:
+    """Why slow-downs that this change says were accepted do not count, a sentence each."""
+    bounds = latency_tolerances(policy)
+    return tuple(refusals(since, bounds, [_differences(bound, gate.launches) for bound in bounds]))
+
+
 def _on_top_of(entry: Accepted, check: Check) -> Check:
-    change = format_value(entry.ratio - 1, Kind.CHANGE)
+    accepted = accepted_text(entry)
     return replace(
         check,
-        allowed=f"{check.allowed} on top of the accepted {change}",
-        reason=f"{check.reason}; accepted: {change} against {entry.base[:7]}{quoted(entry.reason)}",
+        allowed=f"{check.allowed} on top of the accepted {format_value(entry.ratio - 1, Kind.CHANGE)}",
+        reason=f"{check.reason}; accepted: {accepted}",
+        accepted=accepted,
     )
 
 
-def quoted(reason: str) -> str:
-    """The reason that somebody gave, in brackets and on one line; nothing where none was given."""
-    return f' ("{" ".join(reason.split())}")' if reason.strip() else ""
-
-
-def _accepted_for(bound: Bound, accepted: Sequence[Accepted]) -> Accepted | None:
-    """The largest slow-down that was accepted for what ``bound`` bounds."""
-    same = (bound.setting.metric, bound.setting.statistic)
-    fitting = [entry for entry in accepted if (entry.metric, entry.statistic) == same]
-    return max(fitting, key=lambda entry: entry.ratio, default=None)
+def _accepted_for(bound: Bound, accepted: Sequence[Accepted], launches: Sequence[LaunchResult]) -> Accepted | None:
+    return counted(bound, accepted, _differences(bound, launches))
 
 
 def _log_ratio(entry: Accepted | None) -> float:

@@ -44,6 +44,8 @@ class LiveComparison:
     """The candidate's and the base's; None where neither was wanted."""
     allocations: tuple[Allocations, Allocations] | None = None
     """What holds the peak in either; None where that was not wanted."""
+    shared: Mapping[str, str] = field(default_factory=dict)
+    """Digests of what the base was given of this checkout, by path."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,8 @@ class Check:
     """What it came to."""
     reason: str
     """Why, in one sentence."""
+    accepted: str = ""
+    """What somebody accepted of it since the base, how much and why; empty where nothing was."""
 
     @property
     def place(self) -> tuple[str, str]:

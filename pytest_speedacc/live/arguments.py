@@ -68,19 +68,29 @@ _NEUTRAL: dict[str, Any] = {
 
 
 def worker_arguments(
-    given: Sequence[str], paths: Sequence[str], has_plugin: Callable[[str], bool], scratch: Path
+    given: Sequence[str],
+    paths: Sequence[str],
+    has_plugin: Callable[[str], bool],
+    scratch: Path,
+    *,
+    selecting: bool = False,
 ) -> tuple[str, ...]:
-    """The arguments for a worker from those ``given`` to this run, whose test paths were ``paths``."""
+    """The arguments for a worker from those ``given`` to this run, whose test paths were ``paths``.
+
+    What selects tests stays where it is ``selecting``.
+    """
     kept: list[str] = []
     unplaced = list(paths)
-    is_value = False
+    is_value = is_kept = False
     for argument in given:
         if is_value:
-            is_value = False
+            kept += [argument] if is_kept else []
+            is_value = is_kept = False
         elif argument.startswith(OWN_PREFIX):
             is_value = "=" not in argument and argument not in OWN_FLAGS
         elif argument in _SELECTING:
-            is_value = True
+            is_value, is_kept = True, selecting
+            kept += [argument] if selecting else []
         elif argument in unplaced:
             unplaced.remove(argument)
         else:
@@ -93,10 +103,15 @@ def worker_arguments(
     return tuple(kept)
 
 
-def arguments_of(config: Any) -> Callable[[Path], tuple[str, ...]]:
+def arguments_of(config: Any) -> Callable[..., tuple[str, ...]]:
     """``worker_arguments`` for the pytest run of ``config``, given a scratch folder."""
-    given = [*shlex.split(os.environ.get("PYTEST_ADDOPTS", "")), *map(str, config.invocation_params.args)]
+    given = given_arguments(config)
     return partial(worker_arguments, given, config.option.file_or_dir or (), config.pluginmanager.has_plugin)
+
+
+def given_arguments(config: Any) -> list[str]:
+    """The command line of a run, after what the environment puts before it."""
+    return [*shlex.split(os.environ.get("PYTEST_ADDOPTS", "")), *map(str, config.invocation_params.args)]
 
 
 def switch_off(config: pytest.Config, parser: pytest.Parser, arguments: list[str]) -> None:
@@ -114,8 +129,9 @@ def switch_off(config: pytest.Config, parser: pytest.Parser, arguments: list[str
     config.known_args_namespace = parser.parse_known_args(arguments, namespace=copy(config.option))
 
 
-def neutralise(options: Any, seed: int) -> None:
-    """Set every option that makes no sense in a worker to its neutral value."""
+def neutralise(options: Any, seed: int, *, selecting: bool = False) -> None:
+    """Set every option that makes no sense in a worker to its neutral value; those that select tests may stay."""
     neutral = {**_NEUTRAL, "randomly_seed": seed}
-    for name in neutral.keys() & vars(options).keys():
+    kept = {"keyword", "markexpr", "deselect"} if selecting else set()
+    for name in (neutral.keys() & vars(options).keys()) - kept:
         setattr(options, name, neutral[name])

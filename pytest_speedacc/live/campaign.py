@@ -66,7 +66,7 @@ class LiveRun:
     canary_test: str
     """The gates that it was run with, one after the other as they were decided."""
     base_gates: tuple[str, ...]
-    """Node ids of all gates that the base collected."""
+    """Node ids of all gates that this run's command line selects in the base, under its own settings."""
     lost_checks: tuple[Key, ...]
     """Checks that the base makes and the candidate, in the same test, does not."""
     failures: Mapping[str, str]
@@ -79,6 +79,10 @@ class LiveRun:
     """Wall time, less what other runs on this machine were waited for."""
     base_markers: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     """Keywords of the markers of the base's gates by node id, the nearest first."""
+    base_judged: frozenset[str] = frozenset()
+    """Node ids of the candidate's tests that the base did not skip."""
+    base_unread: Mapping[str, str] = field(default_factory=dict)
+    """Files that the base could not collect, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +103,8 @@ class _State:
     canary: list[LaunchResult] = field(default_factory=list)
     canary_tests: list[str] = field(default_factory=list)
     base_gates: tuple[str, ...] = ()
+    base_judged: frozenset[str] = frozenset()
+    base_unread: Mapping[str, str] = field(default_factory=dict)
     base_markers: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     lost_checks: tuple[Key, ...] = ()
     compared: tuple[Key, ...] = ()
@@ -118,6 +124,8 @@ class _State:
         for key in report.problems:
             self.results.pop(key, None)
         self.base_gates = self.base_gates or report.base_gates
+        self.base_judged |= report.base_judged
+        self.base_unread = self.base_unread or report.base_unread
         self.base_markers = self.base_markers or report.base_markers
         self.lost_checks = self.lost_checks or tuple(report.lost_checks)
         if report.canary:
@@ -208,6 +216,8 @@ def run_campaign(
         canary=tuple(state.canary),
         canary_test=", ".join(dict.fromkeys(state.canary_tests)),
         base_gates=state.base_gates,
+        base_judged=state.base_judged,
+        base_unread=state.base_unread,
         base_markers=state.base_markers,
         lost_checks=state.lost_checks,
         failures=state.failures,

@@ -98,7 +98,8 @@ def resolve_base(root: Path, ref: str) -> Base:
     head = find_commit(root, "HEAD")
     if head is None:
         raise ConfigError(f"{top} has no commit yet, so there is no base: run `git commit` first.")
-    if not ref or ref.startswith("-"):
+    # A caret leaves commits out, and git gives it back as the name of one.
+    if not ref or ref.startswith(("-", "^")):
         raise ConfigError(f"{ref!r} is not a revision: name a branch, a tag or a commit, such as origin/main.")
     named = find_commit(root, ref)
     if named is None:

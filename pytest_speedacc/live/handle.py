@@ -8,7 +8,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,10 +18,10 @@ import msgspec
 
 from pytest_speedacc.live import process
 from pytest_speedacc.live.channel import Channel, ChannelClosed
-from pytest_speedacc.live.protocol import Ready, WorkerSpec
+from pytest_speedacc.live.last_words import ask_where, last_words
+from pytest_speedacc.live.protocol import Ready, Survey, WorkerSpec
+from pytest_speedacc.measure import clocks
 
-LAST_WORDS = 15
-"""Lines of a lost worker's output that are shown."""
 HELLO_TIMEOUT = 5.0
 """Seconds from a connection to its first message, which a worker sends at once."""
 
@@ -51,10 +50,10 @@ class Side:
     """Whether libraries are told to use a single thread."""
     rootdir: Path
     """pytest's root directory in this tree."""
-    paths: tuple[str, ...]
-    """Further paths that the first launch collects and runs nothing of, only to know which gates there are."""
     ini_file: Path | None = None
     """pytest's configuration file in this tree; None where it has none."""
+    survey: Survey | None = None
+    """How the first launch asks which gates there are; None where nobody wants to know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +147,17 @@ class Worker:
                 case _:
                     continue
 
+    def answers_problem(self) -> str:
+        """Why what it answered while it was timed is not what was scored; empty where it is. Raises WorkerLost."""
+        self.send("answers")
+        problem: str = self.receive()["problem"]
+        return problem
+
+    @property
+    def failures(self) -> Mapping[str, str]:
+        """All that it has told of so far, by node id."""
+        return dict(self._failures)
+
     def failure(self, test: str) -> str:
         """What this test, or the file that it is in, failed or was skipped with, in a line; empty when neither was."""
         for node, text in self._failures.items():
@@ -163,11 +173,11 @@ class Worker:
             code = None
         how = f"did not answer ({why})" if code is None else f"ended with {_exit_text(code)}"
         help = "" if code is not None else " If it needs longer, raise timeout in [tool.speedacc.live]."
-        words = self._log.read_text("utf-8", "replace").splitlines()[-LAST_WORDS:]
-        return WorkerLost(
-            f"the {self.side.label} worker {how} {self._place}.{help}"
-            + "\n".join(["\nIts last words:", *words] if words else [" It said nothing."])
-        )
+        if code is None:
+            # One that was stopped for the other's turn would not answer.
+            self.resume()
+            ask_where(self._popen, self._log)
+        return WorkerLost(f"the {self.side.label} worker {how} {self._place}.{help}\n{last_words(self._log)}")
 
     def stop(self) -> None:
         """Stop it with all its threads until ``resume``."""
@@ -193,8 +203,10 @@ class Worker:
 
 
 @contextmanager
-def started(wanted: Sequence[tuple[Side, Sequence[str]]], start: Start) -> Iterator[list[Worker]]:
+def started(wanted: Sequence[tuple[Side, Sequence[str] | None]], start: Start) -> Iterator[list[Worker]]:
     """Start a worker for each side and its tests, in this order, and end all of them on leaving, whatever happened.
+
+    One without tests (None) is a survey, and tells which gates its side has.
 
     They come up side by side. Raises WorkerLost for one that does not in time.
     """
@@ -213,7 +225,8 @@ def started(wanted: Sequence[tuple[Side, Sequence[str]]], start: Start) -> Itera
                 worker.end()
 
 
-def _start(side: Side, tests: Sequence[str], start: Start, port: int, token: str) -> Worker:
+def _start(side: Side, tests: Sequence[str] | None, start: Start, port: int, token: str) -> Worker:
+    survey = (side.survey if tests is None else None) or Survey(start.arguments)
     spec = WorkerSpec(
         is_base=side.label == "base",
         port=port,
@@ -223,14 +236,15 @@ def _start(side: Side, tests: Sequence[str], start: Start, port: int, token: str
         sys_path=side.sys_path,
         rootdir=str(side.rootdir),
         ini_file=str(side.ini_file or ""),
-        paths=side.paths if start.statics else (),
-        arguments=tuple(_in_tree(argument, side) for argument in start.arguments),
-        tests=tuple(tests),
+        paths=tuple(_in_tree(path, side) for path in survey.paths),
+        arguments=tuple(_in_tree(argument, side) for argument in survey.arguments),
+        tests=tuple(tests or ()),
         cores=process.quiet_core() if side.one_thread else (),
         seed=start.seed,
         statics=start.statics,
         scratch=str(start.scratch),
         compares=start.compares,
+        surveys=tests is None,
     )
     stem = f"{side.label}-{token[:8]}"
     path, log = start.scratch / f"{stem}.json", start.scratch / f"{stem}.log"
@@ -265,12 +279,12 @@ def _plugin_folder(scratch: Path) -> Path:
 def _connect(server: socket.socket, tokens: dict[str, Worker], timeout: float) -> None:
     server.settimeout(0.2)
     waiting = dict(tokens)
-    end = time.monotonic() + timeout
+    end = clocks.seconds() + timeout
     while waiting:
         try:
             connection, _ = server.accept()
         except TimeoutError:
-            late = time.monotonic() > end
+            late = clocks.seconds() > end
             for worker in waiting.values():
                 if late or not worker.is_running():
                     raise worker.lost(f"it did not connect within {timeout:g} s") from None

@@ -52,7 +52,11 @@ class LaunchReport:
     failures: dict[str, str] = field(default_factory=dict)
     """What the candidate's own tests failed with in the worker, by node id."""
     base_gates: tuple[str, ...] = ()
-    """Every gate that the base collected."""
+    """Every gate that this run's command line selects in the base, under its own settings; in the first launch."""
+    base_unread: Mapping[str, str] = field(default_factory=dict)
+    """Files that the base could not collect, and why; in the first launch."""
+    base_judged: set[str] = field(default_factory=set)
+    """Node ids of the tests that the base did not skip; in the first launch."""
     base_markers: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     """Keywords of the base's markers by node id, the nearest first; in the first launch."""
     lost_checks: list[Key] = field(default_factory=list)
@@ -64,17 +68,25 @@ def run_launch(candidate: Side, base: Side, orders: Orders, say: Callable[[str],
     report = LaunchReport()
     with ExitStack() as stack:
         sides = [base, candidate] if orders.base_first else [candidate, base]
-        wanted = [(side, orders.tests) for side in sides]
+        wanted: list[tuple[Side, Sequence[str] | None]] = [(side, orders.tests) for side in sides]
         if orders.canary:
             wanted.append((base, (orders.canary,)))
+        surveys = orders.start.statics and base.survey is not None
+        if surveys:
+            wanted.append((base, None))
         workers = stack.enter_context(started(wanted, orders.start))
         for worker in workers:
             worker.receive_gates()
+        if surveys:
+            # It has said all that it was started for, and must disturb nothing.
+            survey = workers[-1]
+            report.base_gates, report.base_unread = survey.gates, survey.failures
+            survey.end()
         ours, theirs = (workers[1], workers[0]) if orders.base_first else (workers[0], workers[1])
         twin = workers[2] if orders.canary else None
         # Before anything is timed, so that its setup disturbs nothing.
         twin_ready = twin.next_check(orders.canary) if twin else None
-        report.base_gates, report.base_markers = theirs.gates, theirs.markers
+        report.base_markers = theirs.markers
         for test in orders.tests:
             say(test)
             against_itself = (twin, twin_ready) if twin and twin_ready and test == orders.canary else None
@@ -97,6 +109,8 @@ class _Walk:
     def go(self, twin: tuple[Worker, Ready] | None) -> None:
         wanted = None if self.orders.wanted is None else set(self.orders.wanted[self.test])
         ours, theirs = self.candidate.next_check(self.test), self.base.next_check(self.test)
+        if wanted is None and (theirs or (self.test in self.base.gates and not self.base.failure(self.test))):
+            self.report.base_judged.add(self.test)
         while ours or theirs:
             if ours and theirs and ours.name == theirs.name:
                 self._both(ours, theirs, wanted)
@@ -135,7 +149,14 @@ class _Walk:
                 "times under different loads cannot be compared"
             )
         elif wanted is None or ours.name in wanted:
-            self.report.results[key] = self._time(self.candidate, (ours, theirs))
+            result = self._time(self.candidate, (ours, theirs))
+            mine, base = self.candidate.answers_problem(), self.base.answers_problem()
+            if mine:
+                self.report.failures[self.test] = mine
+            if mine or base:
+                self.report.problems[key] = mine or f"in the base {base}"
+            else:
+                self.report.results[key] = result
 
     def _candidate_alone(self, ours: Ready, wanted: set[str] | None) -> None:
         key = (self.test, ours.name)

@@ -6,6 +6,16 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
+class Survey:
+    """The command line of a run, with which either side can be asked for its gates under its own settings."""
+
+    arguments: tuple[str, ...] = ()
+    """For pytest, with what selects tests and without paths."""
+    paths: tuple[str, ...] = ()
+    """As they were given; empty for none."""
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerSpec:
     """Everything a worker needs to know, passed to it as JSON."""
 
@@ -30,7 +40,7 @@ class WorkerSpec:
     tests: tuple[str, ...]
     """The node ids to run, in this order."""
     paths: tuple[str, ...]
-    """Further files and folders to collect and to run nothing of, only to report which gates there are."""
+    """What a survey collects, as the command line names it; empty for what its settings say."""
     cores: tuple[int, ...]
     """The cores to be timed on; empty to stay unpinned."""
     seed: int
@@ -41,6 +51,8 @@ class WorkerSpec:
     """A folder for what is too large for a message; it ends with the live run."""
     compares: bool = False
     """Whether ``compare`` is what is timed; elsewhere it is passed by."""
+    surveys: bool = False
+    """Whether it only tells which gates this command line selects here, under this side's own settings."""
 
 
 @dataclass(frozen=True, slots=True)

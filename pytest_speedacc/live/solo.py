@@ -49,7 +49,10 @@ def run_solo(
                     say(f"launch {launch + 1} of {LAUNCHES}: {test}")
                     while ready := worker.next_check(test):
                         worker.send("ratio", seconds_per_call=ready.seconds_per_call)
-                        ratios.setdefault((test, ready.name), []).append(worker.receive()["log_ratio"])
+                        log_ratio = worker.receive()["log_ratio"]
+                        if problem := worker.answers_problem():
+                            return SoloRun({}, f"launch {launch + 1} came to nothing: {problem}")
+                        ratios.setdefault((test, ready.name), []).append(log_ratio)
                         worker.send("return")
         except WorkerLost as error:
             return SoloRun({}, f"launch {launch + 1} came to nothing: {error}")

@@ -19,10 +19,12 @@ import pytest
 from pytest_speedacc.live.arguments import neutralise, switch_off
 from pytest_speedacc.live.channel import Channel, ChannelClosed, connect
 from pytest_speedacc.live.identity import base_sys_path, remap_editable
+from pytest_speedacc.live.last_words import tell_where
 from pytest_speedacc.live.process import die_with_parent
 from pytest_speedacc.live.protocol import WorkerSpec
+from pytest_speedacc.live.surveyor import Surveyor, given_paths
 from pytest_speedacc.live.worker_gate import LEFT, WorkerGate
-from pytest_speedacc.marks import SESSION, marker_keywords
+from pytest_speedacc.marks import SESSION, is_gate, marker_keywords, uses_fixture
 from pytest_speedacc.measure.randomness import seed_everything
 
 
@@ -55,10 +57,14 @@ class Worker:
     def collected(self, items: Sequence[pytest.Item]) -> None:
         """Limits are the coordinator's business."""
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
-        """Keep the gates that were asked for, in the order that both sides share."""
-        gates = {item.nodeid: item for item in items if "speedacc" in getattr(item, "fixturenames", ())}
+    def selected(self, items: Sequence[pytest.Item]) -> None:
+        """The same."""
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Generator[None, object, object]:
+        """Keep the gates that were asked for, in the order that both sides share, after every other hook."""
+        result = yield
+        gates = {item.nodeid: item for item in items if uses_fixture(item) and is_gate(item)}
         kept = [gates[test] for test in self.spec.tests if test in gates]
         asked = kept if self.spec.is_base and self.spec.statics else []
         markers = {item.nodeid: marker_keywords(item) for item in asked}
@@ -68,6 +74,7 @@ class Worker:
             for node in item.listchain():
                 # A time limit or a rerun would end a worker that waits for its turn.
                 node.own_markers[:] = [mark for mark in node.own_markers if mark.name not in ("timeout", "flaky")]
+        return result
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Gates that are not collected must not be taken for gates that are not there."""
@@ -114,14 +121,16 @@ def _paths(spec: WorkerSpec) -> list[str]:
     """The test files that this side has; pytest would refuse the others."""
     root = Path(spec.rootdir)
     files = dict.fromkeys(test.split("::")[0] for test in spec.tests)
-    return [str(path) for path in (*(root / file for file in files), *map(Path, spec.paths)) if path.exists()]
+    return [str(path) for path in (root / file for file in files) if path.exists()]
 
 
 def _arguments(spec: WorkerSpec) -> list[str]:
-    # What pytest makes of the paths must be what the coordinator's pytest made of its own. And its usual folder for
-    # temporary ones keeps three runs: workers would drive out the user's.
-    arguments = [f"--rootdir={spec.rootdir}", f"--basetemp={spec.scratch}/tmp-{os.getpid()}"]
-    if spec.ini_file:
+    # What pytest makes of the paths must be what the coordinator's pytest made of its own; a survey asks what this
+    # side makes of them.
+    arguments = [] if spec.surveys else [f"--rootdir={spec.rootdir}"]
+    # The usual folder for temporary ones keeps three runs: workers would drive out the user's.
+    arguments.append(f"--basetemp={spec.scratch}/tmp-{os.getpid()}")
+    if spec.ini_file and not spec.surveys:
         arguments += ["-c", spec.ini_file]
     if not metadata.entry_points(group="pytest11", name="speedacc"):
         # The base's interpreter may have this plugin's dependencies only.
@@ -131,6 +140,7 @@ def _arguments(spec: WorkerSpec) -> list[str]:
 
 def main(path: str) -> int:
     """Run one worker to its end."""
+    tell_where()
     spec = msgspec.json.decode(Path(path).read_bytes(), type=WorkerSpec)
     die_with_parent()
     if spec.sys_path:
@@ -141,9 +151,10 @@ def main(path: str) -> int:
         remap_editable(sys.meta_path, spec.other_root, spec.root)
     channel = connect(spec.port, spec.token)
     try:
-        paths, code = _paths(spec), 0
-        if paths:
-            code = pytest.main([*_arguments(spec), *paths], plugins=[Worker(spec, channel)])
+        paths, code = given_paths(spec) if spec.surveys else _paths(spec), 0
+        if paths or (spec.surveys and not spec.paths):
+            plugin = Surveyor(spec, channel) if spec.surveys else Worker(spec, channel)
+            code = pytest.main([*_arguments(spec), *paths], plugins=[plugin])
         else:
             channel.send("collected", gates=[])
         channel.send("finished", code=int(code))

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +20,10 @@ import pytest
 
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.live.identity import foreign_modules
-from pytest_speedacc.live.process import pin
+from pytest_speedacc.live.process import CAN_PIN, pin
 from pytest_speedacc.live.protocol import Ready, StaticFacts, WorkerSpec
 from pytest_speedacc.measure.allocations import find_allocations
+from pytest_speedacc.measure.answers import Answers, check_answers
 from pytest_speedacc.measure.latency import Workload, run_untimed, time_calls, warm_up
 from pytest_speedacc.measure.loops import RunningLoop
 from pytest_speedacc.measure.measurement import Measurement, Statics, Unavailable, measure_statics
@@ -60,8 +62,11 @@ class WorkerGate:
             with subject.adapter.running(model):
                 setup = time.perf_counter() - worker.test_began - worker.aside
                 with worker.setting_aside():
-                    facts = _facts(measure_statics(subject), subject, worker.spec) if worker.spec.statics else None
-                    work = subject.workload()
+                    statics = measure_statics(subject) if worker.spec.statics else None
+                    facts = _facts(statics, subject, worker.spec) if statics else None
+                    answers = Answers()
+                    work = subject.workload(answers)
+                    check = partial(check_answers, subject, answers, statics)
                     warm = warm_up(work, WARM_UP_BUDGET)
                     # Not before: the other side warms up at the same time, and one core is for one.
                     pin(worker.spec.cores)
@@ -77,7 +82,7 @@ class WorkerGate:
                             concurrency=subject.concurrency,
                         )
                         worker.channel.send("ready", gate=msgspec.to_builtins(ready))
-                        self._serve(work, subject)
+                        self._serve(work, subject, check)
                     finally:
                         pin(())
         except GateError as error:
@@ -139,7 +144,7 @@ class WorkerGate:
         with subject.adapter.running(model):
             return Measurement(measure_statics(subject), time_calls(subject.workload(), 1, UNJUDGED_CALLS))
 
-    def _serve(self, work: Workload, subject: Subject) -> None:
+    def _serve(self, work: Workload, subject: Subject, check_answers: Callable[[], None]) -> None:
         channel = self._worker.channel
         while True:
             order = channel.receive()
@@ -160,10 +165,26 @@ class WorkerGate:
                     channel.send("profile", **self._profile(work, order))
                 case "allocations":
                     channel.send("allocations", **self._allocations(subject))
+                case "answers":
+                    channel.send("answers", problem=self._problem(check_answers))
                 case "return":
                     return
                 case _:
                     pytest.skip(LEFT)
+
+    def _problem(self, check_answers: Callable[[], None]) -> str:
+        """Why what was timed is not what it is taken for; empty where it is."""
+        cores = set(self._worker.spec.cores)
+        if cores and CAN_PIN and (now := os.sched_getaffinity(0)) != cores:
+            return (
+                f"the model moved its process from core {min(cores)} to {', '.join(map(str, sorted(now)))} while "
+                "it was timed, and both sides must run on one core: leave os.sched_setaffinity alone"
+            )
+        try:
+            check_answers()
+        except GateError as error:
+            return str(error)
+        return ""
 
     def _profile(self, work: Workload, order: dict[str, Any]) -> dict[str, Any]:
         save = Path(order["save"]) if order["save"] else None

@@ -189,6 +189,16 @@ def _link(entry: str, root: Path, path: Path) -> Shared:
     return _fingerprint(relative, source)
 
 
+def shared_digests(root: Path, share: Sequence[str]) -> dict[str, str]:
+    """What is in ``share`` and there, as ``digests`` tells it."""
+    return digests([_fingerprint(PurePosixPath(entry), root / entry) for entry in share if (root / entry).exists()])
+
+
+def digests(shared: Sequence[Shared]) -> dict[str, str]:
+    """By path, as baselines record them: of what was read, since modification times differ with every checkout."""
+    return {each.path: f"sha256:{each.sha256}" for each in shared if each.by_content}
+
+
 def _fingerprint(relative: PurePosixPath, source: Path) -> Shared:
     files = [source] if source.is_file() else sorted(file for file in source.rglob("*") if file.is_file())
     by_content = sum(file.stat().st_size for file in files) <= HASHED_BYTES

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import BrokenExecutor
@@ -16,9 +15,11 @@ import numpy as np
 
 from pytest_speedacc.adapters.base import Adapter, to_array
 from pytest_speedacc.errors import GateError, model_raised
+from pytest_speedacc.measure import clocks
 from pytest_speedacc.measure.accuracy import missing, to_numpy
 from pytest_speedacc.measure.calls import OWN, PredictLike, resolve_call
 from pytest_speedacc.measure.fingerprint import fingerprint
+from pytest_speedacc.measure.forks import one_process
 from pytest_speedacc.measure.loops import Loop
 from pytest_speedacc.measure.samples import count_samples, take
 from pytest_speedacc.measure.score import Array, Mask
@@ -78,13 +79,14 @@ class Evaluator:
         count = count_samples(inputs, "the inputs")
         with adapter.running(model):
             call, _ = resolve_call(model, adapter, self.predict, "", (self.response,), self.loop)
-            began = time.perf_counter()
-            raw = call(inputs)
+            began = clocks.seconds()
+            with one_process():
+                raw = call(inputs)
             if inspect.iscoroutine(raw):
                 raw.close()
                 raise GateError("the model is no async function and returned a coroutine: declare it with async def.")
-            predictions = self._array(raw, self.response)
-            seconds = time.perf_counter() - began
+            predictions = self.array(raw)
+            seconds = clocks.seconds() - began
             _check_count(predictions, count)
             return Evaluated(predictions, self._largest(inputs, predictions), seconds)
 
@@ -99,6 +101,10 @@ class Evaluator:
         found = self.batch(self.adapter.inputs(self.model, inputs))
         masks = {name: mask_of(name, chosen(inputs, targets), count) for name, chosen in self.slices.items()}
         return Evaluated(found.predictions, found.largest, found.seconds, truth, digest, masks)
+
+    def array(self, raw: Any) -> Array:
+        """A raw answer as an array, whose first axis is the samples. Raises GateError for what is none."""
+        return self._array(raw, self.response)
 
     def _array(self, raw: Any, response: str) -> Array:
         if self.predict is not None and response == OWN:
@@ -182,7 +188,8 @@ def _each(
     executor: Executor | None,
 ) -> Iterator[Evaluated]:
     """The batches' results in order, whoever computes them."""
-    results = map(function, batches) if executor is None else _submitted(function, batches, executor)
+    # Generators, out of which a StopIteration of the model's comes as the cause of a RuntimeError, not as their end.
+    results = (function(batch) for batch in batches) if executor is None else _submitted(function, batches, executor)
     number = 0
     while True:
         where = names[min(number, len(names) - 1)] if names else f"batch {number} of the stream"
@@ -202,7 +209,8 @@ def _each(
                     f"the model cannot be sent to the processes of executor= ({error}): "
                     "predict=, slices= and the model itself must be importable there, not local to a test."
                 ) from error
-            raise model_raised(error, f"while predicting {where}") from error
+            stopped = error.__cause__ if isinstance(error.__cause__, StopIteration) else None
+            raise model_raised(stopped or error, f"while predicting {where}") from error
         yield result
         number += 1
 
@@ -226,7 +234,7 @@ def _gathered(found: list[tuple[str, Evaluated]]) -> Evaluation:
                 f"the model's predictions have the shape {part.predictions.shape[1:]} for {where} and "
                 f"{first.shape[1:]} before: each sample needs as many."
             )
-    predictions = _typed(np.concatenate([part.predictions for part in parts]))
+    predictions = typed(np.concatenate([part.predictions for part in parts]))
     bad = missing(predictions)
     if bad.any():
         raise GateError(
@@ -247,7 +255,7 @@ def _check_count(predictions: Array, count: int) -> None:
         )
 
 
-def _typed(predictions: Array) -> Array:
+def typed(predictions: Array) -> Array:
     """Objects of one plain type as an array of that type, which can be stored without pickle."""
     if predictions.dtype.kind not in "OT":
         return predictions

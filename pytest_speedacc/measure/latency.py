@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import cycle, islice
-from typing import Any, TypeVar
+from itertools import cycle, islice, pairwise
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
 from pytest_speedacc.errors import GateError, model_raised
+from pytest_speedacc.measure import clocks
+from pytest_speedacc.measure.forks import one_process
 from pytest_speedacc.measure.in_loop import Stint, timed, untimed
 from pytest_speedacc.measure.loops import Loop
 from pytest_speedacc.measure.quiet import quietly
@@ -25,12 +26,23 @@ MOST_WARM_UP_SECONDS = 0.2
 FEWEST_WARM_UP_CALLS = 4
 SHORTEST_STRETCH = 1e-4
 """Seconds that the last untimed calls last together, so that the clock has told how long one of them is."""
-MOST_WARM_UP_CALLS = 2**20
-"""Reached only where the clock stands still."""
 
 _T = TypeVar("_T")
 Call = Callable[[Any], Any]
 Synchronise = Callable[[], None] | None
+
+
+class Keeper(Protocol):
+    """Takes some of what timed calls answer."""
+
+    def positions(self, first: int, count: int, distinct: int) -> list[int]:
+        """Which of ``count`` calls, of which the first gets batch number ``first`` of ``distinct`` ones, to keep."""
+
+    def turned(self, batches: list[Any]) -> int:
+        """Where to begin a round of these batches, whose last answer is kept."""
+
+    def keep(self, number: int, answer: Any) -> None:
+        """Take the answer to a batch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +61,8 @@ class Workload:
     """Where ``call`` gives something to await, the event loop to await it in; None where it returns the answer."""
     concurrency: int = 1
     """Calls in flight at a time, in such a loop."""
+    answers: Keeper | None = None
+    """What keeps some of the timed calls' answers; None where nobody asks for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +142,12 @@ class WarmUp:
 def warm_up(work: Workload, budget: float) -> WarmUp:
     """Call the model untimed, with the shapes that will be timed, for about a tenth of ``budget`` seconds.
 
-    At least FEWEST_WARM_UP_CALLS, unless fewer take the whole budget. Raises GateError when the model raises.
+    At least FEWEST_WARM_UP_CALLS, unless fewer take the whole budget. Raises GateError when the model raises, or the
+    clock cannot be trusted.
     """
+    read = clocks.read_seconds()
     enough = min(MOST_WARM_UP_SECONDS, budget / 10)
     per_call, fastest = (max(seconds, 1e-9) for seconds in quietly(_warm_call_seconds, work, budget, enough))
-    read = clock_read_seconds()
     # A quotient of times: its last digit must not decide.
     short = round(fastest / read, 6) < SHORTEST_CALL_IN_CLOCK_READS
     return WarmUp(per_call, max(1, round(ROUND_IN_CLOCK_READS * read / fastest)) if short else 1)
@@ -141,20 +156,19 @@ def warm_up(work: Workload, budget: float) -> WarmUp:
 def time_calls(work: Workload, calls_per_round: int, count: int, start: int = 0) -> Latency:
     """Time ``count`` calls (or rounds), beginning with batch number ``start``.
 
-    Raises GateError when the model raises, or the clock goes backwards or stands still.
+    Raises GateError when the model raises, or the clock goes backwards, stands still or is contradicted by another.
     """
-    stint = (
-        quietly(_guarded, _timed, work, calls_per_round, count, start)
-        if work.loop is None
-        else with_room(_guarded, _timed_in_loop, work, work.loop, calls_per_round, count, start)
-    )
+    with one_process(), clocks.agreeing("while the model was timed"):
+        stint = (
+            quietly(_guarded, _timed, work, calls_per_round, count, start)
+            if work.loop is None
+            else with_room(_guarded, _timed_in_loop, work, work.loop, calls_per_round, count, start)
+        )
     nanoseconds = np.asarray(stint.nanoseconds, np.int64)
     if nanoseconds.min() < 0:
         raise GateError("the clock went backwards while the model was timed: no time from this run can be trusted.")
     if nanoseconds.max() == 0:
-        raise GateError(
-            "the clock stood still while the model was timed, as under freezegun: call check() outside of it."
-        )
+        raise clocks.stood_still("while the model was timed")
     seconds = nanoseconds / (1e9 * calls_per_round)
     return Latency(seconds, calls_per_round, work.batch_size, stint.elapsed * 1e-9, work.concurrency)
 
@@ -167,51 +181,89 @@ def joined(first: Latency, second: Latency) -> Latency:
 
 
 def _timed_in_loop(work: Workload, loop: Loop, calls_per_round: int, count: int, start: int) -> Stint:
-    return loop.run(timed(work.call, work.batches, calls_per_round, count, start, work.concurrency))
+    stint = loop.run(timed(work.call, work.batches, calls_per_round, count, start, work.concurrency))
+    if work.answers is not None:
+        numbers = {id(batch): number for number, batch in enumerate(work.batches)}
+        for batch, answer in stint.answers:
+            work.answers.keep(numbers[id(batch)], answer)
+    return stint
 
 
 def _timed(work: Workload, calls_per_round: int, count: int, start: int) -> Stint:
-    call, synchronise, clock = work.call, work.synchronise, time.perf_counter_ns
     first = start * calls_per_round % len(work.batches)
     stream = islice(cycle(work.batches), first, first + count * calls_per_round)
+    durations = (
+        _single_calls(work, stream, first, count)
+        if calls_per_round == 1
+        else _rounds(work, stream, first, count, calls_per_round)
+    )
+    return Stint(durations, sum(durations))
+
+
+def _single_calls(work: Workload, stream: Iterator[Any], first: int, count: int) -> list[int]:
+    call, synchronise, clock, answers = work.call, work.synchronise, clocks.CLOCKS.read, work.answers
     durations: list[int] = []
     keep = durations.append
-    # Three plain loops rather than one with branches: the body between two clock reads must hold the call alone.
-    if calls_per_round > 1:
-        finish = synchronise or _nothing
-        for _ in range(count):
-            chunk = list(islice(stream, calls_per_round))
-            finish()
-            begin = clock()
-            for batch in chunk:
+    kept = answers.positions(first, count, len(work.batches)) if answers is not None else []
+    # Plain loops rather than one with branches: the body between two clock reads must hold the call alone. A call whose
+    # answer is kept has a body of its own, so that the others drop theirs at once, as they would in production.
+    for begun, position in pairwise([-1, *kept, count]):
+        untouched = islice(stream, position - begun - 1)
+        if synchronise is None:
+            for batch in untouched:
+                begin = clock()
                 call(batch)
+                keep(clock() - begin)
+        else:
+            for batch in untouched:
+                synchronise()
+                begin = clock()
+                call(batch)
+                synchronise()
+                keep(clock() - begin)
+        if answers is not None and position < count:
+            batch, finish = next(stream), synchronise or _nothing
+            finish()
+            begin = clock()
+            answer = call(batch)
             finish()
             keep(clock() - begin)
-    elif synchronise is None:
-        for batch in stream:
-            begin = clock()
+            answers.keep((first + position) % len(work.batches), answer)
+    return durations
+
+
+def _rounds(work: Workload, stream: Iterator[Any], first: int, count: int, calls_per_round: int) -> list[int]:
+    call, clock, answers = work.call, clocks.CLOCKS.read, work.answers
+    durations: list[int] = []
+    keep = durations.append
+    finish = work.synchronise or _nothing
+    for number in range(count):
+        chunk = list(islice(stream, calls_per_round))
+        turn = answers.turned(chunk) if answers is not None else 0
+        *batches, last = chunk[turn:] + chunk[:turn]
+        finish()
+        begin = clock()
+        for batch in batches:
             call(batch)
-            keep(clock() - begin)
-    else:
-        for batch in stream:
-            synchronise()
-            begin = clock()
-            call(batch)
-            synchronise()
-            keep(clock() - begin)
-    return Stint(durations, sum(durations))
+        answer = call(last)
+        finish()
+        keep(clock() - begin)
+        if answers is not None:
+            position = number * calls_per_round + (turn - 1) % calls_per_round
+            answers.keep((first + position) % len(work.batches), answer)
+    return durations
 
 
 def run_untimed(work: Workload, calls: int) -> float:
     """Call the model ``calls`` times to warm caches up; returns the seconds that took all together."""
     if work.loop is not None:
         return work.loop.run(untimed(work.call, work.batches, calls, work.concurrency))
-    begin = time.perf_counter()
+    begin = clocks.seconds()
     for batch in islice(cycle(work.batches), calls):
         work.call(batch)
     if work.synchronise is not None:
         work.synchronise()
-    return time.perf_counter() - begin
+    return clocks.seconds() - begin
 
 
 def _nothing() -> None:
@@ -224,12 +276,9 @@ def _warm_call_seconds(work: Workload, budget: float, enough: float) -> tuple[fl
     spent, done = took, 1
     fastest = took
     # A few calls after a slow first one may be over before the clock has told anything of them.
-    while (
-        (spent < enough or done < FEWEST_WARM_UP_CALLS or took < SHORTEST_STRETCH)
-        and spent < budget
-        and done < MOST_WARM_UP_CALLS
-    ):
-        calls, took = done, _guarded(run_untimed, work, done)
+    while (spent < enough or done < FEWEST_WARM_UP_CALLS or took < SHORTEST_STRETCH) and spent < budget:
+        with one_process(), clocks.agreeing("while the model was warmed up"):
+            calls, took = done, _guarded(run_untimed, work, done)
         spent, done = spent + took, 2 * done
         fastest = min(fastest, took / calls)
     return took / calls, fastest
@@ -251,11 +300,3 @@ def _guarded(measure: Callable[..., _T], *arguments: Any) -> _T:
         raise
     except Exception as error:
         raise model_raised(error, "while it was timed") from error
-
-
-def clock_read_seconds() -> float:
-    """The usual cost of one clock read on this machine; not remembered, for a test may have set the clock."""
-    clock = time.perf_counter_ns
-    reads = [clock() for _ in range(2000)]
-    # A clock with coarse ticks mostly reads the same twice.
-    return max(float(np.median(np.diff(reads))) * 1e-9, time.get_clock_info("perf_counter").resolution)

@@ -46,10 +46,10 @@ def timing_lock(say: Callable[[str], None]) -> Iterator[None]:
         lock.release()
 
 
-def lock_path() -> Path:
-    """The lock's file, the same for all processes of one user.
+def lock_path(of: str = "") -> Path:
+    """The file of the timing lock, or of another lock of the name ``of``: the same for all processes of one user.
 
     Not for all users: another user's file could not be opened, and no run may fail for that.
     """
     user = os.getuid() if hasattr(os, "getuid") else "windows"  # whose temporary folder is the user's own
-    return Path(tempfile.gettempdir()) / f"pytest-speedacc-{user}.lock"
+    return Path(tempfile.gettempdir()) / f"pytest-speedacc-{user}{'-' * bool(of)}{of}.lock"

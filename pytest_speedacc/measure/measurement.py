@@ -18,6 +18,7 @@ from pytest_speedacc.measure.accuracy import Accuracy, labels, score_predictions
 from pytest_speedacc.measure.evaluation import (
     differing,
 )
+from pytest_speedacc.measure.forks import one_process
 from pytest_speedacc.measure.latency import Latency
 from pytest_speedacc.measure.memory import MemoryPeak, measure_memory
 from pytest_speedacc.measure.randomness import seeded
@@ -90,6 +91,8 @@ class Statics:
     """Samples among the first ones of which the model, asked twice, gave two predictions."""
     training: Training | Unavailable = Unavailable(NEVER_FITTED)
     """What ``speedacc.fit`` took for this model."""
+    answer_shape: tuple[int, ...] = ()
+    """Of what the model answers for one sample, before it is made a label."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,8 @@ class Measurement:
     """Its ``median``, ``p90``, ``p95`` and ``p99`` are seconds."""
     waiting: Waiting | None = None
     """What a call of an async model waits for; None of any other."""
+    notes: tuple[str, ...] = ()
+    """Remarks on what measuring the model has left behind."""
 
     @property
     def accuracy(self) -> float:
@@ -161,6 +166,7 @@ def measure_statics(
         slices={name: Slice(mask, parts[name]) for name, mask in subject.slices.items()},
         unstable=unstable,
         training=training,
+        answer_shape=evaluation.predictions.shape[1:],
     )
 
 
@@ -222,7 +228,8 @@ def _memory(subject: Subject) -> MemoryPeak | Unavailable:
     sets = subject.batches[:MEMORY_BATCHES]
     try:
         device = subject.adapter.device_memory(subject.model)
-        return measure_memory(subject.call, sets) if device is None else _device_peak(subject, device, sets)
+        with one_process():
+            return measure_memory(subject.call, sets) if device is None else _device_peak(subject, device, sets)
     except GateError as error:
         return Unavailable(str(error))
     except Exception as error:
@@ -244,7 +251,8 @@ def _attempt(measure: Callable[[], _T], what: str) -> _T | Unavailable:
     try:
         return measure()
     except GateError as error:
-        return Unavailable(str(error))
+        # Many gates of one kind of model are refused in the same words, which a run holds to its end.
+        return Unavailable(sys.intern(str(error)))
     except Exception as error:  # an adapter met a model it was not written for
         return Unavailable(f"looking for the model's {what} raised {type(error).__name__}: {error}")
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from pytest_speedacc.measure.answers import Answers, check_answers
 from pytest_speedacc.measure.latency import run_untimed, time_calls, warm_up
 from pytest_speedacc.measure.subject import Manner, Subject
 from pytest_speedacc.measure.turns import round_of, take_turns
@@ -39,8 +40,10 @@ def manners(options: Mapping[str, Any]) -> tuple[Manner, Manner]:
 
 
 def time_in_turn(subject: Subject, other: Subject, quads: int = QUADS) -> Paired:
-    """Time both in ABBA quads. Raises GateError when either raises or the clock cannot be trusted."""
-    works = (subject.workload(), other.workload())
+    """Time both in ABBA quads. Raises GateError when either raises or answers something else, or the clock
+    cannot be trusted."""
+    answers = (Answers(), Answers())
+    works = (subject.workload(answers[0]), other.workload(answers[1]))
     seconds: tuple[list[float], list[float]] = ([], [])
     with subject.adapter.running(subject.model), other.adapter.running(other.model):
         turns = [round_of(warm_up(work, WARM_UP_BUDGET).seconds_per_call) for work in works]
@@ -52,4 +55,6 @@ def time_in_turn(subject: Subject, other: Subject, quads: int = QUADS) -> Paired
             return took
 
         found = take_turns(take, quads)
+        for side, kept in zip((subject, other), answers, strict=True):
+            check_answers(side, kept)
     return Paired(found.difference, found.within, statistics.median(seconds[0]), statistics.median(seconds[1]))

@@ -9,6 +9,11 @@ import numpy as np
 
 from pytest_speedacc.errors import GateError
 
+HELD = {
+    *("awkward", "cudf", "cupy", "jax", "jaxlib", "keras", "lightgbm", "mlx", "modin", "numpy", "paddle", "pandas"),
+    *("polars", "pyarrow", "scipy", "sparse", "tensorflow", "torch", "xarray", "xgboost"),
+}
+"""Packages whose types hold their values, and do no work when they are looked at."""
 MOST_DISTINCT = 256
 """Distinct batches that timing cycles through: enough to defeat caches of one answer, few enough to hold."""
 
@@ -41,6 +46,24 @@ def _count_in_all(data: Mapping[Any, Any], what: str) -> int:
     return next(iter(counts.values()))
 
 
+def held(inputs: Any) -> Any:
+    """Inputs whose values are all there: what would do its work when a model looks at it has done it, as an array or a
+    list. Raises GateError for what can only be asked to by its own means."""
+    if isinstance(inputs, Mapping):
+        values = {name: held(value) for name, value in inputs.items()}
+        return inputs if all(value is inputs[name] for name, value in values.items()) else values
+    if isinstance(inputs, list | tuple):
+        return inputs if type(inputs) in (list, tuple) else list(inputs)
+    graph = getattr(inputs, "__dask_graph__", None)
+    if callable(graph) and graph() is not None:
+        raise GateError(
+            f"the inputs are dask's {type(inputs).__name__}, which does its work when it is looked at, so that the "
+            "model would be timed with it: pass inputs.compute()."
+        )
+    packages = {base.__module__.partition(".")[0] for base in type(inputs).__mro__}
+    return np.asarray(inputs) if hasattr(inputs, "__array__") and not packages & HELD else inputs
+
+
 def take(inputs: Any, start: int, stop: int) -> Any:
     """Samples ``start`` to ``stop`` as the type of ``inputs``: a DataFrame stays one, so do tensors and lists."""
     if isinstance(inputs, Mapping):
@@ -48,8 +71,8 @@ def take(inputs: Any, start: int, stop: int) -> Any:
     return inputs.iloc[start:stop] if hasattr(inputs, "iloc") else inputs[start:stop]
 
 
-def batches(inputs: Any, samples: int, batch_size: int) -> list[Any]:
-    """At most MOST_DISTINCT batches of ``batch_size`` samples, spread evenly over the set."""
+def batches(inputs: Any, samples: int, batch_size: int) -> dict[int, Any]:
+    """At most MOST_DISTINCT batches of ``batch_size`` samples by their first one, spread evenly over the set."""
     full = samples // batch_size
     chosen = np.unique(np.linspace(0, full - 1, min(full, MOST_DISTINCT)).astype(int))
-    return [take(inputs, index * batch_size, (index + 1) * batch_size) for index in chosen.tolist()]
+    return {start: take(inputs, start, start + batch_size) for start in (chosen * batch_size).tolist()}

@@ -59,6 +59,8 @@ class Score:
     """True for a score that lies within 0 to 1 by its definition."""
     wants_labels: bool
     """True when class scores must be turned into labels first; the user's own function gets what the model returns."""
+    by_name: bool
+    """True for a score that its name defines; False for the user's own function."""
 
 
 def resolve_score(
@@ -76,10 +78,10 @@ def resolve_score(
             raise GateError(
                 f"score={name} is a function, so its direction must be said: pass greater_is_better=True or False."
             )
-        return Score(name, score, greater_is_better, ("predict",), within_unit=False, wants_labels=False)
+        return Score(name, score, greater_is_better, ("predict",), within_unit=False, wants_labels=False, by_name=False)
     if not isinstance(score, str):
         raise GateError(f"score={score!r} must be the name of a scorer, or callable(targets, predictions).")
-    found = Score("accuracy", _accuracy, True, ("predict",), True, True) if score == "accuracy" else None
+    found = Score("accuracy", _accuracy, True, ("predict",), True, True, True) if score == "accuracy" else None
     found = found or _scorer(score, classes)
     if greater_is_better not in (None, found.greater_is_better):
         better = "higher" if found.greater_is_better else "lower"
@@ -120,7 +122,7 @@ def _scorer(name: str, classes: Any) -> Score:
 
     within_unit = name.startswith(_WITHIN_UNIT)
     wants_labels = responses == ("predict",) and (within_unit or name in _OF_LABELS)
-    return Score(name, function, sign > 0, responses, within_unit, wants_labels)
+    return Score(name, function, sign > 0, responses, within_unit, wants_labels, True)
 
 
 def _replayed(scorer: Any, responses: tuple[str, ...], targets: Array, predictions: Array, classes: Any) -> Any:

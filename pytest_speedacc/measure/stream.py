@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from pytest_speedacc.errors import GateError
+from pytest_speedacc.measure.samples import held
 
 Pair = tuple[Any, Any]
 Source = Any
@@ -36,9 +37,9 @@ def load(source: Source) -> Pair:
         loader: Callable[[], Source] = source
         source = loader()
     if isinstance(source, Mapping) and "labels" in source:
-        return {name: value for name, value in source.items() if name != "labels"}, source["labels"]
+        return held({name: value for name, value in source.items() if name != "labels"}), source["labels"]
     if isinstance(source, tuple | list) and len(source) == 2:
-        return source[0], source[1]
+        return held(source[0]), source[1]
     raise GateError(
         "each batch of a stream must be a pair (inputs, targets), a mapping with 'labels', or a function without "
         f"arguments that loads one, not a {type(source).__name__}."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 
 from pytest_speedacc.adapters import find_adapter
@@ -20,9 +20,9 @@ from pytest_speedacc.measure.evaluation import (
     evaluate_stream,
 )
 from pytest_speedacc.measure.fingerprint import fingerprint
-from pytest_speedacc.measure.latency import Call, Workload
+from pytest_speedacc.measure.latency import Call, Keeper, Workload
 from pytest_speedacc.measure.loops import OWN_LOOP, Awaited, Loop
-from pytest_speedacc.measure.samples import MOST_DISTINCT, batches, count_samples, take
+from pytest_speedacc.measure.samples import MOST_DISTINCT, batches, count_samples, held, take
 from pytest_speedacc.measure.score import Mask, Score, resolve_score
 from pytest_speedacc.measure.slices import check_not_empty, resolve_slices, stream_slices
 from pytest_speedacc.measure.stream import Source, load, sources
@@ -81,6 +81,8 @@ class Subject:
     targets: Any
     batches: Sequence[Any]
     """Distinct batches of the inputs, for the calls that are timed and tracked."""
+    starts: Sequence[int]
+    """The position of each batch's first sample in the set."""
     first: Any
     """As many inputs as the accuracy pass takes at a time, the first of all."""
     samples: int
@@ -111,14 +113,14 @@ class Subject:
         shape: tuple[Any, ...] = getattr(self.first, "shape", ())
         return int(shape[1]) if len(shape) == 2 else None
 
-    def workload(self) -> Workload:
-        """What is timed."""
+    def workload(self, answers: Keeper | None = None) -> Workload:
+        """What is timed; ``answers`` keeps some of what the timed calls answer."""
         synchronise = self.adapter.synchronise(self.model)
         if not isinstance(self.call, Awaited):
-            return Workload(self.call, self.batches, self.batch_size, synchronise)
+            return Workload(self.call, self.batches, self.batch_size, synchronise, answers=answers)
         # In the loop itself: going in and out of it takes longer than many a model.
         call, loop = self.call.function, self.call.loop
-        return Workload(call, self.batches, self.batch_size, synchronise, loop, self.concurrency)
+        return Workload(call, self.batches, self.batch_size, synchronise, loop, self.concurrency, answers)
 
 
 def prepare(model: Any, inputs: Any, targets: Any, manner: Manner, *, whole: bool = True) -> Subject:
@@ -129,7 +131,8 @@ def prepare(model: Any, inputs: Any, targets: Any, manner: Manner, *, whole: boo
     """
     if targets is None:
         return _prepare_stream(model, sources(inputs), manner, whole)
-    samples = count_samples(inputs, "the inputs")
+    called = held(inputs)
+    samples = count_samples(called, "the inputs")
     truths = count_samples(targets, "the targets")
     if samples != truths:
         raise GateError(f"there are {samples} inputs and {truths} targets: they must belong together one to one.")
@@ -137,7 +140,7 @@ def prepare(model: Any, inputs: Any, targets: Any, manner: Manner, *, whole: boo
     adapter, score, call, evaluator = _ways(model, manner, {}, samples <= FEW_SAMPLES)
     masks = resolve_slices(manner.slices, inputs, targets, samples)
     check_not_empty(masks)
-    called = _called(adapter, model, inputs)
+    called = _called(adapter, model, called)
     distinct = batches(called, samples, manner.batch_size)
     return Subject(
         model=model,
@@ -147,7 +150,8 @@ def prepare(model: Any, inputs: Any, targets: Any, manner: Manner, *, whole: boo
         executor=manner.executor,
         inputs=called,
         targets=targets,
-        batches=distinct,
+        batches=tuple(distinct.values()),
+        starts=tuple(distinct),
         first=take(called, 0, min(samples, CHUNK)),
         samples=samples,
         batch_size=manner.batch_size,
@@ -157,7 +161,7 @@ def prepare(model: Any, inputs: Any, targets: Any, manner: Manner, *, whole: boo
         repeats=manner.repeats,
         training_samples=manner.training_samples,
         fingerprint=fingerprint(inputs, targets),
-        fingerprint_called=fingerprint(called, distinct[:MEMORY_BATCHES]),
+        fingerprint_called=fingerprint(called, list(distinct.values())[:MEMORY_BATCHES]),
     )
 
 
@@ -168,7 +172,8 @@ def _prepare_stream(model: Any, stream: Iterator[Source], manner: Manner, whole:
     size = manner.batch_size
     kept: list[Source] = []
     inputs: list[Any] = []
-    distinct: list[Any] = []
+    distinct: dict[int, Any] = {}
+    read = 0
     while len(distinct) < MOST_DISTINCT and len(kept) < KEPT_BATCHES:
         source = next(stream, _END)
         if source is _END:
@@ -177,8 +182,10 @@ def _prepare_stream(model: Any, stream: Iterator[Source], manner: Manner, whole:
         inputs.append(_called(adapter, model, load(source)[0]))
         samples = count_samples(inputs[-1], "the inputs of a batch")
         _check_batch_size(size, samples)
-        distinct += batches(inputs[-1], samples, size)[: MOST_DISTINCT - len(distinct)]
-    called = fingerprint(inputs, distinct[:MEMORY_BATCHES])
+        cut = batches(inputs[-1], samples, size).items()
+        distinct |= {read + start: batch for start, batch in islice(cut, MOST_DISTINCT - len(distinct))}
+        read += samples
+    called = fingerprint(inputs, list(distinct.values())[:MEMORY_BATCHES])
     found = evaluate_stream(evaluator, chain(kept, stream if whole else ()), manner.executor)
     check_not_empty(found.masks)
     return Subject(
@@ -189,7 +196,8 @@ def _prepare_stream(model: Any, stream: Iterator[Source], manner: Manner, whole:
         executor=manner.executor,
         inputs=inputs,
         targets=found.targets,
-        batches=distinct,
+        batches=tuple(distinct.values()),
+        starts=tuple(distinct),
         first=inputs[0],
         samples=len(found.targets),
         batch_size=size,

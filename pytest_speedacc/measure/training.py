@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pytest_speedacc.adapters import find_adapter
 from pytest_speedacc.errors import GateError
+from pytest_speedacc.measure import clocks
 from pytest_speedacc.measure.memory import track_once
 
 T = TypeVar("T")
@@ -46,9 +46,9 @@ def fit(train: Callable[[], T], *, twice: bool) -> tuple[T, Training]:
     """
     watched = sys.gettrace() is not None or sys.getprofile() is not None
     notes: tuple[str, ...] = ("training was timed under a tracer or profiler, which slows it down",) if watched else ()
-    began = time.perf_counter()
+    began = clocks.seconds()
     model = train()
-    seconds = time.perf_counter() - began
+    seconds = clocks.seconds() - began
     if not twice:
         return model, Training(seconds, None, "it is measured in a second training, which nobody asked for", notes)
     before = _digest(model)

@@ -6,7 +6,6 @@ In a pass of its own, since it has the loop note when each callback was asked fo
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from itertools import cycle, islice
 from typing import Any
 
 from pytest_speedacc.errors import GateError, model_raised
+from pytest_speedacc.measure import clocks
 from pytest_speedacc.measure.in_loop import AsyncCall, calls_in_flight
 from pytest_speedacc.measure.latency import Workload
 from pytest_speedacc.measure.stack import with_room
@@ -87,7 +87,7 @@ class _Steps:
     clock: _Clock
 
     def __await__(self) -> Generator[Any, Any, Any]:
-        clock, read = self.clock, time.perf_counter
+        clock, read = self.clock, clocks.seconds
         coroutine: Any = self.call(self.batch)
         step, sent = coroutine.send, None
         began = read()
@@ -111,7 +111,7 @@ class _Steps:
 @contextmanager
 def _watched(loop: asyncio.AbstractEventLoop, clock: _Clock) -> Iterator[bool]:
     """Have the loop note in ``clock`` how late each callback runs; gives whether it can be made to."""
-    read = time.perf_counter
+    read = clocks.seconds
     plain = {name: getattr(loop, name) for name in ("call_soon", "call_soon_threadsafe", "call_at")}
 
     def noting(name: str) -> Callable[..., asyncio.Handle]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import statistics
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from pytest_speedacc.measure import clocks
 from pytest_speedacc.measure.latency import Workload, run_untimed, time_calls
 from pytest_speedacc.measure.quiet import quietly
 from pytest_speedacc.measure.turns import round_of, take_turns
@@ -75,9 +75,9 @@ def measure_ratio(work: Workload, seconds_per_call: float, quads: int = QUADS) -
     """
     run = yardstick()
     runs = Workload(lambda _: run(), (None,), 1, None)
-    began = time.perf_counter()
+    began = clocks.seconds()
     quietly(run_untimed, runs, 8)
-    sides = ((work, round_of(seconds_per_call, work.concurrency)), (runs, round_of((time.perf_counter() - began) / 8)))
+    sides = ((work, round_of(seconds_per_call, work.concurrency)), (runs, round_of((clocks.seconds() - began) / 8)))
     lengths = []
 
     def take(side: int, quad: int) -> float:

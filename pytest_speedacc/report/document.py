@@ -50,7 +50,9 @@ def write_report(
     }
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
+        text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        # A lone surrogate, which UTF-8 has no bytes for, is then written as JSON's escape sequence for it.
+        path.write_text(text, "utf-8", "backslashreplace")
     except OSError as error:
         raise ConfigError(f"--speedacc-report: {path} cannot be written: {error.strerror}.") from error
 
@@ -116,6 +118,7 @@ def _check(check: Check) -> dict[str, Any]:
         "allowed": check.allowed,
         "outcome": check.outcome.word,
         "reason": check.reason,
+        "accepted": check.accepted,
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pytest_speedacc.config.units import Kind, format_value
 from pytest_speedacc.judge.alternatives import COSTS, Group, Standing
+from pytest_speedacc.report.printable import printable, shown_title
 from pytest_speedacc.report.table import table_lines
 
 _KINDS = {"latency": Kind.TIME, "parameters": Kind.COUNT, "model_size": Kind.SIZE, "memory": Kind.SIZE}
@@ -17,15 +18,21 @@ def group_lines(group: Group) -> list[str]:
     lines = [f"Alternatives for {group.name}:", *table_lines(header, [_cells(each) for each in ordered])]
     chosen: dict[str, list[str]] = {}
     for policy, title in group.choices.items():
-        chosen.setdefault(title, []).append(policy)
+        chosen.setdefault(shown_title(title), []).append(policy)
     lines += [
         f"By what was measured here, {' and '.join(names)} would choose {title}." for title, names in chosen.items()
     ]
-    return lines
+    return list(map(printable, lines))
 
 
 def _cells(standing: Standing) -> tuple[str, ...]:
     one = standing.alternative
     costs = (format_value(one.costs[axis], _KINDS[axis]) if axis in one.costs else "-" for axis in COSTS)
     front = "yes" if standing.on_front else ""
-    return one.title, format_value(one.accuracy, Kind.SCORE), *costs, front, ", ".join(standing.dominated_by)
+    return (
+        one.title,
+        format_value(one.accuracy, Kind.SCORE),
+        *costs,
+        front,
+        ", ".join(map(shown_title, standing.dominated_by)),
+    )

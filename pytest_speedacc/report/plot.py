@@ -11,6 +11,7 @@ from typing import Any
 from pytest_speedacc.config.units import format_seconds
 from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.judge.verdict import Outcome, Verdict
+from pytest_speedacc.report.printable import shown_title
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 """Okabe and Ito's, which people with colour-blindness tell apart."""
@@ -88,6 +89,12 @@ def _short(verdict: Verdict) -> str:
     return verdict.name or verdict.test.rpartition("::")[2]
 
 
+def _plain(text: str) -> str:
+    """A name as a picture can hold it, where dollars would begin a formula and an underscore hide an entry."""
+    shown = shown_title(text).replace("$", r"\$")
+    return f" {shown}" if shown.startswith("_") else shown
+
+
 def _draw(axes: Any, name: str, verdicts: Sequence[Verdict]) -> None:
     points = [point for verdict in verdicts if (point := _point(verdict)) is not None]
     axes.set_xscale("log")
@@ -107,7 +114,7 @@ def _draw(axes: Any, name: str, verdicts: Sequence[Verdict]) -> None:
             alpha=0.75,
             edgecolors=LIMIT if failed else "white",
             linewidths=2 if failed else 1,
-            label=point.title + (" (failed)" if failed else ""),
+            label=_plain(point.title) + (" (failed)" if failed else ""),
             zorder=3,
         )
     score = next(row for row in verdicts[0].observations if row.metric == "accuracy" and not row.slice)
@@ -116,8 +123,8 @@ def _draw(axes: Any, name: str, verdicts: Sequence[Verdict]) -> None:
     axes.xaxis.set_major_formatter(lambda value, place: format_seconds(value))
     axes.xaxis.set_minor_formatter(lambda value, place: "")
     axes.set_xlabel("median latency of a call (log)")
-    axes.set_ylabel(f"{score.note}, {'higher' if score.higher_is_better else 'lower'} is better")
-    axes.set_title(name or "all gates")
+    axes.set_ylabel(f"{_plain(score.note)}, {'higher' if score.higher_is_better else 'lower'} is better")
+    axes.set_title(_plain(name) or "all gates")
     axes.grid(True, which="major", alpha=0.25)
     legend = axes.legend(title="area: parameters", fontsize="small", title_fontsize="small", loc="best")
     for handle in legend.legend_handles:

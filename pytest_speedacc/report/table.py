@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from pytest_speedacc.report.printable import printable, shown_title
+
 
 def table_lines(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Columns as wide as their widest cell, two spaces apart; columns that are empty throughout are left out."""
-    columns = [column for column in zip(header, *rows, strict=True) if any(column[1:])]
+    """Columns as wide as their widest cell, two spaces apart; columns that are empty throughout are left out.
+
+    What a row is about stands in its first cell, and is shortened where it would drive the others out of sight.
+    """
+    shown = [(shown_title(first), *map(printable, others)) for first, *others in rows]
+    columns = [column for column in zip(header, *shown, strict=True) if any(column[1:])]
     widths = [max(map(len, column)) for column in columns]
     lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()

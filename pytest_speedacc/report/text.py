@@ -8,6 +8,7 @@ from pytest_speedacc.config.scale import Scale
 from pytest_speedacc.config.units import format_change, format_value
 from pytest_speedacc.judge.accuracy import formerly
 from pytest_speedacc.judge.verdict import Check, Observation, Outcome, TradeSum, Verdict
+from pytest_speedacc.report.printable import printable, shown_title
 from pytest_speedacc.report.scale import scale_lines
 from pytest_speedacc.report.table import table_lines
 
@@ -30,9 +31,10 @@ def headline(verdict: Verdict) -> str:
     """The news in one line: which axis, by how much, against what."""
     worst = verdict.worst()
     if not worst:
-        return f"cannot judge {verdict.title}: {verdict.error}"
+        first = next(iter(verdict.error.splitlines()), "")
+        return f"cannot judge {shown_title(verdict.title)}: {printable(first)}"
     more = f"; and {len(worst) - 3} more" if len(worst) > 3 else ""
-    return f"{verdict.outcome.word.replace('_', ' ')}: {'; '.join(map(_news, worst[:3]))}{more}"
+    return printable(f"{verdict.outcome.word.replace('_', ' ')}: {'; '.join(map(_news, worst[:3]))}{more}")
 
 
 def verdict_text(verdict: Verdict, environment: str, scale: Scale) -> str:
@@ -40,7 +42,8 @@ def verdict_text(verdict: Verdict, environment: str, scale: Scale) -> str:
     notes, and how to accept it."""
     lines = [f"speedacc {headline(verdict)}"]
     if not verdict.checks:
-        return lines[0]
+        # What a model raised may go on for lines.
+        return "\n".join([*lines, *(f"  {printable(line)}" for line in verdict.error.splitlines()[1:])])
     rows = [
         (axis(check), _observed(check), _former(check), check.allowed, check.outcome.word, check.reason)
         for check in verdict.checks
@@ -72,7 +75,7 @@ def verdict_text(verdict: Verdict, environment: str, scale: Scale) -> str:
     lines += ["", f"Measured on {environment}."]
     if verdict.accept:
         lines.append(f"If this change is meant, accept it: {verdict.accept}")
-    return "\n".join(lines)
+    return "\n".join(map(printable, lines))
 
 
 def _trade_lines(found: TradeSum) -> list[str]:
@@ -106,22 +109,28 @@ def axis(check: Check) -> str:
 
 def summary_lines(verdicts: Sequence[Verdict]) -> list[str]:
     """One table for the run, a gate a line, and below it whatever is not a plain pass."""
-    rows = [(*_summary_cells(verdict), verdict.outcome.word) for verdict in verdicts]
+    rows = [(*_summary_cells(verdict), verdict.outcome.word + _accepted(verdict)) for verdict in verdicts]
     lines = table_lines(("gate", "score", "median", "p95", "parameters", "model size", "memory", "verdict"), rows)
     loud = [
-        f"{check.outcome.word.replace('_', ' ')}: {verdict.title}: {axis(check)}: {check.reason}"
+        f"{check.outcome.word.replace('_', ' ')}: {shown_title(verdict.title)}: {axis(check)}: {check.reason}"
         for verdict in verdicts
         for check in verdict.checks
         if check.outcome in (Outcome.INCONCLUSIVE, Outcome.NOT_COMPARED)
     ]
     loud += [
-        f"differs from the baseline's profile: {verdict.title}: {line}"
+        f"differs from the baseline's profile: {shown_title(verdict.title)}: {line}"
         for verdict in verdicts
         for line in verdict.explained
         if verdict.explained_beside == "baseline" and verdict.outcome in (Outcome.INCONCLUSIVE, Outcome.NOT_COMPARED)
     ]
-    loud += [f"note: {verdict.title}: {note}" for verdict in verdicts for note in verdict.notes]
-    return [*lines, *([""] if loud else []), *loud]
+    loud += [f"note: {shown_title(verdict.title)}: {note}" for verdict in verdicts for note in verdict.notes]
+    return [*lines, *([""] if loud else []), *map(printable, loud)]
+
+
+def _accepted(verdict: Verdict) -> str:
+    """What somebody accepted, so that no gate is green by it unseen."""
+    found = [f"{axis(check)} {check.accepted}" for check in verdict.checks if check.accepted]
+    return f"; accepted: {', '.join(found)}" if found else ""
 
 
 def _summary_cells(verdict: Verdict) -> tuple[str, ...]:
@@ -142,7 +151,7 @@ def _summary_cells(verdict: Verdict) -> tuple[str, ...]:
 
 
 def _name(metric: str, statistic: str, part: str) -> str:
-    return " ".join(filter(None, (AXES.get(metric, metric), statistic, f"[{part}]" if part else "")))
+    return " ".join(filter(None, (AXES.get(metric, metric), statistic, f"[{shown_title(part)}]" if part else "")))
 
 
 def _observed(check: Check) -> str:

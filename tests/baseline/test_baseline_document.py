@@ -218,8 +218,8 @@ def test_a_foreign_file_is_refused(path: Path, test: str, name: str, message: st
 
 def test_a_huge_file_is_not_read(path: Path) -> None:
     with path.open("wb") as file:
-        file.truncate(17 * 2**20)
-    with pytest.raises(GateError, match="it is larger than 16 MiB"):
+        file.truncate(5 * 2**20)
+    with pytest.raises(GateError, match="it is larger than 4 MiB"):
         load_baseline(path, TEST, "")
 
 

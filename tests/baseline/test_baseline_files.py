@@ -12,27 +12,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from baseline_examples import BASELINE, TEST, environment
+from baseline_examples import BASELINE, TEST
+from damaged_files import baselines
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from pytest_speedacc.baseline import (
-    Accepted,
-    Baseline,
-    EnvironmentRecord,
-    EvaluationSet,
-    StoredAccuracy,
-    StoredLatency,
-    StoredMemory,
-    Updated,
-    baseline_path,
-    load_baseline,
-    load_predictions,
-    save_baseline,
-)
+from pytest_speedacc.baseline import Baseline, baseline_path, load_baseline, load_predictions, save_baseline
 from pytest_speedacc.baseline.document import decode_document, encode_document
-from pytest_speedacc.baseline.files import LONGEST_NAME
+from pytest_speedacc.baseline.files import LONGEST_NAME, predictions_path
+from pytest_speedacc.baseline.predictions import encode_predictions
 from pytest_speedacc.errors import GateError
 
 PREDICTIONS = np.array([0, 1, 2])
@@ -225,8 +214,7 @@ def damage_missing(arrays: Path) -> None:
 
 
 def damage_other_update(arrays: Path) -> None:
-    save_baseline(arrays.with_name("other.json"), BASELINE, PREDICTIONS + 1)
-    arrays.with_name("other.npz").replace(arrays)
+    arrays.write_bytes(encode_predictions(PREDICTIONS + 1))
 
 
 def damage_truncated(arrays: Path) -> None:
@@ -241,8 +229,8 @@ def damage_directory(arrays: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (damage_missing, r"test_svm\.npz is damaged: it is missing, and .*test_svm\.json refers to it"),
-        (damage_other_update, r"test_svm\.npz is damaged: it is not the one that .*json was written with"),
+        (damage_missing, r"test_svm\.\w{16}\.npz is damaged: it is missing, and .*test_svm\.json refers to it"),
+        (damage_other_update, r"test_svm\.\w{16}\.npz is damaged: it is not the one that .*json was written with"),
         (damage_truncated, r"not the one"),
         (damage_directory, r"not an ordinary file"),
     ],
@@ -251,7 +239,7 @@ def test_predictions_of_another_update_are_refused(path: Path, damage: Any, mess
     save_baseline(path, BASELINE, PREDICTIONS)
     loaded = load_baseline(path, TEST, "")
     assert loaded is not None
-    damage(path.with_suffix(".npz"))
+    damage(predictions_path(path, loaded.predictions))
     with pytest.raises(GateError, match=message):
         load_predictions(path, loaded)
 
@@ -262,62 +250,6 @@ def test_predictions_must_be_as_many_as_the_samples(path: Path) -> None:
     assert loaded is not None
     with pytest.raises(GateError, match=r"its shape is \(4, 2\), for 3 samples"):
         load_predictions(path, loaded)
-
-
-texts = st.text(max_size=20)
-finite = st.floats(allow_nan=False, allow_infinity=False)
-seconds = st.floats(min_value=0, allow_nan=False, allow_infinity=False)
-counts = st.integers(min_value=1, max_value=2**63 - 1)
-digests = st.from_regex(r"\Asha256:[0-9a-f]{64}\Z")
-environments = st.builds(
-    environment,
-    cpu=texts,
-)
-latencies = st.builds(
-    StoredLatency,
-    batch_size=counts,
-    calls=counts,
-    calls_per_round=counts,
-    median=seconds,
-    p90=st.none() | seconds,
-    p95=st.none() | seconds,
-    p99=st.none() | seconds,
-)
-records = st.builds(
-    EnvironmentRecord,
-    environment=environments,
-    versions=st.dictionaries(texts, texts, max_size=3),
-    commit=st.none() | texts,
-    date=texts,
-    latency=st.none() | latencies,
-    memory=st.none() | st.builds(StoredMemory, peak=counts, band=counts),
-)
-ratios = st.floats(min_value=1, allow_nan=False, allow_infinity=False)
-accepted = st.builds(
-    Accepted,
-    metric=st.just("latency"),
-    statistic=st.sampled_from(("median", "p95")),
-    ratio=ratios,
-    interval=st.tuples(ratios, ratios),
-    base=st.from_regex(r"\A[0-9a-f]{40}\Z"),
-    reason=st.text(min_size=1, max_size=20),
-    date=texts,
-)
-baselines = st.builds(
-    Baseline,
-    schema=st.just(1),
-    test=texts,
-    name=texts,
-    updated=st.builds(Updated, commit=st.none() | texts, date=texts, reason=texts),
-    accepted=st.lists(accepted, max_size=2).map(tuple),
-    evaluation_set=st.builds(EvaluationSet, samples=counts, fingerprint=digests),
-    accuracy=st.none() | st.builds(StoredAccuracy, score=texts, value=finite, greater_is_better=st.booleans()),
-    parameters=st.none() | counts,
-    model_size=st.none() | counts,
-    versions=st.dictionaries(texts, texts, max_size=3),
-    predictions=st.none() | digests,
-    environments=st.lists(records, max_size=3).map(lambda some: {it.environment.key: it for it in some}),
-)
 
 
 @given(baselines)

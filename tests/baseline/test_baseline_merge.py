@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from baseline_examples import BASELINE, SLOWER, environment, measured
+from baseline_examples import BASELINE, PROFILE, SLOWER, environment, measured
 from msgspec.structs import replace
 
-from pytest_speedacc.baseline import StoredAccuracy, Updated, merged
+from pytest_speedacc.baseline import Baseline, StoredAccuracy, StoredMemory, Updated, confirms, merged
+from pytest_speedacc.baseline.schema import StoredRatio, StoredTraining
 
 OTHER = measured("Slow CPU", median=0.9)
 BOTH = replace(BASELINE, environments=OTHER | BASELINE.environments)
@@ -48,3 +49,77 @@ def test_times_keep_four_digits() -> None:
     latency = merged(None, new).environments[environment().key].latency
     assert latency is not None
     assert (latency.median, latency.p90, latency.p99) == (0.001235, 0.002, None)
+
+
+HERE = measured()[environment().key]
+RATIO = StoredRatio(version=1, log_ratio=1.0, spread=0.1, launches=5)
+
+
+def with_record(**fields: object) -> Baseline:
+    return replace(BOTH, environments=BOTH.environments | {environment().key: replace(HERE, **fields)})
+
+
+def with_calls(calls: float, **fields: object) -> Baseline:
+    return replace(BOTH, profile=replace(PROFILE, functions=(replace(PROFILE.functions[0], calls=calls),), **fields))
+
+
+MOVED_BY_ITSELF = {
+    "the reason, date and commit": replace(BOTH, updated=Updated(commit=None, date="later", reason="")),
+    "the record's date": with_record(date="later", commit=None),
+    "times": with_record(latency=replace(HERE.latency, median=0.5, p99=0.7)),
+    "memory within its band": with_record(memory=StoredMemory(peak=5120, band=0)),
+    "shares of a profile": replace(
+        BOTH, profile=replace(PROFILE, calls=7, functions=(replace(PROFILE.functions[0], share=0.2),))
+    ),
+    "which functions are kept": replace(
+        BOTH, profile=replace(PROFILE, functions=(replace(PROFILE.functions[0], name="another"),))
+    ),
+    "the name of the predictions": replace(BOTH, predictions="sha256:" + "1" * 64),
+}
+NEWS = {
+    "the score": replace(BOTH, accuracy=replace(BASELINE.accuracy, value=0.97)),
+    "parameters": replace(BOTH, parameters=651),
+    "the size": replace(BOTH, model_size=5931),
+    "the evaluation set": replace(BOTH, evaluation_set=replace(BASELINE.evaluation_set, samples=4)),
+    "libraries": replace(BOTH, versions={"numpy": "2.5.0"}),
+    "libraries of the environment": with_record(versions={"numpy": "2.5.0"}),
+    "something accepted": replace(BOTH, accepted=(SLOWER,)),
+    "memory": with_record(memory=StoredMemory(peak=5121, band=0)),
+    "memory that is measured now": with_record(memory=None),
+    "the batch size": with_record(latency=replace(HERE.latency, batch_size=2)),
+    "calls in flight": with_record(latency=replace(HERE.latency, concurrency=8)),
+    "a ratio that is measured now": with_record(yardstick=RATIO),
+    "training": with_record(training=StoredTraining(seconds=1.0, peak=None)),
+    "a profile": replace(BOTH, profile=None),
+    "the profile's batches": with_calls(1.0, batch_size=2),
+    "call counts": with_calls(2.0),
+}
+
+
+@pytest.mark.parametrize("new", MOVED_BY_ITSELF.values(), ids=MOVED_BY_ITSELF)
+def test_what_moves_by_itself_is_no_news(new: Baseline) -> None:
+    assert confirms(BOTH, new, environment().key)
+
+
+@pytest.mark.parametrize("new", NEWS.values(), ids=NEWS)
+def test_everything_else_is(new: Baseline) -> None:
+    assert not confirms(BOTH, new, environment().key)
+
+
+def test_a_first_record_of_an_environment_is_news() -> None:
+    assert not confirms(BASELINE, BOTH, next(iter(OTHER)))
+
+
+@pytest.mark.parametrize(
+    ("change", "is_news"),
+    [
+        ({"log_ratio": 1.19}, False),
+        ({"log_ratio": 0.81, "spread": 0.3, "launches": 9}, False),
+        ({"log_ratio": 1.21}, True),
+        ({"log_ratio": 0.79}, True),
+        ({"version": 2}, True),
+    ],
+)
+def test_a_ratio_is_news_where_it_moved_by_more_than_from_day_to_day(change: dict[str, int], is_news: bool) -> None:
+    then, now = with_record(yardstick=RATIO), with_record(yardstick=replace(RATIO, **change))
+    assert confirms(then, now, environment().key) is not is_news

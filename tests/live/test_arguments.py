@@ -33,6 +33,15 @@ def test_paths_selections_and_own_options_do_not_reach_a_worker(given: list[str]
     assert kept(*given, paths=("tests",)) == expected
 
 
+def test_a_survey_selects_as_the_command_line_does() -> None:
+    given = ["-k", "tests", "-m", "not slow", "--deselect", "tests", "tests", "--speedacc-against", "main", "-q"]
+    arguments = worker_arguments(given, ("tests",), lambda name: False, Path("scratch"), selecting=True)
+    assert arguments[:7] == ("-k", "tests", "-m", "not slow", "--deselect", "tests", "-q")
+    options = Namespace(keyword="slow", markexpr="gate", deselect=["a"], lf=True, stepwise=True)
+    neutralise(options, seed=7, selecting=True)
+    assert options == Namespace(keyword="slow", markexpr="gate", deselect=["a"], lf=False, stepwise=False)
+
+
 def test_a_value_that_is_spelt_like_a_path_is_kept_after_the_path() -> None:
     assert kept("tests", "--label", "tests", paths=("tests",)) == ["--label", "tests"]
 

@@ -57,7 +57,7 @@ def play(monkeypatch: pytest.MonkeyPatch) -> Any:
             return launch(given)
 
         monkeypatch.setattr(campaign, "run_launch", run_launch)
-        side = Side("base", Path(), Path(), Path(), "python", (), True, Path(), ())
+        side = Side("base", Path(), Path(), Path(), "python", (), True, Path())
         keywords = {
             "tails": frozenset(),
             "undecided": until(3),

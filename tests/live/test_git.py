@@ -122,7 +122,7 @@ def test_no_commit(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("ref", ["", "--all"])
+@pytest.mark.parametrize("ref", ["", "--all", "^main", "^v1"])
 def test_no_revision_at_all(repository: Repository, ref: str) -> None:
     assert refusal(repository.path, ref) == (
         f"{ref!r} is not a revision: name a branch, a tag or a commit, such as origin/main."

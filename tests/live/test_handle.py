@@ -51,7 +51,6 @@ def start(tmp_path: Path) -> Callable[..., object]:
             "sys_path": ("x",),
             "one_thread": True,
             "rootdir": own,
-            "paths": ("everything",),
         }
         side = Side(**{**fields, **options})  # type: ignore[arg-type]
         with started([(side, ["t"])], Start(arguments, 7, True, tmp_path, timeout)) as (worker,):

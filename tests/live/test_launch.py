@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from pytest_speedacc.live import launch
 from pytest_speedacc.live.handle import Side, Start
 from pytest_speedacc.live.launch import NEW_GATE, LaunchReport, Orders, run_launch
-from pytest_speedacc.live.protocol import Ready
+from pytest_speedacc.live.protocol import Ready, Survey
 
 TEST = "test_it.py::test_it"
 
@@ -27,8 +28,12 @@ class Scripted:
     batch_size: int = 1
     concurrency: int = 1
     fails: str = ""
+    answers_else: str = ""
+    """Why its answers are not those that were scored."""
     gates: tuple[str, ...] = (TEST,)
     markers: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
+    ended: bool = False
     sent: list[str] = field(default_factory=list)
     timed: list[str] = field(default_factory=list)
     rounds: set[tuple[int, int]] = field(default_factory=set)
@@ -49,6 +54,13 @@ class Scripted:
     def failure(self, test: str) -> str:
         return self.fails
 
+    def answers_problem(self) -> str:
+        assert self.timed, "it has not been timed"
+        return self.answers_else
+
+    def end(self) -> None:
+        self.ended = True
+
     def send(self, kind: str, **content: Any) -> None:
         assert self.at is not None, "it stands in no check"
         self.sent.append(kind)
@@ -63,7 +75,7 @@ class Scripted:
 def side(label: str) -> Side:
     """A side of which only the label matters."""
     here = Path()
-    return Side(label, here, here, here, "python", (), True, here, ())
+    return Side(label, here, here, here, "python", (), True, here)
 
 
 CANDIDATE, BASE = side("candidate"), side("base")
@@ -145,6 +157,30 @@ def test_a_check_before_those_of_the_base_is_new_and_hides_none(play: Any) -> No
     assert play({"checks": ["new", "a"]}, {"checks": ["a"]}, {"a"}).timed() == ["a"]
 
 
+def test_the_base_is_asked_for_its_gates_once_and_left_alone(play: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules[__name__], "BASE", replace(BASE, survey=Survey(("-k", "a"), ("tests",))))
+    found = play({"checks": ["a"]}, {"checks": ["a"], "gates": (TEST, "other"), "failures": {"file.py": "no"}})
+    assert found.report.base_gates == (TEST, "other")
+    assert found.report.base_unread == {"file.py": "no"}
+    assert found.twin.ended
+    assert found.twin.sent == []
+    later = play({"checks": ["a"]}, {"checks": ["a"]}, {"a"})
+    assert (later.report.base_gates, later.twin) == ((), None)
+
+
+@pytest.mark.parametrize(
+    ("base", "judged"),
+    [
+        ({"checks": ["a"]}, {TEST}),
+        ({"checks": []}, {TEST}),  # a test that only compares comes to no check
+        ({"checks": [], "fails": "Skipped: no data"}, set()),
+        ({"checks": [], "gates": ()}, set()),
+    ],
+)
+def test_what_the_base_judges_is_known_where_the_candidate_does_not(play: Any, base: Any, judged: set[str]) -> None:
+    assert play({"checks": [], "fails": "Skipped: not today"}, base).report.base_judged == judged
+
+
 def test_the_markers_of_the_base_are_told(play: Any) -> None:
     found = play({"checks": ["a"], "markers": {TEST: [{}]}}, {"checks": ["a"], "markers": {TEST: [{"budget": "1 s"}]}})
     assert found.report.base_markers == {TEST: [{"budget": "1 s"}]}
@@ -173,6 +209,18 @@ def test_decided_checks_are_not_undone_by_a_later_launch(play: Any) -> None:
 def test_a_test_that_the_base_does_not_have_is_new(play: Any) -> None:
     found = play({"checks": ["a"]}, {"checks": [], "gates": ()})
     assert found.problems() == {"a": NEW_GATE}
+
+
+@pytest.mark.parametrize("careless", ["candidate", "base"])
+def test_answers_of_timed_calls_that_were_not_scored_are_a_problem(play: Any, careless: str) -> None:
+    scripts: dict[str, dict[str, Any]] = {"candidate": {"checks": ["a", "b"]}, "base": {"checks": ["a", "b"]}}
+    scripts[careless] |= {"answers_else": "None for sample 3"}
+    found = play(scripts["candidate"], scripts["base"])
+    said = "None for sample 3" if careless == "candidate" else "in the base None for sample 3"
+    assert found.problems() == {"a": said, "b": said}
+    assert found.report.results == {}
+    # Which of the two fails it is the candidate's own fault; a base that cannot be compared with is none.
+    assert found.report.failures == ({TEST: said} if careless == "candidate" else {})
 
 
 @pytest.mark.parametrize("gates", [(), (TEST,)])

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from live_project import start_project
 
-from pytest_speedacc.against import _since
-from pytest_speedacc.live.worktree import BaseTree
+from pytest_speedacc.against import _project_of, _since
+from pytest_speedacc.baseline import SinceBase
+from pytest_speedacc.config.project import parse_project
+from pytest_speedacc.live.handle import Side
 
 GATE = """
 from arrays import *
@@ -55,21 +57,26 @@ def test_what_is_accepted_passes_in_the_live_run_that_follows(tmp_path: Path) ->
 
 
 @pytest.fixture
-def tree(tmp_path: Path) -> BaseTree:
+def base(tmp_path: Path) -> Path:
     top = tmp_path / "base"
     top.mkdir()
-    return BaseTree(top, top, "0" * 40, ())
+    return top
 
 
-def test_the_base_s_file_is_looked_for_where_the_base_keeps_it(tree: BaseTree, tmp_path: Path) -> None:
-    (tree.path / "pyproject.toml").write_text('[tool.speedacc]\nbaselines = "elsewhere"\n', "utf-8")
-    (tree.path / "elsewhere").mkdir()
-    (tree.path / "elsewhere/test_it--test_it.json").write_text("damaged", "utf-8")
-    since = _since(tmp_path / "speedacc-baselines", tree)
-    assert not since(("test_it.py::test_it", "")).known
-    assert since(("test_it.py::test_other", "")).known
+def since(base: Path, test: str) -> SinceBase:
+    """Of a test, whose own folder has no baseline."""
+    side = Side("base", base, base, base, "python", (), True, base)
+    return _since(parse_project({}, base.parent), _project_of(side), lambda sha: "")((f"test_it.py::{test}", ""))
 
 
-def test_a_base_whose_settings_cannot_be_read_has_unknown_files(tree: BaseTree, tmp_path: Path) -> None:
-    (tree.path / "pyproject.toml").write_text("[tool.speedacc]\nbaselnes = 1\n", "utf-8")
-    assert not _since(tmp_path / "speedacc-baselines", tree)(("test_it.py::test_it", "")).known
+def test_the_base_s_file_is_looked_for_where_the_base_keeps_it(base: Path) -> None:
+    (base / "pyproject.toml").write_text('[tool.speedacc]\nbaselines = "elsewhere"\n', "utf-8")
+    (base / "elsewhere").mkdir()
+    (base / "elsewhere/test_it--test_it.json").write_text("damaged", "utf-8")
+    assert not since(base, "test_it").known
+    assert since(base, "test_other").known
+
+
+def test_a_base_whose_settings_cannot_be_read_has_unknown_files(base: Path) -> None:
+    (base / "pyproject.toml").write_text("[tool.speedacc]\nbaselnes = 1\n", "utf-8")
+    assert not since(base, "test_it").known

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import sys
 import sysconfig
@@ -46,9 +47,9 @@ def train():
 
 
 def test_unchanged_passes_trains_once_a_side_and_may_be_warned_of_a_lost_gate(live: LiveProject) -> None:
+    live.settings('launches = 4\nremoved = "warn"')
     live.commit(test_it_py=TRAINED, test_lost_py=GATE)
     (live.folder / "test_lost.py").unlink()
-    live.settings('launches = 4\nremoved = "warn"')
     run = live.run()
     assert run.code == PASSED, run.output
     check = run.check("test_it.py::test_it")
@@ -94,6 +95,7 @@ def test_collecting_only_runs_nothing(live: LiveProject) -> None:
 
 def test_all_threads_are_measured_with_the_idle_side_stopped(live: LiveProject) -> None:
     live.settings('launches = 4\nthreads = "all"')
+    live.commit()
     run = live.run()
     assert run.code == PASSED, run.output
     assert "as many threads as configured, the idle side stopped" in run.output
@@ -169,6 +171,7 @@ def environment_of(tmp_path: Path, *, editable: Path) -> str:
 def src_project(tmp_path: Path) -> LiveProject:
     """A package in ``src`` whose model is ten times slower than in the base."""
     project = start_project(tmp_path)
+    project.settings("launches = 6", pytest='pythonpath = ["."]')
     package = project.folder / "src/ranker/__init__.py"
     package.parent.mkdir(parents=True)
     package.write_text("WORK = 2000\n", "utf-8")
@@ -184,7 +187,6 @@ def test_an_editable_install_is_the_base_s_in_the_base(
 ) -> None:
     python = environment_of(tmp_path, editable=src_project.folder / "src")
     options = [f"--speedacc-base-python={os.path.relpath(python, src_project.folder)}"] if own_python else []
-    src_project.settings("launches = 6", pytest='pythonpath = ["."]')
     run = src_project.run(*options, python=python)
     check = run.check("test_it.py::test_it")
     assert (run.code, check["outcome"]) == (FAILED, "failed"), run.output
@@ -243,13 +245,60 @@ def test_running_in_parallel_is_refused(live: LiveProject) -> None:
 
 
 def test_a_worker_that_hangs_is_given_up(live: LiveProject) -> None:
-    live.commit(conftest_py=IN_WORKER + "if in_base:\n    while True:\n        signal.pause()\n")
     live.settings('launches = 4\ntimeout = "3 s"')
+    live.commit(conftest_py=IN_WORKER + "if in_base:\n    while True:\n        signal.pause()\n")
     run = live.run()
     assert run.code == FAILED, run.output
     assert "the base worker did not answer (it did not connect" not in run.words
     assert "the base worker did not answer (no answer for 3 s) while collecting" in run.words
     assert "raise timeout in [tool.speedacc.live]" in run.words
+    assert "Where it stood, the innermost call first: File" in run.words
+    assert re.search(r'conftest\.py", line \d+ in <module>', run.output)
+    assert live.left_behind() == []
+
+
+MISBEHAVES = """
+from arrays import *
+import ctypes, faulthandler, os, sys, threading
+import pytest
+
+in_worker = sys.modules["__main__"].__spec__.name == "pytest_speedacc.live.worker"
+
+class Misbehaves(Model):
+    def __call__(self, batch):
+        if in_worker and len(batch) == 1:
+            self.stumbles()
+        return super().__call__(batch)
+
+    def stumbles(self):
+        {how}
+
+@pytest.mark.speedacc(max_latency_increase="60 %")
+def test_it(speedacc):
+    speedacc.check(Misbehaves(2000), x, y)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no signals")
+@pytest.mark.parametrize(
+    ("how", "says"),
+    [
+        ("ctypes.string_at(1)", "the candidate worker ended with signal SIGSEGV in test_it.py::test_it"),
+        ("threading.Lock().acquire() and threading.Event().wait()", "the candidate worker did not answer (no answer"),
+    ],
+    ids=["segfault", "hang"],
+)
+def test_a_model_that_crashes_or_hangs_in_a_worker_is_named_with_its_stack(
+    live: LiveProject, how: str, says: str
+) -> None:
+    live.settings('launches = 4\ntimeout = "5 s"')
+    live.commit()
+    live.write(test_it_py=MISBEHAVES.replace("{how}", how))
+    run = live.run()
+    assert run.code == FAILED, run.output
+    assert says in run.words
+    assert ("Fatal Python error: Segmentation fault" in run.output) == ("SEGV" in says)
+    assert re.search(r'test_it\.py", line \d+ in stumbles', run.output)
     assert live.left_behind() == []
 
 
@@ -274,7 +323,7 @@ def kills():
 """,
     "candidate, being timed": """
 if in_worker and not in_base:
-    def serve(self, work, subject):
+    def serve(self, *given):
         self._worker.channel.receive()
         os.kill(os.getpid(), signal.SIGKILL)
 
@@ -323,7 +372,8 @@ def waiting(live: LiveProject) -> LiveProject:
 def test_ctrl_c_leaves_nothing_behind(waiting: LiveProject) -> None:
     run = waiting.start()
     wait_for(waiting.scratch / "running")
-    assert len(waiting.processes()) == 2
+    # The worker of either side, and perhaps the survey of the base.
+    assert len(waiting.processes()) >= 2
     run.send_signal(signal.SIGINT)
     output, _ = run.communicate(timeout=LONGEST)
     assert run.returncode == pytest.ExitCode.INTERRUPTED, output

@@ -84,8 +84,8 @@ def test_each_failure_names_its_function_and_what_is_unchanged_names_none(tmp_pa
     pytest.importorskip("pandas")
     pytest.importorskip("sklearn")
     live = start_project(tmp_path)
-    live.commit(features_py=BASE, test_it_py=GATES)
     live.settings("launches = 10")
+    live.commit(features_py=BASE, test_it_py=GATES)
     live.write(features_py=CANDIDATE)
     run = live.run("--speedacc-profile=profiles")
     assert run.code == pytest.ExitCode.TESTS_FAILED, run.output

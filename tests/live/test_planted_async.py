@@ -66,8 +66,8 @@ def test_same(speedacc):
 def test_a_lock_that_is_waited_for_is_named(tmp_path: Path) -> None:
     pytest.importorskip("pytest_asyncio")
     live = start_project(tmp_path)
-    live.commit(features_py=BASE, test_it_py=GATES)
     live.settings("launches = 8")
+    live.commit(features_py=BASE, test_it_py=GATES)
     live.write(features_py=CANDIDATE)
     run = live.run("--speedacc-profile=profiles", plugins=("asyncio",))
     assert run.code == pytest.ExitCode.TESTS_FAILED, run.output

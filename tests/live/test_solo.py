@@ -14,7 +14,7 @@ from pytest_speedacc.live.handle import Side, Start, WorkerLost
 from pytest_speedacc.live.protocol import Ready
 from pytest_speedacc.live.solo import LAUNCHES, SoloRun, run_solo
 
-SIDE = Side("candidate", Path(), Path("nowhere"), Path(), "python", (), True, Path(), ())
+SIDE = Side("candidate", Path(), Path("nowhere"), Path(), "python", (), True, Path())
 
 
 class Scripted:
@@ -37,6 +37,9 @@ class Scripted:
 
     def receive(self) -> dict[str, Any]:
         return {"log_ratio": float(self.launch)}
+
+    def answers_problem(self) -> str:
+        return "the timed calls answered None" if (self.launch, self.checks) == (2, ["careless"]) else ""
 
 
 @pytest.fixture
@@ -79,3 +82,9 @@ def test_a_lost_worker_leaves_nothing_and_says_why(play: Any) -> None:
     found, _ = play(checks)
     assert found.ratios == {}
     assert found.lost == "launch 2 came to nothing: the candidate worker ended with signal SIGKILL in t."
+
+
+def test_a_launch_whose_timed_calls_answer_something_else_leaves_nothing(play: Any) -> None:
+    found, starts = play(lambda launch: ["a", "careless"])
+    assert found == SoloRun({}, "launch 2 came to nothing: the timed calls answered None")
+    assert len(starts) == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib.metadata
 import os
 import sys
@@ -127,9 +128,15 @@ def test_the_base_tells_its_markers_once_the_nearest_first(
     wanted = items[0].nodeid
     coordinator = Coordinator(clock)
     plugin = Worker(replace(spec, is_base=is_base, statics=statics, tests=(wanted,)), coordinator)  # type: ignore[arg-type]
-    plugin.pytest_collection_modifyitems(items[0].config, items)
+    hook = plugin.pytest_collection_modifyitems(items)
+    next(hook)
+    # As the last hook of a conftest would.
+    items[0].add_marker(pytest.mark.speedacc(max_parameters=5))
+    with pytest.raises(StopIteration):
+        next(hook)
     (said,) = coordinator.said
-    told = {wanted: [{"max_latency": "5 ms", "min_accuracy": 0.95}, {"min_accuracy": 0.9, "trades": [{"give": {}}]}]}
+    own = [{"max_latency": "5 ms", "min_accuracy": 0.95}, {"max_parameters": 5}]
+    told = {wanted: [*own, {"min_accuracy": 0.9, "trades": [{"give": {}}]}]}
     assert said["markers"] == (told if is_base and statics else {})
     assert len(said["gates"]) == 2
     assert [item.nodeid for item in items] == [wanted]
@@ -257,9 +264,40 @@ def seen_by_model(spec: WorkerSpec, clock: Clock, **order: Any) -> tuple[list[fl
 @pytest.mark.parametrize("single", [True, False])
 def test_a_round_is_timed_on_its_own_inputs(spec: WorkerSpec, clock: Clock, single: bool) -> None:
     seen, (answer,) = seen_by_model(spec, clock, kind="time", calls=2, untimed=1, number=2, single=single)
-    # One untimed call from the first input on; then the third pair of the six.
-    assert seen == [0, 8, 10]
+    # One untimed call from the first input on; then the third pair of the six, from whichever of the two.
+    assert seen in ([0, 8, 10], [] if single else [0, 10, 8])
     assert len(answer["seconds"]) == (2 if single else 1)
+
+
+def test_answers_of_timed_calls_are_held_against_those_outside_of_them(spec: WorkerSpec, clock: Clock) -> None:
+    order = {"kind": "time", "calls": 4, "untimed": 1, "number": 1, "single": True}
+    said = []
+    for model in (first, lambda batch: first(batch) if gc.isenabled() else None):
+        coordinator = Coordinator(clock, orders=[order, {"kind": "answers"}])
+        gate_of(replace(spec, statics=False), coordinator).check(model, X, Y)
+        said.append(coordinator.said[-1])
+    assert said[0] == {"kind": "answers", "problem": ""}
+    assert said[1]["problem"].startswith(
+        "the timed calls answered something else than the scored ones: None for sample"
+    )
+
+
+@pytest.mark.skipif(not process.CAN_PIN, reason="this system cannot pin a process")
+def test_a_model_that_leaves_its_core_is_not_compared(spec: WorkerSpec, clock: Clock) -> None:
+    allowed = os.sched_getaffinity(0)
+    if len(allowed) == 1:
+        pytest.skip("there is one core")
+
+    def wanders(batch: Any) -> Any:
+        os.sched_setaffinity(0, allowed)
+        return first(batch)
+
+    core = max(allowed)
+    order = {"kind": "time", "calls": 2, "untimed": 1, "number": 1, "single": False}
+    coordinator = Coordinator(clock, orders=[order, {"kind": "answers"}])
+    gate_of(replace(spec, cores=(core,), statics=False), coordinator).check(wanders, X, Y)
+    problem = coordinator.said[-1]["problem"]
+    assert problem.startswith(f"the model moved its process from core {core} to {min(allowed)}, ")
 
 
 def test_a_ratio_is_that_to_the_yardstick(spec: WorkerSpec, clock: Clock) -> None:

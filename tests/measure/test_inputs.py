@@ -165,3 +165,63 @@ def test_a_sparse_tensor_says_what_it_is():
     torch = pytest.importorskip("torch")
     with pytest.raises(GateError, match="a sparse tensor cannot be cut into samples"):
         prepare(torch.nn.Linear(3, 1), torch.eye(3).to_sparse(), [0, 1, 2], Manner(score="r2"))
+
+
+class Lazy:
+    """Values that are only worked out when somebody looks at them."""
+
+    def __init__(self, values):
+        self.values, self.shape, self.looks = values, values.shape, []
+
+    def __getitem__(self, part):
+        found = Lazy(self.values[part])
+        found.looks = self.looks
+        return found
+
+    def __array__(self, dtype=None, copy=None):
+        self.looks.append(len(self.values))
+        return np.asarray(self.values, dtype)
+
+
+class LazyList(list):
+    """The same, of a list."""
+
+    def __getitem__(self, part):
+        return LazyList(super().__getitem__(part)) if isinstance(part, slice) else super().__getitem__(part) + 0
+
+    def __iter__(self):
+        return iter([value + 0 for value in super().__iter__()])
+
+
+@pytest.mark.parametrize("form", ["inputs", "a mapping", "a stream"])
+def test_inputs_that_work_when_they_are_looked_at_have_done_it_before_they_are_timed(form):
+    values = np.arange(40.0).reshape(20, 2)
+    lazy = Lazy(values)
+    seen = []
+
+    def model(batch):
+        batch = batch["x"] if form == "a mapping" else batch
+        seen.append(type(batch))
+        return np.asarray(batch)[:, 0]
+
+    given = {"inputs": (lazy, values[:, 0]), "a mapping": ({"x": lazy}, values[:, 0])}
+    inputs, targets = given.get(form, ([(lazy, values[:, 0])], None))
+    subject = prepare(model, inputs, targets, Manner(score="r2"))
+    assert measure_statics(subject).accuracy.value == 1
+    lazy.looks.clear()
+    for batch in subject.batches:
+        subject.call(batch)
+    assert lazy.looks == []
+    assert set(seen) == {np.ndarray}
+    check_unchanged(subject, inputs)
+
+
+def test_a_lazy_list_becomes_a_plain_one():
+    subject = prepare(lambda batch: list(batch), LazyList(range(20)), list(range(20)), Manner(score="r2"))
+    assert {type(batch) for batch in subject.batches} == {list}
+
+
+def test_an_array_of_dask_is_refused_by_name():
+    array = pytest.importorskip("dask.array")
+    with pytest.raises(GateError, match=r"the inputs are dask's Array, .* timed with it: pass inputs.compute\(\)"):
+        prepare(lambda batch: batch, array.ones(20), np.ones(20), Manner())

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from pytest_speedacc.errors import GateError
-from pytest_speedacc.measure import latency
+from pytest_speedacc.measure import clocks
+from pytest_speedacc.measure.clocks import Clocks
 from pytest_speedacc.measure.latency import (
-    MOST_WARM_UP_CALLS,
     Latency,
     Workload,
     joined,
@@ -48,9 +48,8 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch):
     clock = Clock()
-    monkeypatch.setattr(time, "perf_counter_ns", clock.read)
-    monkeypatch.setattr(time, "perf_counter", lambda: clock.now * NANOSECOND)
-    monkeypatch.setattr(latency, "clock_read_seconds", lambda: 50 * NANOSECOND)
+    monkeypatch.setattr(clocks, "CLOCKS", Clocks(clock.read, clock.read, 1))
+    monkeypatch.setattr(clocks, "read_seconds", lambda: 50 * NANOSECOND)
     return clock
 
 
@@ -175,11 +174,12 @@ def test_warm_up_is_a_tenth_of_the_budget_and_a_few_calls_at_least(clock, call_s
     assert warm.calls_per_round == 1
 
 
-def test_warm_up_ends_on_a_clock_that_stands_still(clock, monkeypatch):
-    monkeypatch.setattr(latency, "MOST_WARM_UP_CALLS", 64)
+def test_a_clock_that_stands_still_ends_before_the_model_is_called(monkeypatch):
+    monkeypatch.setattr(clocks, "CLOCKS", Clocks(lambda: 7, lambda: 7, 1))
     made = []
-    warm_up(workload(made.append), 1.0)
-    assert len(made) == 64 <= MOST_WARM_UP_CALLS
+    with pytest.raises(GateError, match="the clock stood still before the model was timed, as under freezegun"):
+        warm_up(workload(made.append), 1.0)
+    assert made == []
 
 
 @pytest.mark.parametrize(
@@ -228,7 +228,7 @@ def test_rounds_have_a_median_and_no_tail():
 
 
 def test_the_clocks_own_cost_is_at_least_its_tick():
-    assert latency.clock_read_seconds() >= time.get_clock_info("perf_counter").resolution
+    assert clocks.read_seconds() >= time.get_clock_info("perf_counter").resolution
 
 
 def trace(frame, event, argument):
@@ -309,8 +309,9 @@ def test_no_call_pays_for_where_the_stack_of_the_test_happens_to_end(run, calls)
         # What memory grows by for other reasons it grows by once.
         return min(faults(), faults())
 
-    # Where a chunk of 16 KiB ends just above the loop, each call maps a page: some 100 frames fill one.
-    assert max(at_depth(depth, lasting_faults) for depth in range(300)) < calls / 2
+    # Where a chunk of 16 KiB ends just above the loop, each call maps a page or more: some 100 frames fill one. A heap
+    # that is trimmed after each run and grows in the next one has shown half as many.
+    assert max(at_depth(depth, lasting_faults) for depth in range(300)) < 0.9 * calls
 
 
 def test_timing_is_quiet_and_leaves_nothing_behind_when_the_model_raises(clean_hooks):

@@ -56,17 +56,17 @@ def test_a_tensor_stays_one():
 
 
 def test_every_sample_is_a_batch_of_a_small_set():
-    assert [batch.tolist() for batch in batches(np.arange(4), 4, 1)] == [[0], [1], [2], [3]]
+    assert [batch.tolist() for batch in batches(np.arange(4), 4, 1).values()] == [[0], [1], [2], [3]]
 
 
 def test_samples_that_fill_no_batch_are_left_out():
-    assert batches(list(range(7)), 7, 3) == [[0, 1, 2], [3, 4, 5]]
-    assert batches(list(range(3)), 3, 3) == [[0, 1, 2]]
+    assert batches(list(range(7)), 7, 3) == {0: [0, 1, 2], 3: [3, 4, 5]}
+    assert batches(list(range(3)), 3, 3) == {0: [0, 1, 2]}
 
 
 def test_batches_of_a_large_set_are_spread_over_it():
     samples = 3 * MOST_DISTINCT + 1
-    chosen = [batch[0] for batch in batches(list(range(samples)), samples, 1)]
+    chosen = [batch[0] for batch in batches(list(range(samples)), samples, 1).values()]
     assert len(chosen) == len(set(chosen)) == MOST_DISTINCT
     assert (chosen[0], chosen[-1]) == (0, samples - 1)
     gaps = np.diff(chosen)

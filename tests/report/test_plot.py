@@ -102,3 +102,22 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match="cannot be written"):
         write_plot(Path(tmp_path / "file" / "p.png"), [gate("a", 0.9, 0.001)])
+
+
+def test_names_are_drawn_as_they_are_and_never_as_formulas_or_markup(tmp_path):
+    from xml.etree import ElementTree
+
+    names = [r"$\frac{1$", "_hidden", "</text><script>", "\x1b[31m", "\ud800", "x" * 500]
+    verdicts = [
+        Verdict("tests/test_it.py::test", name, (), gate("a", 0.9, 0.001).observations, (), group="$a_{$")
+        for name in names
+    ]
+    path = tmp_path / "p.svg"
+    write_plot(path, verdicts)
+    text = path.read_text("utf-8")
+    ElementTree.fromstring(text)
+    assert "<script>" not in text
+    # Text is drawn as outlines, and matplotlib says in a comment which.
+    comments = " ".join(line.strip() for line in text.splitlines() if line.strip().startswith("<!--"))
+    for shown in (r"$\frac{1$", "_hidden", r"\x1b[31m", r"\ud800", "xxx...xxx", "$a_{$"):
+        assert shown in comments.replace(r"\$", "$"), shown

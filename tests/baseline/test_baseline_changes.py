@@ -1,0 +1,116 @@
+"""What differs between two baseline files, and whether an update or somebody by hand changed it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from baseline_examples import BASELINE, PROFILE, SLOWER, TEST, environment, measured
+from msgspec.structs import replace
+
+from pytest_speedacc.baseline import Baseline, StoredAccuracy, StoredMemory, Updated, save_baseline, since_base
+from pytest_speedacc.baseline.changes import changes
+from pytest_speedacc.baseline.schema import StoredRatio
+
+KEY = environment().key
+LATER = Updated(commit="1" * 40, date="2026-02-03T04:05:06+00:00", reason="twice\nthe features")
+BY_HAND = " (by hand: no update wrote this)"
+WHY = ' ("twice the features")'
+
+
+def record(**fields: Any) -> dict[str, Any]:
+    """The environment's record with these fields changed."""
+    return {KEY: replace(BASELINE.environments[KEY], **fields)}
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({}, ""),
+        ({"parameters": 700}, "parameters 650 -> 700"),
+        ({"parameters": None}, "parameters 650 -> none"),
+        ({"parameters": 700, "model_size": 6000}, "parameters 650 -> 700, model_size 5930 -> 6000"),
+        (
+            {"accuracy": StoredAccuracy(score="f1", value=0.5, greater_is_better=True)},
+            "accuracy.score accuracy -> f1, accuracy.value 0.9733333333333334 -> 0.5",
+        ),
+        ({"predictions": f"sha256:{'1' * 64}"}, f"predictions none -> {'1' * 12}"),
+        (
+            {"evaluation_set": replace(BASELINE.evaluation_set, fingerprint=f"sha256:{'2' * 64}")},
+            f"evaluation_set.fingerprint {'0' * 12} -> {'2' * 12}",
+        ),
+        ({"shared": {"data": f"sha256:{'3' * 64}"}}, f"shared.data none -> {'3' * 12}"),
+        ({"environments": {}}, "environment (Fast CPU) recorded -> none"),
+        (
+            {"environments": measured() | measured("Slow CPU")},
+            "environment (Slow CPU) none -> recorded",
+        ),
+        # What decides nothing.
+        ({"versions": {}, "profile": None, "accepted": (SLOWER,)}, ""),
+        ({"environments": measured(median=0.5)}, ""),
+    ],
+)
+def test_each_value_is_told_with_who_changed_it(fields: dict[str, Any], said: str) -> None:
+    assert changes(BASELINE, replace(BASELINE, **fields)) == ((said + BY_HAND,) if said else ())
+    assert changes(BASELINE, replace(BASELINE, updated=LATER, **fields)) == ((said + WHY,) if said else ())
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"memory": StoredMemory(peak=8192, band=1024)}, "memory.peak (Fast CPU) 4096 -> 8192"),
+        ({"memory": StoredMemory(peak=4096, band=2**40)}, f"memory.band (Fast CPU) 1024 -> {2**40}"),
+        (
+            {"yardstick": StoredRatio(version=1, log_ratio=1.5, spread=0.1, launches=5)},
+            "yardstick.version (Fast CPU) none -> 1, ",
+        ),
+    ],
+)
+def test_a_record_is_an_update_s_where_its_date_is_new(fields: dict[str, Any], said: str) -> None:
+    later = {"date": LATER.date}
+    for now, why in (
+        (replace(BASELINE, environments=record(**fields)), BY_HAND),
+        (replace(BASELINE, environments=record(**fields), updated=LATER), BY_HAND),
+        (replace(BASELINE, environments=record(**fields, **later)), BY_HAND),
+        (replace(BASELINE, environments=record(**fields, **later), updated=LATER), WHY),
+    ):
+        (found,) = changes(BASELINE, now)
+        assert found.startswith(said)
+        assert found.endswith(why)
+
+
+def test_an_update_beside_a_hand_is_told_apart() -> None:
+    forged = record(memory=StoredMemory(peak=8192, band=1024))
+    now = replace(BASELINE, parameters=700, environments=forged, updated=replace(LATER, reason=""))
+    assert changes(BASELINE, now) == (
+        "parameters 650 -> 700 (updated without a reason)",
+        "memory.peak (Fast CPU) 4096 -> 8192 (by hand: no update wrote this)",
+    )
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "said"),
+    [
+        (replace(BASELINE, parameters=700), BASELINE, ("parameters 650 -> 700 (by hand: no update wrote this)",)),
+        (BASELINE, BASELINE, ()),
+        (BASELINE, None, ()),
+        (None, BASELINE, ("the file is gone",)),
+        (None, None, ()),
+    ],
+)
+def test_the_files_of_a_change_and_its_base_are_compared(
+    tmp_path: Path, now: Baseline | None, before: Baseline | None, said: tuple[str, ...]
+) -> None:
+    own, base = tmp_path / "own.json", tmp_path / "base.json"
+    for path, baseline in ((own, now), (base, before)):
+        if baseline is not None:
+            save_baseline(path, baseline, None)
+    assert since_base(own, base, TEST, "").changed == said
+
+
+def test_a_damaged_file_is_the_gate_s_to_name(tmp_path: Path) -> None:
+    own, base = tmp_path / "own.json", tmp_path / "base.json"
+    own.write_text("<<<<<<< ours")
+    save_baseline(base, replace(BASELINE, profile=PROFILE), None)
+    assert since_base(own, base, TEST, "").changed == ()

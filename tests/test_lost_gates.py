@@ -1,0 +1,245 @@
+"""What leaves gates out of a run without a base: the command line's own doing is said, and all else is a loss."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from scratch_project import PRELUDE, Project, assert_says, output
+
+GATES = """
+@pytest.mark.speedacc(min_accuracy=0.5)
+@pytest.mark.parametrize("size", [20, 40, 60])
+def test_ranker(speedacc, size):
+    speedacc.check(model, inputs[:size], targets[:size])
+
+@pytest.mark.speedacc(min_accuracy=0.5)
+def test_other(speedacc):
+    speedacc.check(model, inputs[:30], targets[:30])
+"""
+OTHER = "tests/gates/test_model.py::test_other"
+LOST = "tests/gates/test_model.py::test_ranker[20] has a baseline and is not in this run"
+EVERY = 4
+
+
+@pytest.fixture
+def gates(project: Project, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The top of a project with accepted gates in a folder, and tests beside it, run where CI is set."""
+    top = project.pytester.path
+    (top / "tests/gates").mkdir(parents=True)
+    (top / "tests/gates/test_model.py").write_text(PRELUDE + GATES)
+    (top / "tests/test_unit.py").write_text("def test_unit():\n    pass\n")
+    settings(top)
+    assert project.run("--speedacc-update").ret == pytest.ExitCode.OK
+    monkeypatch.setenv("CI", "true")
+    return top
+
+
+def settings(top: Path, pytest_ini: str = "", speedacc: str = "") -> None:
+    """Write the tables of pyproject.toml."""
+    top.joinpath("pyproject.toml").write_text(
+        f"[tool.pytest.ini_options]\n{pytest_ini}\n[tool.speedacc]\n[tool.speedacc.live]\n{speedacc}\n"
+    )
+
+
+def rewrite(top: Path, old: str, new: str) -> None:
+    """Change the file of the gates."""
+    path = top / "tests/gates/test_model.py"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+DOCUMENTED = ((), ("tests/gates",), ("tests",), (".",), ("tests/gates/test_model.py",), ("-p", "no:cacheprovider"))
+
+
+@pytest.mark.parametrize("arguments", DOCUMENTED, ids=" ".join)
+def test_a_gate_that_is_gone_fails_the_run_that_should_have_had_it(
+    gates: Path, project: Project, arguments: tuple[str, ...]
+) -> None:
+    assert project.run(*arguments).ret == pytest.ExitCode.OK
+    rewrite(gates, "[20, 40, 60]", "[40, 60]")
+    result = project.run(*arguments)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert_says(result, LOST)
+    assert output(result).count("Lost gate: ") == 1
+
+
+@pytest.mark.parametrize(
+    ("ini", "lost"),
+    [
+        ('addopts = "--ignore=tests/gates"', EVERY),
+        ('addopts = "--ignore-glob=*model*"', EVERY),
+        ('addopts = "tests/test_unit.py"', EVERY),
+        ('testpaths = ["tests/test_unit.py"]', EVERY),
+        ('python_files = ["test_u*.py"]', EVERY),
+        ('python_functions = ["test_u*", "test_o*"]', EVERY - 1),
+    ],
+)
+def test_settings_that_leave_gates_out_fail_the_run(gates: Path, project: Project, ini: str, lost: int) -> None:
+    settings(gates, ini)
+    result = project.run()
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert_says(result, LOST)
+    assert output(result).count("Lost gate: ") == lost
+
+
+@pytest.mark.parametrize(
+    ("arguments", "judged", "says"),
+    [
+        (("-k", "ranker"), "3 of 4", "-k ranker"),
+        (("-kranker and not 20",), "2 of 4", "-k 'ranker and not 20'"),
+        (("-m", "not gate"), "4 of 4", "-m 'not gate'"),
+        (
+            ("--deselect=tests/gates/test_model.py::test_other",),
+            "3 of 4",
+            "--deselect=tests/gates/test_model.py::test_other",
+        ),
+        (("tests/gates/test_model.py::test_other",), "1 of 1", "tests/gates/test_model.py::test_other"),
+        (
+            ("tests/test_unit.py", "tests/gates", "-k", "other or unit"),
+            "1 of 4",
+            "-k 'other or unit' tests/test_unit.py tests/gates",
+        ),
+    ],
+)
+def test_what_the_command_line_narrows_is_said_in_one_line(
+    gates: Path, project: Project, arguments: tuple[str, ...], judged: str, says: str
+) -> None:
+    result = project.run(*arguments, "-o", "markers=gate")
+    assert result.ret == pytest.ExitCode.OK
+    assert_says(result, f"Judged {judged} gates: {says}.")
+    assert "Lost gate" not in output(result)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("tests/test_unit.py",),
+        ("--ignore=tests/gates",),
+        ("--ignore-glob=*model*",),
+        ("-k", "unit"),
+        ("-m", "not slow"),
+        ("--collect-only",),
+        ("--benchmark-skip", "-k", "unit"),
+    ],
+    ids=" ".join,
+)
+def test_a_run_of_other_tests_loses_nothing(gates: Path, project: Project, arguments: tuple[str, ...]) -> None:
+    rewrite(gates, "[20, 40, 60]", "[40, 60]")
+    result = project.run(*arguments, "-o", "markers=slow")
+    assert result.ret == pytest.ExitCode.OK, output(result)
+    assert "Lost gate" not in output(result)
+
+
+def test_a_run_that_was_started_below_loses_nothing_that_lies_elsewhere(
+    gates: Path, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (gates / "tests/gates/test_model.py").unlink()
+    (gates / "tests/more").mkdir()
+    (gates / "tests/more/test_more.py").write_text("def test_more():\n    pass\n")
+    monkeypatch.chdir(gates / "tests/more")
+    assert "Lost gate" not in output(project.run())
+    monkeypatch.chdir(gates / "tests")
+    assert_says(project.run(), LOST)
+
+
+def test_what_failed_last_is_run_again_without_a_loss(gates: Path, project: Project) -> None:
+    (gates / "tests/test_unit.py").write_text("def test_unit():\n    assert False\n")
+    assert project.run("--lf").ret == pytest.ExitCode.TESTS_FAILED
+    (gates / "tests/test_unit.py").write_text("def test_unit():\n    pass\n")
+    result = project.run("--lf")
+    assert result.ret == pytest.ExitCode.OK
+    assert "Lost gate" not in output(result)
+    # Where nothing failed, everything is collected.
+    (gates / "tests/gates/test_model.py").unlink()
+    assert_says(project.run("--lf"), LOST)
+
+
+def test_a_file_that_is_skipped_or_broken_is_no_loss_and_no_success(gates: Path, project: Project) -> None:
+    path = gates / "tests/gates/test_model.py"
+    path.write_text("import pytest\npytest.importorskip('nowhere_to_be_found')\n")
+    result = project.run()
+    assert "Lost gate" not in output(result)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert_says(result, "Every gate was skipped, so this run shows nothing and fails")
+    path.write_text("import nowhere_to_be_found\n")
+    result = project.run()
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    assert "Lost gate" not in output(result)
+
+
+def test_a_loss_is_named_once_in_a_parallel_run(gates: Path, project: Project) -> None:
+    pytest.importorskip("xdist")
+    rewrite(gates, "[20, 40, 60]", "[40, 60]")
+    result = project.run("-n2", plugins=("xdist",))
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert output(result).count("Lost gate: ") == 1
+    assert_says(project.run("-n2", "-k", "ranker", plugins=("xdist",)), "Judged 2 of 3 gates: -k ranker.")
+
+
+def test_losing_every_gate_is_noticed_without_settings(gates: Path, project: Project) -> None:
+    (gates / "tests/gates/test_model.py").unlink()
+    (gates / "pyproject.toml").unlink()
+    result = project.run("--rootdir=.")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert_says(result, LOST)
+
+
+def test_a_renamed_gate_is_recognised_by_what_it_is_judged_on(gates: Path, project: Project) -> None:
+    rewrite(gates, "test_other", "test_another")
+    for arguments in ((), ("--speedacc-missing",), ()):
+        result = project.run(*arguments)
+        assert result.ret == pytest.ExitCode.TESTS_FAILED
+        assert_says(
+            result,
+            "Renamed gate: by its content tests/gates/test_model.py::test_other is "
+            "tests/gates/test_model.py::test_another now, and its baseline is not, which fails this run",
+        )
+    (gates / "speedacc-baselines/tests-gates-test_model--test_other.json").unlink()
+    assert project.run().ret == pytest.ExitCode.OK
+
+
+LATE_CONFTEST = """
+import pytest
+
+@pytest.hookimpl(HOOK)
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "unit" in item.name or "other" in item.name:
+            item.add_marker(pytest.mark.speedacc(min_accuracy=2), append=False)
+"""
+
+
+@pytest.mark.parametrize("hook", ["tryfirst=True", "", "trylast=True"])
+def test_a_marker_that_a_conftest_adds_is_applied(gates: Path, project: Project, hook: str) -> None:
+    (gates / "conftest.py").write_text(LATE_CONFTEST.replace("HOOK", hook))
+    result = project.run()
+    result.assert_outcomes(passed=3, failed=2)
+    assert_says(result, "speedacc failed: accuracy 1, allowed at least 2")
+    assert_says(result, "speedacc: the test is marked speedacc and does not use the speedacc fixture")
+
+
+def test_a_marker_makes_a_gate_of_a_lone_test_however_late(project: Project) -> None:
+    project.pytester.makeconftest(LATE_CONFTEST.replace("HOOK", "trylast=True"))
+    project.pytester.makepyfile("def test_unit():\n    pass\n")
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    assert_says(result, "speedacc: the test is marked speedacc and does not use the speedacc fixture")
+
+
+def test_a_late_marker_is_refused_at_collection_where_it_is_wrong(gates: Path, project: Project) -> None:
+    (gates / "conftest.py").write_text(LATE_CONFTEST.replace("HOOK", "trylast=True").replace("min_acc", "min_ac"))
+    result = project.run()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert_says(result, "marker: unknown key 'min_acuracy'. Did you mean 'min_accuracy'?")
+
+
+def test_a_refused_marker_writes_no_baseline(project: Project) -> None:
+    project.write("""
+def test_it(speedacc, request):
+    request.node.add_marker(pytest.mark.speedacc(min_accuracy=0.1))
+    speedacc.check(model, inputs, targets)
+""")
+    project.run("--speedacc-update").assert_outcomes(failed=1)
+    assert not list(project.pytester.path.glob("speedacc-baselines/*"))
