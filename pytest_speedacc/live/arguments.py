@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import re
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from copy import copy
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    import pytest
+import pytest
 
 OWN_PREFIX = "--speedacc-"
 _SELECTING = ("-k", "-m", "--deselect")
@@ -127,6 +126,18 @@ def switch_off(config: pytest.Config, parser: pytest.Parser, arguments: list[str
         if config.pluginmanager.has_plugin(plugin):
             arguments += off
     config.known_args_namespace = parser.parse_known_args(arguments, namespace=copy(config.option))
+
+
+class SwitchesOff:
+    """What every plugin of a worker does as soon as the plugins of its environment are loaded."""
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_load_initial_conftests(
+        self, early_config: pytest.Config, parser: pytest.Parser, args: list[str]
+    ) -> Generator[None, object, object]:
+        """Before plugins that act on their options here."""
+        switch_off(early_config, parser, args)
+        return (yield)
 
 
 def neutralise(options: Any, seed: int, *, selecting: bool = False) -> None:

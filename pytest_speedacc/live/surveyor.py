@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from pytest_speedacc.live.arguments import neutralise, switch_off
+from pytest_speedacc.live.arguments import SwitchesOff, neutralise
 from pytest_speedacc.live.channel import Channel
 from pytest_speedacc.live.protocol import WorkerSpec
 from pytest_speedacc.marks import SESSION, is_gate
 
 
-class Surveyor:
+class Surveyor(SwitchesOff):
     """The plugin of a worker that collects, tells, and runs nothing."""
 
     def __init__(self, spec: WorkerSpec, channel: Channel) -> None:
         self.spec = spec
         self.channel = channel
-
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_load_initial_conftests(
-        self, early_config: pytest.Config, parser: pytest.Parser, args: list[str]
-    ) -> Generator[None, object, object]:
-        """Before plugins that act on their options here."""
-        switch_off(early_config, parser, args)
-        return (yield)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self, config: pytest.Config) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from pytest_speedacc.live.arguments import neutralise, switch_off
+from pytest_speedacc.live.arguments import SwitchesOff, neutralise
 from pytest_speedacc.live.channel import Channel, ChannelClosed, connect
 from pytest_speedacc.live.identity import base_sys_path, remap_editable
 from pytest_speedacc.live.last_words import tell_where
@@ -28,7 +28,7 @@ from pytest_speedacc.marks import SESSION, is_gate, marker_keywords, uses_fixtur
 from pytest_speedacc.measure.randomness import seed_everything
 
 
-class Worker:
+class Worker(SwitchesOff):
     """The plugin of a worker: it takes the place of the usual session."""
 
     def __init__(self, spec: WorkerSpec, channel: Channel) -> None:
@@ -39,14 +39,6 @@ class Worker:
         """Seconds of this test that the next launch will not pay."""
         self.seen: set[str] = set()
         """Modules that were found to be of this side's tree, or of neither."""
-
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_load_initial_conftests(
-        self, early_config: pytest.Config, parser: pytest.Parser, args: list[str]
-    ) -> Generator[None, object, object]:
-        """Before plugins that act on their options here."""
-        switch_off(early_config, parser, args)
-        return (yield)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self, config: pytest.Config) -> None:

@@ -1,12 +1,11 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
-from pytest_speedacc.live.arguments import neutralise, switch_off, worker_arguments
+from pytest_speedacc.live.arguments import SwitchesOff, neutralise, worker_arguments
 
 
 def kept(*given: str, paths: tuple[str, ...] = (), plugins: tuple[str, ...] = ()) -> list[str]:
@@ -52,17 +51,6 @@ def test_a_workers_cache_does_not_take_the_place_of_the_users_where_there_is_one
     )
     assert not any("cache_dir" in argument for argument in without)
     assert f"cache_dir={Path('scratch/cache')}" in with_cache
-
-
-class SwitchesOff:
-    """What a worker does as soon as the plugins of its environment are loaded."""
-
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_load_initial_conftests(
-        self, early_config: pytest.Config, parser: pytest.Parser, args: list[str]
-    ) -> Generator[None, object, object]:
-        switch_off(early_config, parser, args)
-        return (yield)
 
 
 GIVEN = ("-n", "2", "--dist=load", "--cov=.", "--cov-fail-under", "1", "--reruns", "2", "--timeout=3", "-q", "tests")
