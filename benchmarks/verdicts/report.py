@@ -201,46 +201,42 @@ def _without_nan(value: Any) -> Any:
 
 def draw(counted: Sequence[Tally], modes: Sequence[Mode], path: Path) -> None:
     """The share called slower over the slow-down, one panel a mode, with exact intervals."""
-    import matplotlib
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
 
-    matplotlib.use("svg")
     # The same file for the same data, so that a diff of it means something.
-    matplotlib.rcParams |= {"svg.hashsalt": "verdicts", "svg.fonttype": "none", "font.size": 10}
-    from matplotlib import pyplot as plt
-
-    figure, panels = plt.subplots(
-        1, len(modes), figsize=(1 + 5 * len(modes), 4.6), sharey=True, squeeze=False, layout="constrained"
-    )
-    for panel, mode in zip(panels[0], modes, strict=True):
-        panel.axvspan(-1, 100 * TOLERANCE.value, color="0.93", lw=0)
-        for place, rule in enumerate(DRAWN):
-            own = sorted(
-                (tally for tally in counted if (tally.rule, tally.mode) == (rule, mode)), key=lambda t: t.percent
+    with rc_context({"svg.hashsalt": "verdicts", "svg.fonttype": "none", "font.size": 10}):
+        figure = Figure(figsize=(1 + 5 * len(modes), 4.6), layout="constrained")
+        panels = figure.subplots(1, len(modes), sharey=True, squeeze=False)
+        for panel, mode in zip(panels[0], modes, strict=True):
+            panel.axvspan(-1, 100 * TOLERANCE.value, color="0.93", lw=0)
+            for place, rule in enumerate(DRAWN):
+                own = sorted(
+                    (tally for tally in counted if (tally.rule, tally.mode) == (rule, mode)), key=lambda t: t.percent
+                )
+                shares = [100 * tally.share for tally in own]
+                errors = [[100 * abs(tally.interval[end] - tally.share) for tally in own] for end in (0, 1)]
+                # Side by side, so that intervals at the same slow-down can be told apart.
+                places = [tally.percent + 0.18 * (place - 2) for tally in own]
+                width, order = (2.4, 9) if rule == LIVE else (1.1, 3)
+                panel.errorbar(
+                    places,
+                    shares,
+                    errors,
+                    label=rule,
+                    marker="o",
+                    ms=4,
+                    lw=width,
+                    capsize=2,
+                    color=f"C{place}",
+                    zorder=order,
+                )
+            panel.set(
+                title=str(mode).capitalize(), xlabel="true slow-down in %, within tolerance where grey", ylim=(-3, 103)
             )
-            shares = [100 * tally.share for tally in own]
-            errors = [[100 * abs(tally.interval[end] - tally.share) for tally in own] for end in (0, 1)]
-            # Side by side, so that intervals at the same slow-down can be told apart.
-            places = [tally.percent + 0.18 * (place - 2) for tally in own]
-            width, order = (2.4, 9) if rule == LIVE else (1.1, 3)
-            panel.errorbar(
-                places,
-                shares,
-                errors,
-                label=rule,
-                marker="o",
-                ms=4,
-                lw=width,
-                capsize=2,
-                color=f"C{place}",
-                zorder=order,
-            )
-        panel.set(
-            title=str(mode).capitalize(), xlabel="true slow-down in %, within tolerance where grey", ylim=(-3, 103)
+            panel.set(xlim=(-1, 21), xticks=[0, 2, 5, 10, 20])
+        panels[0][0].set_ylabel("called slower, in % of gates")
+        figure.legend(
+            *panels[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=1 + len(modes), frameon=False
         )
-        panel.set(xlim=(-1, 21), xticks=[0, 2, 5, 10, 20])
-    panels[0][0].set_ylabel("called slower, in % of gates")
-    figure.legend(
-        *panels[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=1 + len(modes), frameon=False
-    )
-    figure.savefig(path, metadata={"Date": None})
-    plt.close(figure)
+        figure.savefig(path, metadata={"Date": None})

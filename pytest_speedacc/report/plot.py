@@ -41,6 +41,7 @@ def write_plot(path: Path, verdicts: Sequence[Verdict]) -> None:
     written.
     """
     try:
+        from matplotlib import style
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError as error:
@@ -51,15 +52,17 @@ def write_plot(path: Path, verdicts: Sequence[Verdict]) -> None:
     panels = _panels(verdicts)
     if not panels:
         raise ConfigError(f"--speedacc-report={path.name}: no gate of this run has both a score and a latency to draw.")
-    figure = Figure(figsize=(7.2 * len(panels), 4.8), layout="constrained")
-    FigureCanvasAgg(figure)
-    for place, (name, members) in enumerate(panels.items(), start=1):
-        _draw(figure.add_subplot(1, len(panels), place), name, members)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, dpi=150, metadata={"Date": None} if path.suffix == ".svg" else None)
-    except OSError as error:
-        raise ConfigError(f"--speedacc-report: {path} cannot be written: {error.strerror}.") from error
+    # Whatever the user or the code under test made matplotlib's settings: usetex would want a LaTeX.
+    with style.context("default"):
+        figure = Figure(figsize=(7.2 * len(panels), 4.8), layout="constrained")
+        FigureCanvasAgg(figure)
+        for place, (name, members) in enumerate(panels.items(), start=1):
+            _draw(figure.add_subplot(1, len(panels), place), name, members)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            figure.savefig(path, dpi=150, metadata={"Date": None} if path.suffix == ".svg" else None)
+        except OSError as error:
+            raise ConfigError(f"--speedacc-report: {path} cannot be written: {error.strerror}.") from error
 
 
 def _panels(verdicts: Sequence[Verdict]) -> dict[str, list[Verdict]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -138,7 +139,8 @@ class LiveProject:
 
     def run(self, *options: str, plugins: Sequence[str] = (), python: str = sys.executable, **variables: str) -> Run:
         """Run pytest against the last commit."""
-        report = self.scratch / "report.json"
+        # Each run has its own: it is read when a test asks, which may be after the next run.
+        report = self.scratch / f"report-{secrets.token_hex(4)}.json"
         command = self.command(f"--speedacc-report={report}", *options, plugins=plugins, python=python)
         done = subprocess.run(
             command,

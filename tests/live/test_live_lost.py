@@ -83,6 +83,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> LiveProject:
         changed = changed.replace(old, new)
     project.write(
         tests__gates__test_a_py=f"{changed}\ndef test_is_none():\n    pass\n",
+        tests__elsewhere__test_other_py="def test_other():\n    pass\n",
         tests__gates__test_module_py="import pytest\npytest.importorskip('nowhere_to_be_found')\n",
         tests__gates__conftest_py="""
 def pytest_collection_modifyitems(items):
@@ -102,6 +103,7 @@ def run(project: LiveProject) -> Run:
 
 
 def test_every_gate_that_the_base_judges_and_the_candidate_does_not_is_lost(run: Run) -> None:
+    assert run.code == FAILED, run.output
     assert lost(run) == {
         "test_a.py::test_is_deleted",
         "test_a.py::test_is_skipped",
@@ -114,8 +116,7 @@ def test_every_gate_that_the_base_judges_and_the_candidate_does_not_is_lost(run:
         "test_module.py::test_of_a_skipped_module",
         "test_taken.py::test_taken_by_a_conftest",
         "test_taken.py::test_passed_by_a_conftest",
-    }
-    assert run.code == FAILED, run.output
+    }, run.output
     assert {name.rpartition("/")[2] for name in run.live["removed"]} == lost(run)
 
 
@@ -143,7 +144,6 @@ def test_what_the_command_line_selects_is_lost_and_nothing_else(project: LivePro
 
 
 def test_testpaths_that_were_narrowed_lose_what_the_base_s_own_had(project: LiveProject) -> None:
-    project.write(tests__elsewhere__test_other_py="def test_other():\n    pass\n")
     run = project.run()
     assert run.code == FAILED, run.output
     assert {"test_a.py::test_stays", "test_e.py::test_elsewhere"} <= lost(run)

@@ -104,8 +104,14 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path):
         write_plot(Path(tmp_path / "file" / "p.png"), [gate("a", 0.9, 0.001)])
 
 
-def test_names_are_drawn_as_they_are_and_never_as_formulas_or_markup(tmp_path):
+def test_names_are_drawn_as_they_are_and_never_as_formulas_or_markup(tmp_path, monkeypatch):
     from xml.etree import ElementTree
+
+    import matplotlib
+
+    # What a user's own settings, or a test before this one, leave.
+    for setting, value in {"svg.fonttype": "none", "text.usetex": True}.items():
+        monkeypatch.setitem(matplotlib.rcParams, setting, value)
 
     names = [r"$\frac{1$", "_hidden", "</text><script>", "\x1b[31m", "\ud800", "x" * 500]
     verdicts = [
