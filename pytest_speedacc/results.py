@@ -168,7 +168,10 @@ class Results:
             lines.append(f"{gates} skipped: nothing was judged there.")
         if self.gates and self.narrowed.said:
             judged = len({test for test, _ in self.verdicts})
-            lines.append(f"Judged {judged} of {len(self.gates)} gates: {' '.join(self.narrowed.said)}.")
+            share = (
+                f"{judged} of {len(self.gates)} gates" if judged < len(self.gates) else "every gate that was asked for"
+            )
+            lines.append(f"Judged {share}: {' '.join(self.narrowed.said)}.")
         lines += [orphan.sentence(self._orphans_fail()) for orphan in self.missing.orphans]
         if self._all_skipped():
             lines.append(
