@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ import sklearn.linear_model
 import sklearn.metrics
 import sklearn.neighbors  # noqa: F401
 import yappi  # noqa: F401
+from quick_memray import quick_memray
 from scratch_project import Project
 
 import pytest_speedacc.session  # noqa: F401
@@ -65,8 +67,15 @@ def neutral_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Project:
-    """An empty scratch project, whose runs load the plugins that they name."""
+def project(
+    request: pytest.FixtureRequest, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Project:
+    """An empty scratch project, whose runs load the plugins that they name.
+
+    Those inside this process track memory in the quick way, unless the test is marked ``memray``.
+    """
+    if request.node.get_closest_marker("memray") is None:
+        monkeypatch.setitem(sys.modules, "memray", quick_memray)
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     # The machine's timing lock is there: no test waits for another run on this machine.
     monkeypatch.setenv("TMPDIR", str(tmp_path))

@@ -203,6 +203,7 @@ class TestExplained:
         assert_says(failed, "Where the time goes, by a profile taken afterwards:")
         assert_says(failed, "  clean (test_model.py:15): *%, *, called once for each call of the model")
 
+    @pytest.mark.memray
     def test_what_holds_more_than_in_the_other_is_named(self, project: Project) -> None:
         pytest.importorskip("memray")
         failed = self.explained(project, "wide, model", 'max_memory_increase="10 %"')

@@ -134,6 +134,7 @@ class TestConfidence:
         assert_says(result, "cannot be measured here: the model gives no probabilities")
 
 
+@pytest.mark.memray
 class TestTraining:
     def test_training_is_limited_measured_and_recorded(self, project: Project) -> None:
         pytest.importorskip("sklearn")
@@ -294,6 +295,7 @@ def slow(batch):
         assert project.run("--speedacc-report=out.json").ret == PASSED
         assert report(project)["explained"] == []
 
+    @pytest.mark.memray
     def test_a_peak_that_is_too_high_names_who_holds_it(self, project: Project) -> None:
         source = """
 def widen(batch):
@@ -309,6 +311,7 @@ def large(batch):
         (line,) = report(project)["allocated"]
         assert re.fullmatch(r"widen \(test_model.py:\d+\): 2.00 MiB, 100 %, \d+ allocations?", line)
 
+    @pytest.mark.memray
     def test_a_peak_above_the_baselines_names_who_holds_it(self, project: Project) -> None:
         source = """
 def copies(batch, times):

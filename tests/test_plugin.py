@@ -47,6 +47,7 @@ def baselines(project: Project) -> list[dict[str, Any]]:
 
 
 class TestText:
+    @pytest.mark.memray
     def test_a_pass_is_one_line_of_the_summary(self, project: Project) -> None:
         project.write(SOUND)
         result = project.run("--speedacc-update")
