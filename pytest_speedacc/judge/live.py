@@ -134,7 +134,8 @@ def judge_live_increase(
     verdict = _verdict(bound, gate.launches, alpha, entry, budget_left=False)
     last = gate.launches[-1]
     times = f"{format_seconds(last.candidate_seconds)} against {format_seconds(last.base_seconds)}"
-    reason = f"{times} in the last of {len(gate.launches)} launches"
+    count = len(gate.launches)
+    reason = f"{times} in the last of {count} launches" if count > 1 else f"{times} in one launch"
     outcome = {"passed": Outcome.PASSED, "failed": Outcome.FAILED}.get(verdict, Outcome.INCONCLUSIVE)
     if outcome is Outcome.FAILED and bounds.lower - _log_ratio(entry) <= (noise := _own_difference(bound, canary)):
         outcome = Outcome.INCONCLUSIVE
@@ -196,7 +197,8 @@ def _differences(bound: Bound, launches: Sequence[LaunchResult]) -> list[float]:
 def _resolution_text(bound: Bound, differences: Sequence[float], alpha: float, entry: Accepted | None) -> str:
     smallest = resolution(differences, math.log1p(bound.value), alpha) + _log_ratio(entry)
     if math.isinf(smallest):
-        return f"{len(differences)} launches are too few for any verdict"
+        few = "one launch is" if len(differences) == 1 else f"{len(differences)} launches are"
+        return f"{few} too few for any verdict"
     return f"the smallest slow-down these launches could have shown is {math.expm1(smallest):.1%}"
 
 

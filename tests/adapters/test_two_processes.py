@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from functools import cache
 from importlib.util import find_spec
 
 import pytest
@@ -22,9 +21,10 @@ os.environ["KERAS_BACKEND"] = "torch"
 import numpy as np
 from pytest_speedacc.measure.measurement import Unavailable, measure_statics
 from pytest_speedacc.measure.subject import Manner, prepare
+from pytest_speedacc.measure.training import fit
 
-x = np.random.default_rng(0).normal(size=(4096, 32)).astype(np.float32)
-y = (x[:, 0] > 0).astype(int)
+inputs = np.random.default_rng(0).normal(size=(4096, 32)).astype(np.float32)
+targets = (inputs[:, 0] > 0).astype(int)
 
 def report(model, score="accuracy", **manner):
     statics = measure_statics(prepare(model, x, y, Manner(score, batch_size=4096, **manner)))
@@ -191,48 +191,46 @@ def train():
         (4 * 4 * 1_050_002 / MIB, 60),
     ),
 }
-NEEDS = {"keras": "keras", "onnx": "onnxruntime", "callable": "numpy"}
+GROUPS = [["sklearn", "callable"], ["lightgbm"], ["xgboost"], ["onnx"], ["torch", "transformers", "keras"]]
+"""Which models share their two processes: those that would load the same libraries first."""
+NEEDS = {"onnx": "onnxruntime", "callable": "numpy"}
 
 
-@pytest.mark.parametrize("framework", MODELS)
-def test_count_size_and_memory_are_the_same_in_two_processes(framework: str) -> None:
-    if find_spec(NEEDS.get(framework, framework)) is None:
-        pytest.skip(f"{framework} is not installed")
-    least, most = MODELS[framework][1]
-    first, second = (said[0] for said in _run_twice(framework))
-    assert first[:2] == second[:2]
-    if framework != "callable":
-        assert first[0] > 0
-    assert abs(first[2] - second[2]) <= max(first[3], second[3])
-    assert least * MIB <= first[2] <= most * MIB
+@pytest.mark.parametrize("group", GROUPS, ids=" ".join)
+def test_two_processes_find_the_same(group: list[str]) -> None:
+    installed = [name for name in group if find_spec(NEEDS.get(name, name)) is not None]
+    if not installed:
+        pytest.skip(f"{' and '.join(group)} are not installed")
+    said = iter(zip(*_run_twice(installed), strict=True))
+    for framework in installed:
+        (count, size, peak, band), (other_count, other_size, other_peak, other_band) = next(said)
+        least, most = MODELS[framework][1]
+        assert (count, size) == (other_count, other_size), framework
+        assert framework == "callable" or count > 0, framework
+        assert abs(peak - other_peak) <= max(band, other_band), framework
+        assert least * MIB <= peak <= most * MIB, framework
+        if framework in TRAINING:
+            ((first,), (second,)), (least, most) = next(said), TRAINING[framework][1]
+            assert least * MIB <= first <= most * MIB, framework
+            # One peak each, and no repeats to see how far a table that grows or a thread that races moves it.
+            assert abs(first - second) <= max(2**18, 0.05 * first), framework
+    assert not list(said)
 
 
-@pytest.mark.parametrize("framework", TRAINING)
-def test_the_peak_of_training_is_what_it_must_hold(framework: str) -> None:
-    if find_spec(NEEDS.get(framework, framework)) is None:
-        pytest.skip(f"{framework} is not installed")
-    least, most = TRAINING[framework][1]
-    (first,), (second,) = (said[1] for said in _run_twice(framework))
-    assert least * MIB <= first <= most * MIB
-    # One peak each, and no repeats to see how far a table that grows or a thread that races moves it.
-    assert abs(first - second) <= max(2**18, 0.05 * first)
-
-
-@cache
-def _run_twice(framework: str) -> list[list[list[int]]]:
-    """What two processes of different hash seeds print of a model and of training one, a list for each.
+def _run_twice(frameworks: list[str]) -> list[list[list[int]]]:
+    """What two processes of different hash seeds print of models and of training them, a list for each.
 
     They run at the same time: nothing here is timed.
     """
-    code, tail = MODELS[framework][0], ""
-    if framework in TRAINING:
-        code += TRAINING[framework][0]
-        tail = "from pytest_speedacc.measure.training import fit\nprint(json.dumps([fit(train, twice=True)[1].peak]))\n"
+    code = PRELUDE
+    for framework in frameworks:
+        code += f"\nx, y = np.copy(inputs), np.copy(targets)\n{MODELS[framework][0]}"
+        if framework in TRAINING:
+            code += f"{TRAINING[framework][0]}\nprint(json.dumps([fit(train, twice=True)[1].peak]))\n"
     path = os.pathsep.join(sys.path)
-    command = [sys.executable, "-W", "ignore", "-c", PRELUDE + code + tail]
     running = [
         subprocess.Popen(
-            command,
+            [sys.executable, "-W", "ignore", "-c", code],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

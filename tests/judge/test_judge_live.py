@@ -97,7 +97,9 @@ def test_what_is_too_close_says_what_would_have_been_seen():
     few = judged(launches(0.5, 0.001, 3))
     assert few.outcome is INCONCLUSIVE
     assert few.reason.endswith("too close to call here: 3 launches are too few for any verdict")
-    assert judged(launches(0.5, 0.001, 1)).interval is None
+    one = judged(launches(0.5, 0.001, 1))
+    assert (one.interval, one.outcome) == (None, INCONCLUSIVE)
+    assert one.reason.endswith("in one launch; too close to call here: one launch is too few for any verdict")
 
 
 def test_a_new_gate_passes_a_broken_base_is_not_compared_and_a_lost_run_fails():

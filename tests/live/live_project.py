@@ -51,6 +51,10 @@ class ModelAdapter(CallableAdapter):
 register(ModelAdapter())
 """
 """A model that takes time in proportion to its ``work``, and is always right unless told otherwise."""
+ONE_LAUNCH = 'budget = "0.1 s"'
+"""For what does not depend on a time: it ends before the second launch, and what is timed cannot be told."""
+DECIDING = "launches = 4"
+"""The fewest that can tell."""
 GATE = """
 from arrays import *
 import pytest
@@ -116,7 +120,7 @@ class LiveProject:
         """Write files below ``folder``."""
         Repository(self.folder).write(**files)
 
-    def settings(self, live: str = "launches = 4", *, speedacc: str = "", pytest: str = "") -> None:
+    def settings(self, live: str = ONE_LAUNCH, *, speedacc: str = "", pytest: str = "") -> None:
         """Write the three tables of pyproject.toml."""
         tables = {"tool.speedacc": speedacc, "tool.speedacc.live": live, "tool.pytest.ini_options": pytest}
         self.write(pyproject_toml="".join(f"[{name}]\n{text}\n" for name, text in tables.items()))
