@@ -3,30 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import signal
 import sys
 from pathlib import Path
 
 import pytest
-
-# Imported once out here: pytester forgets what a run inside it imported, and compiled modules cannot come twice.
-import sklearn.linear_model
-import sklearn.metrics
-import sklearn.neighbors  # noqa: F401
-import yappi  # noqa: F401
 from quick_memray import quick_memray
 from scratch_project import Project
-
-import pytest_speedacc.session  # noqa: F401
-
-with contextlib.suppress(ImportError):  # there is none for Windows
-    import memray  # noqa: F401
-
-with contextlib.suppress(ImportError):
-    import matplotlib.backends.backend_agg
-    import matplotlib.backends.backend_pdf
-    import matplotlib.backends.backend_svg
-    import matplotlib.figure  # noqa: F401
 
 pytest_plugins = ["pytester"]
 
@@ -64,6 +48,35 @@ def neutral_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither a developer's own settings nor those of CI decide in a test."""
     for name in ("CI", "PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTEST_XDIST_WORKER"):
         monkeypatch.delenv(name, raising=False)
+
+
+ONCE = (
+    "sklearn.linear_model",
+    "sklearn.metrics",
+    "sklearn.neighbors",
+    "yappi",
+    "memray",  # there is none for Windows
+    "matplotlib.figure",
+    "matplotlib.backends.backend_agg",
+    "matplotlib.backends.backend_pdf",
+    "matplotlib.backends.backend_svg",
+    "pytest_speedacc.session",
+)
+"""What is imported outside: pytester forgets what a run inside it imported, and compiled modules cannot come twice."""
+
+
+@pytest.fixture(scope="session")
+def imported_once() -> None:
+    """Import it when a test first needs it, since those of the pure folders never do."""
+    for name in ONCE:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
+
+
+@pytest.fixture
+def pytester(imported_once: None, pytester: pytest.Pytester) -> pytest.Pytester:
+    """pytest's own, in a process that has imported what cannot come twice."""
+    return pytester
 
 
 @pytest.fixture

@@ -180,6 +180,7 @@ print(len(documents) - seen.count(None), [archives.index(data) for data in read]
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a limit on the address space")
 def test_hostile_files_take_bounded_memory_and_time(tmp_path: Path) -> None:
     # An archive may take 1 GiB, and the memory limit leaves little more. A reader that does not end is killed.

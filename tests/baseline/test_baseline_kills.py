@@ -102,14 +102,8 @@ print(found)
 """
 
 
-@pytest.mark.parametrize(
-    "before",
-    [
-        "another update",
-        pytest.param("nothing", marks=pytest.mark.slow),
-        pytest.param("former names", marks=pytest.mark.slow),
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("before", ["another update", "nothing", "former names"])
 def test_a_kill_at_any_call_of_the_system_leaves_a_whole_baseline(path: Path, before: str) -> None:
     program = [sys.executable, "-c", KILLING, str(Path(__file__).parent), str(path), before]
     ran = subprocess.run(program, env=ENVIRONMENT, capture_output=True, text=True, timeout=120)

@@ -95,6 +95,7 @@ VALUES = np.random.default_rng(0).normal(size=(64, 8)).astype(np.float32)
 LABELS = (VALUES[:, 0] > 0).astype(int)
 
 
+@pytest.mark.slow
 class TestRealModels:
     def test_pandas_by_rows_and_by_columns(self) -> None:
         frame = pytest.importorskip("pandas").DataFrame(VALUES)
