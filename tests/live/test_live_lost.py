@@ -99,9 +99,13 @@ def pytest_runtest_protocol(item):
 @pytest.fixture(scope="module")
 def run(project: LiveProject) -> Run:
     """The documented command line: the gates' folder, with a live base."""
-    return project.run("tests/gates")
+    run = project.run("tests/gates")
+    # Here and not in a test, so that what is run again has a new run.
+    assert "Lost gate: " in run.output, run.output
+    return run
 
 
+@pytest.mark.races(reason="once, of a hundred runs on busy machines, the live run came to nothing; it was not kept why")
 def test_every_gate_that_the_base_judges_and_the_candidate_does_not_is_lost(run: Run) -> None:
     assert run.code == FAILED, run.output
     assert lost(run) == {
