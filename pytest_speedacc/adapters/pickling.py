@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import io
 import pickle
+import random
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from pytest_speedacc.adapters.base import class_name
 from pytest_speedacc.adapters.registry import own_format
 from pytest_speedacc.errors import GateError
 
 PROTOCOL = 5
+
+_LEFT_BY_USE = frozenset(["_cached_dict", "_stop_words_id", "_transformers_feature_names_out"])
+"""Attributes that `transform` of a scikit-learn estimator writes: look-ups made once, and the address of an object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +37,20 @@ class _Pickler(pickle.Pickler):
         return None if serialise is None else serialise(obj)
 
     def reducer_override(self, obj: Any) -> Any:
-        if not hasattr(type(obj), "get_tree_stats"):
-            return NotImplemented
-        # scikit-learn's neighbour trees count their own calls, in integers whose pickles grow with use.
-        build, arguments, state = obj.__reduce__()
-        return build, arguments, (*state[:7], 0, 0, 0, 0, *state[11:])
+        if hasattr(type(obj), "get_tree_stats"):
+            # scikit-learn's neighbour trees count their own calls, in integers whose pickles grow with use.
+            build, arguments, state = obj.__reduce__()
+            return build, arguments, (*state[:7], 0, 0, 0, 0, *state[11:])
+        if isinstance(obj, random.Random):
+            version, words, _ = obj.getstate()
+            return type(obj), (), (version, (0,) * len(words), None)
+        if isinstance(obj, np.random.RandomState | np.random.BitGenerator):
+            reduced: Any = obj.__reduce__()
+            return *reduced[:2], *map(_at_zero, reduced[2:])
+        if not _LEFT_BY_USE.isdisjoint(getattr(obj, "__dict__", ())) and _is_sklearns(type(obj)):
+            build, arguments, state, *rest = obj.__reduce_ex__(PROTOCOL)
+            return build, arguments, {name: state[name] for name in state if name not in _LEFT_BY_USE}, *rest
+        return NotImplemented
 
 
 class _Unpickler(pickle.Unpickler):
@@ -61,6 +76,19 @@ def canonical_pickle(model: Any) -> bytes:
             f"{class_name(model)} has no size, for it cannot be pickled: {error}. "
             "Define its classes and functions at the top level of a module."
         ) from error
+
+
+def _is_sklearns(cls: type) -> bool:
+    return any(base.__module__.startswith("sklearn.") for base in cls.__mro__)
+
+
+def _at_zero(state: Any) -> Any:
+    """The state of a generator of random numbers without its position, which is shorter or longer from draw to draw."""
+    if isinstance(state, dict):
+        return {name: _at_zero(value) for name, value in state.items()}
+    if isinstance(state, tuple):
+        return tuple(map(_at_zero, state))
+    return 0 if isinstance(state, int | float) else state
 
 
 def _dumps(model: Any) -> bytes:
