@@ -16,6 +16,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from pytest_speedacc.adapters import (
+    CatBoostAdapter,
     KerasAdapter,
     LightGBMAdapter,
     OnnxAdapter,
@@ -34,6 +35,7 @@ ADAPTERS = (
     SklearnAdapter,
     LightGBMAdapter,
     XGBoostAdapter,
+    CatBoostAdapter,
     TorchAdapter,
     TransformersAdapter,
     PipelineAdapter,

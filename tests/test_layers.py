@@ -11,6 +11,8 @@ import pytest
 import pytest_speedacc
 
 FRAMEWORKS = {
+    "catboost",
+    "imblearn",
     "keras",
     "lightgbm",
     "memray",

@@ -9,6 +9,7 @@ from typing import Any
 
 from pytest_speedacc.adapters.base import Adapter, DeviceMemory, ParameterCount, class_name
 from pytest_speedacc.adapters.callables import CallableAdapter, PredictorAdapter
+from pytest_speedacc.adapters.catboost import CatBoostAdapter
 from pytest_speedacc.adapters.keras import KerasAdapter
 from pytest_speedacc.adapters.lightgbm import LightGBMAdapter
 from pytest_speedacc.adapters.onnx import OnnxAdapter
@@ -40,6 +41,7 @@ for _adapter in (
     OnnxAdapter(),
     XGBoostAdapter(),
     LightGBMAdapter(),
+    CatBoostAdapter(),
 ):
     register(_adapter)
 

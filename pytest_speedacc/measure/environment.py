@@ -23,6 +23,8 @@ DISTRIBUTIONS = {
     "sklearn": "scikit-learn",
     "lightgbm": "lightgbm",
     "xgboost": "xgboost",
+    "catboost": "catboost",
+    "imblearn": "imbalanced-learn",
     "torch": "torch",
     "transformers": "transformers",
     "tensorflow": "tensorflow",
