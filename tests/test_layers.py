@@ -20,6 +20,7 @@ FRAMEWORKS = {
     "pandas",
     "scipy",
     "sklearn",
+    "statsmodels",
     "torch",
     "xgboost",
     "yappi",

@@ -15,6 +15,7 @@ from pytest_speedacc.adapters.lightgbm import LightGBMAdapter
 from pytest_speedacc.adapters.onnx import OnnxAdapter
 from pytest_speedacc.adapters.registry import lookup_adapter, register
 from pytest_speedacc.adapters.sklearn import SklearnAdapter
+from pytest_speedacc.adapters.statsmodels import StatsmodelsAdapter
 from pytest_speedacc.adapters.torch import TorchAdapter
 from pytest_speedacc.adapters.transformers import PipelineAdapter, TransformersAdapter
 from pytest_speedacc.adapters.xgboost import XGBoostAdapter
@@ -42,6 +43,7 @@ for _adapter in (
     XGBoostAdapter(),
     LightGBMAdapter(),
     CatBoostAdapter(),
+    StatsmodelsAdapter(),
 ):
     register(_adapter)
 

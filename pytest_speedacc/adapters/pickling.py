@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import pickle
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +17,16 @@ from pytest_speedacc.errors import GateError
 
 PROTOCOL = 5
 
-_LEFT_BY_USE = frozenset(["_cached_dict", "_stop_words_id", "_transformers_feature_names_out"])
-"""Attributes that `transform` of a scikit-learn estimator writes: look-ups made once, and the address of an object."""
+_LEFT_BY_USE = {
+    "sklearn": frozenset(["_cached_dict", "_stop_words_id", "_transformers_feature_names_out"]),
+    "statsmodels": frozenset(
+        [
+            *("_cache", "_nobs_int", "_summary_cache", "_summary_statistics_cache", "diagn"),
+            *("predict_dates", "predict_end", "predict_start"),
+        ]
+    ),
+}
+"""Attributes, by package, that come with use: look-ups made once, the address of an object, statistics asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +56,10 @@ class _Pickler(pickle.Pickler):
         if isinstance(obj, np.random.RandomState | np.random.BitGenerator):
             reduced: Any = obj.__reduce__()
             return *reduced[:2], *map(_at_zero, reduced[2:])
-        if not _LEFT_BY_USE.isdisjoint(getattr(obj, "__dict__", ())) and _is_sklearns(type(obj)):
+        left = _left_by_use(type(obj))
+        if not left.isdisjoint(getattr(obj, "__dict__", ())):
             build, arguments, state, *rest = obj.__reduce_ex__(PROTOCOL)
-            return build, arguments, {name: state[name] for name in state if name not in _LEFT_BY_USE}, *rest
+            return build, arguments, {name: state[name] for name in state if name not in left}, *rest
         return NotImplemented
 
 
@@ -58,17 +68,20 @@ class _Unpickler(pickle.Unpickler):
         return _Embedded(pid)
 
 
-def canonical_pickle(model: Any) -> bytes:
+def canonical_pickle(model: Any, strip: Callable[[Any], None] | None = None) -> bytes:
     """Pickle protocol 5 of a model that went through pickle once before.
 
     A pickle writes an object met twice only once, so its length depends on which equal strings and dtypes
     happen to be one object: a model fresh from `fit` and the same one loaded from a file differ by some
-    bytes. After one pass they no longer do. A nested model whose framework has a format of
-    its own is written in that. Raises `GateError` for a model that cannot be pickled.
+    bytes. After one pass they no longer do. `strip` takes out of the copy that comes of it what is no part
+    of the model. A nested model whose framework has a format of its own is written in that. Raises
+    `GateError` for a model that cannot be pickled.
     """
     try:
-        once = _dumps(model)
-        return _dumps(_Unpickler(io.BytesIO(once)).load())
+        copy = _Unpickler(io.BytesIO(_dumps(model))).load()
+        if strip is not None:
+            strip(copy)
+        return _dumps(copy)
     except GateError:
         raise
     except Exception as error:  # pickling runs the model's own code, which may raise anything
@@ -78,8 +91,9 @@ def canonical_pickle(model: Any) -> bytes:
         ) from error
 
 
-def _is_sklearns(cls: type) -> bool:
-    return any(base.__module__.startswith("sklearn.") for base in cls.__mro__)
+def _left_by_use(cls: type) -> frozenset[str]:
+    packages = (base.__module__.partition(".")[0] for base in cls.__mro__)
+    return next((_LEFT_BY_USE[package] for package in packages if package in _LEFT_BY_USE), frozenset())
 
 
 def _at_zero(state: Any) -> Any:

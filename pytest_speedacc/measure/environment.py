@@ -25,6 +25,7 @@ DISTRIBUTIONS = {
     "xgboost": "xgboost",
     "catboost": "catboost",
     "imblearn": "imbalanced-learn",
+    "statsmodels": "statsmodels",
     "torch": "torch",
     "transformers": "transformers",
     "tensorflow": "tensorflow",

@@ -35,7 +35,7 @@ def fresh_environment(**more):
 
 
 def test_importing_the_adapters_imports_no_framework():
-    frameworks = "sklearn", "imblearn", "lightgbm", "xgboost", "catboost", "torch", "pandas", "scipy"
+    frameworks = "sklearn", "imblearn", "lightgbm", "xgboost", "catboost", "statsmodels", "torch", "pandas", "scipy"
     code = f"import sys, pytest_speedacc.adapters; print([name for name in {frameworks} if name in sys.modules])"
     assert run_python(code, **fresh_environment()).strip() == "[]"
 
