@@ -58,8 +58,9 @@ class _Pickler(pickle.Pickler):
             return *reduced[:2], *map(_at_zero, reduced[2:])
         left = _left_by_use(type(obj))
         if not left.isdisjoint(getattr(obj, "__dict__", ())):
-            build, arguments, state, *rest = obj.__reduce_ex__(PROTOCOL)
-            return build, arguments, {name: state[name] for name in state if name not in left}, *rest
+            whole: Any = obj.__reduce_ex__(PROTOCOL)
+            if len(whole) > 2 and isinstance(whole[2], dict):
+                return *whole[:2], {name: value for name, value in whole[2].items() if name not in left}, *whole[3:]
         return NotImplemented
 
 

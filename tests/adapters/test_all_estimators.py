@@ -51,7 +51,12 @@ def estimators() -> dict[str, Any]:
 
 
 def made(name: str, *args: Any, **kwargs: Any) -> Any:
-    return estimators()[name](*args, **kwargs)
+    """An estimator, seeded: of other draws, some would not converge."""
+    model = estimators()[name](*args, **kwargs)
+    seeds = {key: 0 for key, value in model.get_params().items() if key.endswith("random_state") and value is None}
+    if seeds:
+        model.set_params(**seeds)
+    return model
 
 
 def of_trees(trees: Iterable[Any], values: int = 1) -> int:

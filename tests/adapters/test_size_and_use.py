@@ -99,3 +99,17 @@ def test_a_model_is_left_as_it_was() -> None:
     before = dict(vars(model[0]))
     model_size(model)
     assert vars(model[0]) == before
+
+
+class Whole(MultiLabelBinarizer):
+    """One that pickles itself in its own way."""
+
+    def __reduce__(self) -> Any:
+        return Whole, ()
+
+
+def test_a_model_that_pickles_itself_is_left_to_do_so() -> None:
+    model = Whole().fit([[1], [2]])
+    size = model_size(model)
+    model.transform([[1]])
+    assert model_size(model) == size
