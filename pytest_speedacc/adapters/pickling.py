@@ -55,7 +55,7 @@ class _Pickler(pickle.Pickler):
             return type(obj), (), (version, (0,) * len(words), None)
         if isinstance(obj, np.random.RandomState | np.random.BitGenerator):
             reduced: Any = obj.__reduce__()
-            return *reduced[:2], *map(_at_zero, reduced[2:])
+            return *reduced[:2], *map(_at_start, reduced[2:])
         left = _left_by_use(type(obj))
         if not left.isdisjoint(getattr(obj, "__dict__", ())):
             whole: Any = obj.__reduce_ex__(PROTOCOL)
@@ -97,13 +97,16 @@ def _left_by_use(cls: type) -> frozenset[str]:
     return next((_LEFT_BY_USE[package] for package in packages if package in _LEFT_BY_USE), frozenset())
 
 
-def _at_zero(state: Any) -> Any:
-    """The state of a generator of random numbers without its position, which is shorter or longer from draw to draw."""
+def _at_start(state: Any) -> Any:
+    """The state of a generator of random numbers with numbers of one length, which grow and shrink from draw to draw.
+
+    One and not zero, where it is no zero already: some generators take no other.
+    """
     if isinstance(state, dict):
-        return {name: _at_zero(value) for name, value in state.items()}
+        return {name: _at_start(value) for name, value in state.items()}
     if isinstance(state, tuple):
-        return tuple(map(_at_zero, state))
-    return 0 if isinstance(state, int | float) else state
+        return tuple(map(_at_start, state))
+    return min(state, 1) if isinstance(state, int) else state
 
 
 def _dumps(model: Any) -> bytes:
