@@ -16,11 +16,13 @@ from itertools import pairwise
 from pathlib import Path
 
 from pytest_speedacc.adapters import (
+    CatBoostAdapter,
     KerasAdapter,
     LightGBMAdapter,
     OnnxAdapter,
     PipelineAdapter,
     SklearnAdapter,
+    StatsmodelsAdapter,
     TorchAdapter,
     TransformersAdapter,
     XGBoostAdapter,
@@ -34,6 +36,8 @@ ADAPTERS = (
     SklearnAdapter,
     LightGBMAdapter,
     XGBoostAdapter,
+    CatBoostAdapter,
+    StatsmodelsAdapter,
     TorchAdapter,
     TransformersAdapter,
     PipelineAdapter,

@@ -11,6 +11,8 @@ import pytest
 import pytest_speedacc
 
 FRAMEWORKS = {
+    "catboost",
+    "imblearn",
     "keras",
     "lightgbm",
     "memray",
@@ -18,6 +20,7 @@ FRAMEWORKS = {
     "pandas",
     "scipy",
     "sklearn",
+    "statsmodels",
     "torch",
     "xgboost",
     "yappi",

@@ -4,14 +4,29 @@ from __future__ import annotations
 
 import io
 import pickle
+import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
 
 from pytest_speedacc.adapters.base import class_name
 from pytest_speedacc.adapters.registry import own_format
 from pytest_speedacc.errors import GateError
 
 PROTOCOL = 5
+
+_LEFT_BY_USE = {
+    "sklearn": frozenset(["_cached_dict", "_stop_words_id", "_transformers_feature_names_out"]),
+    "statsmodels": frozenset(
+        [
+            *("_cache", "_nobs_int", "_summary_cache", "_summary_statistics_cache", "diagn"),
+            *("predict_dates", "predict_end", "predict_start"),
+        ]
+    ),
+}
+"""Attributes, by package, that come with use: look-ups made once, the address of an object, statistics asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +46,22 @@ class _Pickler(pickle.Pickler):
         return None if serialise is None else serialise(obj)
 
     def reducer_override(self, obj: Any) -> Any:
-        if not hasattr(type(obj), "get_tree_stats"):
-            return NotImplemented
-        # scikit-learn's neighbour trees count their own calls, in integers whose pickles grow with use.
-        build, arguments, state = obj.__reduce__()
-        return build, arguments, (*state[:7], 0, 0, 0, 0, *state[11:])
+        if hasattr(type(obj), "get_tree_stats"):
+            # scikit-learn's neighbour trees count their own calls, in integers whose pickles grow with use.
+            build, arguments, state = obj.__reduce__()
+            return build, arguments, (*state[:7], 0, 0, 0, 0, *state[11:])
+        if isinstance(obj, random.Random):
+            version, words, _ = obj.getstate()
+            return type(obj), (), (version, (0,) * len(words), None)
+        if isinstance(obj, np.random.RandomState | np.random.BitGenerator):
+            reduced: Any = obj.__reduce__()
+            return *reduced[:2], *map(_at_start, reduced[2:])
+        left = _left_by_use(type(obj))
+        if not left.isdisjoint(getattr(obj, "__dict__", ())):
+            whole: Any = obj.__reduce_ex__(PROTOCOL)
+            if len(whole) > 2 and isinstance(whole[2], dict):
+                return *whole[:2], {name: value for name, value in whole[2].items() if name not in left}, *whole[3:]
+        return NotImplemented
 
 
 class _Unpickler(pickle.Unpickler):
@@ -43,17 +69,20 @@ class _Unpickler(pickle.Unpickler):
         return _Embedded(pid)
 
 
-def canonical_pickle(model: Any) -> bytes:
+def canonical_pickle(model: Any, strip: Callable[[Any], None] | None = None) -> bytes:
     """Pickle protocol 5 of a model that went through pickle once before.
 
     A pickle writes an object met twice only once, so its length depends on which equal strings and dtypes
     happen to be one object: a model fresh from `fit` and the same one loaded from a file differ by some
-    bytes. After one pass they no longer do. A nested model whose framework has a format of
-    its own is written in that. Raises `GateError` for a model that cannot be pickled.
+    bytes. After one pass they no longer do. `strip` takes out of the copy that comes of it what is no part
+    of the model. A nested model whose framework has a format of its own is written in that. Raises
+    `GateError` for a model that cannot be pickled.
     """
     try:
-        once = _dumps(model)
-        return _dumps(_Unpickler(io.BytesIO(once)).load())
+        copy = _Unpickler(io.BytesIO(_dumps(model))).load()
+        if strip is not None:
+            strip(copy)
+        return _dumps(copy)
     except GateError:
         raise
     except Exception as error:  # pickling runs the model's own code, which may raise anything
@@ -61,6 +90,23 @@ def canonical_pickle(model: Any) -> bytes:
             f"{class_name(model)} has no size, for it cannot be pickled: {error}. "
             "Define its classes and functions at the top level of a module."
         ) from error
+
+
+def _left_by_use(cls: type) -> frozenset[str]:
+    packages = (base.__module__.partition(".")[0] for base in cls.__mro__)
+    return next((_LEFT_BY_USE[package] for package in packages if package in _LEFT_BY_USE), frozenset())
+
+
+def _at_start(state: Any) -> Any:
+    """The state of a generator of random numbers with numbers of one length, which grow and shrink from draw to draw.
+
+    One and not zero, where it is no zero already: some generators take no other.
+    """
+    if isinstance(state, dict):
+        return {name: _at_start(value) for name, value in state.items()}
+    if isinstance(state, tuple):
+        return tuple(map(_at_start, state))
+    return min(state, 1) if isinstance(state, int) else state
 
 
 def _dumps(model: Any) -> bytes:

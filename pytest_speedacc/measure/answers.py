@@ -126,9 +126,10 @@ def _as_scored(subject: Subject, number: int, raw: Any, shape: tuple[int, ...] |
     rows, size = _rows(subject, [number]), subject.batch_size
     try:
         plain = None if raw is None else to_numpy(raw)
-        is_one = plain is not None and plain.size == 1 and size == 1 and plain.dtype.kind != "O"
+        is_one = plain is not None and plain.ndim == 0 and size == 1 and plain.dtype.kind != "O"
         if plain is not None and is_one and np.prod(shape or (), dtype=int) == 1:
-            # A model that drops the axes of length one still answers one sample.
+            # A model that drops the axes of length one still answers one sample. An array of one number is for its
+            # adapter to read, as any other: it may be a probability, from which a label was scored.
             found = plain.reshape(1, *(shape or ()))
         else:
             found = typed(subject.evaluator.array(raw))

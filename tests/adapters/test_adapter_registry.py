@@ -35,7 +35,7 @@ def fresh_environment(**more):
 
 
 def test_importing_the_adapters_imports_no_framework():
-    frameworks = "sklearn", "lightgbm", "xgboost", "torch", "pandas", "scipy"
+    frameworks = "sklearn", "imblearn", "lightgbm", "xgboost", "catboost", "statsmodels", "torch", "pandas", "scipy"
     code = f"import sys, pytest_speedacc.adapters; print([name for name in {frameworks} if name in sys.modules])"
     assert run_python(code, **fresh_environment()).strip() == "[]"
 
@@ -84,6 +84,8 @@ def test_a_third_party_adds_an_adapter_with_one_call(monkeypatch):
         ("lightgbm", "LGBMClassifier", "LightGBM"),
         ("xgboost", "XGBClassifier", "XGBoost"),
         ("xgboost", "Booster", "XGBoost"),
+        ("catboost", "CatBoostClassifier", "CatBoost"),
+        ("imblearn.ensemble", "RUSBoostClassifier", "scikit-learn"),
         ("torch.nn", "Identity", "PyTorch"),
     ],
 )

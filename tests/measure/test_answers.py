@@ -208,12 +208,13 @@ def test_an_async_model_is_held_to_it_too(answer: Any, concurrency: int) -> None
         check_answers(subject, answers, measured)
 
 
-def test_a_booster_whose_one_number_a_sample_is_scored_as_two_is_not_called_anything() -> None:
+@pytest.mark.parametrize("score", ["roc_auc", "accuracy"])
+def test_a_booster_whose_one_number_a_sample_is_scored_as_two_or_as_a_label_is_not_called_anything(score: str) -> None:
     lightgbm = pytest.importorskip("lightgbm")
     targets = (SAMPLES[:, 0] > 0).astype(int)
     data = lightgbm.Dataset(SAMPLES, targets, params={"verbosity": -1})
     booster = lightgbm.train({"objective": "binary", "verbosity": -1}, data, 3)
-    timed(of(booster, targets, score="roc_auc"))
+    timed(of(booster, targets, score=score))
 
 
 def test_a_random_model_must_still_answer() -> None:

@@ -30,6 +30,8 @@ _COMPONENTS = Learned("components", "components_")
 _CENTRED_COMPONENTS = (_COMPONENTS, Learned("means", "mean_"))
 _PCA = (*_CENTRED_COMPONENTS, Learned("variances", "explained_variance_", when="whiten"))
 _CLUSTERS = (Learned("cluster centres", "cluster_centers_"),)
+_X_MEANS = Learned("means", "_x_mean")
+_X_SCALING = (_X_MEANS, Learned("scales", "_x_std", when="scale"))
 _RANDOM_FEATURES = (
     Learned("random weights", "random_weights_"),
     Learned("random offsets", "random_offset_"),
@@ -88,7 +90,22 @@ LEARNED: Mapping[str, tuple[Learned, ...]] = _families(
         ),
     ),
     ("NearestCentroid", (Learned("centroids", "centroids_"), Learned("priors", "class_prior_"))),
+    (
+        "BayesianGaussianMixture",
+        (
+            Learned("weights", "weight_concentration_"),
+            Learned("means", "means_"),
+            Learned("variances", "covariances_"),
+            Learned("mean precisions", "mean_precision_"),
+            Learned("degrees of freedom", "degrees_of_freedom_"),
+        ),
+    ),
+    ("CCA PLSCanonical PLSRegression", (_COEFFICIENTS, Learned("intercepts", "intercept_"), _X_MEANS)),
+    ("PLSSVD", (Learned("components", "x_weights_"), *_X_SCALING)),
     ("AffinityPropagation KMeans MeanShift MiniBatchKMeans", _CLUSTERS),
+    ("Birch", (Learned("cluster centres", "subcluster_centers_"),)),
+    ("FeatureAgglomeration", (Learned("feature clusters", "labels_"),)),
+    ("OutputCodeClassifier", (Learned("code book", "code_book_"),)),
     ("IsotonicRegression", (Learned("thresholds", "X_thresholds_"), Learned("values", "y_thresholds_"))),
     ("_SigmoidCalibration", (Learned("slopes", "a_"), Learned("intercepts", "b_"))),
     ("_TemperatureScaling", (Learned("temperatures", "beta_"),)),
@@ -124,6 +141,7 @@ LEARNED: Mapping[str, tuple[Learned, ...]] = _families(
     ),
     ("Nystroem", (_COMPONENTS, Learned("weights", "normalization_"))),
     ("RBFSampler SkewedChi2Sampler", _RANDOM_FEATURES),
+    ("PolynomialCountSketch", (Learned("random indices", "indexHash_"), Learned("random signs", "bitHash_"))),
     # Labels, vocabularies and fixed formulas: look-ups and rules, no learned scalar.
     (
         "LabelEncoder LabelBinarizer MultiLabelBinarizer OneHotEncoder OrdinalEncoder CountVectorizer "
@@ -132,6 +150,12 @@ LEARNED: Mapping[str, tuple[Learned, ...]] = _families(
         (),
     ),
 )
+
+TRANSFORMING: Mapping[str, tuple[Learned, ...]] = _families(
+    ("BisectingKMeans", _CLUSTERS),
+    ("CCA PLSCanonical PLSRegression", (Learned("components", "x_rotations_"), *_X_SCALING)),
+)
+"""What `transform` reads, of the estimators whose `predict` reads something else."""
 
 NON_PARAMETRIC = frozenset(
     [

@@ -97,3 +97,61 @@ def count_boosting_weights(model: Any) -> ParameterCount:
 def count_threshold(model: Any) -> ParameterCount:
     """The tuned decision threshold; the classifier itself is a part."""
     return ParameterCount(1, {"thresholds": 1})
+
+
+def count_drawn_features(model: Any) -> ParameterCount:
+    """One index a feature that was drawn for a member; none where each member sees all of them."""
+    if not model.bootstrap_features and model._max_features == model.n_features_in_:
+        return ParameterCount(0)
+    drawn = sum(len(features) for features in model.estimators_features_)
+    return ParameterCount(drawn, {"selected features": drawn})
+
+
+def count_envelope(model: Any) -> ParameterCount:
+    """The covariance, the threshold, and the location unless it was said to be zero."""
+    learned = [Learned("variances", "covariance_"), Learned("thresholds", "offset_")]
+    return count_learned(model, learned if model.assume_centered else [*learned, Learned("means", "location_")])
+
+
+def count_bisections(model: Any) -> ParameterCount:
+    """Both centres of each split, on the way to the clusters, and the mean that they are kept relative to."""
+    splits = len(model.cluster_centers_) - 1
+    centres = 2 * splits * model.n_features_in_
+    means = np.size(getattr(model, "_X_mean", ()))
+    return ParameterCount(centres + means, {"cluster centres": centres, "means": means})
+
+
+def count_kernel_pca(model: Any) -> ParameterCount:
+    """Training samples, eigenvectors and eigenvalues, and the means that centre the kernel."""
+    if model.kernel == "precomputed":
+        raise GateError(
+            "KernelPCA with a precomputed kernel keeps no samples to count. Gate its size instead (max_model_size)."
+        )
+    learned = [
+        Learned("support vectors", "X_fit_"),
+        Learned("eigenvectors", "eigenvectors_"),
+        Learned("eigenvalues", "eigenvalues_"),
+        Learned("means", "_centerer.K_fit_rows_"),
+        Learned("means", "_centerer.K_fit_all_"),
+    ]
+    return count_learned(model, learned)
+
+
+def count_neighbouring_features(model: Any) -> ParameterCount:
+    """One index a feature that was drawn to impute another from; the imputing estimators are parts."""
+    if model.sample_posterior:
+        raise GateError(
+            "IterativeImputer with sample_posterior=True draws from what its estimators know of their own error, "
+            "which has no count. Gate its size instead (max_model_size)."
+        )
+    if model.n_nearest_features is None or model.n_nearest_features >= model.n_features_in_:
+        return ParameterCount(0)
+    drawn = sum(len(step.neighbor_feat_idx) for step in model.imputation_sequence_)
+    return ParameterCount(drawn, {"selected features": drawn})
+
+
+def count_projection(model: Any) -> ParameterCount:
+    """What `transform` of a linear discriminant analysis reads: the axes that are kept, and the mean if centred."""
+    axes = model.scalings_.shape[0] * min(model.scalings_.shape[1], model._max_components)
+    means = np.size(model.xbar_) if model.solver == "svd" else 0
+    return ParameterCount(axes + means, {"components": axes, "means": means})

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from pytest_speedacc.adapters.base import ParameterCount
+from pytest_speedacc.adapters.sklearn.special import count_drawn_features
 
 
 def count_tree(model: Any) -> ParameterCount:
@@ -30,7 +31,7 @@ def count_forest(model: Any) -> ParameterCount:
 def count_isolation_forest(model: Any) -> ParameterCount:
     """A leaf holds one path length; the offset is learned unless contamination is "auto"."""
     learned_offset = int(model.contamination != "auto")
-    return _sum_trees(model.estimators_) + ParameterCount(learned_offset)
+    return _sum_trees(model.estimators_) + count_drawn_features(model) + ParameterCount(learned_offset)
 
 
 def count_gradient_boosting(model: Any) -> ParameterCount:
@@ -39,11 +40,14 @@ def count_gradient_boosting(model: Any) -> ParameterCount:
 
 
 def count_hist_gradient_boosting(model: Any) -> ParameterCount:
-    """Splits and leaves of the predictors' own nodes; a split by category counts as any other."""
+    """Splits and leaves of the predictors' own nodes, and each further category of a split by category."""
     predictors = list(chain.from_iterable(model._predictors))
     nodes = sum(len(predictor.nodes) for predictor in predictors)
     leaves = sum(int(predictor.nodes["is_leaf"].sum()) for predictor in predictors)
-    return ParameterCount.of_trees(len(predictors), nodes - leaves, leaves, leaves)
+    # One row a split by category: the bits of the categories that go left, in the place of a threshold.
+    bitsets = [predictor.raw_left_cat_bitsets for predictor in predictors]
+    further = sum(int(np.unpackbits(each.view(np.uint8)).sum()) - len(each) for each in bitsets)
+    return ParameterCount.of_trees(len(predictors), nodes - leaves, leaves, leaves + further)
 
 
 def _sum_trees(estimators: Iterable[Any]) -> ParameterCount:
