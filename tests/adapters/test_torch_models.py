@@ -159,7 +159,7 @@ def quantised():
             lambda: torch.jit.freeze(torch.jit.script(nn.Linear(4, 3).eval())),
             "a script module with weights frozen or packed",
         ),
-        (PlainList, r"PlainList.parts is a plain list of modules"),
+        (PlainList, r"PlainList.parts\[0\] is a Linear with weights, and PyTorch does not see them there"),
         (
             lambda: Packed(qweight=torch.zeros(3, dtype=torch.int32)),
             "keeps the buffer qweight as int32 weights",

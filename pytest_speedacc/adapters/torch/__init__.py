@@ -11,8 +11,9 @@ import numpy as np
 
 from pytest_speedacc.adapters.base import Adapter, ParameterCount, class_name, to_array
 from pytest_speedacc.adapters.labels import ranking_scores
-from pytest_speedacc.adapters.torch.counting import count_parameters, refuse_unseen_weights
-from pytest_speedacc.adapters.torch.serialising import distinct, serialise
+from pytest_speedacc.adapters.torch.counting import count_parameters
+from pytest_speedacc.adapters.torch.hidden import refuse_hidden_weights
+from pytest_speedacc.adapters.torch.serialising import distinct, pieces, serialise
 from pytest_speedacc.errors import GateError
 
 if TYPE_CHECKING:
@@ -24,8 +25,11 @@ class TorchAdapter(Adapter):
 
     framework = "PyTorch"
     counted = (
-        "The elements of model.parameters(), trainable or not, tensors that share their storage once; "
-        "buffers are not counted, and modules with packed or quantised weights are refused."
+        "The elements of model.parameters(), trainable or not, tensors that share their storage once, of sparse ones "
+        "those that are stored; buffers are not counted. Refused are modules with packed or quantised weights, and "
+        "whatever the module leads to that may be weights and is not registered: modules, parameters and models of "
+        "other frameworks in containers, objects, closures and hooks, and plain tensors and arrays, unless someone "
+        "wrote their numbers down (constants, masks, means) or each follows from those before it (grids, waves)."
     )
     serialisation = (
         "The safetensors layout of state_dict(): eight bytes, a JSON header sorted by name, and each "
@@ -125,13 +129,14 @@ class TorchAdapter(Adapter):
         return count_parameters(model)
 
     def serialise(self, model: Any) -> bytes:
-        refuse_unseen_weights(model)
+        refuse_hidden_weights(model)
         # torch.compile wraps the module and renames its tensors, which changes no byte of the model.
         return serialise(getattr(model, "_orig_mod", model).state_dict())
 
     def weights_bytes(self, model: Any) -> int | None:
         """Parameters and buffers, tensors that share their storage once."""
-        return sum(int(tensor.nbytes) for tensor in distinct(tensor for _, tensor in _named_tensors(model)))
+        tensors = distinct(tensor for _, tensor in _named_tensors(model))
+        return sum(int(piece.nbytes) for tensor in tensors for piece in pieces(tensor).values())
 
     def synchronise(self, model: Any) -> Callable[[], None] | None:
         import torch
