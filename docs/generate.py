@@ -16,6 +16,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from pytest_speedacc.adapters import (
+    ExportedAdapter,
     KerasAdapter,
     LightGBMAdapter,
     OnnxAdapter,
@@ -35,6 +36,7 @@ ADAPTERS = (
     LightGBMAdapter,
     XGBoostAdapter,
     TorchAdapter,
+    ExportedAdapter,
     TransformersAdapter,
     PipelineAdapter,
     KerasAdapter,

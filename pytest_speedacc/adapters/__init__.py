@@ -14,7 +14,7 @@ from pytest_speedacc.adapters.lightgbm import LightGBMAdapter
 from pytest_speedacc.adapters.onnx import OnnxAdapter
 from pytest_speedacc.adapters.registry import lookup_adapter, register
 from pytest_speedacc.adapters.sklearn import SklearnAdapter
-from pytest_speedacc.adapters.torch import TorchAdapter
+from pytest_speedacc.adapters.torch import ExportedAdapter, TorchAdapter
 from pytest_speedacc.adapters.transformers import PipelineAdapter, TransformersAdapter
 from pytest_speedacc.adapters.xgboost import XGBoostAdapter
 from pytest_speedacc.errors import GateError
@@ -34,6 +34,7 @@ __all__ = [
 for _adapter in (
     SklearnAdapter(),
     TorchAdapter(),
+    ExportedAdapter(),
     TransformersAdapter(),
     PipelineAdapter(),
     KerasAdapter(),

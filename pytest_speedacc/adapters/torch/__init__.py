@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -26,10 +26,10 @@ class TorchAdapter(Adapter):
     framework = "PyTorch"
     counted = (
         "The elements of model.parameters(), trainable or not, tensors that share their storage once, of sparse ones "
-        "those that are stored; buffers are not counted. Refused are modules with packed or quantised weights, and "
-        "whatever the module leads to that may be weights and is not registered: modules, parameters and models of "
-        "other frameworks in containers, objects, closures and hooks, and plain tensors and arrays, unless someone "
-        "wrote their numbers down (constants, masks, means) or each follows from those before it (grids, waves)."
+        "those that are stored; how many are trainable is said beside the total. Buffers are not counted. A weight of "
+        "PyTorch's own quantised modules is the one number that it stands for, without scales and zero points, and how "
+        "many have 8 bits or fewer is said too. What other libraries quantise or pack is refused, and so are weights "
+        "that PyTorch does not see."
     )
     serialisation = (
         "The safetensors layout of state_dict(): eight bytes, a JSON header sorted by name, and each "
@@ -71,13 +71,16 @@ class TorchAdapter(Adapter):
         flags = [(module, module.training) for module in model.modules() if hasattr(module, "training")]
         was_training = getattr(model, "training", False)
         try:
-            model.eval()
+            # An exported program has the mode that it was exported in, and says so.
+            with suppress(NotImplementedError):
+                model.eval()
             with torch.inference_mode():
                 yield
         finally:
             # Some modules act on a change of mode, so it is announced before each flag is put back.
             if was_training:
-                model.train()
+                with suppress(NotImplementedError):
+                    model.train()
             for module, training in flags:
                 module.training = training
 
@@ -157,6 +160,38 @@ class TorchAdapter(Adapter):
         devices = {tensor.device for _, tensor in _named_tensors(model)} - {torch.device("cpu")}
         names = {torch.cuda.get_device_name(each) if each.type == "cuda" else each.type for each in devices}
         return ", ".join(sorted(names))
+
+
+class ExportedAdapter(TorchAdapter):
+    """Programs of torch.export are run, counted and sized as the module that they give back."""
+
+    framework = "torch.export"
+    counted = (
+        "As PyTorch's, of program.module(): its parameters, without buffers. Constants that were lifted out of the "
+        "code are refused where they may be weights."
+    )
+    serialisation = "That of program.module(), as PyTorch's, without the program's code."
+
+    def recognises(self, names: frozenset[str]) -> bool:
+        return "torch.export.exported_program.ExportedProgram" in names
+
+    def responder(self, model: Any, response: str) -> Callable[[Any], Any]:
+        predict: Callable[[Any], Any] = model.module()
+        return predict
+
+    @contextmanager
+    def running(self, model: Any) -> Iterator[None]:
+        """Inference mode; the program has the mode that it was exported in."""
+        import torch
+
+        with torch.inference_mode():
+            yield
+
+    def count_parameters(self, model: Any) -> ParameterCount:
+        return super().count_parameters(model.module())
+
+    def serialise(self, model: Any) -> bytes:
+        return super().serialise(model.module())
 
 
 class CudaMemory:

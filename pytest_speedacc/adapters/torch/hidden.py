@@ -73,6 +73,8 @@ def _why_weights(value: Any, registered: _Registered, only_if_certain: bool) -> 
         return _why_a_module(value, registered)
     if isinstance(value, torch.Tensor):
         return _why_a_tensor(value, registered, only_if_certain)
+    if isinstance(value, torch.ScriptObject):
+        return _why_packed(value)
     if isinstance(value, np.ndarray):
         return _maybe("array", value.size) if may_be_learned(value) and not only_if_certain else ""
     adapter = lookup_adapter(value)
@@ -114,6 +116,12 @@ def _why_a_tensor(tensor: Any, registered: _Registered, only_if_certain: bool) -
     if only_if_certain or was_answered or not holds_weights(tensor):
         return ""
     return _maybe("tensor", tensor.numel())
+
+
+def _why_packed(value: Any) -> str:
+    """What PyTorch's backends for quantised layers pack weights into is named so."""
+    name = value._type().name()
+    return f"is a {name} with weights packed into it. Check the module before that." if "PackedParams" in name else ""
 
 
 def _maybe(kind: str, numbers: int) -> str:

@@ -29,6 +29,8 @@ _HOLD_NO_WEIGHTS = (
     "transformers.cache_utils.",
 )
 """Where classes are defined whose objects hold numbers, none of them learned: metrics, losses, trainers, caches."""
+QUANTISED = ("torch.ao.nn.intrinsic.quantized.", "torch.ao.nn.quantized.")
+"""PyTorch's own quantised modules, which give back what they have packed when they are counted."""
 _SCALARS = (bool, int, float, complex, str, bytes, type, types.ModuleType, types.NoneType, *weakref.ProxyTypes)
 _STANDARD = sys.stdlib_module_names - {"argparse", "builtins", "collections", "functools", "types"}
 """The standard library without its containers: a logger or a lock leads to half of the process, and to no weights."""
@@ -37,7 +39,7 @@ _COMPUTED_FROM = ("_orig", "_v")
 
 
 def reachable(model: Any) -> Iterator[tuple[str, Any]]:
-    """Each tensor, array, unregistered module and model of another framework that a module leads to, with its path.
+    """Each tensor, array, packed object, unregistered module and foreign model that a module leads to, with its path.
 
     Through attributes of any name, those of the class, containers, plain objects, closures and forward hooks. Each
     comes once, and no code of the user's classes is run.
@@ -60,7 +62,7 @@ def reachable(model: Any) -> Iterator[tuple[str, Any]]:
             yield path, value
             for name, module in value.named_modules(prefix=path):
                 waiting.extend(_attributes(module, name))
-        elif isinstance(value, torch.Tensor) or _is_numbers(value) or _is_model(value):
+        elif isinstance(value, torch.Tensor | torch.ScriptObject) or _is_numbers(value) or _is_model(value):
             yield path, value
         # Of torch, what is no module is an optimiser, a loader, a distribution, or compiled code.
         elif not _defined_in(value, ("torch.",)) and type(value).__module__.split(".")[0] not in _STANDARD:
@@ -85,7 +87,7 @@ def _attributes(module: Any, path: str) -> Iterator[tuple[str, Any]]:
     import torch
 
     prefix = f"{path}." if path else ""
-    if _defined_in(module, _HOLD_NO_WEIGHTS):
+    if _defined_in(module, (*_HOLD_NO_WEIGHTS, *QUANTISED)):
         return
     if isinstance(module, torch.jit.ScriptModule):
         kind = vars(module).get("_concrete_type")
