@@ -16,6 +16,8 @@ from torch.ao import quantization
 from pytest_speedacc import count_parameters, model_size
 from pytest_speedacc.adapters import find_adapter
 from pytest_speedacc.errors import GateError
+from pytest_speedacc.measure.measurement import measure_statics
+from pytest_speedacc.measure.subject import Manner, prepare
 
 # torch.ao.quantization says that it will move to torchao, and torch.export warns about itself.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -156,6 +158,16 @@ class TestExported:
                 raw = found.call(each, "predict")(found.inputs(each, batch))
             assert found.predictions(each, raw, "predict") == pytest.approx(expected, abs=1e-5)
             assert count_parameters(each) == parameters
+
+    def test_it_is_measured_from_its_inputs_to_its_score(self):
+        model = Net()
+        inputs = np.random.default_rng(0).normal(size=(40, 4)).astype("float32")
+        with torch.no_grad():
+            targets = model.eval()(torch.from_numpy(inputs)).argmax(dim=1).numpy()
+        subject = prepare(exported(model), inputs, targets, Manner())
+        with subject.adapter.running(subject.model):
+            statics = measure_statics(subject)
+        assert (statics.accuracy.value, statics.parameters.total, statics.unstable) == (1, 24, 0)
 
     def test_constants_that_may_be_weights_are_refused(self):
         program = exported(Net(table=torch.randn(3, 3)))
