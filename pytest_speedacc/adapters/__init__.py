@@ -9,12 +9,13 @@ from typing import Any
 
 from pytest_speedacc.adapters.base import Adapter, DeviceMemory, ParameterCount, class_name
 from pytest_speedacc.adapters.callables import CallableAdapter, PredictorAdapter
+from pytest_speedacc.adapters.exported import ExportedAdapter
 from pytest_speedacc.adapters.keras import KerasAdapter
 from pytest_speedacc.adapters.lightgbm import LightGBMAdapter
 from pytest_speedacc.adapters.onnx import OnnxAdapter
 from pytest_speedacc.adapters.registry import lookup_adapter, register
 from pytest_speedacc.adapters.sklearn import SklearnAdapter
-from pytest_speedacc.adapters.torch import ExportedAdapter, TorchAdapter
+from pytest_speedacc.adapters.torch import TorchAdapter
 from pytest_speedacc.adapters.transformers import PipelineAdapter, TransformersAdapter
 from pytest_speedacc.adapters.xgboost import XGBoostAdapter
 from pytest_speedacc.errors import GateError

@@ -20,6 +20,7 @@ pytest.importorskip("torch")
 import torch
 from torch import nn
 from torch.nn.utils import parametrize, prune
+from torch.testing._internal.two_tensor import TwoTensor
 
 from pytest_speedacc import count_parameters, model_size
 from pytest_speedacc.adapters import find_adapter
@@ -140,6 +141,10 @@ HIDDEN = {
         lambda: Net(ws=[nn.Parameter(random(4, 2))]),
         r"Net\.ws\[0\] takes gradients \(8 numbers\), and PyTorch does not see it there.*ParameterList",
     ),
+    "parameter without a shape": (
+        lambda: Net(ws=[nn.UninitializedParameter()]),
+        r"Net\.ws\[0\] takes gradients \(no shape yet\)",
+    ),
     "parameter of ones": (lambda: Net(ws={"a": nn.Parameter(torch.ones(4))}), r"Net\.ws\['a'\] takes gradients \(4"),
     "tensor with gradients": (lambda: Net(w=torch.zeros(3).requires_grad_()), r"Net\.w takes gradients \(3 numbers\)"),
     "computed from a hidden one": (lambda: Net(w=computed_from_a_hidden_one()), r"Net\.w takes gradients"),
@@ -155,6 +160,7 @@ HIDDEN = {
     "sparse": (lambda: Net(w=random(4, 4).to_sparse()), r"Net\.w is a plain tensor of 16"),
     "int8": (lambda: Net(w=torch.ones(4, 4, dtype=torch.int8)), r"Net\.w is a plain tensor of 16"),
     "quantised": (lambda: Net(w=torch.quantize_per_tensor(random(9), 0.1, 0, torch.qint8)), r"Net\.w is a plain ten"),
+    "of two tensors": (lambda: Net(w=TwoTensor(random(9), random(9))), r"Net\.w is a plain tensor of 9"),
     "of the class": (OfTheClass, r"OfTheClass\.table is a plain tensor of 9 numbers"),
     "set from outside": (lambda: _with(nn.Module(), w=random(2, 2)), r"Module\.w is a plain tensor of 4"),
     "array": (lambda: Net(w=random(10, 10).numpy()), r"Net\.w is a plain array of 100 numbers that may be learned"),
@@ -294,6 +300,7 @@ UNLEARNED = {
     "called": lambda: called(Net()),
     "unfitted": lambda: Net(first=scaler()),
     "hidden without a state": lambda: Net(_acts=[nn.ReLU(), nn.Sequential(nn.Flatten())], loose=[Net()][1:]),
+    "compiled in place": lambda: _compiled(Net()),
     "compiled": lambda: _called(torch.compile(Net(), backend="eager")),
     "traced": lambda: torch.jit.trace(Net(), torch.zeros(1, 4)),
     "fx": lambda: torch.fx.symbolic_trace(Net()),
@@ -318,6 +325,11 @@ def _called(net):
     with torch.no_grad():
         net(torch.ones(1, 4))
     return net
+
+
+def _compiled(net):
+    net.compile(backend="eager")
+    return _called(net)
 
 
 def _buffered(net):

@@ -32,7 +32,8 @@ def refuse_hidden_weights(model: Any) -> None:
     registered = _Registered(model)
     for path, value in reachable(model):
         # A hook that keeps what passed by is more usual than one that adds a plain tensor.
-        if reason := _why_weights(value, registered, only_if_certain="_hooks[" in path):
+        is_hooked = "_forward_hooks[" in path or "_forward_pre_hooks[" in path
+        if reason := _why_weights(value, registered, only_if_certain=is_hooked):
             raise GateError(f"{class_name(model)}.{path} {reason}")
 
 
@@ -103,12 +104,14 @@ def _why_a_module(module: Any, registered: _Registered) -> str:
 
 def _why_a_tensor(tensor: Any, registered: _Registered, only_if_certain: bool) -> str:
     import torch
+    from torch.nn.parameter import is_lazy
 
     if tensor.is_meta or registered.has(tensor):
         return ""
     if isinstance(tensor, torch.nn.Parameter) or tensor.requires_grad:
+        numbers = "no shape yet" if is_lazy(tensor) else f"{tensor.numel():,} numbers"
         return (
-            f"takes gradients ({tensor.numel():,} numbers), and PyTorch does not see it there. Assign it to an "
+            f"takes gradients ({numbers}), and PyTorch does not see it there. Assign it to an "
             "attribute as a torch.nn.Parameter, or make what holds it a torch.nn.ParameterList or ParameterDict."
         )
     # What a call in inference mode left behind, such as this plugin's own, is an answer or a cache.
@@ -134,9 +137,12 @@ def _maybe(kind: str, numbers: int) -> str:
 def holds_weights(tensor: Any) -> bool:
     """Whether a tensor that is no parameter may be learned, by the numbers in it."""
     import torch
+    from torch.utils._python_dispatch import is_traceable_wrapper_subclass
 
     if tensor.is_quantized or tensor.layout is torch._mkldnn or (tensor.dtype == torch.int8 and tensor.dim() > 1):
         return True
+    if is_traceable_wrapper_subclass(tensor):  # made of other tensors, in a way of its own
+        return bool(tensor.numel() > 1)
     if not (tensor.is_floating_point() or tensor.is_complex()):
         return False
     values = stored(tensor).detach().cpu().resolve_conj().resolve_neg()

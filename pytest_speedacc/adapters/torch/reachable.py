@@ -6,7 +6,7 @@ import functools
 import sys
 import types
 import weakref
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Iterator
 from typing import Any
 
@@ -32,6 +32,8 @@ _HOLD_NO_WEIGHTS = (
 QUANTISED = ("torch.ao.nn.intrinsic.quantized.", "torch.ao.nn.quantized.")
 """PyTorch's own quantised modules, which give back what they have packed when they are counted."""
 _SCALARS = (bool, int, float, complex, str, bytes, type, types.ModuleType, types.NoneType, *weakref.ProxyTypes)
+_CONTAINERS = frozenset([dict, OrderedDict, list, tuple, set, frozenset, deque])
+"""The usual ones, told apart at once: each module alone has a dozen."""
 _STANDARD = sys.stdlib_module_names - {"argparse", "builtins", "collections", "functools", "types"}
 """The standard library without its containers: a logger or a lock leads to half of the process, and to no weights."""
 _COMPUTED_FROM = ("_orig", "_v")
@@ -56,6 +58,9 @@ def reachable(model: Any) -> Iterator[tuple[str, Any]]:
         if isinstance(value, _SCALARS) or id(value) in registered or id(value) in met:
             continue
         met[id(value)] = value
+        if type(value) in _CONTAINERS:
+            waiting.extend((f"{path}{step}", inner) for step, inner in _inside(value))
+            continue
         if _defined_in(value, _HOLD_NO_WEIGHTS):
             continue
         if isinstance(value, torch.nn.Module):
@@ -94,7 +99,7 @@ def _attributes(module: Any, path: str) -> Iterator[tuple[str, Any]]:
         for name in kind.get_attributes() if kind is not None else ():
             yield f"{prefix}{name}", module._c.getattr(name)
         return
-    held = {name: value for base in reversed(type(module).__mro__) for name, value in _of_class(base)} | vars(module)
+    held = dict(_of_class(type(module))) | vars(module)
     for name, value in held.items():
         is_registry = name in ("_parameters", "_buffers", "_modules")
         is_idle = name.endswith("_hooks") and not name.startswith("_forward")
@@ -131,6 +136,8 @@ def _inside(value: Any) -> Iterator[tuple[str, Any]]:
                 yield f".{name}", cell.cell_contents
             except ValueError:  # not assigned yet
                 continue
+    if type(value) in _CONTAINERS:
+        return
     yield from ((f".{name}", inner) for name, inner in _own(value, "__dict__", {}).items())
     for base in type(value).__mro__:
         if "__slots__" in vars(base):
