@@ -290,7 +290,12 @@ UNLEARNED = {
     "one number": lambda: Net(scale=torch.tensor(0.123456789), temperature=torch.tensor([0.0723456])),
     "written": lambda: Net(mean=torch.tensor([0.485, 0.456, 0.406]), anchors=torch.tensor([[10.0, 13], [373, 326]])),
     "integers": lambda: Net(index=torch.randint(0, 99, (9, 9)), order=torch.arange(9.0), bits=torch.ones(9).bool()),
-    "constant": lambda: Net(start=torch.full((2, 8), 1 / 3), h0=np.zeros((2, 8)), empty=torch.empty(0)),
+    "constant": lambda: Net(
+        start=torch.full((2, 8), 1 / 3),
+        h0=np.zeros((2, 8)),
+        mean=torch.full((4, 4), 1 / 3).tril(),
+        empty=torch.empty(0),
+    ),
     "waves": lambda: Net(positions=waves(64, 16)[None], table=waves(5000, 64).numpy()),
     "rotations": lambda: Net(freqs_cis=rotations(128, 64)),
     "frequencies": lambda: Net(inv_freq=1 / 10_000 ** (torch.arange(0, 64, 2) / 64), window=torch.hann_window(64)),
