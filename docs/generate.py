@@ -17,6 +17,7 @@ from pathlib import Path
 
 from pytest_speedacc.adapters import (
     CatBoostAdapter,
+    ExportedAdapter,
     KerasAdapter,
     LightGBMAdapter,
     OnnxAdapter,
@@ -39,6 +40,7 @@ ADAPTERS = (
     CatBoostAdapter,
     StatsmodelsAdapter,
     TorchAdapter,
+    ExportedAdapter,
     TransformersAdapter,
     PipelineAdapter,
     KerasAdapter,

@@ -469,12 +469,16 @@ IMMEASURABLE = (
         marker="max_parameters=5",
     ),
     Row(
-        "parameters-of-quantised-weights",
-        "cannot be measured here: *quantised",
-        check("packed", inputs="torch.tensor(inputs, dtype=torch.float32)"),
+        "parameters-that-pytorch-does-not-see",
+        "cannot be measured here: Hiding.parts['a'][0] is a Linear with weights, and PyTorch does not see them there",
+        check("Hiding()", inputs="torch.tensor(inputs, dtype=torch.float32)"),
         above="import torch\n"
-        "network = torch.nn.Sequential(torch.nn.Linear(4, 2))\n"
-        "packed = torch.ao.quantization.quantize_dynamic(network, dtype=torch.qint8)",
+        "class Hiding(torch.nn.Module):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.parts = {'a': [torch.nn.Linear(4, 2)]}\n"
+        "    def forward(self, batch):\n"
+        "        return self.parts['a'][0](batch)",
         marker="max_parameters=5",
         needs="torch",
     ),

@@ -10,6 +10,7 @@ from typing import Any
 from pytest_speedacc.adapters.base import Adapter, DeviceMemory, ParameterCount, class_name
 from pytest_speedacc.adapters.callables import CallableAdapter, PredictorAdapter
 from pytest_speedacc.adapters.catboost import CatBoostAdapter
+from pytest_speedacc.adapters.exported import ExportedAdapter
 from pytest_speedacc.adapters.keras import KerasAdapter
 from pytest_speedacc.adapters.lightgbm import LightGBMAdapter
 from pytest_speedacc.adapters.onnx import OnnxAdapter
@@ -36,6 +37,7 @@ __all__ = [
 for _adapter in (
     SklearnAdapter(),
     TorchAdapter(),
+    ExportedAdapter(),
     TransformersAdapter(),
     PipelineAdapter(),
     KerasAdapter(),

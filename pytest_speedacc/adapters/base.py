@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
@@ -35,6 +35,15 @@ class ParameterCount:
     def of_trees(cls, trees: int, splits: int, leaves: int, values: int) -> ParameterCount:
         """Two scalars a split (feature and threshold) and each of the `values` that the leaves hold."""
         return cls(2 * splits + values, {"trees": trees, "leaves": leaves})
+
+
+def in_few_bits(widths: Iterable[tuple[int, int]]) -> dict[str, int]:
+    """Details that tell quantised elements from others: how many there are in fewer than 16 bits, by their bits."""
+    details: Counter[str] = Counter()
+    for elements, bits in widths:
+        if elements and bits < 16:
+            details[f"in {bits} bits"] += elements
+    return dict(details)
 
 
 class DeviceMemory(Protocol):

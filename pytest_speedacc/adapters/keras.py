@@ -21,8 +21,8 @@ class KerasAdapter(Adapter):
     framework = "Keras"
     counted = (
         "The elements of model.weights, trainable or not, shared ones once, as model.count_params() gives them: with "
-        "the moving statistics of batch normalisation, without the optimizer's state, seeds and metrics. Quantised "
-        "layers are refused."
+        "the moving statistics of batch normalisation and what normalisation has adapted to (its count of batches "
+        "included), without the optimizer's state, seeds and metrics. Quantised layers are refused."
     )
     serialisation = (
         "Eight bytes, a JSON header with each weight's shape and type, and each weight's bytes once, in the order of "
@@ -97,7 +97,7 @@ class KerasAdapter(Adapter):
     def count_parameters(self, model: Any) -> ParameterCount:
         weights = _weights(model)
         for weight in weights:
-            if not np.issubdtype(_numpy_type(weight), np.inexact):
+            if _is_narrow(weight):
                 raise GateError(
                     f"{class_name(model)} keeps {weight.path} as {weight.dtype}: its weights are quantised or packed, "
                     "and several may be in one element. Count the model before that, or gate its size instead "
@@ -143,9 +143,9 @@ def _elements(weight: Any) -> int:
     return int(np.prod(weight.shape, dtype=np.int64))
 
 
-def _numpy_type(weight: Any) -> np.dtype[Any]:
-    # NumPy does not know bfloat16, which is as floating as any.
-    return np.dtype("float32" if "float" in str(weight.dtype) and "8" not in str(weight.dtype) else str(weight.dtype))
+def _is_narrow(weight: Any) -> bool:
+    """Whether its elements have eight bits or fewer, as quantised ones have; wider integers are counts and steps."""
+    return str(weight.dtype).removeprefix("u").startswith(("int8", "int4", "float8"))
 
 
 def _bytes(weight: Any) -> bytes:

@@ -74,6 +74,25 @@ def test_the_optimizers_state_and_seeds_are_not_counted():
     assert model_size(model) == before
 
 
+def test_what_normalisation_counts_is_counted_as_keras_does():
+    model = keras.Sequential([keras.Input((3,)), layers.Normalization(), layers.Dense(2)])
+    # A mean and a variance for each feature, and one number of batches, which is an integer.
+    assert count_parameters(model) == (3 + 3 + 1) + (3 * 2 + 2) == model.count_params()
+    model.layers[0].adapt(np.random.default_rng(0).normal(size=(9, 3)))
+    assert count_parameters(model) == 15
+    assert model_size(model) == 4 * 15 + model_size_of_the_header(model)
+
+
+def model_size_of_the_header(model):
+    return 8 + int.from_bytes(find_adapter(model).serialise(model)[:8], "little")
+
+
+@pytest.mark.slow
+def test_the_published_count_of_a_model_that_normalises():
+    """Keras's page of applications says 5.3M; its own summary gives the exact figure."""
+    assert count_parameters(keras.applications.EfficientNetB0(weights=None)) == 5_330_571
+
+
 def test_a_layer_used_twice_counts_once():
     shared = layers.Dense(8)
     inputs = keras.Input((8,))

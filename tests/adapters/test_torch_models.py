@@ -137,6 +137,12 @@ class OwnTensor(torch.Tensor):
     """A stand-in for the packed tensor types of quantisation libraries."""
 
 
+class Foreign(nn.Module):
+    """A stand-in for a module of a quantisation library."""
+
+    __module__ = "bitsandbytes.nn"
+
+
 def own_tensor():
     model = nn.Linear(2, 2)
     model.weight = nn.Parameter(torch.zeros(2, 2).as_subclass(OwnTensor))
@@ -153,13 +159,13 @@ def quantised():
     [
         (lambda: nn.Sequential(nn.LazyLinear(3)), r"Sequential.0.weight has no shape yet"),
         (lambda: nn.Linear(3, 4, device="meta"), r"Linear.weight is on the meta device"),
-        (quantised, r"Sequential.0 is a torch.ao.nn.quantized.*Linear, whose weights are packed"),
+        (lambda: nn.Sequential(Foreign()), r"Sequential.0 is a bitsandbytes.nn.Foreign, whose weights are packed"),
         (lambda: torch.jit.script(quantised()), "a script module with weights frozen or packed"),
         (
             lambda: torch.jit.freeze(torch.jit.script(nn.Linear(4, 3).eval())),
             "a script module with weights frozen or packed",
         ),
-        (PlainList, r"PlainList.parts is a plain list of modules"),
+        (PlainList, r"PlainList.parts\[0\] is a Linear with weights, and PyTorch does not see them there"),
         (
             lambda: Packed(qweight=torch.zeros(3, dtype=torch.int32)),
             "keeps the buffer qweight as int32 weights",
@@ -171,7 +177,7 @@ def quantised():
     ids=[
         "lazy",
         "meta",
-        "quantised",
+        "quantised elsewhere",
         "quantised script",
         "frozen script",
         "plain list",

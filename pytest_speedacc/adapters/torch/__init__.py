@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +11,9 @@ import numpy as np
 
 from pytest_speedacc.adapters.base import Adapter, ParameterCount, class_name, to_array
 from pytest_speedacc.adapters.labels import ranking_scores
-from pytest_speedacc.adapters.torch.counting import count_parameters, refuse_unseen_weights
-from pytest_speedacc.adapters.torch.serialising import distinct, serialise
+from pytest_speedacc.adapters.torch.counting import count_parameters
+from pytest_speedacc.adapters.torch.hidden import refuse_hidden_weights
+from pytest_speedacc.adapters.torch.serialising import distinct, pieces, serialise
 from pytest_speedacc.errors import GateError
 
 if TYPE_CHECKING:
@@ -24,8 +25,11 @@ class TorchAdapter(Adapter):
 
     framework = "PyTorch"
     counted = (
-        "The elements of model.parameters(), trainable or not, tensors that share their storage once; "
-        "buffers are not counted, and modules with packed or quantised weights are refused."
+        "The elements of model.parameters(), trainable or not, tensors that share their storage once, of sparse ones "
+        "those that are stored; how many are trainable is said beside the total. Buffers are not counted. A weight of "
+        "PyTorch's own quantised modules is the one number that it stands for, without scales and zero points, and how "
+        "many have 8 bits or fewer is said too. What other libraries quantise or pack is refused, and so are weights "
+        "that PyTorch does not see."
     )
     serialisation = (
         "The safetensors layout of state_dict(): eight bytes, a JSON header sorted by name, and each "
@@ -67,13 +71,16 @@ class TorchAdapter(Adapter):
         flags = [(module, module.training) for module in model.modules() if hasattr(module, "training")]
         was_training = getattr(model, "training", False)
         try:
-            model.eval()
+            # An exported program has the mode that it was exported in, and says so.
+            with suppress(NotImplementedError):
+                model.eval()
             with torch.inference_mode():
                 yield
         finally:
             # Some modules act on a change of mode, so it is announced before each flag is put back.
             if was_training:
-                model.train()
+                with suppress(NotImplementedError):
+                    model.train()
             for module, training in flags:
                 module.training = training
 
@@ -125,13 +132,14 @@ class TorchAdapter(Adapter):
         return count_parameters(model)
 
     def serialise(self, model: Any) -> bytes:
-        refuse_unseen_weights(model)
+        refuse_hidden_weights(model)
         # torch.compile wraps the module and renames its tensors, which changes no byte of the model.
         return serialise(getattr(model, "_orig_mod", model).state_dict())
 
     def weights_bytes(self, model: Any) -> int | None:
         """Parameters and buffers, tensors that share their storage once."""
-        return sum(int(tensor.nbytes) for tensor in distinct(tensor for _, tensor in _named_tensors(model)))
+        tensors = distinct(tensor for _, tensor in _named_tensors(model))
+        return sum(int(piece.nbytes) for tensor in tensors for piece in pieces(tensor).values())
 
     def synchronise(self, model: Any) -> Callable[[], None] | None:
         import torch

@@ -42,9 +42,40 @@ def distinct(tensors: Iterable[Any]) -> list[Any]:
     return list({_place(tensor): tensor for tensor in tensors}.values())
 
 
+def pieces(tensor: Any) -> dict[str, Any]:
+    """The dense tensors that one is made of, by name: itself, or what a sparse or nested one stores, values first."""
+    import torch
+
+    if tensor.is_nested:
+        return {"values": tensor.values()}
+    if tensor.layout is torch.sparse_coo:
+        return {"values": tensor._values(), "indices": tensor._indices()}
+    if tensor.layout in (torch.sparse_csr, torch.sparse_bsr):
+        return {"values": tensor.values(), "columns": tensor.col_indices(), "rows": tensor.crow_indices()}
+    if tensor.layout in (torch.sparse_csc, torch.sparse_bsc):
+        return {"values": tensor.values(), "columns": tensor.ccol_indices(), "rows": tensor.row_indices()}
+    return {"": tensor}
+
+
+def stored(tensor: Any) -> Any:
+    """The numbers that a tensor stores: of a sparse one those that are not left out."""
+    return next(iter(pieces(tensor).values()))
+
+
+def storage(tensor: Any) -> Hashable:
+    """The memory that a tensor's numbers lie in."""
+    from torch.nn.parameter import is_lazy
+
+    try:
+        key: Hashable = id(tensor) if is_lazy(tensor) else stored(tensor).untyped_storage()._cdata
+    except NotImplementedError:  # a layout of oneDNN's own
+        key = id(tensor)
+    return key
+
+
 def _place(tensor: Any) -> Hashable:
-    storage = tensor.untyped_storage()._cdata
-    return storage, tensor.storage_offset(), tuple(tensor.shape), tensor.stride(), tensor.dtype
+    dense = stored(tensor)
+    return storage(tensor), dense.storage_offset(), tuple(dense.shape), dense.stride(), dense.dtype
 
 
 def _is_tensor(value: Any) -> bool:
@@ -70,6 +101,9 @@ def _flatten(name: str, value: Any) -> Iterator[tuple[str, Any]]:
             scale, zero = torch.tensor(value.q_scale()), torch.tensor(value.q_zero_point())
         yield f"{name}.scale", scale
         yield f"{name}.zero_point", zero
+    elif isinstance(value, torch.Tensor) and len(parts := pieces(value)) > 1 and _is_own(value):
+        yield from ((f"{name}.{piece}", dense) for piece, dense in parts.items())
+        yield f"{name}.shape", str(tuple(value.shape))
     elif _is_plain(value):
         yield name, value
     else:
@@ -84,9 +118,15 @@ def _is_plain(value: Any) -> bool:
     import torch
 
     if isinstance(value, torch.Tensor):
-        plain_types = (torch.Tensor, torch.nn.Parameter, torch.nn.Buffer)
-        return type(value) in plain_types and value.layout == torch.strided
+        return _is_own(value) and value.layout == torch.strided
     return value is None or isinstance(value, bool | int | float | str | torch.dtype)
+
+
+def _is_own(tensor: Any) -> bool:
+    """Whether a tensor is of PyTorch's own types, and not of one that keeps numbers beside it."""
+    import torch
+
+    return type(tensor) in (torch.Tensor, torch.nn.Parameter, torch.nn.Buffer) and not tensor.is_nested
 
 
 def _tensor_bytes(tensor: Any) -> bytes:

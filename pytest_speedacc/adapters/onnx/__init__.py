@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +10,8 @@ import numpy as np
 
 from pytest_speedacc.adapters.base import Adapter, ParameterCount, class_name, to_array
 from pytest_speedacc.adapters.labels import ranking_scores
+from pytest_speedacc.adapters.onnx.counting import count_document
 from pytest_speedacc.errors import GateError
-
-_KNOWN_DOMAINS = ("", "ai.onnx", "ai.onnx.ml")
-_QUANTISED_OPERATORS = ("DequantizeLinear", "DynamicQuantizeLinear", "QLinear", "MatMulInteger", "ConvInteger")
-_WEIGHT_TYPES = ("FLOAT", "DOUBLE", "FLOAT16", "BFLOAT16", "COMPLEX64", "COMPLEX128")
-_INTEGER_TYPES = ("INT32", "INT64", "UINT32", "UINT64", "INT16", "UINT16", "BOOL", "STRING")
-"""Shapes, indices and vocabularies; anything narrower is taken for packed weights."""
 
 
 class OnnxAdapter(Adapter):
@@ -27,7 +21,9 @@ class OnnxAdapter(Adapter):
     counted = (
         "An upper bound: every floating-point number in the initializers and constants of the graph, and every number "
         "in the attributes of the classical operators (ai.onnx.ml: linear models, trees, support vectors). The format "
-        "does not tell learned numbers from others. Quantised models and operators of other domains are refused."
+        "does not tell learned numbers from others. A quantised weight is the one number that it stands for, without "
+        "scales and zero points; how many have 8 bits or fewer is said beside the total. Operators of other domains "
+        "are refused, but for onnxruntime's quantised ones."
     )
     serialisation = "The model file that the session was made from, with the files of external data that belong to it."
     own_format = True
@@ -66,10 +62,13 @@ class OnnxAdapter(Adapter):
     def count_parameters(self, model: Any) -> ParameterCount:
         import onnx
 
-        proto = onnx.load_from_string(_document(model))
-        total = sum(_numbers(model, proto.graph))
-        total += sum(number for function in proto.functions for number in _of_nodes(model, function.node))
-        return ParameterCount(total, {"operators": len(proto.graph.node)})
+        try:
+            return count_document(onnx.load_from_string(_document(model)))
+        except GateError as error:
+            raise GateError(
+                f"the parameters of this {class_name(model)} cannot be counted: {error}. "
+                "Count the model before its conversion, or gate its size instead (max_model_size)."
+            ) from error
 
     def serialise(self, model: Any) -> bytes:
         import onnx
@@ -99,50 +98,6 @@ def _document(model: Any) -> bytes:
     if path.suffix == ".ort":
         raise GateError(f"{path.name} is in ORT format, which cannot be counted: make the session from the .onnx file.")
     return path.read_bytes()
-
-
-def _numbers(model: Any, graph: Any) -> Iterator[int]:
-    """How many learned numbers each part of a graph holds at most."""
-    for tensor in graph.initializer:
-        yield _of_tensor(model, tensor)
-    for sparse in graph.sparse_initializer:
-        yield _of_tensor(model, sparse.values)
-    yield from _of_nodes(model, graph.node)
-
-
-def _of_nodes(model: Any, nodes: Any) -> Iterator[int]:
-    for node in nodes:
-        if node.op_type.startswith(_QUANTISED_OPERATORS):
-            raise _refusal(model, f"{node.op_type} says that its weights are quantised")
-        if node.domain not in _KNOWN_DOMAINS and not node.domain.startswith(("local", "pkg.")):
-            raise _refusal(model, f"the operator {node.domain}.{node.op_type} may hold weights in a form of its own")
-        for attribute in node.attribute:
-            if attribute.HasField("t"):
-                yield _of_tensor(model, attribute.t)
-            if attribute.HasField("sparse_tensor"):
-                yield _of_tensor(model, attribute.sparse_tensor.values)
-            yield from (_of_tensor(model, tensor) for tensor in attribute.tensors)
-            for graph in [*attribute.graphs, *([attribute.g] if attribute.HasField("g") else [])]:
-                yield from _numbers(model, graph)
-            yield len(attribute.floats)
-            if node.domain == "ai.onnx.ml":
-                yield len(attribute.ints)
-
-
-def _of_tensor(model: Any, tensor: Any) -> int:
-    import onnx
-
-    kind = onnx.TensorProto.DataType.Name(tensor.data_type)
-    if kind not in (*_WEIGHT_TYPES, *_INTEGER_TYPES):
-        raise _refusal(model, f"{tensor.name or 'a constant'} is of type {kind.lower()}")
-    return math.prod(tensor.dims) if kind in _WEIGHT_TYPES else 0
-
-
-def _refusal(model: Any, why: str) -> GateError:
-    return GateError(
-        f"the parameters of this {class_name(model)} cannot be counted: {why}. "
-        "Count the model before its conversion, or gate its size instead (max_model_size)."
-    )
 
 
 def _is_classifier(model: Any) -> bool:
