@@ -46,6 +46,8 @@ class LiveComparison:
     """What holds the peak in either; None where that was not wanted."""
     shared: Mapping[str, str] = field(default_factory=dict)
     """Digests of what the base was given of this checkout, by path."""
+    once: bool = False
+    """Whether the launches were as many as was asked for, and are looked at once, as those of ``compare`` are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +216,6 @@ def from_other(
         memory=None if isinstance(memory, Unavailable) else memory.peak,
         memory_band=0 if isinstance(memory, Unavailable) else memory.band,
         latency={statistic_name(q): latency.quantile(q) for q in (QUANTILES if latency.has_tail else QUANTILES[:1])},
-        live=LiveComparison(gate, (), alpha, "", SinceBase()) if launches else None,
+        live=LiveComparison(gate, (), alpha, "", SinceBase(), once=True) if launches else None,
         source="other",
     )

@@ -155,7 +155,8 @@ def _gain_of_score(term: Term, accuracy: Accuracy, policy: Policy, evidence: Pai
 
 def _gain_of_time(term: Term, reference: Reference, alpha: float) -> tuple[str, bool]:
     if reference.live is not None:
-        gained = gain_of_launches(term, reference.live.gate.launches, reference.live.alpha)
+        live = reference.live
+        gained = gain_of_launches(term, live.gate.launches, live.alpha, once=live.once)
     elif isinstance(reference.ratios, tuple) and term.setting.quantile == 0.5:
         gained = gain_of_ratios(term, *reference.ratios, alpha)
     else:

@@ -12,8 +12,9 @@ from pytest_speedacc.baseline import SinceBase
 from pytest_speedacc.baseline.record import record
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.judge import reference
-from pytest_speedacc.judge.reference import LiveComparison, from_baseline, from_live
+from pytest_speedacc.judge.reference import LiveComparison, from_baseline, from_live, from_other
 from pytest_speedacc.live.campaign import LiveGate
+from pytest_speedacc.live.duel import LaunchResult
 from pytest_speedacc.live.launch import NEW_GATE
 from pytest_speedacc.live.protocol import StaticFacts
 from pytest_speedacc.measure.accuracy import score_predictions
@@ -266,3 +267,11 @@ def test_a_gate_that_the_base_lacks_is_new_and_a_broken_base_is_not():
     broken = live(subject, None, "the base's own gate fails: boom")
     assert (broken.is_new, broken.source) == (False, "base")
     assert broken.missing == "not compared with origin/main: the base's own gate fails: boom"
+
+
+def test_launches_beside_another_model_are_looked_at_once():
+    subject = subject_of()
+    launches = [LaunchResult(0.0, 0.01, None, 0, 1.0, 1.0, 0.1)] * 4
+    beside = from_other(measurement_of(subject), accuracy_of(subject), subject, launches, 0.01)
+    assert (beside.live.once, beside.live.gate.launches) == (True, tuple(launches))
+    assert not live(subject, facts_of(subject)).live.once
