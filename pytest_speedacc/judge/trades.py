@@ -141,6 +141,7 @@ def _gain_of_score(term: Term, accuracy: Accuracy, policy: Policy, evidence: Pai
     if better < wanted - LAST_DIGIT:
         return observed, False
     if accuracy.scores:
+        observed += f" over {len(accuracy.scores)} seeds, which are taken to spread roughly normally"
         shown = evidence.former is not None and is_shown_better(accuracy, evidence.former, wanted)
     elif policy.exact_gains:
         shown = True

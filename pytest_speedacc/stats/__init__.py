@@ -1,5 +1,6 @@
 """Decisions about noise: pure functions of numbers, without scipy, which takes a second to import."""
 
+from .betting import winnings
 from .binomial import at_least, at_most, proportion_interval
 from .paired import (
     Flips,
@@ -60,4 +61,5 @@ __all__ = [
     "resolution",
     "resolvable_drop",
     "spend",
+    "winnings",
 ]
