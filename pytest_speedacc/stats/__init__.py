@@ -6,7 +6,6 @@ from .paired import (
     Flips,
     Interval,
     McNemar,
-    bootstrap_difference,
     difference_interval,
     mcnemar,
     resolvable_drop,
@@ -20,6 +19,7 @@ from .quantiles import (
     quantile_interval,
     spend,
 )
+from .resampling import score_difference
 from .sequence import (
     FEWEST_LAUNCHES,
     SD_FLOOR,
@@ -44,7 +44,6 @@ __all__ = [
     "QuantileVerdict",
     "at_least",
     "at_most",
-    "bootstrap_difference",
     "difference_interval",
     "half_width",
     "half_width_once",
@@ -60,6 +59,7 @@ __all__ = [
     "quantile_interval",
     "resolution",
     "resolvable_drop",
+    "score_difference",
     "spend",
     "winnings",
 ]

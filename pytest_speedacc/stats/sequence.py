@@ -60,7 +60,7 @@ def half_width_once(sd: float, k: int, level: float, floor: float = SD_FLOOR) ->
         raise ValueError(f"a bound needs k >= 1 and 0 < level < 0.5, got k = {k}, level = {level}")
     if k == 1:
         return math.inf
-    return _student_quantile(level, k - 1) * max(sd, floor) / math.sqrt(k)
+    return student_quantile(level, k - 1) * max(sd, floor) / math.sqrt(k)
 
 
 def launch_bounds(differences: Sequence[float], alpha: float, beta: float = 0.05, *, once: bool = False) -> Bounds:
@@ -151,7 +151,7 @@ def prediction_interval(mean: float, sd: float, k: int, k0: int, floor: float, l
     """
     if min(k, k0) < 1 or k + k0 < 3 or not 0 < level < 0.5:
         raise ValueError(f"a prediction needs launches on both sides and 0 < level < 0.5, got {k}, {k0}, {level}")
-    launches = _student_quantile(level, k + k0 - 2) * max(sd, SD_FLOOR) * math.sqrt(1 / k + 1 / k0)
+    launches = student_quantile(level, k + k0 - 2) * max(sd, SD_FLOOR) * math.sqrt(1 / k + 1 / k0)
     days = NormalDist().inv_cdf(1 - level) * floor
     half = math.hypot(launches, days)
     return Bounds(mean, mean - half, mean + half)
@@ -167,7 +167,7 @@ def mean_and_sd(differences: Sequence[float]) -> tuple[float, float]:
 
 
 @lru_cache(maxsize=1024)  # a bisection, asked for the same few levels again and again
-def _student_quantile(level: float, freedom: int) -> float:
+def student_quantile(level: float, freedom: int) -> float:
     """The t that Student's distribution with whole degrees of freedom exceeds with probability `level`.
 
     Bisection on the angle whose tangent is t / sqrt(freedom), in which the distribution is a finite sum
