@@ -75,8 +75,9 @@ def score_difference(
 
 
 def _defined(pairs: list[tuple[float, float]]) -> Pairs:
-    every = np.array(pairs)
-    return every[np.isfinite(every).all(axis=1)]
+    every: Pairs = np.array(pairs)
+    defined: Pairs = every[np.isfinite(every).all(axis=1)]
+    return defined
 
 
 def _percentiles(drawn: Pairs, samples: int, tail: float) -> tuple[float, float]:
