@@ -20,7 +20,10 @@ def merged(old: Baseline | None, new: Baseline) -> Baseline:
     accepted before is history, and stays.
     """
     same_model = old is not None and (old.parameters, old.model_size) == (new.parameters, new.model_size)
-    others = old.environments if old is not None and same_model else {}
+    # What a former version wrote of this environment under its name alone is superseded.
+    former = {record.environment.former_key for record in new.environments.values()}
+    others = {} if old is None or not same_model else old.environments
+    others = {key: record for key, record in others.items() if key not in former}
     environments = others | {key: _rounded(it) for key, it in new.environments.items()}
     return replace(new, environments=environments, accepted=old.accepted if old is not None else ())
 
