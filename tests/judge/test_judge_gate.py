@@ -233,7 +233,8 @@ def test_calls_timed_in_rounds_are_observed_by_their_median():
     assert [(row.statistic, row.note) for row in rows] == [("median", "a call of 1 sample, 64 rounds of 50 calls")]
 
 
-RATIOS = (Ratios(1.5, 0.01, 5), Ratios(1.0, 0.01, 5))
+EVEN = (0.0, 0.0, 0.0)
+RATIOS = (Ratios(1.5, 0.01, 5, EVEN, 0.01), Ratios(1.0, 0.01, 5, EVEN, 0.01))
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from judge_examples import timed
 
 from pytest_speedacc.adapters.base import ParameterCount
 from pytest_speedacc.baseline import SinceBase
+from pytest_speedacc.baseline.document import decode_document, encode_document
 from pytest_speedacc.baseline.record import record
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.judge import reference
@@ -177,7 +178,8 @@ def test_predictions_of_another_shape_are_no_pairs(tmp_path):
     assert none.unpaired == "the baseline holds no predictions"
 
 
-THEN, NOW = Ratios(1.8, 0.01, 5), Ratios(1.9, 0.02, 5)
+PARTS = (0.1, -0.3, 0.2)
+THEN, NOW = Ratios(1.8, 0.01, 5, PARTS, 0.01), Ratios(1.9, 0.02, 5, PARTS, 0.01)
 
 
 def test_ratios_of_the_same_environment_and_yardstick_are_compared(tmp_path):
@@ -198,6 +200,35 @@ def test_why_ratios_are_not_compared_is_told_with_what_helps(tmp_path, monkeypat
     monkeypatch.setattr(reference, "VERSION", 2)
     renewed = compared(stored, subject_of(), ratios=NOW).ratios
     assert renewed == (f"the baseline's ratio is to version 1 of the yardstick, and this is 2: renew it with {COMMAND}")
+
+
+def test_a_baseline_of_a_former_version_is_read_and_not_compared(tmp_path):
+    """Of the same machine, as far as such a file tells it: by a name that a cloud gives to many."""
+    stored = recorded(subject_of(), tmp_path, ratios=THEN)
+    (record,) = stored.environments.values()
+    bare = msgspec.structs.replace(HERE, processor=msgspec.UNSET, caches=msgspec.UNSET, hypervisor=msgspec.UNSET)
+    bare_ratio = msgspec.structs.replace(record.yardstick, parts=None, parts_spread=0.0)
+    before = msgspec.structs.replace(record, environment=bare, yardstick=bare_ratio)
+    file = tmp_path / "former.json"
+    text = encode_document(msgspec.structs.replace(stored, environments={bare.key: before}))
+    assert b"processor" not in text
+    text = text.replace(b',\n        "parts": null,\n        "parts_spread": 0.0', b"")
+    assert b"parts" not in text
+    known = compared(decode_document(file, text), subject_of(), ratios=NOW)
+    said = (
+        f"the baseline has nothing of this environment (it knows {HERE.describe()} "
+        f"(from a version that knew processors by their name alone)): add it with {COMMAND}"
+    )
+    assert (known.ratios, known.no_memory, known.memory) == (said, said, None)
+    # What holds anywhere still does.
+    assert (known.parameters, known.accuracy.reference) == (650, 1.0)
+    halfway = msgspec.structs.replace(
+        stored, environments={HERE.key: msgspec.structs.replace(before, environment=HERE)}
+    )
+    assert compared(halfway, subject_of(), ratios=NOW).ratios == (
+        "the baseline's yardstick is not told in its parts, so that another machine cannot be told: "
+        f"renew it with {COMMAND}"
+    )
 
 
 def facts_of(subject, **changes):

@@ -231,7 +231,8 @@ def test_an_error_in_its_own_unit_is_traded():
 
 
 def test_stored_ratios_show_only_large_gains():
-    ratios = lambda mean: (Ratios(mean, 0.01, 5), Ratios(1.0, 0.01, 5))  # noqa: E731
+    even = (0.0, 0.0, 0.0)
+    ratios = lambda mean: (Ratios(mean, 0.01, 5, even, 0.01), Ratios(1.0, 0.01, 5, even, 0.01))  # noqa: E731
     assert outcomes(DROP, SPEED, measured(0.947), reference(ratios=ratios(0.3))) == [PASSED]
     assert outcomes(DROP, SPEED, measured(0.947), reference(ratios=ratios(0.6))) == [FAILED]
     _, (found,) = judged(DROP, SPEED, measured(0.947), reference())
