@@ -17,6 +17,7 @@ import pytest
 
 pytest.importorskip("scipy")
 
+from benchmarks import promises
 from benchmarks.verdicts import tally
 from benchmarks.verdicts.gates import ONE_THREAD, SECOND, repeated, repeats
 from benchmarks.verdicts.measure import measure
@@ -328,3 +329,25 @@ def test_real_workers_survive_a_kill_of_the_harness(tmp_path: Path) -> None:
     ]
     # The rounds on record are those that the plugin judged.
     assert launch.difference == pytest.approx(np.median(quads), abs=1e-4)
+
+
+def test_a_broken_promise_ends_the_simulation_of_intervals_with_an_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name, truth, within_unit, promised, draw = promises.CASES[0]
+    monkeypatch.setattr(promises, "RESAMPLES", 50)
+    monkeypatch.setattr(sys, "argv", ["promises", "--runs", "20", "--only", "RMSE, 50 samples"])
+    for true, code in ((truth, 0), (truth + 1, 1)):
+        monkeypatch.setattr(promises, "CASES", ((name, true, within_unit, promised, draw),))
+        assert promises.main() == code
+    assert "| RMSE, 50 samples | 6 % | 0.0 % | 100.0 % | 0.0 %, 100.0 % |" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("samples", [20, 200])
+def test_the_simulated_area_is_that_of_scikit_learn(samples: int) -> None:
+    metrics = pytest.importorskip("sklearn.metrics")
+    random = np.random.default_rng(3)
+    targets, scores = random.random(samples) < 0.4, random.standard_normal(samples)
+    for indices in (np.arange(samples), random.integers(samples, size=samples)):
+        expected = metrics.roc_auc_score(targets[indices], scores[indices])
+        assert promises.area(targets, scores)(indices) == pytest.approx(expected)

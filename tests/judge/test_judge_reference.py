@@ -12,7 +12,7 @@ from pytest_speedacc.baseline import SinceBase
 from pytest_speedacc.baseline.document import decode_document, encode_document
 from pytest_speedacc.baseline.record import record
 from pytest_speedacc.errors import GateError
-from pytest_speedacc.judge import reference
+from pytest_speedacc.judge import pairing, reference
 from pytest_speedacc.judge.reference import LiveComparison, from_baseline, from_live, from_other
 from pytest_speedacc.live.campaign import LiveGate
 from pytest_speedacc.live.duel import LaunchResult
@@ -24,6 +24,7 @@ from pytest_speedacc.measure.measurement import Measurement, Statics, Unavailabl
 from pytest_speedacc.measure.memory import MemoryPeak
 from pytest_speedacc.measure.subject import Manner, prepare
 from pytest_speedacc.measure.yardstick import Ratios
+from pytest_speedacc.stats.paired import Interval
 
 INPUTS = np.arange(40.0).reshape(20, 2)
 TARGETS = np.arange(20) % 2
@@ -306,3 +307,20 @@ def test_launches_beside_another_model_are_looked_at_once():
     beside = from_other(measurement_of(subject), accuracy_of(subject), subject, launches, 0.01)
     assert (beside.live.once, beside.live.gate.launches) == (True, tuple(launches))
     assert not live(subject, facts_of(subject)).live.once
+
+
+@pytest.mark.parametrize(("score", "within_unit"), [("f1", True), (gap, False)])
+def test_the_interval_knows_whether_the_score_ends_at_one(score, within_unit, monkeypatch):
+    asked = {}
+
+    def interval(base, candidate, samples, **options):
+        asked.update(options, gained=candidate(np.arange(samples)) - base(np.arange(samples)))
+        return Interval(0.0, 0.0, 0.0)
+
+    monkeypatch.setattr(pairing, "score_difference", interval)
+    subject = subject_of(score=score, greater_is_better=within_unit)
+    now, before = score_predictions(subject.score, TARGETS, TARGETS), np.where(np.arange(20) < 2, 1 - TARGETS, TARGETS)
+    paired = pairing.pair_all(0.9, True, before, subject, now)
+    assert paired.difference == Interval(0.0, 0.0, 0.0)
+    gained = 0.1 if within_unit else -0.1
+    assert asked == {"within_unit": within_unit, "resamples": 500, "confidence": 0.9, "gained": pytest.approx(gained)}
