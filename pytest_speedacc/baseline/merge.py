@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 from msgspec.structs import replace
 
 from pytest_speedacc.baseline.schema import Baseline, EnvironmentRecord, StoredProfile
@@ -10,6 +13,8 @@ DIGITS = 4
 """Significant digits of a stored time: the rest is noise, and would fill the diff."""
 SMALLEST_MOVE = 0.2
 """Of the logarithm of a ratio to the yardstick: by less it moves from one day to another with nothing changed."""
+SMALLEST_PART = 0.05
+"""The same of the yardstick's parts beside each other: by more, another machine stands behind the record."""
 
 
 def merged(old: Baseline | None, new: Baseline) -> Baseline:
@@ -68,7 +73,16 @@ def _same_record(then: EnvironmentRecord, now: EnvironmentRecord) -> bool:
         moved = abs(now.yardstick.log_ratio - then.yardstick.log_ratio)
         if now.yardstick.version != then.yardstick.version or moved > SMALLEST_MOVE:
             return False
+        if _apart(then.yardstick.parts, now.yardstick.parts) > SMALLEST_PART:
+            return False
     return calls(then) == calls(now) and then.versions == now.versions
+
+
+def _apart(then: Sequence[float] | None, now: Sequence[float] | None) -> float:
+    if then is None or now is None:
+        return 0.0 if then is now else math.inf
+    moved = [here - there for here, there in zip(now, then, strict=True)]
+    return max(moved) - min(moved)
 
 
 def _rounded(record: EnvironmentRecord) -> EnvironmentRecord:

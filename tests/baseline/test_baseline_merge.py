@@ -134,3 +134,15 @@ def test_what_a_former_version_wrote_of_this_environment_is_superseded() -> None
     assert merged(BOTH, new).environments == OTHER | new.environments
     far = replace(BASELINE, environments={elsewhere.key: replace(old, environment=elsewhere)})
     assert merged(BOTH, far).environments == BOTH.environments | far.environments
+
+
+@pytest.mark.parametrize(
+    ("parts", "is_news"),
+    [((0.1, -0.3, 0.2), False), ((0.12, -0.32, 0.2), False), ((0.14, -0.32, 0.18), True), (None, True)],
+)
+def test_a_yardstick_whose_parts_moved_apart_is_written(parts: tuple[float, ...] | None, is_news: bool) -> None:
+    """Else the update that another machine asks for would leave the record of the former one."""
+    then = with_record(yardstick=replace(RATIO, parts=(0.1, -0.3, 0.2)))
+    now = with_record(yardstick=replace(RATIO, parts=parts))
+    assert confirms(then, now, environment().key) is not is_news
+    assert confirms(now, then, environment().key) is not is_news
