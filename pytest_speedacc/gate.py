@@ -26,7 +26,7 @@ from pytest_speedacc.judge.held import is_held, shared_notes, stricter
 from pytest_speedacc.judge.latency import Progress, next_action, plan_looks
 from pytest_speedacc.judge.live import refused_entries
 from pytest_speedacc.judge.reference import LiveComparison, Reference, from_baseline, from_live
-from pytest_speedacc.judge.repeats import Former, is_decided
+from pytest_speedacc.judge.repeats import Former, Repeated, is_decided
 from pytest_speedacc.judge.trades import allowed_text, excused
 from pytest_speedacc.judge.verdict import Check, Outcome, TradeSum, Verdict
 from pytest_speedacc.measure import clocks
@@ -196,8 +196,13 @@ def _decides(case: Case, old: Baseline | None) -> Callable[[Sequence[float]], bo
         formers.append(Former(facts.value, mean_and_sd(facts.scores)[1], len(facts.scores)))
     if stored is not None and stored.repeats > 1:
         formers.append(Former(stored.value, stored.spread, stored.repeats))
-    better = case.subject.score.greater_is_better
-    return lambda scores: all(is_decided(case.policy.bounds, scores, better, former) for former in formers or (None,))
+    score = case.subject.score
+
+    def decides(scores: Sequence[float]) -> bool:
+        found = Repeated(scores, score.greater_is_better, score.within_unit)
+        return all(is_decided(case.policy.bounds, found, former) for former in formers or (None,))
+
+    return decides
 
 
 def _remarks(training: Training | Unavailable) -> tuple[str, ...]:

@@ -133,7 +133,7 @@ class Change:
             name="",
             subject=model,
             live=live if ref else None,
-            ratios=lambda: Ratios(1.8, 0.01, 5),
+            ratios=lambda: Ratios(1.8, 0.01, 5, (0.1, -0.3, 0.2), 0.01),
             training=Unavailable("not trained here"),
         )
         return run_gate(case, INPUTS, lambda text: None).verdict

@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ import pytest
 
 pytest.importorskip("scipy")
 
+from benchmarks import promises
 from benchmarks.verdicts import tally
 from benchmarks.verdicts.gates import ONE_THREAD, SECOND, repeated, repeats
 from benchmarks.verdicts.measure import measure
@@ -112,11 +114,11 @@ STORED = [name for name in RULES if not name.startswith("this plugin")]
 @pytest.mark.parametrize(
     ("rule", "slower", "expected"),
     [
-        ("this plugin, stored", 0.0, "inconclusive"),
-        ("this plugin, stored", 0.3, "failed"),
-        ("this plugin, stored, tolerance 15 %", 0.0, "passed"),
-        ("this plugin, stored, tolerance 15 %", 0.2, "inconclusive"),
-        ("this plugin, stored, tolerance 15 %", 0.5, "failed"),
+        ("this plugin, stored the same day", 0.0, "inconclusive"),
+        ("this plugin, stored the same day", 0.3, "failed"),
+        ("this plugin, stored the same day, tolerance 15 %", 0.0, "passed"),
+        ("this plugin, stored the same day, tolerance 15 %", 0.2, "inconclusive"),
+        ("this plugin, stored the same day, tolerance 15 %", 0.5, "failed"),
     ],
 )
 def test_the_plugins_stored_base_is_free_of_the_day_and_coarse(rule: str, slower: float, expected: str) -> None:
@@ -124,6 +126,31 @@ def test_the_plugins_stored_base_is_free_of_the_day_and_coarse(rule: str, slower
     answers = verdicts([before, after], rule)
     assert answers[:10] == [None] * 10
     assert answers[10:].count(expected) >= 9
+
+
+def test_stored_bases_are_told_apart_by_their_age() -> None:
+    """Suites of noon, an hour later, and noon of the next day, which is another machine under the same name."""
+    hours = (0, 1, 24)
+    suites = [
+        replace(synthetic(cell(), number, slower=0.6 * (hour == 24)), started=3600.0 * hour)
+        for number, hour in enumerate(hours)
+    ]
+    same, before = (
+        verdicts(suites, f"this plugin, stored the {day}, tolerance 15 %") for day in ("same day", "day before")
+    )
+    assert (same[:10], set(same[10:20]), same[20:]) == ([None] * 10, {"passed"}, [None] * 10)
+    assert (before[:20], set(before[20:])) == ([None] * 20, {"failed"})
+
+
+def test_runs_are_counted_beside_gates() -> None:
+    """Two of ten gates of one run in three are slower: one alarm in three runs, and two in thirty gates."""
+    suites = [synthetic(cell(), number) for number in range(3)]
+    slow = synthetic(cell(), 1, slower=0.3)
+    suites[1] = replace(suites[1], launches={**suites[1].launches, **{gate: slow.launches[gate] for gate in GATES[:2]}})
+    every = list(trials(suites))
+    assert tally.alarms(every, QUIET) == (1, 3)
+    (of_gates,) = (one for one in tally.tallies(every) if one.rule == "this plugin, live")
+    assert (of_gates.failed, of_gates.gates) == (2, 30)
 
 
 @pytest.mark.parametrize("rule", STORED)
@@ -266,11 +293,13 @@ def test_the_report_says_what_was_found(tmp_path: Path) -> None:
     out = tmp_path / "docs" / "verdicts.md"
     report(tmp_path, out)
     text = out.read_text("utf-8")
-    assert "| unchanged models called slower | at most 1 % | 0 of 40: 0.0 % (0.0 to 8.8) |" in text
+    assert "in which any was called slower | at most 1 % | 0 of 4: 0.0 % (0.0 to 60.2) |" in text
+    assert "| unchanged models called slower |  | 0 of 40: 0.0 % (0.0 to 8.8) |" in text
     assert "| 5 % slower caught, launch spread up to 2 % | 95 % | 40 of 40: 100.0 % (91.2 to 100.0) |" in text
     assert "as injected |  | **5 %** |" in text
     found = json.loads(out.with_suffix(".json").read_text("utf-8"))
-    assert {rule["rule"] for rule in found["rules"]} == set(RULES)
+    # All of it on one day.
+    assert {rule["rule"] for rule in found["rules"]} == {rule for rule in RULES if "the day before" not in rule}
     assert out.with_suffix(".svg").read_text("utf-8").count("this plugin, live") == 1
 
 
@@ -300,3 +329,25 @@ def test_real_workers_survive_a_kill_of_the_harness(tmp_path: Path) -> None:
     ]
     # The rounds on record are those that the plugin judged.
     assert launch.difference == pytest.approx(np.median(quads), abs=1e-4)
+
+
+def test_a_broken_promise_ends_the_simulation_of_intervals_with_an_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name, truth, within_unit, promised, draw = promises.CASES[0]
+    monkeypatch.setattr(promises, "RESAMPLES", 50)
+    monkeypatch.setattr(sys, "argv", ["promises", "--runs", "20", "--only", "RMSE, 50 samples"])
+    for true, code in ((truth, 0), (truth + 1, 1)):
+        monkeypatch.setattr(promises, "CASES", ((name, true, within_unit, promised, draw),))
+        assert promises.main() == code
+    assert "| RMSE, 50 samples | 6 % | 0.0 % | 100.0 % | 0.0 %, 100.0 % |" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("samples", [20, 200])
+def test_the_simulated_area_is_that_of_scikit_learn(samples: int) -> None:
+    metrics = pytest.importorskip("sklearn.metrics")
+    random = np.random.default_rng(3)
+    targets, scores = random.random(samples) < 0.4, random.standard_normal(samples)
+    for indices in (np.arange(samples), random.integers(samples, size=samples)):
+        expected = metrics.roc_auc_score(targets[indices], scores[indices])
+        assert promises.area(targets, scores)(indices) == pytest.approx(expected)

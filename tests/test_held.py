@@ -206,7 +206,7 @@ def test_a_random_model_is_evaluated_until_it_is_decided_beside_both(
         run=SimpleNamespace(writes=""),
         live=SimpleNamespace(gate=SimpleNamespace(base=facts)),
         policy=Policy((parse_bound("max_accuracy_drop", 0.01, "test"),), "exact", 1.0),
-        subject=SimpleNamespace(score=SimpleNamespace(greater_is_better=True)),
+        subject=SimpleNamespace(score=SimpleNamespace(greater_is_better=True, within_unit=True)),
     )
     old: Any = SimpleNamespace(accuracy=stored)
-    assert _decides(case, old)(around(0.9, 0.001)) is decided
+    assert _decides(case, old)(around(0.9, 0.001) * 3) is decided

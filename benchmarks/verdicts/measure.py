@@ -229,6 +229,7 @@ class _Beside:
     rounds: tuple[tuple[float, ...], tuple[float, ...]]
     """The candidate's and the base's."""
     ratio: float | None
+    parts: tuple[float, ...] | None
 
 
 _Recorded = dict[int, _Beside]
@@ -246,11 +247,11 @@ def _recorded_rounds() -> Iterator[_Recorded]:
         sides = _Listening(candidate), _Listening(base)
         result = duel(*sides, ready, **options)
         test, is_canary = ready[0].test, candidate.side.label == "base"
-        ratio = None
+        ratio, parts = None, None
         if not is_canary and measured[test] < STORED_LAUNCHES:
             measured[test] += 1
-            ratio = _ratio(candidate, ready[0])
-        recorded[id(result)] = _Beside(time.time(), (tuple(sides[0].rounds), tuple(sides[1].rounds)), ratio)
+            ratio, parts = _ratio(candidate, ready[0])
+        recorded[id(result)] = _Beside(time.time(), (tuple(sides[0].rounds), tuple(sides[1].rounds)), ratio, parts)
         return result
 
     with patch.object(live_launch, "duel", recording):
@@ -259,18 +260,19 @@ def _recorded_rounds() -> Iterator[_Recorded]:
 
 def _launch(result: LaunchResult, recorded: _Recorded, started: float) -> Launch:
     beside = recorded[id(result)]
-    return Launch(
-        result.difference, result.within, result.setup_seconds, beside.ended - started, *beside.rounds, beside.ratio
-    )
+    took = (result.difference, result.within, result.setup_seconds, beside.ended - started)
+    return Launch(*took, *beside.rounds, beside.ratio, beside.parts)
 
 
-def _ratio(worker: Any, ready: Ready) -> float:
+def _ratio(worker: Any, ready: Ready) -> tuple[float, tuple[float, ...]]:
     """As the plugin measures it for a stored base, but in a launch that has just been timed against the other side."""
     worker.send("ratio", seconds_per_call=ready.seconds_per_call)
-    log_ratio: float = worker.receive()["log_ratio"]
-    return log_ratio
+    said = worker.receive()
+    return said["log_ratio"], tuple(said["parts"])
 
 
 def _machine() -> str:
     environment = Environment.current()
-    return f"{environment.cpu}, {environment.cores:g} cores, {environment.system}"
+    known = (environment.processor, environment.caches, environment.hypervisor)
+    hardware = "; ".join(str(part) for part in known if part)
+    return f"{environment.cpu} ({hardware}), {environment.cores:g} cores, {environment.system}"

@@ -51,6 +51,8 @@ class Launch:
     """The same of the base."""
     ratio: float | None = None
     """log(candidate/yardstick), timed right after; None in launches beyond those that the plugin stores."""
+    parts: tuple[float, ...] | None = None
+    """What the yardstick's parts took beside each other then; None in data from before they were timed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,7 +17,7 @@ from pytest_speedacc.judge.stored import judge_stored_increase
 from pytest_speedacc.judge.verdict import Outcome
 from pytest_speedacc.live.campaign import LiveGate
 from pytest_speedacc.live.duel import LaunchResult
-from pytest_speedacc.measure.yardstick import Ratios, ratios_of
+from pytest_speedacc.measure.yardstick import PARTS, Ratio, Ratios, ratios_of
 from pytest_speedacc.stats.sequence import judge_launches
 
 from .gates import repeats
@@ -33,6 +34,8 @@ ASV_FACTOR, ASV_LEVEL = 1.1, 0.002
 """What ``asv continuous`` and ``asv compare`` use unless told otherwise."""
 PYPERF_LEVEL = 0.05
 """What ``pyperf compare_to`` calls significant, in either direction."""
+ANOTHER_DAY = 12 * 3600
+"""Seconds from which a stored base is of another day: a cloud machine has other neighbours then, or is another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +49,17 @@ class Trial:
     stored: tuple[Launch, ...]
     """The same gate in the suite before, of which the base is the stored run; empty for the first suite."""
     accepted: tuple[Launch, ...]
-    """The same gate in the last suite in which nothing had changed, of which the candidate is the stored base."""
+    """The same gate in the last suite in which nothing had changed, of which the candidate is the stored base; empty
+    where that was another day."""
+    day_before: tuple[Launch, ...]
+    """The same in the last such suite of another day; empty where there was none."""
     canary: tuple[Launch, ...]
     alpha: float
     """The false alarm rate of one gate."""
     seconds: float
     """Wall time of the suite for each of its gates."""
+    run: int
+    """The suite: its place among all of them."""
 
 
 Rule = Callable[[Trial], Verdict | None]
@@ -60,8 +68,8 @@ Rule = Callable[[Trial], Verdict | None]
 def trials(suites: Sequence[Suite]) -> Iterator[Trial]:
     """Every gate of every suite that came to its end, the oldest suite first."""
     latest: dict[tuple[str, str, str, int], tuple[Launch, ...]] = {}
-    unchanged: dict[tuple[str, str, str, int], tuple[Launch, ...]] = {}
-    for suite in suites:
+    unchanged: defaultdict[tuple[str, str, str, int], list[tuple[float, tuple[Launch, ...]]]] = defaultdict(list)
+    for run, suite in enumerate(suites):
         if suite.lost:
             continue
         cell, alpha = suite.cell, SUITE_ALPHA / len(suite.launches)
@@ -70,12 +78,15 @@ def trials(suites: Sequence[Suite]) -> Iterator[Trial]:
             # The stored run must be of the same program, under the same conditions, at another time.
             same = (gate, cell.condition, cell.threads, repeats(gate, cell.percent)[0])
             stored = latest.get(same, ())[: len(spent)]
-            accepted = unchanged.get(same, ())
+            ages = [(suite.started - started >= ANOTHER_DAY, of_gate) for started, of_gate in unchanged[same]]
+            accepted, day_before = (
+                next((of_gate for old, of_gate in reversed(ages) if old is wanted), ()) for wanted in (False, True)
+            )
             latest[same] = launches
             if cell.percent == 0:
-                unchanged[same] = launches
+                unchanged[same].append((suite.started, launches))
             seconds = suite.seconds / len(suite.launches)
-            yield Trial(cell, gate, spent, stored, accepted, suite.canary, alpha, seconds)
+            yield Trial(cell, gate, spent, stored, accepted, day_before, suite.canary, alpha, seconds, run)
 
 
 def launches_needed(differences: Sequence[float], alpha: float) -> int:
@@ -93,16 +104,20 @@ def live(trial: Trial) -> Verdict:
     return _word(judge_live_increase(TOLERANCE, gate, tuple(map(_result, trial.canary)), trial.alpha).outcome)
 
 
-def stored(trial: Trial, *, tolerance: Bound) -> Verdict | None:
+def stored(trial: Trial, *, tolerance: Bound, day_before: bool = False) -> Verdict | None:
     """This plugin's verdict on ratios to the yardstick; None where too few launches have one."""
-    now, then = _ratios(trial.launches), _ratios(trial.accepted)
+    now, then = _ratios(trial.launches), _ratios(trial.day_before if day_before else trial.accepted)
     if now is None or then is None:
         return None
     return _word(judge_stored_increase(tolerance, now, then, trial.alpha).outcome)
 
 
 def _ratios(launches: Sequence[Launch]) -> Ratios | None:
-    known = [launch.ratio for launch in launches if launch.ratio is not None]
+    known = [
+        Ratio(launch.ratio, math.nan, launch.parts or (0.0,) * len(PARTS))
+        for launch in launches
+        if launch.ratio is not None
+    ]
     return ratios_of(known) if len(known) > 1 else None
 
 
@@ -133,8 +148,10 @@ def pyperf_like(trial: Trial) -> Verdict:
 
 RULES: dict[str, Rule] = {
     "this plugin, live": live,
-    "this plugin, stored": partial(stored, tolerance=TOLERANCE),
-    "this plugin, stored, tolerance 15 %": partial(stored, tolerance=WIDE),
+    "this plugin, stored the same day": partial(stored, tolerance=TOLERANCE),
+    "this plugin, stored the same day, tolerance 15 %": partial(stored, tolerance=WIDE),
+    "this plugin, stored the day before": partial(stored, tolerance=TOLERANCE, day_before=True),
+    "this plugin, stored the day before, tolerance 15 %": partial(stored, tolerance=WIDE, day_before=True),
     "min > 5 %, one process": partial(threshold, statistic=min, processes=1),
     "median > 5 %, one process": partial(threshold, statistic=statistics.median, processes=1),
     "mean > 5 %, one process": partial(threshold, statistic=statistics.fmean, processes=1),

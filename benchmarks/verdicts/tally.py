@@ -103,6 +103,15 @@ def tallies(every: Sequence[Trial]) -> list[Tally]:
     ]
 
 
+def alarms(every: Sequence[Trial], mode: Mode) -> tuple[int, int]:
+    """The runs of unchanged models in which the plugin called any of them slower, and all such runs."""
+    called: dict[int, bool] = {}
+    for trial in every:
+        if mode_of(trial) == mode and trial.cell.percent == 0:
+            called[trial.run] = called.get(trial.run, False) or live(trial) == "failed"
+    return sum(called.values()), len(called)
+
+
 def efforts(every: Sequence[Trial]) -> list[Effort]:
     """What the plugin's verdicts took."""
     found = []

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 from msgspec.structs import replace
 
 from pytest_speedacc.baseline.schema import Baseline, EnvironmentRecord, StoredProfile
@@ -10,6 +13,8 @@ DIGITS = 4
 """Significant digits of a stored time: the rest is noise, and would fill the diff."""
 SMALLEST_MOVE = 0.2
 """Of the logarithm of a ratio to the yardstick: by less it moves from one day to another with nothing changed."""
+SMALLEST_PART = 0.05
+"""The same of the yardstick's parts beside each other: by more, another machine stands behind the record."""
 
 
 def merged(old: Baseline | None, new: Baseline) -> Baseline:
@@ -20,7 +25,10 @@ def merged(old: Baseline | None, new: Baseline) -> Baseline:
     accepted before is history, and stays.
     """
     same_model = old is not None and (old.parameters, old.model_size) == (new.parameters, new.model_size)
-    others = old.environments if old is not None and same_model else {}
+    # What a former version wrote of this environment under its name alone is superseded.
+    former = {record.environment.former_key for record in new.environments.values()}
+    others = {} if old is None or not same_model else old.environments
+    others = {key: record for key, record in others.items() if key not in former}
     environments = others | {key: _rounded(it) for key, it in new.environments.items()}
     return replace(new, environments=environments, accepted=old.accepted if old is not None else ())
 
@@ -65,7 +73,16 @@ def _same_record(then: EnvironmentRecord, now: EnvironmentRecord) -> bool:
         moved = abs(now.yardstick.log_ratio - then.yardstick.log_ratio)
         if now.yardstick.version != then.yardstick.version or moved > SMALLEST_MOVE:
             return False
+        if _apart(then.yardstick.parts, now.yardstick.parts) > SMALLEST_PART:
+            return False
     return calls(then) == calls(now) and then.versions == now.versions
+
+
+def _apart(then: Sequence[float] | None, now: Sequence[float] | None) -> float:
+    if then is None or now is None:
+        return 0.0 if then is now else math.inf
+    moved = [here - there for here, there in zip(now, then, strict=True)]
+    return max(moved) - min(moved)
 
 
 def _rounded(record: EnvironmentRecord) -> EnvironmentRecord:

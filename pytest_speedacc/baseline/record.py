@@ -60,9 +60,7 @@ def record(
         date=now,
         latency=_latency(measurement.latency),
         memory=None if isinstance(memory, Unavailable) else StoredMemory(peak=memory.peak, band=memory.band),
-        yardstick=None
-        if ratios is None
-        else StoredRatio(version=VERSION, log_ratio=ratios.mean, spread=ratios.spread, launches=ratios.launches),
+        yardstick=None if ratios is None else _ratio(ratios),
         training=None
         if isinstance(training, Unavailable)
         else StoredTraining(seconds=training.seconds, peak=training.peak),
@@ -102,6 +100,18 @@ def record_profile(profile: Profile) -> StoredProfile:
             )
             for each in profile.functions[:MOST_FUNCTIONS]
         ),
+    )
+
+
+def _ratio(ratios: Ratios) -> StoredRatio:
+    first, second, third = ratios.parts
+    return StoredRatio(
+        version=VERSION,
+        log_ratio=ratios.mean,
+        spread=ratios.spread,
+        launches=ratios.launches,
+        parts=(first, second, third),
+        parts_spread=ratios.parts_spread,
     )
 
 

@@ -23,6 +23,7 @@ Deviation = Annotated[float, Meta(ge=0, le=1e100)]
 Digest = Annotated[str, Meta(pattern=r"^sha256:[0-9a-f]{64}\Z")]
 Sha = Annotated[str, Meta(pattern=r"^[0-9a-f]{40,64}\Z")]
 Ratio = Annotated[float, Meta(gt=0, le=1e9)]
+LogTime = Annotated[float, Meta(ge=-50, le=50)]
 MOST_FUNCTIONS = 8
 """Of a profile, that are kept: those with the most time."""
 
@@ -95,11 +96,15 @@ class StoredRatio(Record, frozen=True):
 
     version: Count
     """Of the yardstick: ratios to different versions are not compared."""
-    log_ratio: Annotated[float, Meta(ge=-50, le=50)]
+    log_ratio: LogTime
     """log(model/yardstick), the mean over launches."""
     spread: Annotated[float, Meta(ge=0, le=100)]
     """Standard deviation between launches."""
     launches: Annotated[int, Meta(ge=2, le=1_000_000)]
+    parts: tuple[LogTime, LogTime, LogTime] | None = None
+    """Logarithms of what the yardstick's parts take by themselves, less their mean; files from before lack it."""
+    parts_spread: Annotated[float, Meta(ge=0, le=100)] = 0.0
+    """Standard deviation of one of them between launches."""
 
 
 class StoredTraining(Record, frozen=True):

@@ -91,6 +91,8 @@ def loosened_policy(base: Policy, candidate: Policy) -> list[str]:
     said += [f"it may {trade}, and could not" for trade in candidate.trades if _traded(trade) not in known]
     if _RULES[candidate.accuracy_rule] < _RULES[base.accuracy_rule]:
         said.append(f"accuracy_rule was {base.accuracy_rule!r} and is {candidate.accuracy_rule!r}")
+    if candidate.trades and candidate.exact_gains and not base.exact_gains:
+        said.append("accuracy_rule = 'exact' is new, so that a trade takes a gain of score as it is measured")
     return said
 
 

@@ -37,6 +37,8 @@ class Policy:
     """What may be given for what."""
     group: str = ""
     """The job that this model is one of several for; empty for none."""
+    exact_gains: bool = False
+    """Whether ``accuracy_rule = "exact"`` is written down: a trade then takes a gain of score as it is measured."""
 
     def bounds_of(self, name: str) -> tuple[Bound, ...]:
         """What holds for the slice ``name``: its own limits and tolerances, and all others that a slice can have."""
@@ -110,6 +112,7 @@ def resolve(project: Project, test: str, marker: Table, *, budget: float | None 
         slices={name: tuple(bounds.values()) for name, bounds in joined.slices.items()},
         trades=joined.trades or (),
         group=joined.group or "",
+        exact_gains=joined.accuracy_rule == "exact",
     )
 
 

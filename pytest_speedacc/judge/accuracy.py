@@ -173,19 +173,11 @@ def _beyond_doubt(accuracy: Accuracy, evidence: PairedEvidence) -> tuple[Outcome
     )
 
 
-def is_proven_better(accuracy: Accuracy, evidence: PairedEvidence, wanted: float, rule: AccuracyRule) -> bool:
-    """Whether a score that is better by ``wanted`` or more counts as that, by the evidence that a drop would need."""
-    if rule == "exact":
-        return True
+def least_gain(accuracy: Accuracy, evidence: PairedEvidence) -> float | None:
+    """By how much the score is better at the least, on any samples of this kind (95 %); None where no pairs tell."""
     if evidence.difference is None:
-        return False
-    low, high = evidence.difference.low, evidence.difference.high
-    least = low if accuracy.greater_is_better else -high
-    if rule == "noninferior":
-        return least >= wanted - LAST_DIGIT
-    if evidence.flips is not None:
-        return mcnemar(evidence.flips.gained, evidence.flips.lost).worse <= LEVEL
-    return least > 0
+        return None
+    return evidence.difference.low if accuracy.greater_is_better else -evidence.difference.high
 
 
 def formerly(compared_with: str) -> str:

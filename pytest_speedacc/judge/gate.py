@@ -164,7 +164,7 @@ def _latency(bound: Bound, measurement: Measurement, reference: Reference, plan:
         return latency_rules.judge_limit(measurement.latency, bound, plan, alpha)
     if reference.live is not None:
         live = reference.live
-        return judge_live_increase(bound, live.gate, live.canary, live.alpha, live.since.accepted)
+        return judge_live_increase(bound, live.gate, live.canary, live.alpha, live.since.accepted, once=live.once)
     why = NO_STORED_TAIL
     if bound.setting.quantile == 0.5:
         if isinstance(reference.ratios, tuple):

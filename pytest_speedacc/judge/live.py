@@ -104,19 +104,25 @@ def _gained(trades: Sequence[Trade]) -> list[Term]:
     return [term for trade in trades for term in trade.gain if term.setting.is_noisy]
 
 
-def gain_of_launches(term: Term, launches: Sequence[LaunchResult], alpha: float) -> Gain | None:
+def gain_of_launches(term: Term, launches: Sequence[LaunchResult], alpha: float, *, once: bool = False) -> Gain | None:
     """Whether the launches show the speed-up that ``term`` asks for; None where nothing was timed."""
     bound = Bound(term.setting, term.value, term.unit)
     differences = _differences(bound, launches)
     if not differences or (_is_tail(bound) and sum(launch.tail_calls for launch in launches) < FEWEST_TAIL_CALLS):
         return None
-    return launch_gain(differences, math.log1p(-term.value), alpha)
+    return launch_gain(differences, math.log1p(-term.value), alpha, once=once)
 
 
 def judge_live_increase(
-    bound: Bound, gate: LiveGate, canary: Sequence[LaunchResult], alpha: float, accepted: Sequence[Accepted] = ()
+    bound: Bound,
+    gate: LiveGate,
+    canary: Sequence[LaunchResult],
+    alpha: float,
+    accepted: Sequence[Accepted] = (),
+    *,
+    once: bool = False,
 ) -> Check:
-    """Hold a latency tolerance against the launches of one check.
+    """Hold a latency tolerance against the launches of one check, after many looks or, with ``once``, a single one.
 
     The largest slow-down that was ``accepted`` since the base, and that the launches bear out, counts as unchanged: the
     tolerance is on top of it.
@@ -127,11 +133,11 @@ def judge_live_increase(
         outcome = Outcome.FAILED if gate.is_lost else Outcome.NOT_COMPARED
         return check_of(bound, None, outcome, f"not compared with the base: {gate.problem}")
     differences = _differences(bound, gate.launches)
-    bounds = launch_bounds(differences, alpha)
+    bounds = launch_bounds(differences, alpha, once=once)
     slower, low, high = (math.expm1(value) for value in (bounds.mean, bounds.lower, bounds.upper))
     interval = (low, high) if math.isfinite(high) else None
     entry = counted(bound, accepted, differences)
-    verdict = _verdict(bound, gate.launches, alpha, entry, budget_left=False)
+    verdict = _verdict(bound, gate.launches, alpha, entry, budget_left=False, once=once)
     last = gate.launches[-1]
     times = f"{format_seconds(last.candidate_seconds)} against {format_seconds(last.base_seconds)}"
     count = len(gate.launches)
@@ -143,7 +149,7 @@ def judge_live_increase(
             f"; the base is slower than itself by up to {math.expm1(noise):.1%} here and now, which could explain it"
         )
     elif outcome is Outcome.INCONCLUSIVE:
-        reason += f"; too close to call here: {_resolution_text(bound, differences, alpha, entry)}"
+        reason += f"; too close to call here: {_resolution_text(bound, differences, alpha, entry, once)}"
     elif high < 0:
         reason += "; it is faster"
     check = check_of(bound, slower, outcome, reason, interval=interval, kind=Kind.CHANGE)
@@ -175,13 +181,19 @@ def _log_ratio(entry: Accepted | None) -> float:
 
 
 def _verdict(
-    bound: Bound, launches: Sequence[LaunchResult], alpha: float, entry: Accepted | None, *, budget_left: bool
+    bound: Bound,
+    launches: Sequence[LaunchResult],
+    alpha: float,
+    entry: Accepted | None,
+    *,
+    budget_left: bool,
+    once: bool = False,
 ) -> str:
     if _is_tail(bound) and sum(launch.tail_calls for launch in launches) < FEWEST_TAIL_CALLS:
         return "more" if budget_left else "inconclusive"
     # Counted from what was accepted, so that the rule's last clause asks for a slow-down beyond that one.
     beyond = [difference - _log_ratio(entry) for difference in _differences(bound, launches)]
-    return judge_launches(beyond, math.log1p(bound.value), alpha, budget_left)
+    return judge_launches(beyond, math.log1p(bound.value), alpha, budget_left, once=once)
 
 
 def _is_tail(bound: Bound) -> bool:
@@ -194,8 +206,10 @@ def _differences(bound: Bound, launches: Sequence[LaunchResult]) -> list[float]:
     return [launch.tail_difference for launch in launches if launch.tail_difference is not None]
 
 
-def _resolution_text(bound: Bound, differences: Sequence[float], alpha: float, entry: Accepted | None) -> str:
-    smallest = resolution(differences, math.log1p(bound.value), alpha) + _log_ratio(entry)
+def _resolution_text(
+    bound: Bound, differences: Sequence[float], alpha: float, entry: Accepted | None, once: bool
+) -> str:
+    smallest = resolution(differences, math.log1p(bound.value), alpha, once=once) + _log_ratio(entry)
     if math.isinf(smallest):
         few = "one launch is" if len(differences) == 1 else f"{len(differences)} launches are"
         return f"{few} too few for any verdict"

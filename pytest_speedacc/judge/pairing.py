@@ -15,7 +15,8 @@ from pytest_speedacc.judge.repeats import Former
 from pytest_speedacc.measure.accuracy import Accuracy, score_predictions, to_numpy
 from pytest_speedacc.measure.score import Mask, ScoreFunction, right
 from pytest_speedacc.measure.subject import Subject
-from pytest_speedacc.stats.paired import Flips, Interval, bootstrap_difference, difference_interval
+from pytest_speedacc.stats.paired import Flips, Interval, difference_interval
+from pytest_speedacc.stats.resampling import score_difference
 
 CONFIDENCE = 0.9
 """Of the paired interval, so that each of its ends is a 5 % bound."""
@@ -135,10 +136,11 @@ def _pair(value: float, same_environment: bool, sides: Sides, source: str) -> Pa
     if np.array_equal(before, now.predictions):
         return paired(None, Interval(0.0, 0.0, 0.0))
     try:
-        difference = bootstrap_difference(
+        difference = score_difference(
             lambda index: sides.score(truth[index], before[index]),
             lambda index: sides.score(truth[index], now.predictions[index]),
             samples,
+            within_unit=now.within_unit,
             resamples=RESAMPLES,
             confidence=CONFIDENCE,
         )

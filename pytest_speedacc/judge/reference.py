@@ -46,6 +46,8 @@ class LiveComparison:
     """What holds the peak in either; None where that was not wanted."""
     shared: Mapping[str, str] = field(default_factory=dict)
     """Digests of what the base was given of this checkout, by path."""
+    once: bool = False
+    """Whether the launches were as many as was asked for, and are looked at once, as those of ``compare`` are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,7 @@ def from_baseline(
     former = record.yardstick if record else None
     incomparable = ""
     if record is None:
-        known = "; ".join(other.environment.describe() for other in stored.environments.values()) or "none"
+        known = "; ".join(_known(other.environment, environment) for other in stored.environments.values()) or "none"
         incomparable = f"the baseline has nothing of this environment (it knows {known}): add it with {command}"
     elif times and times.batch_size != subject.batch_size:
         # The peak of a larger batch is larger, whatever the model.
@@ -147,6 +149,11 @@ def from_baseline(
     )
 
 
+def _known(other: Environment, here: Environment) -> str:
+    unlike = other.unlike(here)
+    return f"{other.describe()} ({unlike})" if unlike else other.describe()
+
+
 def _ratios(now: Ratios | str, then: StoredRatio | None, command: str) -> tuple[Ratios, Ratios] | str:
     if then is None:
         return f"the baseline of this environment holds no ratio to the yardstick: add it with {command}"
@@ -155,7 +162,14 @@ def _ratios(now: Ratios | str, then: StoredRatio | None, command: str) -> tuple[
             f"the baseline's ratio is to version {then.version} of the yardstick, and this is {VERSION}: "
             f"renew it with {command}"
         )
-    return now if isinstance(now, str) else (now, Ratios(then.log_ratio, then.spread, then.launches))
+    if then.parts is None:
+        return (
+            f"the baseline's yardstick is not told in its parts, so that another machine cannot be told: "
+            f"renew it with {command}"
+        )
+    if isinstance(now, str):
+        return now
+    return now, Ratios(then.log_ratio, then.spread, then.launches, then.parts, then.parts_spread)
 
 
 def from_live(comparison: LiveComparison, subject: Subject, accuracy: Accuracy, base: str) -> Reference:
@@ -214,6 +228,6 @@ def from_other(
         memory=None if isinstance(memory, Unavailable) else memory.peak,
         memory_band=0 if isinstance(memory, Unavailable) else memory.band,
         latency={statistic_name(q): latency.quantile(q) for q in (QUANTILES if latency.has_tail else QUANTILES[:1])},
-        live=LiveComparison(gate, (), alpha, "", SinceBase()) if launches else None,
+        live=LiveComparison(gate, (), alpha, "", SinceBase(), once=True) if launches else None,
         source="other",
     )

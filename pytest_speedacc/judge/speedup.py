@@ -21,7 +21,8 @@ def judge_speedup(wanted: Term, here: float, launches: Sequence[LaunchResult]) -
     wanted_log = math.log1p(-wanted.value)
     interval = None
     if launches:
-        gain = launch_gain([launch.difference for launch in launches], wanted_log, PASS_LEVEL, FAIL_LEVEL)
+        differences = [launch.difference for launch in launches]
+        gain = launch_gain(differences, wanted_log, PASS_LEVEL, FAIL_LEVEL, once=True)
         change, passed, failed = gain.change, gain.is_shown, not gain.is_shown and not gain.is_open
         if math.isfinite(gain.at_most):
             interval = (math.expm1(2 * change - gain.at_most), math.expm1(gain.at_most))

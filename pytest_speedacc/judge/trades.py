@@ -9,7 +9,7 @@ from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.config.settings import Bound, Unit
 from pytest_speedacc.config.trades import Term, Trade
 from pytest_speedacc.config.units import Kind, format_change, format_value
-from pytest_speedacc.judge.accuracy import LAST_DIGIT, PairedEvidence, is_proven_better
+from pytest_speedacc.judge.accuracy import LAST_DIGIT, PairedEvidence, least_gain
 from pytest_speedacc.judge.gate import judge
 from pytest_speedacc.judge.live import gain_of_launches
 from pytest_speedacc.judge.reference import Reference
@@ -141,15 +141,23 @@ def _gain_of_score(term: Term, accuracy: Accuracy, policy: Policy, evidence: Pai
     if better < wanted - LAST_DIGIT:
         return observed, False
     if accuracy.scores:
+        observed += f" over {len(accuracy.scores)} seeds, which are taken to spread roughly normally"
         shown = evidence.former is not None and is_shown_better(accuracy, evidence.former, wanted)
+    elif policy.exact_gains:
+        shown = True
+    elif (least := least_gain(accuracy, evidence)) is None:
+        shown = False
     else:
-        shown = is_proven_better(accuracy, evidence, wanted, policy.accuracy_rule)
+        surely = former + (least if accuracy.greater_is_better else -least)
+        observed += f" ({format_change(surely, former, Kind.SCORE, points=accuracy.within_unit)} at the least)"
+        shown = least >= wanted - LAST_DIGIT
     return observed if shown else f"{observed}, which is not shown", shown
 
 
 def _gain_of_time(term: Term, reference: Reference, alpha: float) -> tuple[str, bool]:
     if reference.live is not None:
-        gained = gain_of_launches(term, reference.live.gate.launches, reference.live.alpha)
+        live = reference.live
+        gained = gain_of_launches(term, live.gate.launches, live.alpha, once=live.once)
     elif isinstance(reference.ratios, tuple) and term.setting.quantile == 0.5:
         gained = gain_of_ratios(term, *reference.ratios, alpha)
     else:

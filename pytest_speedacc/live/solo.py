@@ -10,6 +10,7 @@ from pathlib import Path
 from pytest_speedacc.live.handle import Side, Start, WorkerLost, started
 from pytest_speedacc.live.launch import Key
 from pytest_speedacc.measure.lock import timing_lock
+from pytest_speedacc.measure.yardstick import Ratio
 
 LAUNCHES = 5
 """Of which each pays imports and fixtures again; between them lies most of what a prediction is uncertain by."""
@@ -19,8 +20,8 @@ LAUNCHES = 5
 class SoloRun:
     """What the launches showed."""
 
-    ratios: Mapping[Key, tuple[float, ...]]
-    """log(model/yardstick) of every check, a launch each."""
+    ratios: Mapping[Key, tuple[Ratio, ...]]
+    """Of every check, a launch each."""
     lost: str
     """Why there are none; empty when there are."""
 
@@ -38,7 +39,7 @@ def run_solo(
 
     A check that some launch did not come to is left out. A lost worker leaves nothing.
     """
-    ratios: dict[Key, list[float]] = {}
+    ratios: dict[Key, list[Ratio]] = {}
     for launch in range(LAUNCHES):
         seed = random.SystemRandom().randrange(2**32)
         start = Start(arguments, seed, False, scratch, timeout)
@@ -49,10 +50,11 @@ def run_solo(
                     say(f"launch {launch + 1} of {LAUNCHES}: {test}")
                     while ready := worker.next_check(test):
                         worker.send("ratio", seconds_per_call=ready.seconds_per_call)
-                        log_ratio = worker.receive()["log_ratio"]
+                        said = worker.receive()
+                        ratio = Ratio(said["log_ratio"], said["seconds"], tuple(said["parts"]))
                         if problem := worker.answers_problem():
                             return SoloRun({}, f"launch {launch + 1} came to nothing: {problem}")
-                        ratios.setdefault((test, ready.name), []).append(log_ratio)
+                        ratios.setdefault((test, ready.name), []).append(ratio)
                         worker.send("return")
         except WorkerLost as error:
             return SoloRun({}, f"launch {launch + 1} came to nothing: {error}")

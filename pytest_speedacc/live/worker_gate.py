@@ -160,7 +160,7 @@ class WorkerGate:
                     channel.send("times", seconds=times.seconds.tolist())
                 case "ratio":
                     ratio = measure_ratio(work, order["seconds_per_call"])
-                    channel.send("ratio", log_ratio=ratio.log_ratio, seconds=ratio.seconds)
+                    channel.send("ratio", log_ratio=ratio.log_ratio, seconds=ratio.seconds, parts=ratio.parts)
                 case "profile":
                     channel.send("profile", **self._profile(work, order))
                 case "allocations":

@@ -14,6 +14,7 @@ from importlib import metadata
 from pathlib import Path
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 DISTRIBUTIONS = {
     "numpy": "numpy",
@@ -45,6 +46,20 @@ THREAD_VARIABLES = (
     "LOKY_MAX_CPU_COUNT",
 )
 GIT_SECONDS = 10
+FORMER_FIELDS = 8
+"""Of an environment, in files from before a processor was told from another of the same name."""
+IDENTITY = (
+    "vendor_id",
+    "cpu family",
+    "model",
+    "stepping",
+    "cpu implementer",
+    "cpu architecture",
+    "cpu variant",
+    "cpu part",
+    "cpu revision",
+)
+"""What ``/proc/cpuinfo`` tells processors apart by: the first four on x86, the others on ARM."""
 
 
 class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -66,6 +81,13 @@ class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     """The smallest number of threads among the loaded thread pools (BLAS, OpenMP)."""
     thread_variables: str
     """Environment variables that limit threads, as ``NAME=value``."""
+    processor: str | UnsetType = UNSET
+    """Its vendor, family, model and stepping, since a cloud gives one name to many; files from before this lack it, and
+    the two fields below."""
+    caches: str | UnsetType = UNSET
+    """Of the first core: the size of each level, as far as the system tells."""
+    hypervisor: str | UnsetType = UNSET
+    """Name of what the machine is a guest of; empty for a machine of its own, or where nothing tells."""
 
     @classmethod
     def current(cls, accelerator: str = "") -> Environment:
@@ -80,12 +102,20 @@ class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
             cores=cores,
             threads=_threads(cores),
             thread_variables=" ".join(f"{name}={os.environ[name]}" for name in THREAD_VARIABLES if name in os.environ),
+            processor=_identity(),
+            caches=_caches(Path("/")),
+            hypervisor=_hypervisor(),
         )
 
     @property
     def key(self) -> str:
         """12 hexadecimal digits, equal for two environments whose times may be compared."""
-        return hashlib.sha256(repr(msgspec.structs.astuple(self)).encode()).hexdigest()[:12]
+        return self.former_key if self.processor is UNSET else _digest(repr(msgspec.structs.astuple(self)))
+
+    @property
+    def former_key(self) -> str:
+        """The key in files from before processors of one name were told apart."""
+        return _digest(repr(msgspec.structs.astuple(self)[:FORMER_FIELDS]))
 
     def describe(self) -> str:
         """One line for a report."""
@@ -95,6 +125,20 @@ class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
             threads += f" ({self.thread_variables})"
         parts = (self.cpu, self.accelerator, cores, threads, f"{self.system} {self.machine}")
         return ", ".join(part for part in parts if part)
+
+    def unlike(self, other: Environment) -> str:
+        """What tells this one from ``other``, where ``describe`` says the same of both; empty where it does not."""
+        if self.describe() != other.describe():
+            return ""
+        if self.processor is UNSET:
+            return "from a version that knew processors by their name alone"
+        names = {"cpu_flags": "instruction sets", "processor": "processor", "caches": "caches", "hypervisor": "host"}
+        values = [
+            f"{said} {getattr(self, name) or 'unknown'}, here {getattr(other, name) or 'unknown'}"
+            for name, said in names.items()
+            if getattr(self, name) != getattr(other, name)
+        ]
+        return "; ".join(values)
 
 
 def library_versions(modules: Iterable[str] = DISTRIBUTIONS) -> dict[str, str]:
@@ -133,6 +177,10 @@ def _output(*command: str) -> str:
     return ran.stdout.strip() if ran.returncode == 0 else ""
 
 
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
 def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8", errors="replace")
@@ -164,7 +212,30 @@ def _cpu() -> str:
 def _cpu_flags() -> str:
     entries = _cpuinfo()
     flags = sorted((entries.get("flags") or entries.get("features") or "").split())
-    return hashlib.sha256(" ".join(flags).encode()).hexdigest()[:12] if flags else ""
+    return _digest(" ".join(flags)) if flags else ""
+
+
+@cache
+def _identity() -> str:
+    entries = _cpuinfo()
+    # Elsewhere the name says it all: "Apple M1", "Intel64 Family 6 Model 142 Stepping 10, GenuineIntel".
+    return ", ".join(f"{name} {entries[name]}" for name in IDENTITY if name in entries)
+
+
+@cache
+def _caches(root: Path) -> str:
+    levels = sorted((root / "sys/devices/system/cpu/cpu0/cache").glob("index[0-9]*"))
+    described = [[_read(level / part).strip() for part in ("level", "type", "size")] for level in levels]
+    return ", ".join(f"L{number} {kind.lower()} {size}" for number, kind, size in described if size)
+
+
+@cache
+def _hypervisor() -> str:
+    # Only an instruction tells its name, which lscpu can carry out and Python cannot.
+    said = [line.partition(":")[2].strip() for line in _output("lscpu").splitlines() if "Hypervisor vendor" in line]
+    if name := "".join(said) or _read(Path("/sys/hypervisor/type")).strip():
+        return name
+    return "unnamed" if "hypervisor" in _cpuinfo().get("flags", "").split() else ""
 
 
 @cache

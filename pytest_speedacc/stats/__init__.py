@@ -1,11 +1,11 @@
 """Decisions about noise: pure functions of numbers, without scipy, which takes a second to import."""
 
+from .betting import winnings
 from .binomial import at_least, at_most, proportion_interval
 from .paired import (
     Flips,
     Interval,
     McNemar,
-    bootstrap_difference,
     difference_interval,
     mcnemar,
     resolvable_drop,
@@ -19,12 +19,14 @@ from .quantiles import (
     quantile_interval,
     spend,
 )
+from .resampling import score_difference
 from .sequence import (
     FEWEST_LAUNCHES,
     SD_FLOOR,
     Bounds,
     LaunchVerdict,
     half_width,
+    half_width_once,
     judge_launches,
     launch_bounds,
     prediction_interval,
@@ -42,9 +44,9 @@ __all__ = [
     "QuantileVerdict",
     "at_least",
     "at_most",
-    "bootstrap_difference",
     "difference_interval",
     "half_width",
+    "half_width_once",
     "judge_launches",
     "judge_quantile",
     "largest_allowed",
@@ -57,5 +59,7 @@ __all__ = [
     "quantile_interval",
     "resolution",
     "resolvable_drop",
+    "score_difference",
     "spend",
+    "winnings",
 ]

@@ -1,22 +1,10 @@
-"""Two models on the same samples: what flipped, whether that is chance, and by how much the score moved."""
+"""Two models on the same samples: what flipped, whether that is chance, and by how much the share of right moved."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from ..errors import GateError
 from .binomial import at_least
-
-MOST_UNDEFINED = 0.1
-"""The share of resamples that may leave a score undefined before the bootstrap refuses."""
-
-Score = Callable[[npt.NDArray[np.intp]], float]
-"""The score of one model on the samples with these indices, shape (samples,), repeats included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,44 +94,3 @@ def resolvable_drop(flips: Flips, level: float = 0.05) -> float | None:
         if mcnemar(lost, flips.gained).worse <= level:
             return (lost - flips.gained) / flips.samples
     return None
-
-
-def bootstrap_difference(
-    base: Score,
-    candidate: Score,
-    samples: int,
-    *,
-    resamples: int = 2000,
-    seed: int = 0,
-    confidence: float = 0.95,
-) -> Interval:
-    """The difference of two scores, candidate minus base, with its percentile-bootstrap interval.
-
-    Both models are scored on the same resampled indices, so what the samples share cancels (Efron and
-    Tibshirani, An Introduction to the Bootstrap, chapter 13). A resample on which either score is undefined
-    (not finite, or raising ValueError, as ROC AUC does on one class) is left out.
-
-    Raises GateError when the difference is undefined on the samples themselves, or on more than a tenth of
-    the resamples.
-    """
-
-    def difference(indices: npt.NDArray[np.intp]) -> float:
-        try:
-            return float(candidate(indices)) - float(base(indices))
-        except ValueError:
-            return math.nan
-
-    estimate = difference(np.arange(samples))
-    if not math.isfinite(estimate):
-        raise GateError(f"The score is undefined on these {samples} samples; use others or another score.")
-    random = np.random.default_rng(seed)
-    differences = np.array([difference(random.integers(samples, size=samples)) for _ in range(resamples)])
-    defined: npt.NDArray[np.floating[Any]] = differences[np.isfinite(differences)]
-    undefined = resamples - len(defined)
-    if undefined > MOST_UNDEFINED * resamples:
-        raise GateError(
-            f"The score is undefined on {undefined} of {resamples} resamples of these {samples} samples "
-            f"(at most {MOST_UNDEFINED:.0%} may be); add samples of the rare kind."
-        )
-    low, high = np.quantile(defined, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return Interval(estimate, float(low), float(high))

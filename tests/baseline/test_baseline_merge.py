@@ -123,3 +123,26 @@ def test_a_first_record_of_an_environment_is_news() -> None:
 def test_a_ratio_is_news_where_it_moved_by_more_than_from_day_to_day(change: dict[str, int], is_news: bool) -> None:
     then, now = with_record(yardstick=RATIO), with_record(yardstick=replace(RATIO, **change))
     assert confirms(then, now, environment().key) is not is_news
+
+
+def test_what_a_former_version_wrote_of_this_environment_is_superseded() -> None:
+    (old,) = measured().values()
+    told = replace(old.environment, processor="vendor_id AuthenticAMD, model 1", caches="", hypervisor="KVM")
+    elsewhere = replace(told, cpu="Other CPU", cpu_flags="other")
+    new = replace(BASELINE, environments={told.key: replace(old, environment=told)})
+    assert old.environment.key == told.former_key != told.key
+    assert merged(BOTH, new).environments == OTHER | new.environments
+    far = replace(BASELINE, environments={elsewhere.key: replace(old, environment=elsewhere)})
+    assert merged(BOTH, far).environments == BOTH.environments | far.environments
+
+
+@pytest.mark.parametrize(
+    ("parts", "is_news"),
+    [((0.1, -0.3, 0.2), False), ((0.12, -0.32, 0.2), False), ((0.14, -0.32, 0.18), True), (None, True)],
+)
+def test_a_yardstick_whose_parts_moved_apart_is_written(parts: tuple[float, ...] | None, is_news: bool) -> None:
+    """Else the update that another machine asks for would leave the record of the former one."""
+    then = with_record(yardstick=replace(RATIO, parts=(0.1, -0.3, 0.2)))
+    now = with_record(yardstick=replace(RATIO, parts=parts))
+    assert confirms(then, now, environment().key) is not is_news
+    assert confirms(now, then, environment().key) is not is_news

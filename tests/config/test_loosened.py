@@ -57,6 +57,19 @@ def test_a_rule_that_asks_for_less_is_told(base, candidate, told):
     assert bool(loosened_policy(policy(base), policy(candidate))) is told
 
 
+def test_gains_that_need_no_bound_any_more_are_told():
+    trades = [{"give": {"memory": "50 %"}, "gain": {"accuracy": "1 pp"}}]
+
+    def traded(**rule):
+        return resolve(parse_project({"max_memory_increase": "5 %", "trades": trades} | rule, ROOT), "t.py::t", Table())
+
+    said = "accuracy_rule = 'exact' is new, so that a trade takes a gain of score as it is measured"
+    assert loosened_policy(traded(), traded(accuracy_rule="exact")) == [said]
+    assert loosened_policy(traded(accuracy_rule="exact"), traded(accuracy_rule="exact")) == []
+    assert loosened_policy(traded(accuracy_rule="exact"), traded()) == []
+    assert loosened_policy(policy(), resolve(parse_project({"accuracy_rule": "exact"}, ROOT), "t.py::t", Table())) == []
+
+
 @pytest.mark.parametrize(
     ("base", "candidate", "said"),
     [

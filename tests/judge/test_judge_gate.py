@@ -189,6 +189,15 @@ def test_a_latency_tolerance_is_judged_by_launches_where_there_are_some():
     assert check.observed == pytest.approx(0.105, abs=0.002)
 
 
+def test_launches_whose_number_was_asked_for_are_judged_by_a_single_look():
+    """Those of ``compare``: the same eight pass at once, and are too few for bounds that hold at any number."""
+    launches = tuple(LaunchResult(0.02 * (-1) ** place, 0.01, None, 0, 1.0, 1.0, 0.1) for place in range(8))
+    for once, outcome in ((False, INCONCLUSIVE), (True, PASSED)):
+        live = LiveComparison(LiveGate(launches, None, None, None, ""), (), 0.01, "", SinceBase(), once=once)
+        (check,) = judged([("max_latency_increase", "2 %")], reference=Reference("", live=live))
+        assert check.outcome is outcome
+
+
 def test_every_axis_is_observed_with_what_it_was():
     rows = {(row.metric, row.statistic): row for row in observe(measured(), KNOWN)}
     assert list(rows) == [
@@ -224,7 +233,8 @@ def test_calls_timed_in_rounds_are_observed_by_their_median():
     assert [(row.statistic, row.note) for row in rows] == [("median", "a call of 1 sample, 64 rounds of 50 calls")]
 
 
-RATIOS = (Ratios(1.5, 0.01, 5), Ratios(1.0, 0.01, 5))
+EVEN = (0.0, 0.0, 0.0)
+RATIOS = (Ratios(1.5, 0.01, 5, EVEN, 0.01), Ratios(1.0, 0.01, 5, EVEN, 0.01))
 
 
 @pytest.mark.parametrize(

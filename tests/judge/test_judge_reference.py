@@ -9,11 +9,13 @@ from judge_examples import timed
 
 from pytest_speedacc.adapters.base import ParameterCount
 from pytest_speedacc.baseline import SinceBase
+from pytest_speedacc.baseline.document import decode_document, encode_document
 from pytest_speedacc.baseline.record import record
 from pytest_speedacc.errors import GateError
-from pytest_speedacc.judge import reference
-from pytest_speedacc.judge.reference import LiveComparison, from_baseline, from_live
+from pytest_speedacc.judge import pairing, reference
+from pytest_speedacc.judge.reference import LiveComparison, from_baseline, from_live, from_other
 from pytest_speedacc.live.campaign import LiveGate
+from pytest_speedacc.live.duel import LaunchResult
 from pytest_speedacc.live.launch import NEW_GATE
 from pytest_speedacc.live.protocol import StaticFacts
 from pytest_speedacc.measure.accuracy import score_predictions
@@ -22,6 +24,7 @@ from pytest_speedacc.measure.measurement import Measurement, Statics, Unavailabl
 from pytest_speedacc.measure.memory import MemoryPeak
 from pytest_speedacc.measure.subject import Manner, prepare
 from pytest_speedacc.measure.yardstick import Ratios
+from pytest_speedacc.stats.paired import Interval
 
 INPUTS = np.arange(40.0).reshape(20, 2)
 TARGETS = np.arange(20) % 2
@@ -176,7 +179,8 @@ def test_predictions_of_another_shape_are_no_pairs(tmp_path):
     assert none.unpaired == "the baseline holds no predictions"
 
 
-THEN, NOW = Ratios(1.8, 0.01, 5), Ratios(1.9, 0.02, 5)
+PARTS = (0.1, -0.3, 0.2)
+THEN, NOW = Ratios(1.8, 0.01, 5, PARTS, 0.01), Ratios(1.9, 0.02, 5, PARTS, 0.01)
 
 
 def test_ratios_of_the_same_environment_and_yardstick_are_compared(tmp_path):
@@ -197,6 +201,35 @@ def test_why_ratios_are_not_compared_is_told_with_what_helps(tmp_path, monkeypat
     monkeypatch.setattr(reference, "VERSION", 2)
     renewed = compared(stored, subject_of(), ratios=NOW).ratios
     assert renewed == (f"the baseline's ratio is to version 1 of the yardstick, and this is 2: renew it with {COMMAND}")
+
+
+def test_a_baseline_of_a_former_version_is_read_and_not_compared(tmp_path):
+    """Of the same machine, as far as such a file tells it: by a name that a cloud gives to many."""
+    stored = recorded(subject_of(), tmp_path, ratios=THEN)
+    (record,) = stored.environments.values()
+    bare = msgspec.structs.replace(HERE, processor=msgspec.UNSET, caches=msgspec.UNSET, hypervisor=msgspec.UNSET)
+    bare_ratio = msgspec.structs.replace(record.yardstick, parts=None, parts_spread=0.0)
+    before = msgspec.structs.replace(record, environment=bare, yardstick=bare_ratio)
+    file = tmp_path / "former.json"
+    text = encode_document(msgspec.structs.replace(stored, environments={bare.key: before}))
+    assert b"processor" not in text
+    text = text.replace(b',\n        "parts": null,\n        "parts_spread": 0.0', b"")
+    assert b"parts" not in text
+    known = compared(decode_document(file, text), subject_of(), ratios=NOW)
+    said = (
+        f"the baseline has nothing of this environment (it knows {HERE.describe()} "
+        f"(from a version that knew processors by their name alone)): add it with {COMMAND}"
+    )
+    assert (known.ratios, known.no_memory, known.memory) == (said, said, None)
+    # What holds anywhere still does.
+    assert (known.parameters, known.accuracy.reference) == (650, 1.0)
+    halfway = msgspec.structs.replace(
+        stored, environments={HERE.key: msgspec.structs.replace(before, environment=HERE)}
+    )
+    assert compared(halfway, subject_of(), ratios=NOW).ratios == (
+        "the baseline's yardstick is not told in its parts, so that another machine cannot be told: "
+        f"renew it with {COMMAND}"
+    )
 
 
 def facts_of(subject, **changes):
@@ -266,3 +299,28 @@ def test_a_gate_that_the_base_lacks_is_new_and_a_broken_base_is_not():
     broken = live(subject, None, "the base's own gate fails: boom")
     assert (broken.is_new, broken.source) == (False, "base")
     assert broken.missing == "not compared with origin/main: the base's own gate fails: boom"
+
+
+def test_launches_beside_another_model_are_looked_at_once():
+    subject = subject_of()
+    launches = [LaunchResult(0.0, 0.01, None, 0, 1.0, 1.0, 0.1)] * 4
+    beside = from_other(measurement_of(subject), accuracy_of(subject), subject, launches, 0.01)
+    assert (beside.live.once, beside.live.gate.launches) == (True, tuple(launches))
+    assert not live(subject, facts_of(subject)).live.once
+
+
+@pytest.mark.parametrize(("score", "within_unit"), [("f1", True), (gap, False)])
+def test_the_interval_knows_whether_the_score_ends_at_one(score, within_unit, monkeypatch):
+    asked = {}
+
+    def interval(base, candidate, samples, **options):
+        asked.update(options, gained=candidate(np.arange(samples)) - base(np.arange(samples)))
+        return Interval(0.0, 0.0, 0.0)
+
+    monkeypatch.setattr(pairing, "score_difference", interval)
+    subject = subject_of(score=score, greater_is_better=within_unit)
+    now, before = score_predictions(subject.score, TARGETS, TARGETS), np.where(np.arange(20) < 2, 1 - TARGETS, TARGETS)
+    paired = pairing.pair_all(0.9, True, before, subject, now)
+    assert paired.difference == Interval(0.0, 0.0, 0.0)
+    gained = 0.1 if within_unit else -0.1
+    assert asked == {"within_unit": within_unit, "resamples": 500, "confidence": 0.9, "gained": pytest.approx(gained)}

@@ -13,6 +13,7 @@ from pytest_speedacc.live import solo
 from pytest_speedacc.live.handle import Side, Start, WorkerLost
 from pytest_speedacc.live.protocol import Ready
 from pytest_speedacc.live.solo import LAUNCHES, SoloRun, run_solo
+from pytest_speedacc.measure.yardstick import Ratio
 
 SIDE = Side("candidate", Path(), Path("nowhere"), Path(), "python", (), True, Path())
 
@@ -36,7 +37,7 @@ class Scripted:
         self.sent.append(kind)
 
     def receive(self) -> dict[str, Any]:
-        return {"log_ratio": float(self.launch)}
+        return {"log_ratio": float(self.launch), "seconds": 1e-3, "parts": [0.1, -0.3, 0.2]}
 
     def answers_problem(self) -> str:
         return "the timed calls answered None" if (self.launch, self.checks) == (2, ["careless"]) else ""
@@ -63,7 +64,8 @@ def play(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def test_every_check_has_a_ratio_from_each_launch(play: Any) -> None:
     found, starts = play(lambda launch: ["a", "b"])
-    assert found == SoloRun({("t", name): (1.0, 2.0, 3.0, 4.0, 5.0) for name in ("a", "b")}, "")
+    ratios = tuple(Ratio(float(launch), 1e-3, (0.1, -0.3, 0.2)) for launch in range(1, LAUNCHES + 1))
+    assert found == SoloRun({("t", name): ratios for name in ("a", "b")}, "")
     assert len(starts) == LAUNCHES == len({start.seed for start in starts})
     assert not any(start.statics for start in starts)
 

@@ -14,7 +14,15 @@ import pytest
 from pytest_speedacc.measure import environment as module
 from pytest_speedacc.measure.environment import Environment, commit, library_versions
 
-CACHED = (module._cpuinfo, module._cpu, module._cpu_flags, module._system)
+CACHED = (
+    module._cpuinfo,
+    module._cpu,
+    module._cpu_flags,
+    module._system,
+    module._identity,
+    module._caches,
+    module._hypervisor,
+)
 
 
 @pytest.fixture
@@ -62,8 +70,28 @@ EXAMPLE = Environment(
 )
 
 
+CLOUD = msgspec.structs.replace(
+    EXAMPLE,
+    processor="vendor_id AuthenticAMD, cpu family 25, model 1, stepping 1",
+    caches="L1 data 32K, L2 unified 512K, L3 unified 32768K",
+    hypervisor="KVM",
+)
+
+
 def test_the_key_is_stable_between_releases() -> None:
-    assert EXAMPLE.key == "024616e700bc"
+    assert CLOUD.key == "26d1da0d4376"
+    # Of a file from before processors of one name were told apart, with which nothing of today compares.
+    assert EXAMPLE.key == EXAMPLE.former_key == CLOUD.former_key == "024616e700bc"
+
+
+def test_what_this_system_tells_of_its_hardware_is_in_the_key() -> None:
+    here = Environment.current()
+    assert here.key != here.former_key
+    if sys.platform == "linux" and platform.machine() == "x86_64":
+        assert isinstance(here.processor, str)
+        assert [part.rpartition(" ")[0] for part in here.processor.split(", ")] == [*module.IDENTITY[:4]]
+    if Path("/sys/devices/system/cpu/cpu0/cache/index0/size").exists():
+        assert here.caches
 
 
 @pytest.mark.parametrize(
@@ -77,10 +105,33 @@ def test_the_key_is_stable_between_releases() -> None:
         ("cores", 1.5),
         ("threads", 1),
         ("thread_variables", "OMP_NUM_THREADS=2"),
+        ("processor", "vendor_id AuthenticAMD, cpu family 25, model 17, stepping 1"),
+        ("caches", ""),
+        ("hypervisor", "Microsoft"),
     ],
 )
 def test_every_field_counts(field: str, other: object) -> None:
-    assert msgspec.structs.replace(EXAMPLE, **{field: other}).key != EXAMPLE.key
+    assert msgspec.structs.replace(CLOUD, **{field: other}).key != CLOUD.key
+
+
+@pytest.mark.parametrize(
+    ("changes", "unlike"),
+    [
+        ({}, ""),
+        # Said by the descriptions already.
+        ({"cpu": "Slow CPU", "caches": ""}, ""),
+        ({"caches": ""}, "caches unknown, here L1 data 32K, L2 unified 512K, L3 unified 32768K"),
+        (
+            {"hypervisor": "Microsoft", "cpu_flags": "aaaa"},
+            "instruction sets aaaa, here 0123456789ab; host Microsoft, ",
+        ),
+        ({"processor": msgspec.UNSET}, "from a version that knew processors by their name alone"),
+    ],
+)
+def test_environments_of_one_name_are_told_apart_in_words(changes: dict[str, object], unlike: str) -> None:
+    said = msgspec.structs.replace(CLOUD, **changes).unlike(CLOUD)
+    assert said.startswith(unlike)
+    assert bool(said) is bool(unlike)
 
 
 def test_the_description_says_what_a_reader_needs() -> None:
@@ -192,6 +243,48 @@ def test_the_order_of_cpu_flags_does_not_count(fresh: object, monkeypatch: pytes
         function.cache_clear()
     monkeypatch.setattr(module, "_read", lambda path: "flags : avx sse")
     assert module._cpu_flags() == one
+
+
+def test_the_processors_identity_is_read_on_x86_and_on_arm(fresh: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    x86 = "vendor_id : AuthenticAMD\ncpu family : 25\nmodel : 1\nmodel name : AMD EPYC\nstepping : 1\n"
+    arm = "CPU implementer : 0x41\nCPU architecture: 8\nCPU variant : 0x3\nCPU part : 0xd0c\nCPU revision : 1\n"
+    for cpuinfo, identity in (
+        (x86, "vendor_id AuthenticAMD, cpu family 25, model 1, stepping 1"),
+        (arm, "cpu implementer 0x41, cpu architecture 8, cpu variant 0x3, cpu part 0xd0c, cpu revision 1"),
+        ("", ""),
+    ):
+        monkeypatch.setattr(module, "_read", lambda path, text=cpuinfo: text)
+        for function in CACHED:
+            function.cache_clear()
+        assert module._identity() == identity
+
+
+def test_caches_are_told_level_by_level(fresh: object, tmp_path: Path) -> None:
+    assert module._caches(tmp_path / "none") == ""
+    for place, parts in enumerate((("1", "Data", "48K"), ("3", "Unified", "32768K"), ("4", "Unified", ""))):
+        level = tmp_path / f"sys/devices/system/cpu/cpu0/cache/index{place}"
+        level.mkdir(parents=True)
+        for name, text in zip(("level", "type", "size"), parts, strict=True):
+            (level / name).write_text(f"{text}\n")
+    assert module._caches(tmp_path) == "L1 data 48K, L3 unified 32768K"
+
+
+@pytest.mark.parametrize(
+    ("lscpu", "xen", "flags", "name"),
+    [
+        ("Vendor ID:  AuthenticAMD\nHypervisor vendor:     KVM\n", "", "sse hypervisor", "KVM"),
+        ("", "xen\n", "sse hypervisor", "xen"),
+        ("", "", "sse hypervisor", "unnamed"),
+        ("Vendor ID:  AuthenticAMD\n", "", "sse", ""),
+    ],
+    ids=["lscpu", "xen", "no lscpu", "a machine of its own"],
+)
+def test_the_hypervisor_has_a_name(
+    fresh: object, monkeypatch: pytest.MonkeyPatch, lscpu: str, xen: str, flags: str, name: str
+) -> None:
+    monkeypatch.setattr(module, "_output", lambda *command: lscpu)
+    monkeypatch.setattr(module, "_read", lambda path: xen if path.name == "type" else f"flags : {flags}\n")
+    assert module._hypervisor() == name
 
 
 def test_versions_are_those_of_imported_libraries_only() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from pytest_speedacc.measure import yardstick as module
 from pytest_speedacc.measure.latency import Workload
-from pytest_speedacc.measure.yardstick import measure_ratio, yardstick
+from pytest_speedacc.measure.yardstick import PARTS, Ratio, Ratios, measure_ratio, ratios_of, yardstick
 
 
 def work(runs: int) -> Workload:
@@ -35,3 +35,25 @@ def test_the_yardsticks_own_time_is_told(monkeypatch: pytest.MonkeyPatch) -> Non
     assert 1e-5 < ratio.seconds < 1
     monkeypatch.setattr(module, "yardstick", lambda: lambda: yardstick()())
     assert measure_ratio(work(1), 1e-3).log_ratio < ratio.log_ratio
+
+
+def test_its_parts_are_told_beside_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    ratio = measure_ratio(work(1), 1e-3)
+    assert len(ratio.parts) == len(PARTS)
+    assert sum(ratio.parts) == pytest.approx(0, abs=1e-9)
+    whole = module._parts
+    # One part that takes as long as four of it moves away from the others, by less than the log of four of its own.
+    monkeypatch.setattr(module, "_parts", lambda: (*whole()[:2], lambda: [whole_copy() for _ in range(4)]))
+    whole_copy = whole()[2]
+    slower = measure_ratio(work(1), 1e-3)
+    moved = [there - here for here, there in zip(ratio.parts, slower.parts, strict=True)]
+    assert moved[2] - max(moved[:2]) > math.log(2)
+
+
+def test_launches_come_down_to_means_and_spreads() -> None:
+    found = [
+        Ratio(0.1, 1e-3, (0.1, -0.2, 0.1)),
+        Ratio(0.2, 1e-3, (0.1, -0.2, 0.1)),
+        Ratio(0.300002, 1e-3, (0.4, -0.2, -0.2)),
+    ]
+    assert ratios_of(found) == Ratios(0.2, 0.1, 3, (0.2, -0.2, 0.0), 0.1732)

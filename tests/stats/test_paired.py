@@ -8,8 +8,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import xlogy
 from scipy.stats import binom, binomtest, norm
 
-from pytest_speedacc.errors import GateError
-from pytest_speedacc.stats import Flips, bootstrap_difference, difference_interval, mcnemar, resolvable_drop
+from pytest_speedacc.stats import Flips, difference_interval, mcnemar, resolvable_drop
 
 
 @st.composite
@@ -132,66 +131,3 @@ def test_a_resolvable_drop_is_significant_and_one_sample_less_is_not(flips):
         assert mcnemar(lost - 1, flips.gained).worse > 0.05
     else:
         assert mcnemar(flips.samples - flips.gained, flips.gained).worse > 0.05
-
-
-def mean_of(values):
-    return lambda indices: float(np.mean(values[indices]))
-
-
-def recall_of(targets, predictions):
-    def recall(indices):
-        positive = targets[indices] == 1
-        if not positive.any():
-            raise ValueError("no positive sample")
-        return float(np.mean(predictions[indices][positive]))
-
-    return recall
-
-
-def test_the_bootstrap_resamples_both_models_alike():
-    right = np.random.default_rng(0).random(200)
-    interval = bootstrap_difference(mean_of(right), mean_of(right - 0.25), 200, resamples=200)
-    assert (interval.estimate, interval.low, interval.high) == pytest.approx((-0.25,) * 3)
-
-
-def test_the_bootstrap_repeats_itself():
-    random = np.random.default_rng(0)
-    base, candidate = mean_of(random.random(100)), mean_of(random.random(100))
-    first, again = (bootstrap_difference(base, candidate, 100, resamples=200, seed=3) for _ in range(2))
-    assert first == again
-    assert first != bootstrap_difference(base, candidate, 100, resamples=200, seed=4)
-
-
-def test_the_bootstrap_covers_the_true_difference():
-    random = np.random.default_rng(11)
-    covered = 0
-    for seed in range(200):
-        flip = random.random(300)
-        change = np.where(flip < 0.1, -1.0, np.where(flip > 0.96, 1.0, 0.0))
-        interval = bootstrap_difference(mean_of(np.zeros(300)), mean_of(change), 300, resamples=300, seed=seed)
-        covered += interval.low <= -0.06 <= interval.high
-    assert 0.90 <= covered / 200 <= 0.985
-
-
-def test_resamples_without_a_score_are_left_out():
-    # Three positives: one resample in twenty has none.
-    targets = np.array([1, 1, 1] + [0] * 97)
-    base, candidate = np.ones(100), np.ones(100)
-    candidate[0] = 0
-    interval = bootstrap_difference(recall_of(targets, base), recall_of(targets, candidate), 100, resamples=500)
-    assert interval.estimate == pytest.approx(-1 / 3)
-    assert interval.low == pytest.approx(-1)
-    assert interval.high == 0
-
-
-def test_too_many_resamples_without_a_score_are_refused():
-    targets = np.array([1] + [0] * 99)
-    recall = recall_of(targets, np.ones(100))
-    with pytest.raises(GateError, match=r"undefined on \d+ of 500 resamples .* \(at most 10% may be\)"):
-        bootstrap_difference(recall, recall, 100, resamples=500)
-
-
-@pytest.mark.parametrize("undefined", [math.nan, math.inf])
-def test_a_score_undefined_on_the_samples_themselves_is_refused(undefined):
-    with pytest.raises(GateError, match="undefined on these 10 samples"):
-        bootstrap_difference(lambda _: undefined, lambda _: 0.5, 10)
