@@ -121,7 +121,9 @@ class TestExamplesInPages:
     def test_the_readme_names_every_framework_that_is_taken(self) -> None:
         names = {adapter.framework for adapter in _adapters}
         frameworks = {name for name in names if not name.startswith("any ") and name != "transformers pipelines"}
-        (taken,) = re.findall(r"^(.*) models are taken as they are", README.read_text("utf-8"), re.MULTILINE)
+        (taken,) = re.findall(
+            r"^(\S+(?:, \S+)* and \S+) models are taken\sas they are", README.read_text("utf-8"), re.MULTILINE
+        )
         assert set(re.split(", | and ", taken)) == frameworks
 
     def test_the_workflow_is_the_one_of_this_repository(self) -> None:
