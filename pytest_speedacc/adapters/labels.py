@@ -18,8 +18,19 @@ def from_probabilities(probabilities: np.ndarray, response: str) -> np.ndarray:
 
 
 def ranking_scores(scores: np.ndarray) -> np.ndarray:
-    """What "decision_function" means for raw scores: of two classes the difference, of one column its values."""
+    """What "decision_function" means for raw scores: of two classes the difference, of one column its values.
+
+    Of two probabilities the second says it all; their difference would only be rounded once more.
+    """
     if scores.ndim != 2 or scores.shape[1] > 2:
         return scores
-    ranked: np.ndarray = scores[:, -1] - scores[:, 0] if scores.shape[1] == 2 else scores[:, 0]
+    is_second = scores.shape[1] == 2 and not are_distributions(scores)
+    ranked: np.ndarray = scores[:, 1] - scores[:, 0] if is_second else scores[:, -1]
     return ranked
+
+
+def are_distributions(scores: np.ndarray) -> bool:
+    """Whether each row is probabilities that add up to one, as a softmax gives them."""
+    if scores.ndim != 2 or scores.shape[1] < 2 or scores.dtype.kind != "f":
+        return False
+    return bool((scores >= 0).all()) and bool(np.allclose(scores.sum(axis=1), 1, atol=1e-3))

@@ -14,7 +14,7 @@ import numpy as np
 
 from pytest_speedacc.adapters.base import DeviceMemory, ParameterCount
 from pytest_speedacc.errors import GateError, model_raised
-from pytest_speedacc.measure.accuracy import Accuracy, labels, score_predictions, to_numpy
+from pytest_speedacc.measure.accuracy import Accuracy, labels, score_predictions, shape_note, to_numpy
 from pytest_speedacc.measure.evaluation import (
     differing,
 )
@@ -43,7 +43,6 @@ DEVICE_REPEATS = 3
 SLOW_EVALUATION = 10.0
 """Seconds; no more than a moment is spent on asking twice."""
 FEW_ASKED = 32
-NO_PROBABILITIES = "the model gives no probabilities: name a score or predict= that does"
 NEVER_FITTED = "the model was not trained by speedacc.fit(train) in this test"
 
 
@@ -145,12 +144,14 @@ def measure_statics(
     """
     with _watched_output() as wrote, seeded(0) if subject.repeats > 1 else contextlib.nullcontext():
         evaluation = subject.evaluate()
-    accuracy = score_predictions(subject.score, subject.targets, evaluation.predictions)
+    accuracy, largest = score_predictions(subject.score, subject.targets, evaluation.predictions), evaluation.largest
     unstable = 0 if subject.repeats > 1 else _unstable(subject, accuracy, evaluation.seconds)
     parts = {name: _score_slice(subject, accuracy, mask) for name, mask in subject.slices.items()}
     if subject.repeats > 1:
         accuracy, parts = _repeated(subject, accuracy, parts, is_decided)
     notes = ("the model writes to the terminal while it predicts; its times include that",) if wrote() else ()
+    if reshaped := shape_note(subject.score, subject.targets, evaluation.predictions):
+        notes = (*notes, reshaped)
     memory = _memory(subject)
     adapter, model = subject.adapter, subject.model
     weights = _attempt(partial(adapter.weights_bytes, model), "weights")
@@ -162,7 +163,7 @@ def measure_statics(
         memory=memory,
         notes=notes,
         evaluation_seconds=evaluation.seconds,
-        confidence=Unavailable(NO_PROBABILITIES) if evaluation.largest is None else Confidence(evaluation.largest),
+        confidence=Unavailable(largest) if isinstance(largest, str) else Confidence(largest),
         slices={name: Slice(mask, parts[name]) for name, mask in subject.slices.items()},
         unstable=unstable,
         training=training,
@@ -213,7 +214,7 @@ def _unstable(subject: Subject, accuracy: Accuracy, seconds: float) -> int:
         raise model_raised(error, "when it was to predict the first samples again") from error
     before, score = accuracy.predictions[: len(again)], subject.score
     if score.wants_labels:
-        again = labels(again, to_numpy(subject.targets)[: len(again)], score.name)
+        again = labels(again, to_numpy(subject.targets)[: len(again)], score)
     return int(differing(before, again).sum()) if before.shape == again.shape else len(again)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from pytest_speedacc.adapters import find_adapter
 from pytest_speedacc.adapters.base import Adapter
 from pytest_speedacc.errors import GateError
-from pytest_speedacc.measure.calls import PredictLike, resolve_call
+from pytest_speedacc.measure.calls import PredictLike, inputs_for, resolve_call
 from pytest_speedacc.measure.evaluation import (
     CHUNK,
     Evaluation,
@@ -140,7 +140,7 @@ def prepare(model: Any, inputs: Any, targets: Any, manner: Manner, *, whole: boo
     adapter, score, call, evaluator = _ways(model, manner, {}, samples <= FEW_SAMPLES)
     masks = resolve_slices(manner.slices, inputs, targets, samples)
     check_not_empty(masks)
-    called = _called(adapter, model, called)
+    called = inputs_for(model, adapter, manner.predict, called)
     distinct = batches(called, samples, manner.batch_size)
     return Subject(
         model=model,
@@ -179,7 +179,7 @@ def _prepare_stream(model: Any, stream: Iterator[Source], manner: Manner, whole:
         if source is _END:
             break
         kept.append(source)
-        inputs.append(_called(adapter, model, load(source)[0]))
+        inputs.append(inputs_for(model, adapter, manner.predict, load(source)[0]))
         samples = count_samples(inputs[-1], "the inputs of a batch")
         _check_batch_size(size, samples)
         cut = batches(inputs[-1], samples, size).items()
@@ -219,24 +219,18 @@ def _ways(
         value = getattr(manner, name)
         if isinstance(value, bool) or not isinstance(value, int) or not value >= 1:
             raise GateError(f"{name}={value!r} must be a whole number from 1.")
-    adapter = find_adapter(model)
+    adapter = find_adapter(model, calls=manner.predict is None)
     adapter.check_usable(model)
-    score = resolve_score(manner.score, manner.greater_is_better, getattr(model, "classes_", None))
+    classes = adapter.classes(model)
+    # Numbers are what the framework's own call gives, and whoever makes labels of it gives what they like.
+    classes = None if isinstance(classes, range) and manner.predict is not None else classes
+    score = resolve_score(manner.score, manner.greater_is_better, classes)
     call, response = resolve_call(model, adapter, manner.predict, score.name, score.responses, manner.loop)
     if manner.concurrency > 1 and not isinstance(call, Awaited):
         raise GateError(f"concurrency={manner.concurrency} is for async models, and this one returns its answer.")
     confident = manner.confident or is_small
     evaluator = Evaluator(model, adapter, manner.predict, response, confident, manner.loop, slices)
     return adapter, score, call, evaluator
-
-
-def _called(adapter: Adapter, model: Any, inputs: Any) -> Any:
-    """The inputs as the model is called with them."""
-    # A tuple is a sequence of samples here; to a framework it would be several inputs.
-    called = adapter.inputs(model, list(inputs) if isinstance(inputs, tuple) else inputs)
-    # Of scipy's sparse formats only these can be cut into batches.
-    is_whole = hasattr(called, "tocsr") and getattr(called, "format", "csr") not in ("csr", "csc", "lil")
-    return called.tocsr() if is_whole else called
 
 
 def _check_batch_size(size: object, samples: int) -> None:
