@@ -21,6 +21,7 @@ from pytest_speedacc.errors import GateError
 from pytest_speedacc.explanation import explain, explain_memory, explain_score
 from pytest_speedacc.judge.accepted import accept_by_file, accept_now, is_acceptable
 from pytest_speedacc.judge.advice import advice
+from pytest_speedacc.judge.bare_drop import bare_drop
 from pytest_speedacc.judge.gate import judge, observe
 from pytest_speedacc.judge.held import is_held, shared_notes, stricter
 from pytest_speedacc.judge.latency import Progress, next_action, plan_looks
@@ -108,7 +109,9 @@ def run_gate(case: Case, inputs: Any, say: Say) -> Judged:
 
     Raises GateError for what cannot be judged or written.
     """
-    run = case.run
+    run, score = case.run, case.subject.score
+    if problem := bare_drop(case.policy, score.name, score.within_unit):
+        raise GateError(problem)
     old = load(case)
     measured = measure(case.subject, inputs, case.policy, run.alpha, say, case.training, _decides(case, old))
     measurement = measured.measurement

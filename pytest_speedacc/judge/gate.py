@@ -112,7 +112,7 @@ def _judges_of(
 
 
 def _drop(bound: Bound, accuracy: Accuracy, evidence: PairedEvidence, policy: Policy) -> Check:
-    if not accuracy.scores or accuracy_rules.unit_problem(bound, accuracy):
+    if not accuracy.scores or accuracy_rules.unit_problem(bound, accuracy.score, accuracy.within_unit):
         return accuracy_rules.judge_drop(bound, accuracy, evidence, policy.accuracy_rule)
     if evidence.former is None:
         why = f"the {evidence.source} was evaluated under one seed, and of a random model that says little"

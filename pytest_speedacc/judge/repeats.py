@@ -47,7 +47,7 @@ def judge_repeated(bound: Bound, accuracy: Accuracy, former: Former | None, sour
     beyond = _beyond(bound, accuracy.scores, accuracy.greater_is_better, former)
     mean, spread = mean_and_sd(accuracy.scores)
     half = _half(mean, spread, len(accuracy.scores), PASS_LEVEL)
-    interval = (mean - half, mean + half) if math.isfinite(half) else None
+    interval = accuracy.possible((mean - half, mean + half)) if math.isfinite(half) else None
     reason = f"mean of {len(accuracy.scores)} evaluations under different seeds, which spread by {spread:.3g}"
     if former is not None and bound.setting.is_tolerance:
         change = format_change(mean, former.mean, Kind.SCORE, points=accuracy.within_unit)

@@ -34,6 +34,11 @@ class Accuracy:
     of_labels: bool = True
     """Whether the score compares labels, so that a prediction can be said to have changed."""
 
+    def possible(self, interval: tuple[float, float]) -> tuple[float, float]:
+        """The interval without what no score of this kind can be."""
+        low, high = interval
+        return (max(low, 0.0), min(high, 1.0)) if self.within_unit else interval
+
 
 def score_predictions(score: Score, targets: Any, predictions: Array) -> Accuracy:
     """Score a finished pass. Raises GateError when the score cannot be computed or is not a finite number."""

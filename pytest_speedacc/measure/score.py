@@ -107,6 +107,11 @@ def resolve_score(score: Any, greater_is_better: bool | None, classes: Any = Non
     return replace(found, classes=classes)
 
 
+def lies_within_unit(name: str) -> bool:
+    """Whether a score that is asked for by this name lies within 0 to 1 by its definition."""
+    return _ALIASES.get(name.lower(), name).startswith(_WITHIN_UNIT)
+
+
 def _own(function: ScoreFunction, greater_is_better: bool | None) -> Score:
     name = getattr(function, "__name__", type(function).__name__)
     if greater_is_better is None:
@@ -151,7 +156,7 @@ def _named(name: str, classes: Any) -> Score:
     if name not in names and negated not in names:
         raise GateError(f"score={name!r} is not a scikit-learn scorer. {suggestion(name, ['accuracy', *names])}")
     scorer = get_scorer(name if name in names else negated)
-    within_unit = name.startswith(_WITHIN_UNIT)
+    within_unit = lies_within_unit(name)
     of_labels = within_unit or name in _OF_LABELS
     return _of_scorer(scorer, name, 1.0 if name in names else -1.0, classes, within_unit, of_labels, by_name=True)
 
