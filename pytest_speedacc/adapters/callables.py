@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from pytest_speedacc.adapters.base import Adapter, ParameterCount, class_name
-from pytest_speedacc.adapters.labels import ranking_scores
 from pytest_speedacc.adapters.pickling import canonical_pickle
 from pytest_speedacc.errors import GateError
 
@@ -58,7 +57,7 @@ class CallableAdapter(PredictorAdapter):
         return True
 
     def predictions(self, model: Any, raw: Any, response: str) -> np.ndarray:
-        """The output; to rank by, of two columns the difference. Raises `GateError` for labels, which rank nothing."""
+        """The output as it is. Raises `GateError` for labels where the samples are to be ranked."""
         array = super().predictions(model, raw, response)
         if response != "decision_function":
             return array
@@ -67,7 +66,7 @@ class CallableAdapter(PredictorAdapter):
                 f"{_described(model)} returned labels, and the score ranks the samples: return a probability or a "
                 "score for each, or choose another score."
             )
-        return ranking_scores(array)
+        return array
 
     def serialise(self, model: Any) -> bytes:
         if _is_code(model):

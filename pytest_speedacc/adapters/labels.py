@@ -18,14 +18,10 @@ def from_probabilities(probabilities: np.ndarray, response: str) -> np.ndarray:
 
 
 def ranking_scores(scores: np.ndarray) -> np.ndarray:
-    """What "decision_function" means for raw scores: of two classes the difference, of one column its values.
-
-    Of two probabilities the second says it all; their difference would only be rounded once more.
-    """
+    """What "decision_function" means for raw scores: of two classes the difference, of one column its values."""
     if scores.ndim != 2 or scores.shape[1] > 2:
         return scores
-    is_second = scores.shape[1] == 2 and not are_distributions(scores)
-    ranked: np.ndarray = scores[:, 1] - scores[:, 0] if is_second else scores[:, -1]
+    ranked: np.ndarray = scores[:, -1] - scores[:, 0] if scores.shape[1] == 2 else scores[:, 0]
     return ranked
 
 

@@ -15,7 +15,7 @@ from pytest_speedacc.measure.score import lies_within_unit
 def bare_drop(policy: Policy, score: str, within_unit: bool) -> str:
     """What is wrong with a tolerance of ``policy`` for this score; empty where nothing is.
 
-    A drop of 0.2 may have been meant as 0.2 pp, which is a hundredth of 20 pp.
+    Of 0.2 nobody knows whether it was meant as 20 pp or as 0.2 pp.
     """
     problems = (f"{bound.setting.name} = {unit_problem(bound, score, within_unit)}" for bound in _bare(policy))
     return next(problems, "") if within_unit else ""

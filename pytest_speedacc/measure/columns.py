@@ -45,7 +45,7 @@ def classes_of(truth: Array, scores: Array, classes: Any) -> Array:
 
     Raises GateError as ``label_of_columns`` does, and for single scores beside targets that are texts.
     """
-    if truth.ndim == 2 and truth.shape[1] > 1:
+    if is_of_several(truth):
         return np.eye(2, truth.shape[1], dtype=int)  # several labels a sample, of which each is there or not
     if scores.ndim == 2:
         return label_of_columns(truth, scores.shape[1], classes)
@@ -58,21 +58,26 @@ def classes_of(truth: Array, scores: Array, classes: Any) -> Array:
     return np.arange(2) if len(found) < 2 and np.isin(found, (0, 1)).all() else found
 
 
+def is_of_several(truth: Array) -> bool:
+    """Whether each sample has several labels, or outputs."""
+    return truth.ndim == 2 and truth.shape[1] > 1
+
+
 def _names(truth: Array, classes: Any) -> Array | None:
     """The names of the classes of a model of one output; None where they are numbers, or beside targets that are."""
-    if classes is None or isinstance(classes, range) or len(classes) == 0 or np.ndim(classes[0]) > 0:
+    are_labels = isinstance(classes, list | tuple) or hasattr(classes, "__array__")
+    if not are_labels or len(classes) == 0 or np.ndim(classes[0]) > 0:
         return None
     return None if isinstance(classes, tuple) and truth.dtype.kind in "biu" else np.asarray(classes)
 
 
 def check_probabilities(truth: Array, scores: Array) -> None:
     """Raises GateError for scores of a sample that cannot be probabilities: labels, logits, votes."""
-    several = truth.ndim == 2 and truth.shape[1] > 1
     if scores.dtype.kind != "f":
         what = "labels" if scores.dtype.kind != "O" else "objects"
     elif scores.min() < 0 or scores.max() > 1:
         what = f"numbers from {scores.min():.3g} to {scores.max():.3g}"
-    elif scores.ndim == 2 and not several and not are_distributions(scores):
+    elif scores.ndim == 2 and not is_of_several(truth) and not are_distributions(scores):
         what = "rows that do not add up to one"
     else:
         return

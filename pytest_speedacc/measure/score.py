@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from pytest_speedacc.adapters.labels import are_distributions, ranking_scores
 from pytest_speedacc.config.settings import suggestion
 from pytest_speedacc.errors import GateError
-from pytest_speedacc.measure.columns import check_probabilities, classes_of
+from pytest_speedacc.measure.columns import check_probabilities, classes_of, is_of_several
 
 Array = np.ndarray[Any, Any]
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
@@ -199,12 +200,19 @@ def _replayed(scorer: Any, responses: tuple[str, ...], targets: Array, predictio
         predictions = predictions[:, 0]
     if responses == ("predict_proba",):
         check_probabilities(targets, predictions)
+    elif predictions.shape[1:] == (2,) and not are_distributions(predictions) and not is_of_several(targets):
+        predictions = ranking_scores(predictions)
     # A table of probabilities and a single score a sample are told apart by their shape, whatever method gave them.
     response = "predict_proba" if "predict_proba" in responses and predictions.ndim == 2 else responses[0]
     if response == "predict_proba" and predictions.ndim == 1:
         predictions = np.column_stack([1 - predictions, predictions])
     replay = _replay_type(response)()
-    replay.classes_ = classes_of(targets, predictions, classes)
+    named = classes_of(targets, predictions, classes)
+    if predictions.shape[1:] == named.shape:
+        # scikit-learn's functions take the columns to be in the order of the labels, as its own models have them.
+        order = np.argsort(named)
+        named, predictions = named[order], predictions[:, order]
+    replay.classes_ = named
     return scorer(replay, predictions, targets)
 
 

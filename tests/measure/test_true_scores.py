@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 
 import numpy as np
 import pytest
@@ -89,6 +90,7 @@ def test_a_model_that_numbers_its_classes_is_not_held_against_other_labels(libra
 def _numbering(library):
     if library == "keras":
         pytest.importorskip("torch")
+        os.environ.setdefault("KERAS_BACKEND", "torch")  # as the tests of Keras do, whichever come first
         keras = pytest.importorskip("keras")
         return keras.Sequential([keras.Input((64,)), keras.layers.Dense(3), keras.layers.Activation("softmax")])
     if library == "lightgbm":
@@ -306,6 +308,21 @@ def test_what_is_no_probability_is_not_taken_for_one(output, what):
     inputs = np.array([-2.0, 2.0, 1.0, -1.0])
     with pytest.raises(GateError, match=f"'log_loss': the score needs probabilities, and the model returned {what}"):
         scored(output, inputs, [0, 1, 1, 0], score="log_loss")
+
+
+def test_two_logits_of_a_function_are_ranked_by_their_difference():
+    logits = np.array([[5.0, 6.0], [0.0, 2.0], [9.0, 7.0], [1.0, 0.5]])
+    truth = _area([1.0, 2.0, -2.0, -0.5], [1, 1, 0, 1])
+    found = scored(lambda batch: logits[batch], np.arange(4), [1, 1, 0, 1], score="roc_auc")
+    assert found.value == truth != _area(logits[:, 1].tolist(), [1, 1, 0, 1])
+
+
+def test_probabilities_that_are_all_but_certain_keep_their_order():
+    certain = np.array([1e-20, 3e-20, 2e-20, 4e-20])
+    found = scored(
+        lambda batch: np.column_stack([1 - certain, certain])[batch], np.arange(4), [0, 1, 0, 1], score="roc_auc"
+    )
+    assert found.value == 1
 
 
 def test_labels_rank_nothing():
