@@ -74,11 +74,13 @@ def measure(
         statics = measure_statics(subject, training, is_decided)
         with timing_lock(say):
             answers = Answers()
-            latency, plan = _time(subject.workload(answers), policy, alpha, say)
+            work = subject.workload(answers)
+            latency, plan = _time(work, policy, alpha, say)
             waiting = measure_waiting(subject.workload(), latency.median)
         check_answers(subject, answers, statics)
     check_unchanged(subject, inputs)
-    return Measured(Measurement(statics, latency, waiting, moved(before)), plan)
+    notes = (*work.garbage.remarks(), *moved(before))
+    return Measured(Measurement(statics, latency, waiting, notes), plan)
 
 
 def _time(work: Workload, policy: Policy, alpha: float, say: Say) -> tuple[Latency, tuple[int, ...]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import cycle, islice, pairwise
 from typing import Any, Protocol, TypeVar
 
@@ -12,6 +12,7 @@ import numpy as np
 from pytest_speedacc.errors import GateError, model_raised
 from pytest_speedacc.measure import clocks
 from pytest_speedacc.measure.forks import one_process
+from pytest_speedacc.measure.garbage import Garbage
 from pytest_speedacc.measure.in_loop import Stint, timed, untimed
 from pytest_speedacc.measure.loops import Loop
 from pytest_speedacc.measure.quiet import quietly
@@ -63,6 +64,8 @@ class Workload:
     """Calls in flight at a time, in such a loop."""
     answers: Keeper | None = None
     """What keeps some of the timed calls' answers; None where nobody asks for them."""
+    garbage: Garbage = field(default_factory=Garbage)
+    """Looks after what the model leaves behind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,11 +162,7 @@ def time_calls(work: Workload, calls_per_round: int, count: int, start: int = 0)
     Raises GateError when the model raises, or the clock goes backwards, stands still or is contradicted by another.
     """
     with one_process(), clocks.agreeing("while the model was timed"):
-        stint = (
-            quietly(_guarded, _timed, work, calls_per_round, count, start)
-            if work.loop is None
-            else with_room(_guarded, _timed_in_loop, work, work.loop, calls_per_round, count, start)
-        )
+        stint = _stretches(work, calls_per_round, count, start)
     nanoseconds = np.asarray(stint.nanoseconds, np.int64)
     if nanoseconds.min() < 0:
         raise GateError("the clock went backwards while the model was timed: no time from this run can be trusted.")
@@ -178,6 +177,26 @@ def joined(first: Latency, second: Latency) -> Latency:
     return replace(
         first, seconds=np.concatenate([first.seconds, second.seconds]), elapsed=first.elapsed + second.elapsed
     )
+
+
+def _stretches(work: Workload, calls_per_round: int, count: int, start: int) -> Stint:
+    """As many observations as are wanted, in stretches between which the model's garbage is looked after."""
+    durations: list[int] = []
+    elapsed = 0
+    while left := count - len(durations):
+        # Several calls in flight would all have to end between two stretches, which is another load.
+        is_cut = work.concurrency == 1
+        some = min(left, max(1, work.garbage.stretch // calls_per_round)) if is_cut else left
+        arguments = calls_per_round, some, start + len(durations)
+        stint = (
+            quietly(_guarded, _timed, work, *arguments)
+            if work.loop is None
+            else with_room(_guarded, _timed_in_loop, work, work.loop, *arguments)
+        )
+        durations += stint.nanoseconds
+        elapsed += stint.elapsed
+        work.garbage.look(some * calls_per_round)
+    return Stint(durations, elapsed)
 
 
 def _timed_in_loop(work: Workload, loop: Loop, calls_per_round: int, count: int, start: int) -> Stint:
@@ -256,10 +275,22 @@ def _rounds(work: Workload, stream: Iterator[Any], first: int, count: int, calls
 
 def run_untimed(work: Workload, calls: int) -> float:
     """Call the model ``calls`` times to warm caches up; returns the seconds that took all together."""
+    seconds, done = 0.0, 0
+    while done < calls:
+        some = min(calls - done, work.garbage.stretch)
+        seconds += _run_untimed(work, done, some)
+        done += some
+        work.garbage.look(some)
+    return seconds
+
+
+def _run_untimed(work: Workload, first: int, calls: int) -> float:
+    turn = first % len(work.batches)
+    batches = [*work.batches[turn:], *work.batches[:turn]]
     if work.loop is not None:
-        return work.loop.run(untimed(work.call, work.batches, calls, work.concurrency))
+        return work.loop.run(untimed(work.call, batches, calls, work.concurrency))
     begin = clocks.seconds()
-    for batch in islice(cycle(work.batches), calls):
+    for batch in islice(cycle(batches), calls):
         work.call(batch)
     if work.synchronise is not None:
         work.synchronise()

@@ -26,13 +26,12 @@ from pytest_speedacc.measure.samples import MOST_DISTINCT, batches, count_sample
 from pytest_speedacc.measure.score import Mask, Score, resolve_score
 from pytest_speedacc.measure.slices import check_not_empty, resolve_slices, stream_slices
 from pytest_speedacc.measure.stream import Source, load, sources
+from pytest_speedacc.measure.worst import Worst, choose, choose_among
 
 _END = object()
 
-MEMORY_BATCHES = 8
-"""Distinct batches in the memory pass: enough for inputs that differ, few enough to cost milliseconds."""
-
-
+WATCHED_BATCHES = 8
+"""Of those that are timed, so many are looked at for whether the model changed them."""
 KEPT_BATCHES = 8
 """Batches of a stream that are held for timing, at most."""
 FEW_SAMPLES = 4 * CHUNK
@@ -83,6 +82,8 @@ class Subject:
     """Distinct batches of the inputs, for the calls that are timed and tracked."""
     starts: Sequence[int]
     """The position of each batch's first sample in the set."""
+    worst: Worst
+    """The batches that memory is measured on."""
     first: Any
     """As many inputs as the accuracy pass takes at a time, the first of all."""
     samples: int
@@ -142,6 +143,7 @@ def prepare(model: Any, inputs: Any, targets: Any, manner: Manner, *, whole: boo
     check_not_empty(masks)
     called = inputs_for(model, adapter, manner.predict, called)
     distinct = batches(called, samples, manner.batch_size)
+    worst = choose(called, samples, manner.batch_size)
     return Subject(
         model=model,
         adapter=adapter,
@@ -152,6 +154,7 @@ def prepare(model: Any, inputs: Any, targets: Any, manner: Manner, *, whole: boo
         targets=targets,
         batches=tuple(distinct.values()),
         starts=tuple(distinct),
+        worst=worst,
         first=take(called, 0, min(samples, CHUNK)),
         samples=samples,
         batch_size=manner.batch_size,
@@ -161,7 +164,7 @@ def prepare(model: Any, inputs: Any, targets: Any, manner: Manner, *, whole: boo
         repeats=manner.repeats,
         training_samples=manner.training_samples,
         fingerprint=fingerprint(inputs, targets),
-        fingerprint_called=fingerprint(called, list(distinct.values())[:MEMORY_BATCHES]),
+        fingerprint_called=fingerprint(called, [*list(distinct.values())[:WATCHED_BATCHES], *worst.batches]),
     )
 
 
@@ -185,7 +188,8 @@ def _prepare_stream(model: Any, stream: Iterator[Source], manner: Manner, whole:
         cut = batches(inputs[-1], samples, size).items()
         distinct |= {read + start: batch for start, batch in islice(cut, MOST_DISTINCT - len(distinct))}
         read += samples
-    called = fingerprint(inputs, list(distinct.values())[:MEMORY_BATCHES])
+    worst = choose_among(tuple(distinct.values()))
+    called = fingerprint(inputs, [*list(distinct.values())[:WATCHED_BATCHES], *worst.batches])
     found = evaluate_stream(evaluator, chain(kept, stream if whole else ()), manner.executor)
     check_not_empty(found.masks)
     return Subject(
@@ -198,6 +202,7 @@ def _prepare_stream(model: Any, stream: Iterator[Source], manner: Manner, whole:
         targets=found.targets,
         batches=tuple(distinct.values()),
         starts=tuple(distinct),
+        worst=worst,
         first=inputs[0],
         samples=len(found.targets),
         batch_size=size,
@@ -243,7 +248,7 @@ def check_unchanged(subject: Subject, inputs: Any) -> None:
 
     ``inputs`` are the user's own. The model may have been called with copies of them, which must not change either.
     """
-    called = fingerprint(subject.inputs, subject.batches[:MEMORY_BATCHES])
+    called = fingerprint(subject.inputs, [*subject.batches[:WATCHED_BATCHES], *subject.worst.batches])
     # What a stream gave cannot be asked for again.
     given = subject.fingerprint if subject.streamed else fingerprint(inputs, subject.targets)
     if called != subject.fingerprint_called or given != subject.fingerprint:
