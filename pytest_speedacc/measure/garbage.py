@@ -6,14 +6,17 @@ import contextlib
 import ctypes
 import gc
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pytest_speedacc.config.units import format_bytes
 
 ENOUGH = 2**26
 """Bytes by which resident memory grows before anything is collected: less is the allocator's own to and fro."""
+STRETCH = 0.01
+"""Seconds of calls between two looks at resident memory, each of which takes about ten microseconds: a process cannot
+fill more than some tens of megabytes in that time."""
 FIRST, MOST = 8, 4096
-"""Calls between two looks at resident memory, at first and at most; a look takes about ten microseconds."""
+"""The same in calls, at first and at most."""
 SEEN = 2**23
 """Bytes by which it moves though nothing is kept that anybody would look for."""
 _STATM = "/proc/self/statm"
@@ -32,29 +35,26 @@ class Garbage:
     """Bytes that collections gave back."""
     calls: int = 0
     """Calls that had left them."""
-    _least: int | None = None
-    """Resident bytes, the least since the last collection; None before the first look."""
+    _least: int = field(default_factory=lambda: resident())
+    """Resident bytes, the least since the last collection."""
     _since: int = 0
     """Calls since then."""
 
-    def look(self, calls: int) -> None:
-        """Collect where memory has grown, after ``calls`` more calls. For between timed calls: it takes its time."""
+    def look(self, calls: int, seconds: float) -> None:
+        """Collect where memory has grown, after ``calls`` more calls that took ``seconds``. For between timed calls."""
         now = resident()
-        if self._least is None:
-            self._least = now
-            return
         self._since += calls
         grown = now - self._least
         if grown >= ENOUGH:
             gc.collect()
-            after = resident()
+            after = at_rest()
             # What does not come back is a cache or a leak, which the memory pass tells of.
             if now - after >= grown / 2:
                 self.freed += now - after
                 self.calls += self._since
             self._least, self._since = after, 0
         self._least = min(self._least, now)
-        self.stretch = max(1, min(2 * self.stretch, MOST, int(calls * ENOUGH / max(grown, 1))))
+        self.stretch = max(1, min(MOST, int(calls * min(STRETCH / max(seconds, 1e-9), ENOUGH / max(grown, 1)))))
 
     def remarks(self) -> tuple[str, ...]:
         """A sentence about a model that leaves cycles behind."""

@@ -183,20 +183,29 @@ def _stretches(work: Workload, calls_per_round: int, count: int, start: int) -> 
     """As many observations as are wanted, in stretches between which the model's garbage is looked after."""
     durations: list[int] = []
     elapsed = 0
-    while left := count - len(durations):
+    # Of all of them, since a kept answer leaves the next call to find new memory.
+    kept = _kept(work, calls_per_round, count, start)
+    while left := count - (done := len(durations)):
         # Several calls in flight would all have to end between two stretches, which is another load.
         is_cut = work.concurrency == 1
         some = min(left, max(1, work.garbage.stretch // calls_per_round)) if is_cut else left
-        arguments = calls_per_round, some, start + len(durations)
+        arguments = calls_per_round, some, start + done
         stint = (
-            quietly(_guarded, _timed, work, *arguments)
+            quietly(_guarded, _timed, work, *arguments, [place - done for place in kept if done <= place < done + some])
             if work.loop is None
             else with_room(_guarded, _timed_in_loop, work, work.loop, *arguments)
         )
         durations += stint.nanoseconds
         elapsed += stint.elapsed
-        work.garbage.look(some * calls_per_round)
+        work.garbage.look(some * calls_per_round, stint.elapsed * 1e-9)
     return Stint(durations, elapsed)
+
+
+def _kept(work: Workload, calls_per_round: int, count: int, start: int) -> list[int]:
+    """Which of so many calls, timed one by one, have their answers kept; rounds and loops see to it themselves."""
+    if work.answers is None or calls_per_round > 1 or work.loop is not None:
+        return []
+    return work.answers.positions(start % len(work.batches), count, len(work.batches))
 
 
 def _timed_in_loop(work: Workload, loop: Loop, calls_per_round: int, count: int, start: int) -> Stint:
@@ -208,22 +217,21 @@ def _timed_in_loop(work: Workload, loop: Loop, calls_per_round: int, count: int,
     return stint
 
 
-def _timed(work: Workload, calls_per_round: int, count: int, start: int) -> Stint:
+def _timed(work: Workload, calls_per_round: int, count: int, start: int, kept: list[int]) -> Stint:
     first = start * calls_per_round % len(work.batches)
     stream = islice(cycle(work.batches), first, first + count * calls_per_round)
     durations = (
-        _single_calls(work, stream, first, count)
+        _single_calls(work, stream, first, count, kept)
         if calls_per_round == 1
         else _rounds(work, stream, first, count, calls_per_round)
     )
     return Stint(durations, sum(durations))
 
 
-def _single_calls(work: Workload, stream: Iterator[Any], first: int, count: int) -> list[int]:
+def _single_calls(work: Workload, stream: Iterator[Any], first: int, count: int, kept: list[int]) -> list[int]:
     call, synchronise, clock, answers = work.call, work.synchronise, clocks.CLOCKS.read, work.answers
     durations: list[int] = []
     keep = durations.append
-    kept = answers.positions(first, count, len(work.batches)) if answers is not None else []
     # Plain loops rather than one with branches: the body between two clock reads must hold the call alone. A call whose
     # answer is kept has a body of its own, so that the others drop theirs at once, as they would in production.
     for begun, position in pairwise([-1, *kept, count]):
@@ -278,9 +286,9 @@ def run_untimed(work: Workload, calls: int) -> float:
     seconds, done = 0.0, 0
     while done < calls:
         some = min(calls - done, work.garbage.stretch)
-        seconds += _run_untimed(work, done, some)
-        done += some
-        work.garbage.look(some)
+        took = _run_untimed(work, done, some)
+        seconds, done = seconds + took, done + some
+        work.garbage.look(some, took)
     return seconds
 
 

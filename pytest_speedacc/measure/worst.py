@@ -44,7 +44,8 @@ def choose_among(batches: Sequence[Any]) -> Worst:
     found = [_sizes(batch) for batch in batches]
     known = [sizes for _, sizes in found if sizes is not None]
     parts = np.stack(known) if len(known) == len(batches) > BATCHES else None
-    places, how = _places(len(batches), found[0][0], parts)
+    measure = next((measure for measure, _ in found), "")
+    places, how = _places(len(batches), measure, parts)
     return Worst(tuple(batches[place] for place in places), f"{how} of the stream's beginning")
 
 

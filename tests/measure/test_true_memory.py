@@ -218,6 +218,7 @@ SIZE = 2 * MIB
 def sooner(monkeypatch):
     """A quarter of the usual growth calls for a collection, so that a test is quick."""
     monkeypatch.setattr("pytest_speedacc.measure.garbage.ENOUGH", ENOUGH)
+    monkeypatch.setattr("pytest_speedacc.measure.garbage.STRETCH", 0.002)
     gc.collect()
 
 
@@ -245,7 +246,7 @@ class CyclicAsync(Cyclic):
         return self.predict(batch)
 
 
-CALLS = 48
+CALLS = 100
 
 
 @LINUX
@@ -257,10 +258,10 @@ def test_cycles_are_collected_between_the_timed_calls(model):
     before = resident()
     warm = warm_up(work, 0.05)
     assert time_calls(work, warm.calls_per_round, CALLS).calls == CALLS
-    assert model.most - before < 2.5 * ENOUGH < CALLS * SIZE / 2  # the whole of it without collections
+    assert model.most - before < 5 * ENOUGH < CALLS * SIZE / 2  # the whole of it without collections
     (remark,) = work.garbage.remarks()
     assert remark.startswith("the model leaves about ")
-    assert 0.8 < work.garbage.freed / work.garbage.calls / SIZE < 1.2
+    assert 0.5 < work.garbage.freed / work.garbage.calls / SIZE < 1.5
 
 
 @LINUX
@@ -269,10 +270,10 @@ def test_rounds_that_are_asked_for_one_by_one_are_looked_after_too():
     model = Cyclic()
     work = subject(model, np.zeros((30, 2))).workload()
     before = resident()
-    for number in range(CALLS // 2):
+    for number in range(CALLS):
         run_untimed(work, 1)
         time_calls(work, 1, 1, start=number)
-    assert model.most - before < 2.5 * ENOUGH
+    assert model.most - before < 5 * ENOUGH
     assert work.garbage.remarks()
 
 
@@ -303,10 +304,22 @@ def test_nothing_is_collected_for_a_tidy_model():
     assert work.garbage.stretch > 100  # and it is looked at ever more seldom
 
 
+def test_memory_is_looked_at_by_time_and_by_growth(monkeypatch):
+    pages = iter([100, 100, 100, 4196])
+    monkeypatch.setattr("pytest_speedacc.measure.garbage.resident", lambda: next(pages) * 4096)
+    garbage = Garbage()
+    garbage.look(8, 0.008)
+    assert garbage.stretch == 10  # of a millisecond each
+    garbage.look(10, 2.0)
+    assert garbage.stretch == 1
+    garbage.look(8, 0.0)
+    assert garbage.stretch == 32  # eight have grown by a quarter of what is allowed
+
+
 def test_where_resident_memory_cannot_be_read_nothing_is_collected(monkeypatch):
     monkeypatch.setattr("pytest_speedacc.measure.garbage._STATM", "/nowhere")
     garbage = Garbage()
     for _ in range(20):
-        garbage.look(garbage.stretch)
+        garbage.look(garbage.stretch, 1.0)
     assert resident() == 0
     assert garbage.remarks() == ()
