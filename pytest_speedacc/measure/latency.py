@@ -282,17 +282,18 @@ def _rounds(work: Workload, stream: Iterator[Any], first: int, count: int, calls
 
 
 def run_untimed(work: Workload, calls: int) -> float:
-    """Call the model ``calls`` times to warm caches up; returns the seconds that took all together."""
+    """Call the model ``calls`` times to warm caches up, looking after its garbage; returns the seconds of the calls."""
     seconds, done = 0.0, 0
     while done < calls:
-        some = min(calls - done, work.garbage.stretch)
-        took = _run_untimed(work, done, some)
+        some = min(calls - done, work.garbage.stretch) if work.concurrency == 1 else calls
+        took = run_calls(work, some, done)
         seconds, done = seconds + took, done + some
         work.garbage.look(some, took)
     return seconds
 
 
-def _run_untimed(work: Workload, first: int, calls: int) -> float:
+def run_calls(work: Workload, calls: int, first: int = 0) -> float:
+    """Call the model on so many batches, beginning with number ``first``, and do nothing else; returns the seconds."""
     turn = first % len(work.batches)
     batches = [*work.batches[turn:], *work.batches[:turn]]
     if work.loop is not None:
