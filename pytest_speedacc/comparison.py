@@ -15,6 +15,7 @@ from pytest_speedacc.config.trades import Term, check_applies, parse_gain, parse
 from pytest_speedacc.errors import ConfigError, GateError
 from pytest_speedacc.explanation import explain_beside_other, explain_memory_beside_other, explain_score
 from pytest_speedacc.gate import measure
+from pytest_speedacc.judge.bare_drop import bare_drop
 from pytest_speedacc.judge.gate import judge, observe
 from pytest_speedacc.judge.reference import from_other
 from pytest_speedacc.judge.speedup import judge_speedup
@@ -94,7 +95,9 @@ class Comparison:
 
 def run_comparison(comparison: Comparison, inputs: Any, say: Say) -> Judged:
     """Measure both, time them in turn, and judge. Raises GateError for what cannot be measured."""
-    terms = comparison.terms
+    terms, score = comparison.terms, comparison.subject.score
+    if problem := bare_drop(terms.policy, score.name, score.within_unit):
+        raise GateError(f"compare(): {problem}")
     if comparison.subject.fingerprint != comparison.other.fingerprint:
         raise GateError("the two models were given different samples.")
 

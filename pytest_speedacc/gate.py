@@ -21,6 +21,7 @@ from pytest_speedacc.errors import GateError
 from pytest_speedacc.explanation import explain, explain_memory, explain_score
 from pytest_speedacc.judge.accepted import accept_by_file, accept_now, is_acceptable
 from pytest_speedacc.judge.advice import advice
+from pytest_speedacc.judge.bare_drop import bare_drop
 from pytest_speedacc.judge.gate import judge, observe
 from pytest_speedacc.judge.held import is_held, shared_notes, stricter
 from pytest_speedacc.judge.latency import Progress, next_action, plan_looks
@@ -73,11 +74,13 @@ def measure(
         statics = measure_statics(subject, training, is_decided)
         with timing_lock(say):
             answers = Answers()
-            latency, plan = _time(subject.workload(answers), policy, alpha, say)
+            work = subject.workload(answers)
+            latency, plan = _time(work, policy, alpha, say)
             waiting = measure_waiting(subject.workload(), latency.median)
         check_answers(subject, answers, statics)
     check_unchanged(subject, inputs)
-    return Measured(Measurement(statics, latency, waiting, moved(before)), plan)
+    notes = (*work.garbage.remarks(), *moved(before))
+    return Measured(Measurement(statics, latency, waiting, notes), plan)
 
 
 def _time(work: Workload, policy: Policy, alpha: float, say: Say) -> tuple[Latency, tuple[int, ...]]:
@@ -108,7 +111,9 @@ def run_gate(case: Case, inputs: Any, say: Say) -> Judged:
 
     Raises GateError for what cannot be judged or written.
     """
-    run = case.run
+    run, score = case.run, case.subject.score
+    if problem := bare_drop(case.policy, score.name, score.within_unit):
+        raise GateError(problem)
     old = load(case)
     measured = measure(case.subject, inputs, case.policy, run.alpha, say, case.training, _decides(case, old))
     measurement = measured.measurement

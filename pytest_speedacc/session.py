@@ -32,6 +32,7 @@ from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.fixture import Doors, Speedacc
 from pytest_speedacc.gate import wants_ratio
 from pytest_speedacc.interop import add_benchmark_fixture, claim_benchmark, feed_benchmark, progress
+from pytest_speedacc.judge.bare_drop import bare_drop_of
 from pytest_speedacc.judge.reference import LiveComparison
 from pytest_speedacc.judge.verdict import Outcome, Verdict
 from pytest_speedacc.live.worktree import shared_digests
@@ -123,6 +124,8 @@ class Session:
                 if not is_gate(item):
                     continue
                 policy = resolve(self.project, item.nodeid, marker, budget=self.options.budget)
+                if problem := bare_drop_of(policy, getattr(item, "function", None)):
+                    raise ConfigError(problem)
                 self.policies[item.nodeid] = with_live_default(policy) if self.live else policy
             except ConfigError as error:
                 # An error at collection on a worker would end the parallel run as an internal error.

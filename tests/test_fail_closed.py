@@ -651,6 +651,34 @@ BASELINES = (
 
 SETTINGS = (
     Row(
+        "bare-drop",
+        "speedacc: test_model.py::test_it: max_accuracy_drop = 0.002 has no unit, and 'accuracy' lies within 0 to 1: "
+        'write "0.2 pp"',
+        marker="max_accuracy_drop=0.002",
+        exit_code=USAGE,
+    ),
+    Row(
+        "bare-drop-of-a-named-score",
+        "max_accuracy_drop = 2 has no unit, and 'auc' lies within 0 to 1: write \"200 pp\"",
+        check("regression()", score="'auc'"),
+        pyproject="max_accuracy_drop = 2",
+        needs="sklearn",
+        exit_code=USAGE,
+    ),
+    Row(
+        "bare-drop-of-a-score-in-a-variable",
+        "max_accuracy_drop = 0.002 has no unit, and 'accuracy' lies within 0 to 1",
+        check(score="SCORE"),
+        marker="max_accuracy_drop=0.002",
+        above="SCORE = 'accuracy'",
+    ),
+    Row(
+        "bare-drop-in-a-comparison",
+        "compare(): max_accuracy_drop = 0.002 has no unit, and 'accuracy' lies within 0 to 1",
+        "speedacc.compare(model, model, inputs, targets, max_accuracy_drop=0.002)",
+        marker="",
+    ),
+    Row(
         "no-unit",
         "speedacc: test_model.py::test_it: marker: max_latency = '5' has no unit; it takes one of ns, us, ",
         marker='max_latency="5"',

@@ -50,17 +50,18 @@ for _adapter in (
     register(_adapter)
 
 
-def find_adapter(model: Any) -> Adapter:
+def find_adapter(model: Any, *, calls: bool = True) -> Adapter:
     """The adapter of a model: its framework's, or the one for whatever can be called or has `predict`.
 
-    What can be called and has `predict` is called. Raises `GateError` for anything else.
+    What can be called and has `predict` is called. Raises `GateError` for anything else, unless it is not the model
+    that is to be called: `calls` is false where the user says how it predicts.
     """
     adapter = lookup_adapter(model)
     if adapter is not None:
         return adapter
     if callable(model):
         return CallableAdapter()
-    if callable(getattr(model, "predict", None)):
+    if callable(getattr(model, "predict", None)) or (not calls and model is not None):
         return PredictorAdapter()
     raise GateError(
         f"{class_name(model)} is not a model: it is of no known framework, cannot be called and has no "

@@ -102,6 +102,18 @@ class Adapter(ABC):
         """The responses that the model can give: those of `RESPONSES` that it has as methods."""
         return tuple(name for name in RESPONSES if hasattr(model, name))
 
+    def classes(self, model: Any) -> Any:
+        """The labels that the model predicts, in the order of its probabilities; None where it does not say.
+
+        A range where it numbers them by itself and predicts the numbers; a tuple of names where their numbers are
+        labels as well.
+        """
+        return getattr(model, "classes_", None)
+
+    def is_untyped(self, model: Any) -> bool:
+        """Whether a call may return predictions, probabilities or scores, so that only its values tell which."""
+        return False
+
     def call(self, model: Any, response: str) -> Callable[[Any], Any]:
         """The exact callable that is timed: one batch of inputs to the model's raw output.
 
@@ -174,10 +186,12 @@ def to_array(raw: Any, response: str) -> np.ndarray:
     if hasattr(raw, "toarray"):
         raw = raw.toarray()
     if response == "predict_proba" and isinstance(raw, list) and np.ndim(raw[0]) > 1:
-        raise GateError(
-            f"predict_proba returned {len(raw)} tables, one for each output; score one output at a time, "
-            "with predict= returning its probabilities."
-        )
+        if any(np.shape(table)[1] != 2 for table in raw):
+            raise GateError(
+                f"predict_proba returned {len(raw)} tables, one for each output; score one output at a time, "
+                "with predict= returning its probabilities."
+            )
+        raw = np.column_stack([np.asarray(table)[:, 1] for table in raw])
     try:
         array = np.asarray(raw)
     except ValueError as error:

@@ -7,6 +7,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from pytest_speedacc.adapters.base import Adapter, ParameterCount, class_name
 from pytest_speedacc.adapters.pickling import canonical_pickle
 from pytest_speedacc.errors import GateError
@@ -50,6 +52,21 @@ class CallableAdapter(PredictorAdapter):
     def responder(self, model: Any, response: str) -> Callable[[Any], Any]:
         predict: Callable[[Any], Any] = model
         return predict
+
+    def is_untyped(self, model: Any) -> bool:
+        return True
+
+    def predictions(self, model: Any, raw: Any, response: str) -> np.ndarray:
+        """The output as it is. Raises `GateError` for labels where the samples are to be ranked."""
+        array = super().predictions(model, raw, response)
+        if response != "decision_function":
+            return array
+        if array.dtype.kind not in "iuf" or (array.dtype.kind != "f" and np.isin(array, (0, 1)).all()):
+            raise GateError(
+                f"{_described(model)} returned labels, and the score ranks the samples: return a probability or a "
+                "score for each, or choose another score."
+            )
+        return array
 
     def serialise(self, model: Any) -> bytes:
         if _is_code(model):

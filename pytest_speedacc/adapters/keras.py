@@ -45,6 +45,17 @@ class KerasAdapter(Adapter):
         """Probabilities where the last layer's activation says so, else scores; and predictions from either."""
         return ("predict", "predict_proba") if _gives_probabilities(model) else ("predict", "decision_function")
 
+    def classes(self, model: Any) -> Any:
+        """Numbers, where the output is probabilities."""
+        if not _gives_probabilities(model):
+            return None
+        shape = getattr(model, "output_shape", None)
+        columns = shape[-1] if isinstance(shape, tuple) else getattr(model.layers[-1], "units", None)
+        return None if columns is None else range(max(2, columns))
+
+    def is_untyped(self, model: Any) -> bool:
+        return not _gives_probabilities(model)
+
     def responder(self, model: Any, response: str) -> Callable[[Any], Any]:
         def call(batch: Any) -> Any:
             return model(batch, training=False)

@@ -23,3 +23,10 @@ def ranking_scores(scores: np.ndarray) -> np.ndarray:
         return scores
     ranked: np.ndarray = scores[:, -1] - scores[:, 0] if scores.shape[1] == 2 else scores[:, 0]
     return ranked
+
+
+def are_distributions(scores: np.ndarray) -> bool:
+    """Whether each row is probabilities that add up to one, as a softmax gives them."""
+    if scores.ndim != 2 or scores.shape[1] < 2 or scores.dtype.kind != "f":
+        return False
+    return bool((scores >= 0).all()) and bool(np.allclose(scores.sum(axis=1), 1, atol=1e-3))

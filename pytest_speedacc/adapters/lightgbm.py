@@ -42,6 +42,12 @@ class LightGBMAdapter(Adapter):
             return super().responses(model)
         return ("predict", "predict_proba") if _objective(model) in _CLASSIFICATION else ("predict",)
 
+    def classes(self, model: Any) -> Any:
+        """Numbers of a booster that classifies."""
+        if not _is_booster(model):
+            return super().classes(model)
+        return range(max(2, model.num_model_per_iteration())) if _objective(model) in _CLASSIFICATION else None
+
     def responder(self, model: Any, response: str) -> Callable[[Any], Any]:
         """A booster's own `predict` serves both responses: its raw output is probabilities."""
         return super().responder(model, "predict" if _is_booster(model) else response)

@@ -25,12 +25,6 @@ class TransformersAdapter(TorchAdapter):
     def recognises(self, names: frozenset[str]) -> bool:
         return "transformers.modeling_utils.PreTrainedModel" in names
 
-    def responder(self, model: Any, response: str) -> Callable[[Any], Any]:
-        def call(batch: Any) -> Any:
-            return model(**batch) if isinstance(batch, Mapping) else model(batch)
-
-        return call
-
 
 class PipelineAdapter(Adapter):
     """Pipelines take what they take in production, preprocessing and all: texts, images, paths."""
@@ -49,6 +43,11 @@ class PipelineAdapter(Adapter):
     def responses(self, model: Any) -> tuple[str, ...]:
         """Labels, and the probabilities of all of them, of a pipeline that classifies; else whatever it returns."""
         return ("predict", "predict_proba") if model.task in CLASSIFIES else ("predict",)
+
+    def classes(self, model: Any) -> Any:
+        """The names of its labels, which are numbered as well."""
+        names = getattr(model.model.config, "id2label", None) if model.task in CLASSIFIES else None
+        return None if names is None else tuple(names[number] for number in sorted(names))
 
     def responder(self, model: Any, response: str) -> Callable[[Any], Any]:
         pipeline: Callable[..., Any] = model

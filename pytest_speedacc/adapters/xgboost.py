@@ -15,6 +15,7 @@ from pytest_speedacc.errors import GateError
 COUNTED = ("gbtree", "dart", "gblinear")
 """Kinds of booster whose learned numbers are known."""
 _PROBABILITIES = ("binary:logistic", "multi:softprob")
+_LABELS = ("binary:logitraw", "binary:hinge", "multi:softmax")
 
 
 class XGBoostAdapter(Adapter):
@@ -48,6 +49,14 @@ class XGBoostAdapter(Adapter):
     def inputs(self, model: Any, inputs: Any) -> Any:
         """Lists become arrays for a native booster, which takes no lists."""
         return np.asarray(inputs) if _is_booster(model) and isinstance(inputs, list) else inputs
+
+    def classes(self, model: Any) -> Any:
+        """Numbers of a booster that classifies."""
+        if not _is_booster(model):
+            return super().classes(model)
+        if _objective(model) not in (*_PROBABILITIES, *_LABELS):
+            return None
+        return range(max(2, int(_learner(model)["learner_model_param"]["num_class"])))
 
     def responder(self, model: Any, response: str) -> Callable[[Any], Any]:
         """For a booster, a call on arrays, DataFrames or a DMatrix; its raw output is probabilities."""

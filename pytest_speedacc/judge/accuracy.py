@@ -108,7 +108,7 @@ def judge_limit(bound: Bound, accuracy: Accuracy) -> Check:
 def judge_drop(bound: Bound, accuracy: Accuracy, evidence: PairedEvidence, rule: AccuracyRule) -> Check:
     """Hold ``max_accuracy_drop`` against the paired evidence by the rule of the policy."""
     reference = evidence.reference
-    if problem := unit_problem(bound, accuracy):
+    if problem := unit_problem(bound, accuracy.score, accuracy.within_unit):
         return check_of(bound, accuracy.value, Outcome.FAILED, problem, reference=reference)
     drop = reference - accuracy.value if accuracy.greater_is_better else accuracy.value - reference
     tolerance = bound.value * abs(reference) if bound.unit is Unit.RELATIVE else bound.value
@@ -118,7 +118,8 @@ def judge_drop(bound: Bound, accuracy: Accuracy, evidence: PairedEvidence, rule:
     reason = "; ".join(part for part in (against, why, _flip_text(evidence.flips)) if part)
     interval = None
     if evidence.difference is not None:
-        interval = (reference + evidence.difference.low, reference + evidence.difference.high)
+        ends = (reference + evidence.difference.low, reference + evidence.difference.high)
+        interval = accuracy.possible(ends)
     return check_of(bound, accuracy.value, outcome, reason, interval=interval, reference=reference)
 
 
@@ -236,14 +237,12 @@ def _rounding(accuracy: Accuracy, evidence: PairedEvidence) -> float:
     return max(OTHER_ENVIRONMENT_POINTS, OTHER_ENVIRONMENT_SAMPLES / evidence.samples)
 
 
-def unit_problem(bound: Bound, accuracy: Accuracy) -> str:
-    """Why a drop cannot be held against this unit; empty where it can."""
-    if bound.unit is Unit.POINTS and not accuracy.within_unit:
-        return f'pp is for scores within 0 to 1, and {accuracy.score!r} is not one by definition: use "1 %" or a number'
-    if bound.unit is Unit.PLAIN and accuracy.within_unit:
-        return (
-            f'{bound.value:g} has no unit, and {accuracy.score!r} lies within 0 to 1: write "{bound.value * 100:g} pp"'
-        )
+def unit_problem(bound: Bound, score: str, within_unit: bool) -> str:
+    """Why a drop of a score cannot be held against this unit; empty where it can."""
+    if bound.unit is Unit.POINTS and not within_unit:
+        return f'pp is for scores within 0 to 1, and {score!r} is not one by definition: use "1 %" or a number'
+    if bound.unit is Unit.PLAIN and within_unit:
+        return f'{bound.value:g} has no unit, and {score!r} lies within 0 to 1: write "{bound.value * 100:g} pp"'
     return ""
 
 

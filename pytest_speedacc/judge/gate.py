@@ -17,6 +17,7 @@ from pytest_speedacc.judge.exact import judge_amount
 from pytest_speedacc.judge.live import judge_live_increase
 from pytest_speedacc.judge.reference import QUANTILES, Reference
 from pytest_speedacc.judge.repeats import judge_repeated
+from pytest_speedacc.judge.retained import observe_retained, peak_note
 from pytest_speedacc.judge.stored import judge_stored_increase
 from pytest_speedacc.judge.training import judge_training_memory, judge_training_time
 from pytest_speedacc.judge.verdict import Check, Observation, Outcome, check_of
@@ -112,7 +113,7 @@ def _judges_of(
 
 
 def _drop(bound: Bound, accuracy: Accuracy, evidence: PairedEvidence, policy: Policy) -> Check:
-    if not accuracy.scores or accuracy_rules.unit_problem(bound, accuracy):
+    if not accuracy.scores or accuracy_rules.unit_problem(bound, accuracy.score, accuracy.within_unit):
         return accuracy_rules.judge_drop(bound, accuracy, evidence, policy.accuracy_rule)
     if evidence.former is None:
         why = f"the {evidence.source} was evaluated under one seed, and of a random model that says little"
@@ -213,7 +214,8 @@ def observe(measurement: Measurement, reference: Reference) -> tuple[Observation
         *_observe_waiting(measurement.waiting),
         _observe("parameters", Kind.COUNT, _total(parameters), reference.parameters, explained),
         _observe("model_size", Kind.SIZE, statics.model_size, reference.model_size, weights),
-        _observe("memory", Kind.SIZE, peak, reference.memory, "peak of one call"),
+        _observe("memory", Kind.SIZE, peak, reference.memory, peak_note(memory)),
+        *observe_retained(statics),
         *_observe_training(statics, reference),
         Observation("evaluation", "", Kind.TIME, statics.evaluation_seconds, None, None, "all samples predicted once"),
         *(

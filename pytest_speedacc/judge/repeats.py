@@ -83,7 +83,7 @@ def judge_repeated(bound: Bound, accuracy: Accuracy, former: Former | None, sour
         raise ValueError("a tolerance is judged against a former score, and a limit by its own direction")
     mean, spread = mean_and_sd(found.scores)
     around = _bounds(found.scores, PASS_LEVEL, PASS_LEVEL)
-    interval = (around.lower, around.upper) if math.isfinite(around.upper) else None
+    interval = accuracy.possible((around.lower, around.upper)) if math.isfinite(around.upper) else None
     reason = f"mean of {len(found.scores)} evaluations under different seeds, which spread by {spread:.3g}"
     if former is not None and bound.setting.is_tolerance:
         change = format_change(mean, former.mean, Kind.SCORE, points=accuracy.within_unit)

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from pytest_speedacc.errors import GateError
-from pytest_speedacc.measure.score import Array, Mask, Score, right
+from pytest_speedacc.measure.columns import check_positions, label_of_columns
+from pytest_speedacc.measure.score import Array, Mask, Score, matched, right
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,11 @@ class Accuracy:
     of_labels: bool = True
     """Whether the score compares labels, so that a prediction can be said to have changed."""
 
+    def possible(self, interval: tuple[float, float]) -> tuple[float, float]:
+        """The interval without what no score of this kind can be."""
+        low, high = interval
+        return (max(low, 0.0), min(high, 1.0)) if self.within_unit else interval
+
 
 def score_predictions(score: Score, targets: Any, predictions: Array) -> Accuracy:
     """Score a finished pass. Raises GateError when the score cannot be computed or is not a finite number."""
@@ -40,9 +46,11 @@ def score_predictions(score: Score, targets: Any, predictions: Array) -> Accurac
     if score.wants_labels:
         if absent := int(missing(truth).sum()):
             raise GateError(f"{absent} of {len(truth)} targets are NaN or None: leave those samples out.")
-        predictions = labels(predictions, truth, score.name)
+        predictions = labels(predictions, truth, score)
     try:
         value = float(score.function(truth, predictions))
+    except GateError as error:
+        raise GateError(f"the score {score.name!r}: {error}") from error
     except Exception as error:
         raise GateError(f"the score {score.name!r} raised {type(error).__name__}: {error}") from error
     if not np.isfinite(value):
@@ -58,22 +66,25 @@ def score_predictions(score: Score, targets: Any, predictions: Array) -> Accurac
     )
 
 
-def labels(predictions: Array, truth: Array, score: str) -> Array:
+def labels(predictions: Array, truth: Array, score: Score) -> Array:
     """Class labels from class scores of shape (samples, classes); anything of the targets' shape is returned as it is.
 
     Raises GateError for single scores: whether 0.4 is a "yes" depends on what it is (probability or logit), and only
-    the user knows. Class numbers beside targets that are texts are refused too, since no two of them are ever equal.
+    the user knows. So are classes refused of which nobody knows the labels, and class numbers beside targets that are
+    texts, since no two of them are ever equal.
     """
     one_label = truth.ndim == 1 or truth.shape[1:] == (1,)
-    if one_label and predictions.ndim == 2:
-        predictions = predictions[:, 0] if predictions.shape[1] == 1 else predictions.argmax(axis=1)
+    if one_label and predictions.shape[1:] == (1,):
+        predictions = predictions[:, 0]
+    elif one_label and predictions.ndim == 2:
+        predictions = label_of_columns(truth, predictions.shape[1], score.classes)[predictions.argmax(axis=1)]
     if predictions.shape != (truth.shape[:1] if one_label else truth.shape):
         raise GateError(
             f"predictions have the shape {predictions.shape} and targets {truth.shape}: they must be the same."
         )
     if predictions.dtype.kind == "f" and bool((predictions != np.round(predictions)).any()):
         raise GateError(
-            f"the predictions are fractional numbers, and {score} compares labels: pass "
+            f"the predictions are fractional numbers, and {score.name} compares labels: pass "
             "predict=lambda model, batch: model(batch) > 0 (or whatever makes a label), or another score."
         )
     if _is_text(truth) is not _is_text(predictions):
@@ -82,7 +93,21 @@ def labels(predictions: Array, truth: Array, score: str) -> Array:
             f"the {texts} are texts and the {numbers} are numbers, so none could be equal: pass targets as the "
             "model names its classes, or predict= with a callable(model, batch) that returns the targets' labels."
         )
+    if one_label and isinstance(score.classes, range):
+        check_positions(truth, len(score.classes))
     return predictions
+
+
+def shape_note(score: Score, targets: Any, predictions: Array) -> str:
+    """What the user's own function is told of: predictions that took the targets' shape; empty where they had it."""
+    truth = to_numpy(targets)
+    given = matched(truth, predictions)
+    if score.by_name or score.wants_labels or given.shape == predictions.shape:
+        return ""
+    return (
+        f"predictions of shape {predictions.shape} were scored in the shape of the targets, {truth.shape}: of a column "
+        "and a row, numpy makes a table"
+    )
 
 
 def to_numpy(values: Any) -> Array:

@@ -10,7 +10,7 @@ from typing import Any
 from pytest_speedacc.errors import GateError, model_raised
 from pytest_speedacc.measure.memory import recorded
 from pytest_speedacc.measure.places import COMPREHENSIONS, OWN, is_library, shown
-from pytest_speedacc.measure.subject import MEMORY_BATCHES, Subject
+from pytest_speedacc.measure.subject import Subject
 
 STEPS = ("transform", "predict", "predict_proba", "predict_log_proba", "decision_function", "forward")
 """Methods of libraries that tell the parts of a model apart where none of it is the user's."""
@@ -63,7 +63,7 @@ def find_allocations(subject: Subject, root: Path) -> Allocations:
     if subject.adapter.device_memory(subject.model) is not None:
         raise GateError("which functions hold the peak is not known: an accelerator's allocator keeps no record of it")
     try:
-        with recorded(subject.call, subject.batches[:MEMORY_BATCHES]) as reader:
+        with recorded(subject.call, subject.worst.batches) as reader:
             sites = _sites(reader.get_high_watermark_allocation_records(merge_threads=True), root)
     except GateError:
         raise

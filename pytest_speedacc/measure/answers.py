@@ -138,7 +138,7 @@ def _as_scored(subject: Subject, number: int, raw: Any, shape: tuple[int, ...] |
         if len(found) != size:
             raise GateError(f"{len(found)} predictions")
         if subject.score.wants_labels:
-            found = labels(found, to_numpy(subject.targets)[rows], subject.score.name)
+            found = labels(found, to_numpy(subject.targets)[rows], subject.score)
         return found
     except Exception as error:  # of the answer's own conversion, whatever type that is
         said = f"{type(raw).__name__} ({error})" if raw is not None else "None"

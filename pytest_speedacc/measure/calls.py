@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from pytest_speedacc.adapters.base import RESPONSES, Adapter, class_name
+from pytest_speedacc.adapters.base import Adapter, class_name
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.measure.latency import Call
 from pytest_speedacc.measure.loops import Awaited, Loop, is_async
@@ -43,14 +43,35 @@ def _resolved(
             return adapter.call(model, response), response
         except GateError as error:
             problems.append(error)
+    if adapter.is_untyped(model):
+        return adapter.responder(model, adapter.responses(model)[0]), responses[0]
     raise GateError(f"the score {score!r} needs {' or '.join(responses)}: {problems[-1]}")
+
+
+def inputs_for(model: Any, adapter: Adapter, predict: PredictLike, inputs: Any) -> Any:
+    """The inputs as the model is called with them.
+
+    For a call of the user's own what the framework cannot take is no obstacle: texts reach a module's ``encode`` as
+    they are. Numbers and tensors are the framework's on the model's device there as well.
+    """
+    # A tuple is a sequence of samples here; to a framework it would be several inputs.
+    inputs = list(inputs) if isinstance(inputs, tuple) else inputs
+    try:
+        called = adapter.inputs(model, inputs)
+    except (GateError, TypeError, ValueError):
+        if predict is None or getattr(inputs, "layout", None) is not None:
+            raise
+        called = inputs
+    # Of scipy's sparse formats only these can be cut into batches.
+    is_whole = hasattr(called, "tocsr") and getattr(called, "format", "csr") not in ("csr", "csc", "lil")
+    return called.tocsr() if is_whole else called
 
 
 def _chosen(model: Any, adapter: Adapter, predict: str | Callable[[Any, Any], Any]) -> tuple[Call, str]:
     """The call that ``check(predict=...)`` asks for."""
     if callable(predict):
         return partial(predict, model), OWN
-    if predict in RESPONSES and adapter.call(model, predict) is not model:
+    if predict in adapter.responses(model) and adapter.call(model, predict) is not model:
         return adapter.call(model, predict), predict
     # A model that is called may have a method of that name beside it, and that is what was asked for.
     own: Any = getattr(model, predict, None)

@@ -13,11 +13,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from pytest_speedacc.adapters.base import Adapter, to_array
+from pytest_speedacc.adapters.base import Adapter, class_name, to_array
+from pytest_speedacc.adapters.labels import are_distributions
 from pytest_speedacc.errors import GateError, model_raised
 from pytest_speedacc.measure import clocks
 from pytest_speedacc.measure.accuracy import missing, to_numpy
-from pytest_speedacc.measure.calls import OWN, PredictLike, resolve_call
+from pytest_speedacc.measure.calls import OWN, PredictLike, inputs_for, resolve_call
 from pytest_speedacc.measure.fingerprint import fingerprint
 from pytest_speedacc.measure.forks import one_process
 from pytest_speedacc.measure.loops import Loop
@@ -28,6 +29,7 @@ from pytest_speedacc.measure.stream import Source, load
 
 CHUNK = 1024
 """Samples predicted at a time: bounds the memory of a large set, and is large enough to cost nothing."""
+NO_PROBABILITIES = "the model gives no probabilities: name a score or predict= that does"
 IN_FLIGHT = 16
 """Batches that an executor holds at a time: enough for a dozen workers, and bounded whatever the set."""
 
@@ -45,8 +47,8 @@ class Evaluated:
 
     predictions: Array
     """Shape (samples,) or (samples, outputs)."""
-    largest: Array | None
-    """The largest probability of each sample, shape (samples,); None where the model gives none."""
+    largest: Array | str
+    """The largest probability of each sample, shape (samples,); or why there is none."""
     seconds: float
     """Wall time of the prediction."""
     targets: Array | None = None
@@ -98,7 +100,7 @@ class Evaluator:
             given = len(truth) if truth.ndim else 1
             raise GateError(f"a batch has {count} inputs and {given} targets: they must belong together one to one.")
         digest = fingerprint(inputs, targets)
-        found = self.batch(self.adapter.inputs(self.model, inputs))
+        found = self.batch(inputs_for(self.model, self.adapter, self.predict, inputs))
         masks = {name: mask_of(name, chosen(inputs, targets), count) for name, chosen in self.slices.items()}
         return Evaluated(found.predictions, found.largest, found.seconds, truth, digest, masks)
 
@@ -111,14 +113,19 @@ class Evaluator:
             return np.asarray(to_array(to_numpy(raw), OWN))
         return np.asarray(self.adapter.predictions(self.model, raw, response))
 
-    def _largest(self, inputs: Any, predictions: Array) -> Array | None:
-        if self.response == "predict_proba" or _are_distributions(predictions):
+    def _largest(self, inputs: Any, predictions: Array) -> Array | str:
+        if self.response == "predict_proba" or are_distributions(predictions):
             return _largest_of(predictions)
         if not self.confident or self.response == OWN or "predict_proba" not in self.adapter.responses(self.model):
-            return None
-        call, _ = resolve_call(self.model, self.adapter, None, "", ("predict_proba",), self.loop)
-        raw = call(inputs)
-        return _largest_of(self._array(raw, "predict_proba"))
+            return NO_PROBABILITIES
+        # No score depends on this pass: where it fails, only a limit on the confidence does.
+        try:
+            call, _ = resolve_call(self.model, self.adapter, None, "", ("predict_proba",), self.loop)
+            return _largest_of(self._array(call(inputs), "predict_proba"))
+        except GateError as error:
+            return str(error)
+        except Exception as error:
+            return f"predict_proba of {class_name(self.model)} raised {type(error).__name__}: {error}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +134,8 @@ class Evaluation:
 
     predictions: Array
     """Shape (samples,) or (samples, outputs)."""
-    largest: Array | None
-    """The largest probability of each sample, shape (samples,); None where the model gives none."""
+    largest: Array | str
+    """The largest probability of each sample, shape (samples,); or why there is none."""
     seconds: float
     """Wall time of all predictions, added up."""
 
@@ -241,9 +248,10 @@ def _gathered(found: list[tuple[str, Evaluated]]) -> Evaluation:
             f"{int(bad.sum())} of {len(predictions)} predictions are NaN, infinite or None, the first at sample "
             f"{int(bad.argmax())}: look for missing values in the inputs, or overflow in the model."
         )
-    largest = [part.largest for part in parts if part.largest is not None]
-    whole = np.concatenate(largest) if len(largest) == len(parts) else None
-    return Evaluation(predictions, whole, sum(part.seconds for part in parts))
+    largest = [part.largest for part in parts]
+    known = [each for each in largest if not isinstance(each, str)]
+    reason = next((each for each in largest if isinstance(each, str)), "")
+    return Evaluation(predictions, reason or np.concatenate(known), sum(part.seconds for part in parts))
 
 
 def _check_count(predictions: Array, count: int) -> None:
@@ -265,16 +273,11 @@ def typed(predictions: Array) -> Array:
     return np.array(values).reshape(predictions.shape) if plain else predictions
 
 
-def _are_distributions(predictions: Array) -> bool:
-    """Whether each row is probabilities that add up to one, as a softmax gives them."""
-    if predictions.ndim != 2 or predictions.shape[1] < 2 or predictions.dtype.kind != "f":
-        return False
-    return bool((predictions >= 0).all()) and bool(np.allclose(predictions.sum(axis=1), 1, atol=1e-3))
-
-
-def _largest_of(probabilities: Array) -> Array:
+def _largest_of(probabilities: Array) -> Array | str:
     if probabilities.ndim == 1 or probabilities.shape[1] == 1:
         # Of one of two classes: the other has the rest.
         single = probabilities.reshape(-1)
         return np.asarray(np.maximum(single, 1 - single))
+    if probabilities.ndim > 2 or not are_distributions(probabilities):
+        return "its probabilities do not add up to one for each sample: they are of several labels"
     return np.asarray(probabilities.max(axis=1))

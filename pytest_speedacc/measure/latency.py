@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import cycle, islice, pairwise
 from typing import Any, Protocol, TypeVar
 
@@ -12,6 +12,7 @@ import numpy as np
 from pytest_speedacc.errors import GateError, model_raised
 from pytest_speedacc.measure import clocks
 from pytest_speedacc.measure.forks import one_process
+from pytest_speedacc.measure.garbage import Garbage
 from pytest_speedacc.measure.in_loop import Stint, timed, untimed
 from pytest_speedacc.measure.loops import Loop
 from pytest_speedacc.measure.quiet import quietly
@@ -63,6 +64,8 @@ class Workload:
     """Calls in flight at a time, in such a loop."""
     answers: Keeper | None = None
     """What keeps some of the timed calls' answers; None where nobody asks for them."""
+    garbage: Garbage = field(default_factory=Garbage)
+    """Looks after what the model leaves behind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,11 +162,7 @@ def time_calls(work: Workload, calls_per_round: int, count: int, start: int = 0)
     Raises GateError when the model raises, or the clock goes backwards, stands still or is contradicted by another.
     """
     with one_process(), clocks.agreeing("while the model was timed"):
-        stint = (
-            quietly(_guarded, _timed, work, calls_per_round, count, start)
-            if work.loop is None
-            else with_room(_guarded, _timed_in_loop, work, work.loop, calls_per_round, count, start)
-        )
+        stint = _stretches(work, calls_per_round, count, start)
     nanoseconds = np.asarray(stint.nanoseconds, np.int64)
     if nanoseconds.min() < 0:
         raise GateError("the clock went backwards while the model was timed: no time from this run can be trusted.")
@@ -180,6 +179,35 @@ def joined(first: Latency, second: Latency) -> Latency:
     )
 
 
+def _stretches(work: Workload, calls_per_round: int, count: int, start: int) -> Stint:
+    """As many observations as are wanted, in stretches between which the model's garbage is looked after."""
+    durations: list[int] = []
+    elapsed = 0
+    # Of all of them, since a kept answer leaves the next call to find new memory.
+    kept = _kept(work, calls_per_round, count, start)
+    while left := count - (done := len(durations)):
+        # Several calls in flight would all have to end between two stretches, which is another load.
+        is_cut = work.concurrency == 1
+        some = min(left, max(1, work.garbage.stretch // calls_per_round)) if is_cut else left
+        arguments = calls_per_round, some, start + done
+        stint = (
+            quietly(_guarded, _timed, work, *arguments, [place - done for place in kept if done <= place < done + some])
+            if work.loop is None
+            else with_room(_guarded, _timed_in_loop, work, work.loop, *arguments)
+        )
+        durations += stint.nanoseconds
+        elapsed += stint.elapsed
+        work.garbage.look(some * calls_per_round, stint.elapsed * 1e-9)
+    return Stint(durations, elapsed)
+
+
+def _kept(work: Workload, calls_per_round: int, count: int, start: int) -> list[int]:
+    """Which of so many calls, timed one by one, have their answers kept; rounds and loops see to it themselves."""
+    if work.answers is None or calls_per_round > 1 or work.loop is not None:
+        return []
+    return work.answers.positions(start % len(work.batches), count, len(work.batches))
+
+
 def _timed_in_loop(work: Workload, loop: Loop, calls_per_round: int, count: int, start: int) -> Stint:
     stint = loop.run(timed(work.call, work.batches, calls_per_round, count, start, work.concurrency))
     if work.answers is not None:
@@ -189,22 +217,21 @@ def _timed_in_loop(work: Workload, loop: Loop, calls_per_round: int, count: int,
     return stint
 
 
-def _timed(work: Workload, calls_per_round: int, count: int, start: int) -> Stint:
+def _timed(work: Workload, calls_per_round: int, count: int, start: int, kept: list[int]) -> Stint:
     first = start * calls_per_round % len(work.batches)
     stream = islice(cycle(work.batches), first, first + count * calls_per_round)
     durations = (
-        _single_calls(work, stream, first, count)
+        _single_calls(work, stream, first, count, kept)
         if calls_per_round == 1
         else _rounds(work, stream, first, count, calls_per_round)
     )
     return Stint(durations, sum(durations))
 
 
-def _single_calls(work: Workload, stream: Iterator[Any], first: int, count: int) -> list[int]:
+def _single_calls(work: Workload, stream: Iterator[Any], first: int, count: int, kept: list[int]) -> list[int]:
     call, synchronise, clock, answers = work.call, work.synchronise, clocks.CLOCKS.read, work.answers
     durations: list[int] = []
     keep = durations.append
-    kept = answers.positions(first, count, len(work.batches)) if answers is not None else []
     # Plain loops rather than one with branches: the body between two clock reads must hold the call alone. A call whose
     # answer is kept has a body of its own, so that the others drop theirs at once, as they would in production.
     for begun, position in pairwise([-1, *kept, count]):
@@ -255,11 +282,24 @@ def _rounds(work: Workload, stream: Iterator[Any], first: int, count: int, calls
 
 
 def run_untimed(work: Workload, calls: int) -> float:
-    """Call the model ``calls`` times to warm caches up; returns the seconds that took all together."""
+    """Call the model ``calls`` times to warm caches up, looking after its garbage; returns the seconds of the calls."""
+    seconds, done = 0.0, 0
+    while done < calls:
+        some = min(calls - done, work.garbage.stretch) if work.concurrency == 1 else calls
+        took = run_calls(work, some, done)
+        seconds, done = seconds + took, done + some
+        work.garbage.look(some, took)
+    return seconds
+
+
+def run_calls(work: Workload, calls: int, first: int = 0) -> float:
+    """Call the model on so many batches, beginning with number ``first``, and do nothing else; returns the seconds."""
+    turn = first % len(work.batches)
+    batches = [*work.batches[turn:], *work.batches[:turn]]
     if work.loop is not None:
-        return work.loop.run(untimed(work.call, work.batches, calls, work.concurrency))
+        return work.loop.run(untimed(work.call, batches, calls, work.concurrency))
     begin = clocks.seconds()
-    for batch in islice(cycle(work.batches), calls):
+    for batch in islice(cycle(batches), calls):
         work.call(batch)
     if work.synchronise is not None:
         work.synchronise()

@@ -14,17 +14,18 @@ import numpy as np
 
 from pytest_speedacc.adapters.base import DeviceMemory, ParameterCount
 from pytest_speedacc.errors import GateError, model_raised
-from pytest_speedacc.measure.accuracy import Accuracy, labels, score_predictions, to_numpy
+from pytest_speedacc.measure.accuracy import Accuracy, labels, score_predictions, shape_note, to_numpy
 from pytest_speedacc.measure.evaluation import (
     differing,
 )
 from pytest_speedacc.measure.forks import one_process
+from pytest_speedacc.measure.garbage import at_rest, stayed
 from pytest_speedacc.measure.latency import Latency
-from pytest_speedacc.measure.memory import MemoryPeak, measure_memory
+from pytest_speedacc.measure.memory import MemoryPeak, leak_note, measure_memory
 from pytest_speedacc.measure.randomness import seeded
 from pytest_speedacc.measure.samples import take
 from pytest_speedacc.measure.score import Mask
-from pytest_speedacc.measure.subject import MEMORY_BATCHES, Subject
+from pytest_speedacc.measure.subject import Subject
 from pytest_speedacc.measure.training import Training
 from pytest_speedacc.measure.waiting import Waiting
 
@@ -43,7 +44,6 @@ DEVICE_REPEATS = 3
 SLOW_EVALUATION = 10.0
 """Seconds; no more than a moment is spent on asking twice."""
 FEW_ASKED = 32
-NO_PROBABILITIES = "the model gives no probabilities: name a score or predict= that does"
 NEVER_FITTED = "the model was not trained by speedacc.fit(train) in this test"
 
 
@@ -91,6 +91,8 @@ class Statics:
     """Samples among the first ones of which the model, asked twice, gave two predictions."""
     training: Training | Unavailable = Unavailable(NEVER_FITTED)
     """What ``speedacc.fit`` took for this model."""
+    retained: int = 0
+    """Bytes that stayed after the set was predicted for the first time; 0 for few, and where that cannot be told."""
     answer_shape: tuple[int, ...] = ()
     """Of what the model answers for one sample, before it is made a label."""
 
@@ -132,6 +134,11 @@ class Measurement:
         """Peak bytes that inference allocates. Raises GateError where that cannot be measured."""
         return _available(self.statics.memory).peak
 
+    @property
+    def retained(self) -> int:
+        """Bytes that each call leaves behind for good. Raises GateError where that cannot be measured."""
+        return _available(self.statics.memory).retained
+
 
 def measure_statics(
     subject: Subject,
@@ -143,15 +150,21 @@ def measure_statics(
     A subject with ``repeats`` is evaluated under one seed after the other until ``is_decided`` says that the scores so
     far are enough. Raises GateError when the model fails, changes its inputs, or gives what cannot be scored.
     """
+    resting = at_rest()
     with _watched_output() as wrote, seeded(0) if subject.repeats > 1 else contextlib.nullcontext():
         evaluation = subject.evaluate()
-    accuracy = score_predictions(subject.score, subject.targets, evaluation.predictions)
+    retained = 0 if subject.streamed or subject.executor else stayed(resting, evaluation.predictions.nbytes)
+    accuracy, largest = score_predictions(subject.score, subject.targets, evaluation.predictions), evaluation.largest
     unstable = 0 if subject.repeats > 1 else _unstable(subject, accuracy, evaluation.seconds)
     parts = {name: _score_slice(subject, accuracy, mask) for name, mask in subject.slices.items()}
     if subject.repeats > 1:
         accuracy, parts = _repeated(subject, accuracy, parts, is_decided)
     notes = ("the model writes to the terminal while it predicts; its times include that",) if wrote() else ()
+    if reshaped := shape_note(subject.score, subject.targets, evaluation.predictions):
+        notes = (*notes, reshaped)
     memory = _memory(subject)
+    if isinstance(memory, MemoryPeak) and memory.retained:
+        notes = (*notes, leak_note(memory.retained))
     adapter, model = subject.adapter, subject.model
     weights = _attempt(partial(adapter.weights_bytes, model), "weights")
     return Statics(
@@ -162,10 +175,11 @@ def measure_statics(
         memory=memory,
         notes=notes,
         evaluation_seconds=evaluation.seconds,
-        confidence=Unavailable(NO_PROBABILITIES) if evaluation.largest is None else Confidence(evaluation.largest),
+        confidence=Unavailable(largest) if isinstance(largest, str) else Confidence(largest),
         slices={name: Slice(mask, parts[name]) for name, mask in subject.slices.items()},
         unstable=unstable,
         training=training,
+        retained=retained,
         answer_shape=evaluation.predictions.shape[1:],
     )
 
@@ -213,7 +227,7 @@ def _unstable(subject: Subject, accuracy: Accuracy, seconds: float) -> int:
         raise model_raised(error, "when it was to predict the first samples again") from error
     before, score = accuracy.predictions[: len(again)], subject.score
     if score.wants_labels:
-        again = labels(again, to_numpy(subject.targets)[: len(again)], score.name)
+        again = labels(again, to_numpy(subject.targets)[: len(again)], score)
     return int(differing(before, again).sum()) if before.shape == again.shape else len(again)
 
 
@@ -225,11 +239,12 @@ def _score_slice(subject: Subject, accuracy: Accuracy, mask: Mask) -> Accuracy |
 
 
 def _memory(subject: Subject) -> MemoryPeak | Unavailable:
-    sets = subject.batches[:MEMORY_BATCHES]
+    sets = subject.worst.batches
     try:
         device = subject.adapter.device_memory(subject.model)
         with one_process():
-            return measure_memory(subject.call, sets) if device is None else _device_peak(subject, device, sets)
+            found = measure_memory(subject.call, sets) if device is None else _device_peak(subject, device, sets)
+            return replace(found, of=subject.worst.how)
     except GateError as error:
         return Unavailable(str(error))
     except Exception as error:

@@ -13,7 +13,7 @@ from typing import Any
 from pytest_speedacc.config.project import Clock
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.measure import clocks
-from pytest_speedacc.measure.latency import Workload, run_untimed
+from pytest_speedacc.measure.latency import Workload, run_calls
 from pytest_speedacc.measure.patterns import known_seconds
 from pytest_speedacc.measure.places import COMPREHENSIONS, is_library, package, shown
 from pytest_speedacc.measure.stack import with_room
@@ -121,7 +121,7 @@ def take_profile(work: Workload, calls: int, root: Path, *, clock: Clock = "wall
             with recorded(time.thread_time if clock == "cpu" else clocks.seconds) as recorder:
                 yappi.start(builtins=False, profile_threads=True)
                 try:
-                    took = with_room(run_untimed, work, calls)
+                    took = with_room(run_calls, work, calls)
                 finally:
                     yappi.stop()
             stats = yappi.get_func_stats()

@@ -10,7 +10,7 @@ from typing import Any
 from pytest_speedacc.adapters import find_adapter
 from pytest_speedacc.adapters.base import Adapter
 from pytest_speedacc.errors import GateError
-from pytest_speedacc.measure.calls import PredictLike, resolve_call
+from pytest_speedacc.measure.calls import PredictLike, inputs_for, resolve_call
 from pytest_speedacc.measure.evaluation import (
     CHUNK,
     Evaluation,
@@ -26,13 +26,12 @@ from pytest_speedacc.measure.samples import MOST_DISTINCT, batches, count_sample
 from pytest_speedacc.measure.score import Mask, Score, resolve_score
 from pytest_speedacc.measure.slices import check_not_empty, resolve_slices, stream_slices
 from pytest_speedacc.measure.stream import Source, load, sources
+from pytest_speedacc.measure.worst import Worst, choose, choose_among
 
 _END = object()
 
-MEMORY_BATCHES = 8
-"""Distinct batches in the memory pass: enough for inputs that differ, few enough to cost milliseconds."""
-
-
+WATCHED_BATCHES = 8
+"""Of those that are timed, so many are looked at for whether the model changed them."""
 KEPT_BATCHES = 8
 """Batches of a stream that are held for timing, at most."""
 FEW_SAMPLES = 4 * CHUNK
@@ -83,6 +82,8 @@ class Subject:
     """Distinct batches of the inputs, for the calls that are timed and tracked."""
     starts: Sequence[int]
     """The position of each batch's first sample in the set."""
+    worst: Worst
+    """The batches that memory is measured on."""
     first: Any
     """As many inputs as the accuracy pass takes at a time, the first of all."""
     samples: int
@@ -140,8 +141,9 @@ def prepare(model: Any, inputs: Any, targets: Any, manner: Manner, *, whole: boo
     adapter, score, call, evaluator = _ways(model, manner, {}, samples <= FEW_SAMPLES)
     masks = resolve_slices(manner.slices, inputs, targets, samples)
     check_not_empty(masks)
-    called = _called(adapter, model, called)
+    called = inputs_for(model, adapter, manner.predict, called)
     distinct = batches(called, samples, manner.batch_size)
+    worst = choose(called, samples, manner.batch_size)
     return Subject(
         model=model,
         adapter=adapter,
@@ -152,6 +154,7 @@ def prepare(model: Any, inputs: Any, targets: Any, manner: Manner, *, whole: boo
         targets=targets,
         batches=tuple(distinct.values()),
         starts=tuple(distinct),
+        worst=worst,
         first=take(called, 0, min(samples, CHUNK)),
         samples=samples,
         batch_size=manner.batch_size,
@@ -161,7 +164,7 @@ def prepare(model: Any, inputs: Any, targets: Any, manner: Manner, *, whole: boo
         repeats=manner.repeats,
         training_samples=manner.training_samples,
         fingerprint=fingerprint(inputs, targets),
-        fingerprint_called=fingerprint(called, list(distinct.values())[:MEMORY_BATCHES]),
+        fingerprint_called=fingerprint(called, [*list(distinct.values())[:WATCHED_BATCHES], *worst.batches]),
     )
 
 
@@ -179,13 +182,14 @@ def _prepare_stream(model: Any, stream: Iterator[Source], manner: Manner, whole:
         if source is _END:
             break
         kept.append(source)
-        inputs.append(_called(adapter, model, load(source)[0]))
+        inputs.append(inputs_for(model, adapter, manner.predict, load(source)[0]))
         samples = count_samples(inputs[-1], "the inputs of a batch")
         _check_batch_size(size, samples)
         cut = batches(inputs[-1], samples, size).items()
         distinct |= {read + start: batch for start, batch in islice(cut, MOST_DISTINCT - len(distinct))}
         read += samples
-    called = fingerprint(inputs, list(distinct.values())[:MEMORY_BATCHES])
+    worst = choose_among(tuple(distinct.values()))
+    called = fingerprint(inputs, [*list(distinct.values())[:WATCHED_BATCHES], *worst.batches])
     found = evaluate_stream(evaluator, chain(kept, stream if whole else ()), manner.executor)
     check_not_empty(found.masks)
     return Subject(
@@ -198,6 +202,7 @@ def _prepare_stream(model: Any, stream: Iterator[Source], manner: Manner, whole:
         targets=found.targets,
         batches=tuple(distinct.values()),
         starts=tuple(distinct),
+        worst=worst,
         first=inputs[0],
         samples=len(found.targets),
         batch_size=size,
@@ -219,24 +224,18 @@ def _ways(
         value = getattr(manner, name)
         if isinstance(value, bool) or not isinstance(value, int) or not value >= 1:
             raise GateError(f"{name}={value!r} must be a whole number from 1.")
-    adapter = find_adapter(model)
+    adapter = find_adapter(model, calls=manner.predict is None)
     adapter.check_usable(model)
-    score = resolve_score(manner.score, manner.greater_is_better, getattr(model, "classes_", None))
+    classes = adapter.classes(model)
+    # Numbers are what the framework's own call gives, and whoever makes labels of it gives what they like.
+    classes = None if isinstance(classes, range) and manner.predict is not None else classes
+    score = resolve_score(manner.score, manner.greater_is_better, classes)
     call, response = resolve_call(model, adapter, manner.predict, score.name, score.responses, manner.loop)
     if manner.concurrency > 1 and not isinstance(call, Awaited):
         raise GateError(f"concurrency={manner.concurrency} is for async models, and this one returns its answer.")
     confident = manner.confident or is_small
     evaluator = Evaluator(model, adapter, manner.predict, response, confident, manner.loop, slices)
     return adapter, score, call, evaluator
-
-
-def _called(adapter: Adapter, model: Any, inputs: Any) -> Any:
-    """The inputs as the model is called with them."""
-    # A tuple is a sequence of samples here; to a framework it would be several inputs.
-    called = adapter.inputs(model, list(inputs) if isinstance(inputs, tuple) else inputs)
-    # Of scipy's sparse formats only these can be cut into batches.
-    is_whole = hasattr(called, "tocsr") and getattr(called, "format", "csr") not in ("csr", "csc", "lil")
-    return called.tocsr() if is_whole else called
 
 
 def _check_batch_size(size: object, samples: int) -> None:
@@ -249,7 +248,7 @@ def check_unchanged(subject: Subject, inputs: Any) -> None:
 
     ``inputs`` are the user's own. The model may have been called with copies of them, which must not change either.
     """
-    called = fingerprint(subject.inputs, subject.batches[:MEMORY_BATCHES])
+    called = fingerprint(subject.inputs, [*subject.batches[:WATCHED_BATCHES], *subject.worst.batches])
     # What a stream gave cannot be asked for again.
     given = subject.fingerprint if subject.streamed else fingerprint(inputs, subject.targets)
     if called != subject.fingerprint_called or given != subject.fingerprint:

@@ -8,6 +8,7 @@ import pytest
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.measure.accuracy import labels, score_predictions, to_numpy
 from pytest_speedacc.measure.evaluation import CHUNK
+from pytest_speedacc.measure.score import resolve_score
 from pytest_speedacc.measure.subject import Manner, prepare
 
 pytest.importorskip("sklearn")
@@ -153,9 +154,11 @@ def test_a_single_logit_ranks_and_can_be_made_a_label(tumours):
 
 def test_a_torch_model_without_probabilities_says_how_to_give_them(network, flowers):
     inputs, kinds = flowers
-    refusal = r"the score 'log_loss' needs predict_proba: Linear has no predict_proba.*predict= with a callable\("
+    refusal = (
+        r"'log_loss': the score needs probabilities, and the model returned numbers from .* predict= with a callable"
+    )
     with pytest.raises(GateError, match=refusal):
-        prepare(network, inputs, kinds, Manner(score="log_loss"))
+        scored(network, inputs, kinds, score="log_loss")
     given = scored(network, inputs, kinds, score="log_loss", predict=lambda model, batch: model(batch).softmax(1))
     torch = pytest.importorskip("torch")
     with torch.no_grad():
@@ -293,9 +296,9 @@ def _constant(value):
     ],
 )
 def test_labels_of_class_scores(predictions, truth, expected):
-    assert labels(np.array(predictions), np.array(truth), "accuracy").tolist() == expected
+    assert labels(np.array(predictions), np.array(truth), resolve_score("accuracy", None)).tolist() == expected
 
 
 def test_predictions_of_another_shape_than_the_targets_are_refused():
     with pytest.raises(GateError, match=r"predictions have the shape \(2,\) and targets \(2, 2\)"):
-        labels(np.zeros(2), np.zeros((2, 2)), "accuracy")
+        labels(np.zeros(2), np.zeros((2, 2)), resolve_score("accuracy", None))

@@ -35,6 +35,13 @@ class OnnxAdapter(Adapter):
         """A classifier converted from scikit-learn has labels and probabilities; any other model has one output."""
         return ("predict", "predict_proba") if _is_classifier(model) else ("predict", "decision_function")
 
+    def classes(self, model: Any) -> Any:
+        """The labels of a classifier, as its operator declares them."""
+        return _class_labels(model) if _is_classifier(model) else None
+
+    def is_untyped(self, model: Any) -> bool:
+        return not _is_classifier(model)
+
     def responder(self, model: Any, response: str) -> Callable[[Any], Any]:
         names = [each.name for each in model.get_inputs()]
         outputs = [model.get_outputs()[int(response == "predict_proba")].name]
@@ -103,6 +110,20 @@ def _document(model: Any) -> bytes:
 def _is_classifier(model: Any) -> bool:
     types = [each.type for each in model.get_outputs()]
     return len(types) == 2 and types[0] in ("tensor(int64)", "tensor(string)")
+
+
+def _class_labels(model: Any) -> list[str] | list[int] | None:
+    """None where no operator declares any, or the file cannot be read: what needs the labels is refused then."""
+    try:
+        import onnx
+
+        graph = onnx.load_from_string(_document(model)).graph
+    except (ImportError, GateError):
+        return None
+    for attribute in (attribute for node in graph.node for attribute in node.attribute):
+        if attribute.name.startswith("classlabels"):
+            return [label.decode() for label in attribute.strings] or list(attribute.ints)
+    return None
 
 
 def _typed(values: Any, declared: str) -> np.ndarray:

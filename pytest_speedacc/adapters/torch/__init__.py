@@ -58,8 +58,11 @@ class TorchAdapter(Adapter):
         """Whatever the module returns: as predictions, or as the scores that a ranking score takes."""
         return ("predict", "decision_function")
 
+    def is_untyped(self, model: Any) -> bool:
+        return True
+
     def responder(self, model: Any, response: str) -> Callable[[Any], Any]:
-        predict: Callable[[Any], Any] = model
+        predict: Callable[[Any], Any] = by_name(model) if _is_of_transformers(model) else model
         return predict
 
     @contextmanager
@@ -160,6 +163,34 @@ class TorchAdapter(Adapter):
         devices = {tensor.device for _, tensor in _named_tensors(model)} - {torch.device("cpu")}
         names = {torch.cuda.get_device_name(each) if each.type == "cuda" else each.type for each in devices}
         return ", ".join(sorted(names))
+
+
+def by_name(model: Any) -> Callable[[Any], Any]:
+    """A model of transformers as it is called: with a tokenizer's mapping unpacked, and with anything else as it is."""
+
+    def call(batch: Any) -> Any:
+        return model(**batch) if isinstance(batch, Mapping) else model(batch)
+
+    return call
+
+
+def _is_of_transformers(model: Any) -> bool:
+    """Whether this is one, or wraps one: as `torch.compile`, peft and data parallelism do."""
+    while True:
+        names = {f"{base.__module__}.{base.__qualname__}" for base in type(model).__mro__}
+        if "transformers.modeling_utils.PreTrainedModel" in names:
+            return True
+        if "torch._dynamo.eval_frame.OptimizedModule" in names:
+            model = model._orig_mod
+        elif "peft.peft_model.PeftModel" in names:
+            model = model.get_base_model()
+        elif names & {
+            "torch.nn.parallel.data_parallel.DataParallel",
+            "torch.nn.parallel.distributed.DistributedDataParallel",
+        }:
+            model = model.module
+        else:
+            return False
 
 
 class CudaMemory:

@@ -1,0 +1,93 @@
+"""Cyclic garbage that piles up while the collector is off: collected between timed calls, and remarked on."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import gc
+import os
+from dataclasses import dataclass, field
+
+from pytest_speedacc.config.units import format_bytes
+
+ENOUGH = 2**26
+"""Bytes by which resident memory grows before anything is collected: less is the allocator's own to and fro."""
+STRETCH = 0.01
+"""Seconds of calls between two looks at resident memory, each of which takes about ten microseconds: a process cannot
+fill more than some tens of megabytes in that time."""
+FIRST, MOST = 8, 4096
+"""The same in calls, at first and at most."""
+SEEN = 2**23
+"""Bytes by which it moves though nothing is kept that anybody would look for."""
+_STATM = "/proc/self/statm"
+
+
+@dataclass(slots=True)
+class Garbage:
+    """What one model leaves behind while it is timed with the collector off.
+
+    Without this a model that leaves a cycle of ten megabytes a call would take all of the machine's memory.
+    """
+
+    stretch: int = FIRST
+    """Calls until the next look."""
+    freed: int = 0
+    """Bytes that collections gave back."""
+    calls: int = 0
+    """Calls that had left them."""
+    _least: int = field(default_factory=lambda: resident())
+    """Resident bytes, the least since the last collection."""
+    _since: int = 0
+    """Calls since then."""
+
+    def look(self, calls: int, seconds: float) -> None:
+        """Collect where memory has grown, after ``calls`` more calls that took ``seconds``. For between timed calls."""
+        now = resident()
+        self._since += calls
+        grown = now - self._least
+        if grown >= ENOUGH:
+            gc.collect()
+            after = at_rest()
+            # What does not come back is a cache or a leak, which the memory pass tells of.
+            if now - after >= grown / 2:
+                self.freed += now - after
+                self.calls += self._since
+            self._least, self._since = after, 0
+        self._least = min(self._least, now)
+        self.stretch = max(1, min(MOST, int(calls * min(STRETCH / max(seconds, 1e-9), ENOUGH / max(grown, 1)))))
+
+    def remarks(self) -> tuple[str, ...]:
+        """A sentence about a model that leaves cycles behind."""
+        if not self.freed:
+            return ()
+        return (
+            f"the model leaves about {format_bytes(self.freed / self.calls)} of cyclic garbage behind with each call, "
+            "which is collected between the timed calls and costs them nothing here: where nobody collects it, it is "
+            "memory that grows, and where Python does, it is time. Break the cycle (weakref, or no reference back)",
+        )
+
+
+def stayed(before: int, expected: int) -> int:
+    """Bytes by which resident memory has grown since it was ``before``, as ``at_rest`` gave it, without those that
+    were expected; 0 for less than SEEN, and where it cannot be read."""
+    if not before or resident() - before - expected < SEEN:
+        return 0
+    gc.collect()
+    kept = at_rest() - before - expected
+    return kept if kept >= SEEN else 0
+
+
+def at_rest() -> int:
+    """Resident bytes without what the allocator has kept of what was freed, where that can be told."""
+    with contextlib.suppress(OSError, AttributeError):  # of glibc alone
+        ctypes.CDLL(None).malloc_trim(0)
+    return resident()
+
+
+def resident() -> int:
+    """Bytes of this process that are in memory; 0 where that cannot be read."""
+    try:
+        with open(_STATM, "rb") as file:  # noqa: PTH123 - no object of its own
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0
