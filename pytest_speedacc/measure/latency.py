@@ -16,6 +16,7 @@ from pytest_speedacc.measure.in_loop import Stint, timed, untimed
 from pytest_speedacc.measure.loops import Loop
 from pytest_speedacc.measure.quiet import quietly
 from pytest_speedacc.measure.stack import with_room
+from pytest_speedacc.stats.alike import alike
 from pytest_speedacc.stats.quantiles import quantile, quantile_interval
 
 SHORTEST_CALL_IN_CLOCK_READS = 20
@@ -106,7 +107,7 @@ class Latency:
 
     def interval(self, q: float) -> tuple[float, float] | None:
         """Distribution-free 95 % interval of the q-quantile, in seconds; None when there are too few calls for one."""
-        return quantile_interval(np.sort(self.seconds).tolist(), q)
+        return quantile_interval(np.sort(self.seconds).tolist(), q, alike=alike(self.seconds, q))
 
     @property
     def median(self) -> float:
