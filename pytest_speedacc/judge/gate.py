@@ -21,7 +21,6 @@ from pytest_speedacc.judge.stored import judge_stored_increase
 from pytest_speedacc.judge.training import judge_training_memory, judge_training_time
 from pytest_speedacc.judge.verdict import Check, Observation, Outcome, check_of
 from pytest_speedacc.measure.accuracy import Accuracy
-from pytest_speedacc.measure.latency import Latency
 from pytest_speedacc.measure.measurement import Confidence, Measurement, Statics, Unavailable
 from pytest_speedacc.measure.score import Mask
 from pytest_speedacc.measure.waiting import Waiting
@@ -209,7 +208,7 @@ def observe(measurement: Measurement, reference: Reference) -> tuple[Observation
     peak = memory if isinstance(memory, Unavailable) else memory.peak
     return (
         *_observe_part(Part("", statics.accuracy, statics.confidence, None, reference.accuracy)),
-        *_observe_latency(measurement.latency, reference),
+        *_observe_latency(measurement, reference),
         *_observe_waiting(measurement.waiting),
         _observe("parameters", Kind.COUNT, _total(parameters), reference.parameters, explained),
         _observe("model_size", Kind.SIZE, statics.model_size, reference.model_size, weights),
@@ -262,10 +261,12 @@ def _observe_training(statics: Statics, reference: Reference) -> list[Observatio
     return rows
 
 
-def _observe_latency(latency: Latency, reference: Reference) -> list[Observation]:
+def _observe_latency(measurement: Measurement, reference: Reference) -> list[Observation]:
+    latency = measurement.latency
     batch = f"a call of {latency.batch_size} sample{'s' if latency.batch_size > 1 else ''}"
     observations = f"{latency.calls} " + ("calls" if latency.has_tail else f"rounds of {latency.calls_per_round} calls")
     load = f", {latency.concurrency} in flight" if latency.concurrency > 1 else ""
+    warm = f" after {measurement.untimed_calls} untimed ones" if measurement.untimed_calls else ""
     rows = [
         Observation(
             "latency",
@@ -274,10 +275,12 @@ def _observe_latency(latency: Latency, reference: Reference) -> list[Observation
             latency.quantile(q),
             latency.interval(q),
             reference.latency.get(statistic_name(q)),
-            f"{batch}, {observations}{load}",
+            f"{batch}, {observations}{warm}{load}",
         )
         for q in (QUANTILES if latency.has_tail else QUANTILES[:1])
     ]
+    if (first := measurement.first_call) is not None:
+        rows.append(Observation("latency", "first call", Kind.TIME, first, None, None, f"{batch}, before all others"))
     if latency.concurrency > 1:
         rate, note = latency.throughput, f"samples a second{load}"
         rows.append(Observation("throughput", "", Kind.RATE, rate, None, None, note, higher_is_better=True))

@@ -106,6 +106,10 @@ class Measurement:
     """What a call of an async model waits for; None of any other."""
     notes: tuple[str, ...] = ()
     """Remarks on what measuring the model has left behind."""
+    first_call: float | None = None
+    """Seconds of the first call, before anything else was asked of the model; None where that was not timed."""
+    untimed_calls: int = 0
+    """Calls of the shape that is timed, which warmed the model up."""
 
     @property
     def accuracy(self) -> float:
