@@ -45,8 +45,8 @@ def simulated() -> None:
         for correlation in (0, 0.3, 0.6, 0.9):
             noise = np.random.default_rng(1).standard_normal((RUNS, CALLS)) * np.sqrt(1 - correlation**2)
             noise[:, 0] /= np.sqrt(1 - correlation**2)
-            rows = lfilter([1], [1, -correlation], noise)
-            for name, judge in _rules(float(norm.ppf(q)), q).items():
+            rows = np.exp(lfilter([1], [1, -correlation], noise) / 5)
+            for name, judge in _rules(float(np.exp(norm.ppf(q) / 5)), q).items():
                 found = [_decided(judge, row)[0] for row in rows]
                 failed, passed = (found.count(each) / RUNS for each in ("failed", "passed"))
                 print(f"{q:<9} {correlation:<12} {name:<14} {failed:7.2%}  {passed:7.2%}")

@@ -18,12 +18,16 @@ PARTS = 8
 """Of a row of calls, compared with each other."""
 FEWEST = 64
 """Calls from which on their correlation can be estimated; with fewer, only a limit that is far off is decided."""
+MOST_WANDERING = 10
+"""The factor by which a limit beyond all parts of a row is far off whatever lies between them."""
+SHORTEST = 1e-12
+"""Seconds that stand for a call that took no tick of the clock."""
 
 Values = npt.NDArray[np.floating[Any]]
 
 
 def judge_calls(values: Values, limit: float, q: float, look: int, alpha: float) -> QuantileVerdict:
-    """Whether the q-quantile of what these calls, in their order, are drawn from lies within ``limit``.
+    """Whether the q-quantile of what these calls, in their order, are drawn from lies within ``limit``, above 0.
 
     As ``judge_quantile``, whose error rates are then those of calls that vary independently. Here a verdict also needs
     one of two things: that as many independent calls as these are worth would have shown it, or that the limit is
@@ -74,11 +78,14 @@ def _correlation_time(over: npt.NDArray[np.bool_]) -> float:
 def _beyond(values: Values, limit: float, q: float) -> QuantileVerdict:
     """Where the quantiles of all parts of the row lie, when the limit is further from them than they from each other.
 
-    A row of few calls has wandered less than it may: of n the limit must be √(64/n) times as far.
+    As factors, since times are positive. A row of few calls has wandered less than it may: of n the limit must be
+    √(64/n) times as far. No wandering reaches MOST_WANDERING.
     """
-    quantiles = [quantile(np.sort(part).tolist(), q) for part in np.array_split(values, min(PARTS, len(values)))]
-    lowest, highest = min(quantiles), max(quantiles)
+    parts = np.array_split(values, min(PARTS, len(values)))
+    quantiles = [math.log(max(quantile(np.sort(part).tolist(), q), SHORTEST)) for part in parts]
+    lowest, highest, at = min(quantiles), max(quantiles), math.log(limit)
     reach = (highest - lowest) * max(1.0, math.sqrt(FEWEST / len(values)))
-    if highest + reach <= limit:
+    reach = min(reach, math.log(MOST_WANDERING))
+    if highest + reach <= at:
         return "passed"
-    return "failed" if lowest - reach > limit else "undecided"
+    return "failed" if lowest - reach > at else "undecided"

@@ -16,10 +16,15 @@ MOST_CALLS = 512
 
 
 def correlated(correlation, calls, runs, seed):
-    """Normal values, each row a first-order autoregression that is stationary from its first value on."""
+    """Lognormal times of about 1, each row a first-order autoregression, stationary from its first value on."""
     noise = np.random.default_rng(seed).standard_normal((runs, calls)) * np.sqrt(1 - correlation**2)
     noise[:, 0] /= np.sqrt(1 - correlation**2)
-    return lfilter([1], [1, -correlation], noise)
+    return time(lfilter([1], [1, -correlation], noise))
+
+
+def time(normal):
+    """Which has a spread of a fifth."""
+    return np.exp(normal / 5)
 
 
 def verdict(judge, row):
@@ -41,7 +46,7 @@ def rates(judge, rows):
 @pytest.mark.parametrize("correlation", [0, 0.3, 0.6, 0.9])
 def test_both_error_rates_are_kept_however_alike_neighbours_are(q, correlation):
     """At the limit itself, where both errors are most likely: no more of them than luck explains."""
-    runs, limit = 400, norm.ppf(q)
+    runs, limit = 400, time(norm.ppf(q))
     rows = correlated(correlation, MOST_CALLS, runs, seed=5)
     passed, failed = rates(lambda row, look: judge_calls(row, limit, q, look, ALPHA), rows)
     assert failed <= binom.isf(1e-4, runs, ALPHA)
@@ -58,8 +63,8 @@ def test_both_error_rates_are_kept_however_alike_neighbours_are(q, correlation):
 @pytest.mark.parametrize("calls", [8, 16, 32])
 def test_so_do_calls_too_few_for_their_correlation_to_be_estimated(calls):
     rows = correlated(0.9, calls, 1000, seed=6)
-    verdicts = [judge_calls(row, 0.0, 0.5, 0, ALPHA) for row in rows]
-    naive = [judge_quantile(int((row > 0).sum()), calls, 0.5, 0, ALPHA) for row in rows]
+    verdicts = [judge_calls(row, 1.0, 0.5, 0, ALPHA) for row in rows]
+    naive = [judge_quantile(int((row > 1).sum()), calls, 0.5, 0, ALPHA) for row in rows]
     assert verdicts.count("failed") <= binom.isf(1e-4, 1000, ALPHA)
     assert verdicts.count("passed") <= binom.isf(1e-4, 1000, 0.05)
     assert naive.count("failed") > 100
@@ -71,7 +76,9 @@ def test_so_do_calls_too_few_for_their_correlation_to_be_estimated(calls):
 def test_a_limit_that_is_off_is_found_however_alike_neighbours_are(q, off, correlation):
     """Three standard deviations beyond the quantile, as a limit of half or twice the time usually is by far more."""
     rows = correlated(correlation, 4096, 50, seed=7)
-    verdicts = [verdict(lambda row, look: judge_calls(row, norm.ppf(q) + off, q, look, 0.001), row) for row in rows]
+    verdicts = [
+        verdict(lambda row, look: judge_calls(row, time(norm.ppf(q) + off), q, look, 0.001), row) for row in rows
+    ]
     assert set(verdicts) == {"passed" if off > 0 else "failed"}
 
 
@@ -109,8 +116,8 @@ def test_a_drift_that_stays_far_from_the_limit_leaves_nothing_open():
 
 def test_of_few_calls_the_limit_must_be_further_off():
     few = np.array([1.0, 1.01, 1.02, 1.03, 1.04, 1.05, 1.06, 1.07])
-    reach = 0.07 * np.sqrt(64 / 8)
-    for limit, expected in ((1.08 + reach, "passed"), (1.06 + reach, "undecided"), (0.99 - reach, "failed")):
+    reach = 1.07 ** np.sqrt(64 / 8)
+    for limit, expected in ((1.08 * reach, "passed"), (1.06 * reach, "undecided"), (0.99 / reach, "failed")):
         assert judge_calls(few, limit, 0.5, 0, ALPHA) == expected
 
 
@@ -126,8 +133,16 @@ def test_the_interval_of_a_quantile_covers_it_however_alike_neighbours_are():
 
     def covered(worth):
         # None where the calls are worth too few for one.
-        found = (quantile_interval(np.sort(row).tolist(), 0.5, alike=worth(row)) or (-9, 9) for row in rows)
-        return sum(low <= 0 <= high for low, high in found)
+        found = (quantile_interval(np.sort(row).tolist(), 0.5, alike=worth(row)) or (0, 9) for row in rows)
+        return sum(low <= 1 <= high for low, high in found)
 
     assert covered(lambda row: alike(row, 0.5)) >= binom.ppf(1e-4, 300, 0.95)
     assert covered(lambda row: 1.0) < 200
+
+
+@pytest.mark.parametrize(
+    ("limit", "expected"), [(0.09, "failed"), (0.11, "undecided"), (39, "undecided"), (41, "passed")]
+)
+def test_a_limit_of_another_magnitude_is_far_off_whatever_one_call_did(limit, expected):
+    few = np.array([1.0, 1.0, 4.0, 1.0, 1.0, 1.0, 1.0, 1.0])
+    assert judge_calls(few, limit, 0.5, 0, ALPHA) == expected
