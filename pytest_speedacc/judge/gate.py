@@ -9,7 +9,7 @@ from functools import partial
 from pytest_speedacc.adapters.base import ParameterCount
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.config.settings import Bound, Role, statistic_name
-from pytest_speedacc.config.units import Kind, format_bytes, format_change
+from pytest_speedacc.config.units import Kind, format_bytes, format_change, format_seconds
 from pytest_speedacc.judge import accuracy as accuracy_rules
 from pytest_speedacc.judge import latency as latency_rules
 from pytest_speedacc.judge.accuracy import LAST_DIGIT, PairedEvidence
@@ -266,7 +266,8 @@ def _observe_latency(measurement: Measurement, reference: Reference) -> list[Obs
     batch = f"a call of {latency.batch_size} sample{'s' if latency.batch_size > 1 else ''}"
     observations = f"{latency.calls} " + ("calls" if latency.has_tail else f"rounds of {latency.calls_per_round} calls")
     load = f", {latency.concurrency} in flight" if latency.concurrency > 1 else ""
-    warm = f" after {measurement.untimed_calls} untimed ones" if measurement.untimed_calls else ""
+    first = "" if measurement.first_call is None else f", the first of all {format_seconds(measurement.first_call)}"
+    warm = f" after {measurement.untimed_calls} untimed ones{first}" if measurement.untimed_calls else ""
     rows = [
         Observation(
             "latency",
@@ -279,8 +280,6 @@ def _observe_latency(measurement: Measurement, reference: Reference) -> list[Obs
         )
         for q in (QUANTILES if latency.has_tail else QUANTILES[:1])
     ]
-    if (first := measurement.first_call) is not None:
-        rows.append(Observation("latency", "first call", Kind.TIME, first, None, None, f"{batch}, before all others"))
     if latency.concurrency > 1:
         rate, note = latency.throughput, f"samples a second{load}"
         rows.append(Observation("throughput", "", Kind.RATE, rate, None, None, note, higher_is_better=True))
