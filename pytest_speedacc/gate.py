@@ -31,6 +31,7 @@ from pytest_speedacc.judge.trades import allowed_text, excused
 from pytest_speedacc.judge.verdict import Check, Outcome, TradeSum, Verdict
 from pytest_speedacc.measure import clocks
 from pytest_speedacc.measure.answers import Answers, check_answers
+from pytest_speedacc.measure.busy import look, since
 from pytest_speedacc.measure.environment import Environment, library_versions
 from pytest_speedacc.measure.latency import Latency, WarmUp, Workload, joined, time_calls
 from pytest_speedacc.measure.lock import timing_lock
@@ -76,11 +77,14 @@ def measure(
         statics = measure_statics(subject, training, is_decided)
         with timing_lock(say):
             answers = Answers()
+            began = look()
             warm, latency, plan = _time(subject.workload(answers), policy, alpha, say)
+            busy = since(began)
             waiting = measure_waiting(subject.workload(), latency.median)
         check_answers(subject, answers, statics)
     check_unchanged(subject, inputs)
-    return Measured(Measurement(statics, latency, waiting, moved(before), first, warm.calls), plan)
+    notes = (*moved(before), *busy.remarks)
+    return Measured(Measurement(statics, latency, waiting, notes, first, warm.calls, busy), plan)
 
 
 def _time(work: Workload, policy: Policy, alpha: float, say: Say) -> tuple[WarmUp, Latency, tuple[int, ...]]:

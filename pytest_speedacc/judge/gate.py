@@ -13,6 +13,7 @@ from pytest_speedacc.config.units import Kind, format_bytes, format_change, form
 from pytest_speedacc.judge import accuracy as accuracy_rules
 from pytest_speedacc.judge import latency as latency_rules
 from pytest_speedacc.judge.accuracy import LAST_DIGIT, PairedEvidence
+from pytest_speedacc.judge.busy import unless_busy
 from pytest_speedacc.judge.exact import judge_amount
 from pytest_speedacc.judge.live import judge_live_increase
 from pytest_speedacc.judge.reference import QUANTILES, Reference
@@ -160,7 +161,8 @@ def _confidence(bound: Bound, part: Part) -> Check:
 
 def _latency(bound: Bound, measurement: Measurement, reference: Reference, plan: Sequence[int], alpha: float) -> Check:
     if not bound.setting.is_tolerance:
-        return latency_rules.judge_limit(measurement.latency, bound, plan, alpha)
+        check = latency_rules.judge_limit(measurement.latency, bound, plan, alpha)
+        return unless_busy(check, measurement.busy, measurement.latency.median, bound.setting.quantile)
     if reference.live is not None:
         live = reference.live
         return judge_live_increase(bound, live.gate, live.canary, live.alpha, live.since.accepted)
