@@ -23,10 +23,10 @@ def unless_busy(check: Check, busy: Busy, seconds: float, quantile: float | None
     decide, as few of them need to have waited. A check that passes has passed in spite of it.
     """
     allowed = MOST_WAITING if quantile is None else min(MOST_WAITING, 1 - quantile)
-    if check.outcome is Outcome.PASSED or check.observed is None or check.limit is None or busy.share <= allowed:
+    if check.outcome is not Outcome.FAILED or check.observed is None or check.limit is None or busy.share <= allowed:
         return check
     alone = max(1 / MOST_SLOWED, 1 - busy.together - busy.ran * (1 - 1 / NEIGHBOUR))
-    if check.outcome is Outcome.FAILED and seconds * alone > check.limit:
+    if seconds * alone > check.limit:
         return check
     reason = f"{busy}, which others had: {check.reason}. Run it where nothing else runs"
     return replace(check, outcome=Outcome.INCONCLUSIVE, reason=reason)

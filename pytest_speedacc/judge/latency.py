@@ -11,15 +11,12 @@ from pytest_speedacc.config.settings import Bound
 from pytest_speedacc.judge.verdict import Check, Outcome, check_of
 from pytest_speedacc.measure.latency import Latency
 from pytest_speedacc.stats.alike import FEWEST, alike, judge_calls
-from pytest_speedacc.stats.quantiles import QuantileVerdict, look_sizes, spend
+from pytest_speedacc.stats.quantiles import QuantileVerdict, judge_quantile, look_sizes, spend
 
 DESCRIPTIVE_CALLS = 256
 """Calls timed for the printed quantiles even when the limits are decided earlier, in a tenth of the budget."""
 LAUNCH_SPREAD = 0.25
 """An unchanged model's median moves this much between processes on a shared machine (docs/verdict.md)."""
-
-MUCH_ALIKE = 2
-"""Calls that tell no more than one independent call would: more than that is worth a word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +93,20 @@ def judge_limit(latency: Latency, bound: Bound, plan: Sequence[int], alpha: floa
         case "failed":
             return check_of(bound, observed, Outcome.FAILED, count, interval=interval)
         case _:
-            repeated = alike(latency.seconds, q, bound.value)
-            if seen < FEWEST and over in (0, seen):
-                count += ", and of so few the limit must lie further off"
-            elif repeated > MUCH_ALIKE:
-                count += f", and neighbours are so alike that {repeated:.0f} of them tell as much as one would alone"
-            reason = f"{count}: too close to call in the budget; raise --speedacc-budget, or move the limit"
+            why = _why_open(latency, bound.value, q, plan, alpha)
+            reason = f"{count}{why}: too close to call in the budget; raise --speedacc-budget, or move the limit"
             return check_of(bound, observed, Outcome.INCONCLUSIVE, reason, interval=interval)
+
+
+def _why_open(latency: Latency, limit: float, q: float, plan: Sequence[int], alpha: float) -> str:
+    """What keeps the last look from deciding that would decide if calls varied independently; empty for none."""
+    look = max((number for number, size in enumerate(plan) if size <= latency.calls), default=0)
+    seconds = latency.seconds[: plan[look]]
+    if judge_quantile(int((seconds > limit).sum()), len(seconds), q, look, alpha) == "undecided":
+        return ""
+    if len(seconds) < FEWEST:
+        return ", and of so few the limit must lie further off"
+    return f", and neighbours are so alike that {alike(seconds, q, limit):.0f} of them tell as much as one would alone"
 
 
 def judge_increase(latency: Latency, bound: Bound, stored: float | None, why: str) -> Check:

@@ -181,6 +181,8 @@ def test_of_few_calls_it_is_told_why_a_limit_close_by_is_left_open():
     check = judge_limit(timed([1.01, 1.02, 1.03, 1.04] * 2), MEDIAN, (8,), ALPHA)
     assert check.outcome is INCONCLUSIVE
     assert check.reason.startswith("8 of 8 calls took longer, and of so few the limit must lie further off: too close")
+    tail = judge_limit(timed([0.5] * 8), P95, (8,), ALPHA)
+    assert tail.reason.startswith("0 of 8 calls took longer: too close")
 
 
 @pytest.mark.parametrize(("seconds", "thin"), [(0.7, False), (0.8, False), (0.81, True), (0.95, True)])
