@@ -32,14 +32,16 @@ from pytest_speedacc.judge.trades import allowed_text, excused
 from pytest_speedacc.judge.verdict import Check, Outcome, TradeSum, Verdict
 from pytest_speedacc.measure import clocks
 from pytest_speedacc.measure.answers import Answers, check_answers
+from pytest_speedacc.measure.busy import look, since
 from pytest_speedacc.measure.environment import Environment, library_versions
-from pytest_speedacc.measure.latency import Latency, Workload, joined, time_calls, warm_up
+from pytest_speedacc.measure.latency import Latency, WarmUp, Workload, joined, time_calls
 from pytest_speedacc.measure.lock import timing_lock
 from pytest_speedacc.measure.measurement import Measurement, Unavailable, measure_statics
 from pytest_speedacc.measure.subject import Subject, check_unchanged
 from pytest_speedacc.measure.surroundings import moved, surroundings
 from pytest_speedacc.measure.training import Training
 from pytest_speedacc.measure.waiting import measure_waiting
+from pytest_speedacc.measure.warming import first_call, until_warm
 from pytest_speedacc.measure.yardstick import Ratios
 from pytest_speedacc.stats.sequence import mean_and_sd
 from pytest_speedacc.stored import load, not_written, recorded, update_command, write
@@ -71,20 +73,24 @@ def measure(
     before = surroundings()
     with subject.adapter.running(subject.model):
         say("accuracy, parameters, size, memory")
+        # What is read once, as a stream is, has been predicted already.
+        first = None if subject.streamed else first_call(subject.workload())
         statics = measure_statics(subject, training, is_decided)
         with timing_lock(say):
             answers = Answers()
             work = subject.workload(answers)
-            latency, plan = _time(work, policy, alpha, say)
+            began = look()
+            warm, latency, plan = _time(work, policy, alpha, say)
+            busy = since(began)
             waiting = measure_waiting(subject.workload(), latency.median)
         check_answers(subject, answers, statics)
     check_unchanged(subject, inputs)
-    notes = (*work.garbage.remarks(), *moved(before))
-    return Measured(Measurement(statics, latency, waiting, notes), plan)
+    notes = (*work.garbage.remarks(), *moved(before), *busy.remarks)
+    return Measured(Measurement(statics, latency, waiting, notes, first, warm.calls, busy), plan)
 
 
-def _time(work: Workload, policy: Policy, alpha: float, say: Say) -> tuple[Latency, tuple[int, ...]]:
-    warm = warm_up(work, policy.budget)
+def _time(work: Workload, policy: Policy, alpha: float, say: Say) -> tuple[WarmUp, Latency, tuple[int, ...]]:
+    warm = until_warm(work, policy.budget)
     bounds = [
         bound
         for bound in policy.bounds
@@ -103,7 +109,7 @@ def _time(work: Workload, policy: Policy, alpha: float, say: Say) -> tuple[Laten
         latency = joined(progress.latency, part) if progress.latency else part
         progress = Progress(latency, progress.spent + clocks.seconds() - begin)
     assert progress.latency is not None, "the first action always times something"
-    return progress.latency, plan
+    return warm, progress.latency, plan
 
 
 def run_gate(case: Case, inputs: Any, say: Say) -> Judged:

@@ -446,18 +446,18 @@ BAD_MODELS = (
     ),
     Row(
         "clock-set-by-the-test",
-        "speedacc failed: latency median *, allowed at most 200 µs",
+        "speedacc failed: latency median *, allowed at most 2.00 µs",
         f"monkeypatch.setattr('time.perf_counter_ns', lambda: 1)\n{check('slow')}",
         arguments="speedacc, monkeypatch",
         above=SLOW,
-        marker='max_latency="200 us"',
+        marker='max_latency="2 us"',
     ),
     Row(
         "clock-set-by-freezegun",
-        "speedacc failed: latency median *, allowed at most 200 µs",
+        "speedacc failed: latency median *, allowed at most 2.00 µs",
         f"with freezegun.freeze_time('2020-01-01'):\n    {check('slow')}",
         above=f"import freezegun\n{SLOW}",
-        marker='max_latency="200 us"',
+        marker='max_latency="2 us"',
         needs="freezegun",
     ),
 )

@@ -29,6 +29,7 @@ from pytest_speedacc.measure.measurement import Measurement, Unavailable
 from pytest_speedacc.measure.profile import Profile
 from pytest_speedacc.measure.subject import Subject
 from pytest_speedacc.measure.yardstick import VERSION, Ratios
+from pytest_speedacc.stats.quantiles import quantile_interval
 from pytest_speedacc.stats.sequence import mean_and_sd
 
 
@@ -118,7 +119,7 @@ def _ratio(ratios: Ratios) -> StoredRatio:
 def _latency(latency: Latency) -> StoredLatency:
     def told(q: float) -> float | None:
         """A tail is kept only where there were calls enough for an interval around it."""
-        return latency.quantile(q) if latency.has_tail and latency.interval(q) else None
+        return latency.quantile(q) if latency.has_tail and quantile_interval(range(latency.calls), q) else None
 
     return StoredLatency(
         batch_size=latency.batch_size,

@@ -9,10 +9,11 @@ from functools import partial
 from pytest_speedacc.adapters.base import ParameterCount
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.config.settings import Bound, Role, statistic_name
-from pytest_speedacc.config.units import Kind, format_bytes, format_change
+from pytest_speedacc.config.units import Kind, format_bytes, format_change, format_seconds
 from pytest_speedacc.judge import accuracy as accuracy_rules
 from pytest_speedacc.judge import latency as latency_rules
 from pytest_speedacc.judge.accuracy import LAST_DIGIT, PairedEvidence
+from pytest_speedacc.judge.busy import unless_busy
 from pytest_speedacc.judge.exact import judge_amount
 from pytest_speedacc.judge.live import judge_live_increase
 from pytest_speedacc.judge.reference import QUANTILES, Reference
@@ -22,7 +23,6 @@ from pytest_speedacc.judge.stored import judge_stored_increase
 from pytest_speedacc.judge.training import judge_training_memory, judge_training_time
 from pytest_speedacc.judge.verdict import Check, Observation, Outcome, check_of
 from pytest_speedacc.measure.accuracy import Accuracy
-from pytest_speedacc.measure.latency import Latency
 from pytest_speedacc.measure.measurement import Confidence, Measurement, Statics, Unavailable
 from pytest_speedacc.measure.score import Mask
 from pytest_speedacc.measure.waiting import Waiting
@@ -162,7 +162,8 @@ def _confidence(bound: Bound, part: Part) -> Check:
 
 def _latency(bound: Bound, measurement: Measurement, reference: Reference, plan: Sequence[int], alpha: float) -> Check:
     if not bound.setting.is_tolerance:
-        return latency_rules.judge_limit(measurement.latency, bound, plan, alpha)
+        check = latency_rules.judge_limit(measurement.latency, bound, plan, alpha)
+        return unless_busy(check, measurement.busy, measurement.latency.median, bound.setting.quantile)
     if reference.live is not None:
         live = reference.live
         return judge_live_increase(bound, live.gate, live.canary, live.alpha, live.since.accepted, once=live.once)
@@ -210,7 +211,7 @@ def observe(measurement: Measurement, reference: Reference) -> tuple[Observation
     peak = memory if isinstance(memory, Unavailable) else memory.peak
     return (
         *_observe_part(Part("", statics.accuracy, statics.confidence, None, reference.accuracy)),
-        *_observe_latency(measurement.latency, reference),
+        *_observe_latency(measurement, reference),
         *_observe_waiting(measurement.waiting),
         _observe("parameters", Kind.COUNT, _total(parameters), reference.parameters, explained),
         _observe("model_size", Kind.SIZE, statics.model_size, reference.model_size, weights),
@@ -264,10 +265,13 @@ def _observe_training(statics: Statics, reference: Reference) -> list[Observatio
     return rows
 
 
-def _observe_latency(latency: Latency, reference: Reference) -> list[Observation]:
+def _observe_latency(measurement: Measurement, reference: Reference) -> list[Observation]:
+    latency = measurement.latency
     batch = f"a call of {latency.batch_size} sample{'s' if latency.batch_size > 1 else ''}"
     observations = f"{latency.calls} " + ("calls" if latency.has_tail else f"rounds of {latency.calls_per_round} calls")
     load = f", {latency.concurrency} in flight" if latency.concurrency > 1 else ""
+    first = "" if measurement.first_call is None else f", the first of all {format_seconds(measurement.first_call)}"
+    warm = f" after {measurement.untimed_calls} untimed ones{first}" if measurement.untimed_calls else ""
     rows = [
         Observation(
             "latency",
@@ -276,7 +280,7 @@ def _observe_latency(latency: Latency, reference: Reference) -> list[Observation
             latency.quantile(q),
             latency.interval(q),
             reference.latency.get(statistic_name(q)),
-            f"{batch}, {observations}{load}",
+            f"{batch}, {observations}{warm}{load}",
         )
         for q in (QUANTILES if latency.has_tail else QUANTILES[:1])
     ]

@@ -10,6 +10,7 @@ from itertools import takewhile
 from pytest_speedacc.config.settings import Bound
 from pytest_speedacc.judge.verdict import Check, Outcome, check_of
 from pytest_speedacc.measure.latency import Latency
+from pytest_speedacc.stats.alike import FEWEST, alike, judge_calls
 from pytest_speedacc.stats.quantiles import QuantileVerdict, judge_quantile, look_sizes, spend
 
 DESCRIPTIVE_CALLS = 256
@@ -60,7 +61,7 @@ def decide(latency: Latency, bound: Bound, plan: Sequence[int], alpha: float) ->
     over = seen = 0
     for look, seen in enumerate(size for size in plan if size <= latency.calls):
         over = int((latency.seconds[:seen] > bound.value).sum())
-        verdict = judge_quantile(over, seen, q, look, alpha)
+        verdict = judge_calls(latency.seconds[:seen], bound.value, q, look, alpha)
         if verdict != "undecided":
             return verdict, seen, over
     return "undecided", seen, over
@@ -92,8 +93,20 @@ def judge_limit(latency: Latency, bound: Bound, plan: Sequence[int], alpha: floa
         case "failed":
             return check_of(bound, observed, Outcome.FAILED, count, interval=interval)
         case _:
-            reason = f"{count}: too close to call in the budget; raise --speedacc-budget, or move the limit"
+            why = _why_open(latency, bound.value, q, plan, alpha)
+            reason = f"{count}{why}: too close to call in the budget; raise --speedacc-budget, or move the limit"
             return check_of(bound, observed, Outcome.INCONCLUSIVE, reason, interval=interval)
+
+
+def _why_open(latency: Latency, limit: float, q: float, plan: Sequence[int], alpha: float) -> str:
+    """What keeps the last look from deciding that would decide if calls varied independently; empty for none."""
+    look = max((number for number, size in enumerate(plan) if size <= latency.calls), default=0)
+    seconds = latency.seconds[: plan[look]]
+    if judge_quantile(int((seconds > limit).sum()), len(seconds), q, look, alpha) == "undecided":
+        return ""
+    if len(seconds) < FEWEST:
+        return ", and of so few the limit must lie further off"
+    return f", and neighbours are so alike that {alike(seconds, q, limit):.0f} of them tell as much as one would alone"
 
 
 def judge_increase(latency: Latency, bound: Bound, stored: float | None, why: str) -> Check:

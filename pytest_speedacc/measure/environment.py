@@ -8,7 +8,7 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -255,19 +255,25 @@ def _cores() -> float:
     return min(float(allowed), _quota(Path("/")))
 
 
-def _quota(root: Path) -> float:
-    """Cores that control groups of version 1 or 2 leave to this process; infinite without a limit."""
-    limits = [float("inf")]
+def control_groups(root: Path) -> Iterator[Path]:
+    """The folders of the control groups, of version 1 or 2, whose limits on processors hold for this process."""
     groups = root / "sys/fs/cgroup"
     paths = [line.split(":", 2)[2] for line in _read(root / "proc/self/cgroup").splitlines() if line.count(":") > 1]
     # Inside a container the paths are the host's and are not there: its own group is then the top one.
     for path in {"", *paths}:
         here = Path(path.strip("/"))
         for part in (here, *here.parents):
-            limits.append(_share(_read(groups / part / "cpu.max")))
-            v1 = groups / "cpu" / part
-            quota, period = (_read(v1 / f"cpu.cfs_{name}_us").strip() for name in ("quota", "period"))
-            limits.append(_share(f"{quota} {period}"))
+            yield groups / part
+            yield groups / "cpu" / part
+
+
+def _quota(root: Path) -> float:
+    """Cores that control groups leave to this process; infinite without a limit."""
+    limits = [float("inf")]
+    for group in control_groups(root):
+        limits.append(_share(_read(group / "cpu.max")))
+        quota, period = (_read(group / f"cpu.cfs_{name}_us").strip() for name in ("quota", "period"))
+        limits.append(_share(f"{quota} {period}"))
     return min(limits)
 
 

@@ -17,6 +17,7 @@ from pytest_speedacc.measure.in_loop import Stint, timed, untimed
 from pytest_speedacc.measure.loops import Loop
 from pytest_speedacc.measure.quiet import quietly
 from pytest_speedacc.measure.stack import with_room
+from pytest_speedacc.stats.alike import alike
 from pytest_speedacc.stats.quantiles import quantile, quantile_interval
 
 SHORTEST_CALL_IN_CLOCK_READS = 20
@@ -25,6 +26,8 @@ ROUND_IN_CLOCK_READS = 200
 """Length of such a round: the clock is then at most half a per cent of it."""
 MOST_WARM_UP_SECONDS = 0.2
 FEWEST_WARM_UP_CALLS = 4
+FASTER = 0.95
+"""Of the best pace so far: calls below it still get faster."""
 SHORTEST_STRETCH = 1e-4
 """Seconds that the last untimed calls last together, so that the clock has told how long one of them is."""
 
@@ -109,7 +112,7 @@ class Latency:
 
     def interval(self, q: float) -> tuple[float, float] | None:
         """Distribution-free 95 % interval of the q-quantile, in seconds; None when there are too few calls for one."""
-        return quantile_interval(np.sort(self.seconds).tolist(), q)
+        return quantile_interval(np.sort(self.seconds).tolist(), q, alike=alike(self.seconds, q))
 
     @property
     def median(self) -> float:
@@ -140,6 +143,14 @@ class WarmUp:
     """The last calls' mean time."""
     calls_per_round: int
     """1, or how many calls make a round that the clock can time."""
+    fastest: float
+    """Mean time of a call in the fastest stretch: an interruption tells nothing of a call."""
+    calls: int = 0
+    """Untimed calls so far."""
+    spent: float = 0.0
+    """Seconds that they took."""
+    gets_faster: bool = False
+    """Whether the last stretch was clearly the fastest."""
 
 
 def warm_up(work: Workload, budget: float) -> WarmUp:
@@ -148,12 +159,17 @@ def warm_up(work: Workload, budget: float) -> WarmUp:
     At least FEWEST_WARM_UP_CALLS, unless fewer take the whole budget. Raises GateError when the model raises, or the
     clock cannot be trusted.
     """
+    clocks.read_seconds()  # refuses a clock that stands still before the model is called
+    return quietly(_warm_up, work, budget, min(MOST_WARM_UP_SECONDS, budget / 10))
+
+
+def pace(seconds_per_call: float, fastest: float) -> WarmUp:
+    """What calls of that mean time, the fastest of which are so fast, mean for the timing."""
     read = clocks.read_seconds()
-    enough = min(MOST_WARM_UP_SECONDS, budget / 10)
-    per_call, fastest = (max(seconds, 1e-9) for seconds in quietly(_warm_call_seconds, work, budget, enough))
     # A quotient of times: its last digit must not decide.
     short = round(fastest / read, 6) < SHORTEST_CALL_IN_CLOCK_READS
-    return WarmUp(per_call, max(1, round(ROUND_IN_CLOCK_READS * read / fastest)) if short else 1)
+    calls = max(1, round(ROUND_IN_CLOCK_READS * read / fastest)) if short else 1
+    return WarmUp(seconds_per_call, calls, fastest)
 
 
 def time_calls(work: Workload, calls_per_round: int, count: int, start: int = 0) -> Latency:
@@ -310,18 +326,23 @@ def _nothing() -> None:
     pass
 
 
-def _warm_call_seconds(work: Workload, budget: float, enough: float) -> tuple[float, float]:
-    """The mean time of the last calls, and of the fastest stretch of calls: an interruption tells nothing of a call."""
+def run_again(work: Workload, calls: int) -> float:
+    """As ``run_untimed``, of a model that was called before. Raises GateError when it raises, or a clock is off."""
+    with one_process(), clocks.agreeing("while the model was warmed up"):
+        return _guarded(run_untimed, work, calls)
+
+
+def _warm_up(work: Workload, budget: float, enough: float) -> WarmUp:
     calls, took = 1, _first_call(work)
     spent, done = took, 1
-    fastest = took
+    fastest = before = took
     # A few calls after a slow first one may be over before the clock has told anything of them.
     while (spent < enough or done < FEWEST_WARM_UP_CALLS or took < SHORTEST_STRETCH) and spent < budget:
-        with one_process(), clocks.agreeing("while the model was warmed up"):
-            calls, took = done, _guarded(run_untimed, work, done)
+        calls, took = done, run_again(work, done)
         spent, done = spent + took, 2 * done
-        fastest = min(fastest, took / calls)
-    return took / calls, fastest
+        before, fastest = fastest, min(fastest, took / calls)
+    found = pace(max(took / calls, 1e-9), max(fastest, 1e-9))
+    return replace(found, calls=done, spent=spent, gets_faster=took / calls < FASTER * before)
 
 
 def _first_call(work: Workload) -> float:

@@ -15,6 +15,7 @@ import numpy as np
 from pytest_speedacc.adapters.base import DeviceMemory, ParameterCount
 from pytest_speedacc.errors import GateError, model_raised
 from pytest_speedacc.measure.accuracy import Accuracy, labels, score_predictions, shape_note, to_numpy
+from pytest_speedacc.measure.busy import QUIET, Busy
 from pytest_speedacc.measure.evaluation import (
     differing,
 )
@@ -107,7 +108,13 @@ class Measurement:
     waiting: Waiting | None = None
     """What a call of an async model waits for; None of any other."""
     notes: tuple[str, ...] = ()
-    """Remarks on what measuring the model has left behind."""
+    """Remarks on what measuring the model has left behind, and on what it was measured beside."""
+    first_call: float | None = None
+    """Seconds of the first call, before anything else was asked of the model; None where that was not timed."""
+    untimed_calls: int = 0
+    """Calls of the shape that is timed, which warmed the model up."""
+    busy: Busy = QUIET
+    """How long it waited for a processor while it was timed."""
 
     @property
     def accuracy(self) -> float:

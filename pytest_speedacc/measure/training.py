@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from pytest_speedacc.adapters import find_adapter
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.measure import clocks
+from pytest_speedacc.measure.busy import QUIET, Busy, look, since
 from pytest_speedacc.measure.memory import track_once
 
 T = TypeVar("T")
@@ -28,6 +29,8 @@ class Training:
     """Why there is no peak; empty when there is."""
     notes: tuple[str, ...] = ()
     """What was noticed on the way."""
+    busy: Busy = QUIET
+    """How long it waited for a processor."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +49,15 @@ def fit(train: Callable[[], T], *, twice: bool) -> tuple[T, Training]:
     """
     watched = sys.gettrace() is not None or sys.getprofile() is not None
     notes: tuple[str, ...] = ("training was timed under a tracer or profiler, which slows it down",) if watched else ()
+    looked = look()
     began = clocks.seconds()
     model = train()
     seconds = clocks.seconds() - began
+    busy = since(looked)
+    notes += busy.remarks
     if not twice:
-        return model, Training(seconds, None, "it is measured in a second training, which nobody asked for", notes)
+        no_peak = "it is measured in a second training, which nobody asked for"
+        return model, Training(seconds, None, no_peak, notes, busy)
     before = _digest(model)
     again: list[Any] = []
     try:
@@ -68,7 +75,7 @@ def fit(train: Callable[[], T], *, twice: bool) -> tuple[T, Training]:
             "training is not reproducible: two trainings in a row gave two different models. Seed it within train() "
             "(random_state=, torch.manual_seed), or runs judge models that differ by luck",
         )
-    return model, Training(seconds, peak, no_peak, notes)
+    return model, Training(seconds, peak, no_peak, notes, busy)
 
 
 def _digest(model: Any) -> str:

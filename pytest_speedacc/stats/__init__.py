@@ -1,5 +1,6 @@
 """Decisions about noise: pure functions of numbers, without scipy, which takes a second to import."""
 
+from .alike import alike, judge_calls
 from .betting import winnings
 from .binomial import at_least, at_most, proportion_interval
 from .paired import (
@@ -42,11 +43,13 @@ __all__ = [
     "LaunchVerdict",
     "McNemar",
     "QuantileVerdict",
+    "alike",
     "at_least",
     "at_most",
     "difference_interval",
     "half_width",
     "half_width_once",
+    "judge_calls",
     "judge_launches",
     "judge_quantile",
     "largest_allowed",

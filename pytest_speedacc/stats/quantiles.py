@@ -5,6 +5,7 @@ count and none assumes a shape of the distribution.
 """
 
 import itertools
+import math
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
@@ -28,23 +29,32 @@ def spend(level: float, look: int) -> float:
 
 
 def judge_quantile(
-    over: int, calls: int, q: float, look: int, alpha: float, confidence_level: float = 0.05
+    over: int,
+    calls: int,
+    q: float,
+    look: int,
+    alpha: float,
+    confidence_level: float = 0.05,
+    alike: float = 1.0,
 ) -> QuantileVerdict:
     """Whether the q-quantile of the latency lies within a limit that `over` of `calls` calls exceeded.
 
     Over all looks together, a quantile above the limit passes with a probability of at most
     `confidence_level`, and one within the limit fails with at most `alpha`. That holds for calls that vary
-    independently, counted at the sizes of `look_sizes`: a size chosen after seeing the times voids it. The
-    test of a single look is that of MLPerf LoadGen's early stopping.
+    independently, counted at the sizes of `look_sizes`: a size chosen after seeing the times voids it. Where
+    `alike` calls tell as much as one independent call, so many fewer are counted. The test of a single look is
+    that of MLPerf LoadGen's early stopping.
 
     Raises ValueError unless 0 <= over <= calls and 0 < q < 1.
     """
     if not 0 <= over <= calls:
         raise ValueError(f"the calls over the limit must be 0 to {calls}, got {over}")
     _require_quantile(q)
-    if at_most(over, calls, 1 - q) <= spend(confidence_level, look):
+    # Rounded so that neither verdict gains by it.
+    most_over, fewest = math.ceil(over / alike), math.floor(calls / alike)
+    if at_most(most_over, max(most_over, fewest), 1 - q) <= spend(confidence_level, look):
         return "passed"
-    if at_least(over, calls, 1 - q) < spend(alpha, look):
+    if at_least(math.floor(over / alike), math.ceil(calls / alike), 1 - q) < spend(alpha, look):
         return "failed"
     return "undecided"
 
@@ -75,18 +85,21 @@ def quantile(sorted_values: Sequence[float], q: float) -> float:
     return float(low + (high - low) * (position - index))
 
 
-def quantile_interval(sorted_values: Sequence[float], q: float, confidence: float = 0.95) -> tuple[float, float] | None:
+def quantile_interval(
+    sorted_values: Sequence[float], q: float, confidence: float = 0.95, alike: float = 1.0
+) -> tuple[float, float] | None:
     """Two of the values (in ascending order) that enclose the true q-quantile, whatever the distribution.
 
     The order-statistic interval (David and Nagaraja, Order Statistics, section 7.1), with half of the error
-    on either side. None when the values are too few to enclose that quantile at that confidence. Raises
-    ValueError unless 0 < q < 1.
+    on either side. None when the values are too few to enclose that quantile at that confidence; `alike` of
+    them count as one. Raises ValueError unless 0 < q < 1.
     """
     n, tail = len(sorted_values), (1 - confidence) / 2
-    below, above = largest_allowed(n, 1 - q, tail), largest_allowed(n, q, tail)
+    worth = math.floor(n / alike)
+    below, above = largest_allowed(worth, 1 - q, tail), largest_allowed(worth, q, tail)
     if below is None or above is None:
         return None
-    return float(sorted_values[below]), float(sorted_values[n - 1 - above])
+    return float(sorted_values[math.floor(below * alike)]), float(sorted_values[n - 1 - math.floor(above * alike)])
 
 
 def _require_quantile(q: float) -> None:

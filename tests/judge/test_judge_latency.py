@@ -76,7 +76,10 @@ def test_a_single_look_is_exact_one_below_at_and_above_its_bounds(limit, q, size
 def test_the_first_look_that_decides_stands_whatever_comes_after():
     slow_later = timed([0.5] * 64 + [2.0] * 192)
     assert decide(slow_later, MEDIAN, PLAN, ALPHA) == ("passed", 64, 0)
-    assert decide(slow_later, MEDIAN, (256,), ALPHA)[0] == "failed"
+    # 192 of 256 over it, but all in one stretch.
+    check = judge_limit(slow_later, MEDIAN, (256,), ALPHA)
+    assert check.outcome is INCONCLUSIVE
+    assert "neighbours are so alike that 222 of them tell as much as one would alone: too close" in check.reason
 
 
 def test_a_call_of_exactly_the_limit_is_not_over_it():
@@ -172,6 +175,14 @@ def test_a_limit_in_words(latency, plan, outcome, reason):
     assert check.reason.startswith(reason)
     assert check.observed == latency.median
     assert (check.limit, check.reference) == (1.0, None)
+
+
+def test_of_few_calls_it_is_told_why_a_limit_close_by_is_left_open():
+    check = judge_limit(timed([1.01, 1.02, 1.03, 1.04] * 2), MEDIAN, (8,), ALPHA)
+    assert check.outcome is INCONCLUSIVE
+    assert check.reason.startswith("8 of 8 calls took longer, and of so few the limit must lie further off: too close")
+    tail = judge_limit(timed([0.5] * 8), P95, (8,), ALPHA)
+    assert tail.reason.startswith("0 of 8 calls took longer: too close")
 
 
 @pytest.mark.parametrize(("seconds", "thin"), [(0.7, False), (0.8, False), (0.81, True), (0.95, True)])
