@@ -188,3 +188,9 @@ def test_what_explains_a_number_is_empty_where_nothing_does():
     assert rows["latency"].note == "a call of 1 sample, 400 calls"
     two = Latency(CALLS, 1, 2, 0.3)
     assert observe(Measurement(statics, two), KNOWN)[2].note == "a call of 2 samples, 400 calls"
+
+
+def test_what_is_not_said_of_a_number_is_not_assumed():
+    row = Observation("latency", "", Kind.TIME, 1.0, None, None, "")
+    assert (row.points, row.slice, row.higher_is_better) == (False, "", False)
+    assert Reference("missing").memory_band == 0
