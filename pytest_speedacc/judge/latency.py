@@ -100,7 +100,9 @@ def judge_limit(latency: Latency, bound: Bound, plan: Sequence[int], alpha: floa
 
 def _why_open(latency: Latency, limit: float, q: float, plan: Sequence[int], alpha: float) -> str:
     """What keeps the last look from deciding that would decide if calls varied independently; empty for none."""
-    look = max((number for number, size in enumerate(plan) if size <= latency.calls), default=0)
+    look = sum(size <= latency.calls for size in plan) - 1
+    if look < 0:  # none was reached
+        return ""
     seconds = latency.seconds[: plan[look]]
     if judge_quantile(int((seconds > limit).sum()), len(seconds), q, look, alpha) == "undecided":
         return ""

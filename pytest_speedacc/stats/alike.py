@@ -62,7 +62,7 @@ def _correlation_time(over: npt.NDArray[np.bool_]) -> float:
     centred = over - over.mean()
     spectrum = np.abs(np.fft.rfft(centred, 2 * n)) ** 2
     covariances = np.fft.irfft(spectrum)[: n // 2]
-    if covariances[0] <= 0:  # all over, or none: nothing varies
+    if n < 2 or covariances[0] <= 0:  # all over, or none: nothing varies
         return 1.0
     correlations = covariances[1:] / covariances[0]
     pairs = correlations[: len(correlations) // 2 * 2].reshape(-1, 2).sum(axis=1)

@@ -77,3 +77,37 @@ def test_another_scikit_learn_may_define_a_score_otherwise() -> None:
     check_agreement(PATH, stored(0.5, "f1", **{"scikit-learn": "0.1"}), ONE_WRONG, subject("f1"))
     with pytest.raises(GateError, match=r"it is 0\.5, and the predictions of the same file come to 0\.9"):
         check_agreement(PATH, stored(0.5, **{"scikit-learn": "0.1"}), ONE_WRONG, subject())
+
+
+@pytest.mark.parametrize(
+    ("score", "predictions", "value"),
+    [("accuracy", 1 - TARGETS, 0.0), ("accuracy", TARGETS, 1.0), ("neg_mean_squared_error", TARGETS, 0.0)],
+)
+def test_the_ends_of_a_range_are_scores(score: str, predictions: Any, value: float) -> None:
+    pytest.importorskip("sklearn")
+    check_agreement(PATH, stored(value, score), predictions, subject(score))
+
+
+@pytest.mark.parametrize(
+    ("predictions", "value", "agrees"),
+    [
+        (ONE_WRONG, 0.9 * (1 + 9e-7), True),  # another processor rounds
+        (ONE_WRONG, 0.9 * (1 + 2e-6), False),
+        (TARGETS, -9e-10, True),  # of a score that is 0
+        (TARGETS, -2e-9, False),
+    ],
+)
+def test_the_last_digits_may_differ(predictions: Any, value: float, agrees: bool) -> None:
+    pytest.importorskip("sklearn")
+    score = "accuracy" if value > 0 else "neg_mean_squared_error"
+    if agrees:
+        check_agreement(PATH, stored(value, score), predictions, subject(score))
+    else:
+        with pytest.raises(GateError, match="the predictions of the same file come to"):
+            check_agreement(PATH, stored(value, score), predictions, subject(score))
+
+
+@pytest.mark.parametrize(("value", "predictions"), [(2.0, None), (0.5, ONE_WRONG), (0.9, np.zeros((10, 2, 2)))])
+def test_every_disagreement_names_the_file(value: float, predictions: Any) -> None:
+    with pytest.raises(GateError, match=r"^the baseline file baseline\.json is damaged at \$\.\w+"):
+        check_agreement(PATH, stored(value), predictions, subject())

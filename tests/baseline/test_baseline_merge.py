@@ -146,3 +146,41 @@ def test_a_yardstick_whose_parts_moved_apart_is_written(parts: tuple[float, ...]
     now = with_record(yardstick=replace(RATIO, parts=parts))
     assert confirms(then, now, environment().key) is not is_news
     assert confirms(now, then, environment().key) is not is_news
+
+
+@pytest.mark.parametrize(
+    ("former", "calls", "is_news"),
+    [
+        (1.0, 1.49, False),  # half a call more or less is a sample's doing,
+        (1.0, 1.5, True),
+        (10.0, 10.99, False),  # and so is a tenth
+        (10.0, 11.0, True),
+        (10.0, 9.0, True),
+    ],
+)
+def test_call_counts_are_news_from_half_a_call_and_a_tenth_on(former: float, calls: float, is_news: bool) -> None:
+    assert confirms(with_calls(former), with_calls(calls), environment().key) is not is_news
+
+
+def test_a_ratio_that_moved_just_as_far_as_it_does_by_itself_is_no_news() -> None:
+    zero = replace(RATIO, log_ratio=0.0)
+    then, now = with_record(yardstick=zero), with_record(yardstick=replace(zero, log_ratio=0.2))
+    assert confirms(then, now, environment().key)
+
+
+def test_the_name_of_the_predictions_is_no_news_where_there_was_one() -> None:
+    then, now = (replace(BOTH, predictions="sha256:" + digit * 64) for digit in "12")
+    assert confirms(then, now, environment().key)
+
+
+def test_a_record_without_times_is_one() -> None:
+    untimed = with_record(latency=None)
+    assert confirms(untimed, untimed, environment().key)
+    assert not confirms(untimed, BOTH, environment().key)
+
+
+def test_the_time_of_a_training_keeps_four_digits_and_its_peak() -> None:
+    new = with_record(training=StoredTraining(seconds=1.23456789, peak=123456789))
+    stored = merged(None, new).environments[environment().key]
+    assert stored.training == StoredTraining(seconds=1.235, peak=123456789)
+    assert stored.latency == HERE.latency

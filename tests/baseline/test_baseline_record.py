@@ -1,10 +1,30 @@
-"""What is kept of a profile: little enough for a diff, and nothing that moves with every edit."""
+"""A measurement written down whole; of a profile only what suits a diff, and does not move with every edit."""
 
 from __future__ import annotations
 
-from pytest_speedacc.baseline import StoredFunction
-from pytest_speedacc.baseline.record import record_profile
+import subprocess
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from baseline_examples import environment
+from msgspec import UNSET
+
+from pytest_speedacc.adapters.base import ParameterCount
+from pytest_speedacc.baseline import Baseline, StoredAccuracy, StoredFunction, StoredMemory
+from pytest_speedacc.baseline.record import record, record_profile
+from pytest_speedacc.baseline.schema import StoredLatency, StoredRatio, StoredTraining
+from pytest_speedacc.measure.accuracy import Accuracy
+from pytest_speedacc.measure.environment import library_versions
+from pytest_speedacc.measure.latency import Latency
+from pytest_speedacc.measure.measurement import Measurement, Statics, Unavailable
+from pytest_speedacc.measure.memory import MemoryPeak
 from pytest_speedacc.measure.profile import Function, Profile
+from pytest_speedacc.measure.subject import Manner, Subject, prepare
+from pytest_speedacc.measure.training import Training
+from pytest_speedacc.measure.yardstick import VERSION, Ratios
 
 
 def function(name: str, own: float, calls: float = 1.0) -> Function:
@@ -23,3 +43,107 @@ def test_no_share_is_over_all() -> None:
     for seconds in (0.5, 0.0):
         (kept,) = record_profile(Profile("wall", 1, 1, 1.0, seconds, (function("twice", 1.0),), {})).functions
         assert kept.share == float(seconds > 0)
+
+
+SUBJECT: Subject = prepare(lambda batch: batch[:, 0], np.zeros((4, 1)), np.zeros(4), Manner("accuracy", None))
+CALLS = np.linspace(0.001, 0.002, 400)
+
+
+def recorded(root: Path, seconds: Any = CALLS, calls_per_round: int = 1, **changes: Any) -> Baseline:
+    options = {"ratios": None, "shared": {}} | {
+        each: changes.pop(each) for each in ("ratios", "shared") if each in changes
+    }
+    nothing = Unavailable("it is a function")
+    statics = {
+        "accuracy": Accuracy("accuracy", 0.5, True, True, np.zeros(4), None),
+        "parameters": nothing,
+        "model_size": nothing,
+        "weights": None,
+        "memory": nothing,
+        "notes": (),
+    }
+    latency = Latency(np.asarray(seconds), calls_per_round, 2, calls_per_round * float(np.sum(seconds)), 3)
+    measurement = Measurement(Statics(**(statics | changes)), latency)
+    named = {"test": "test_it.py::test_it", "name": "small", "reason": "first"}
+    return record(measurement, SUBJECT, environment(), root=root, **named, **options)
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    for command in ("init -q", "-c user.name=x -c user.email=x@y commit -q --allow-empty -m first"):
+        subprocess.run(["git", *command.split()], cwd=tmp_path, check=True)
+    return tmp_path
+
+
+def test_a_measurement_is_written_down_whole(repository: Path) -> None:
+    stored = recorded(
+        repository,
+        accuracy=Accuracy("r2", 0.2, True, False, np.zeros(4), None, (0.1, 0.2, 0.3)),
+        parameters=ParameterCount(7),
+        model_size=99,
+        memory=MemoryPeak(100_000, (100_000, 100_000)),
+        training=Training(1.5, 4096, ""),
+        ratios=Ratios(0.5, 0.25, 6, (0.1, -0.3, 0.2), 0.05),
+        shared={"weights": "sha256:" + "0" * 64},
+    )
+    head = subprocess.check_output(["git", "rev-parse", "HEAD"], cwd=repository, text=True).strip()
+    (key, here), *others = stored.environments.items()
+    assert others == []
+    assert (key, here.environment) == (environment().key, environment())
+    assert (stored.schema, stored.test, stored.name, stored.updated.reason) == (
+        1,
+        "test_it.py::test_it",
+        "small",
+        "first",
+    )
+    assert stored.updated.commit == here.commit == head
+    assert stored.updated.date == here.date
+    assert abs(datetime.fromisoformat(here.date) - datetime.now(UTC)) < timedelta(minutes=5)
+    assert here.date.endswith("+00:00")
+    assert "." not in here.date
+    assert stored.versions == here.versions == library_versions()
+    assert (stored.evaluation_set.samples, stored.evaluation_set.fingerprint) == (4, SUBJECT.fingerprint)
+    spread = pytest.approx(0.1)
+    assert stored.accuracy == StoredAccuracy(score="r2", value=0.2, greater_is_better=True, repeats=3, spread=spread)
+    assert (stored.parameters, stored.model_size, stored.predictions) == (7, 99, None)
+    assert here.memory == StoredMemory(peak=100_000, band=MemoryPeak(100_000, (100_000, 100_000)).band)
+    assert here.yardstick == StoredRatio(
+        version=VERSION, log_ratio=0.5, spread=0.25, launches=6, parts=(0.1, -0.3, 0.2), parts_spread=0.05
+    )
+    assert here.training == StoredTraining(seconds=1.5, peak=4096)
+    assert stored.shared == {"weights": "sha256:" + "0" * 64}
+
+
+def test_what_was_not_measured_is_written_as_such(tmp_path: Path) -> None:
+    stored = recorded(tmp_path)
+    here = stored.environments[environment().key]
+    assert stored.accuracy == StoredAccuracy(score="accuracy", value=0.5, greater_is_better=True, repeats=1, spread=0.0)
+    assert (stored.parameters, stored.model_size, here.memory, here.yardstick, here.training) == (None,) * 5
+    assert (stored.updated.commit, here.commit) == (None, None)
+    assert stored.shared is UNSET
+
+
+def tail(**told: float) -> dict[str, float | None]:
+    return {"p90": None, "p95": None, "p99": None} | told
+
+
+@pytest.mark.parametrize(
+    ("seconds", "calls_per_round", "told"),
+    [
+        (CALLS, 1, tail(**{f"p{q}": pytest.approx(float(np.quantile(CALLS, q / 100))) for q in (90, 95, 99)})),
+        (CALLS[:72], 1, tail(**{f"p{q}": pytest.approx(float(np.quantile(CALLS[:72], q / 100))) for q in (90, 95)})),
+        (CALLS, 10, tail()),  # of rounds there is a median only
+    ],
+)
+def test_a_tail_is_kept_where_there_were_calls_enough(
+    tmp_path: Path, seconds: Any, calls_per_round: int, told: dict[str, Any]
+) -> None:
+    (here,) = recorded(tmp_path, seconds, calls_per_round).environments.values()
+    assert here.latency == StoredLatency(
+        batch_size=2,
+        calls=len(seconds),
+        calls_per_round=calls_per_round,
+        median=pytest.approx(float(np.median(seconds))),
+        concurrency=3,
+        **told,
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace as replace_since
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from baseline_examples import BASELINE, SLOWER, TEST, environment, measured
 from msgspec.structs import replace
 
 from pytest_speedacc.baseline import Baseline, SinceBase, Updated, save_baseline, since_base
+from pytest_speedacc.baseline.changes import GONE
 
 HERE = environment().key
 NEWER = replace(SLOWER, ratio=1.2)
@@ -109,3 +111,29 @@ def test_records_of_other_environments_matter_to_nobody() -> None:
     both = replace(BASELINE, environments=measured() | measured("Slow CPU"))
     assert renewed(both, None) == ALL
     assert renewed(both, replace(BASELINE, environments=measured())) == NONE
+
+
+def test_a_file_that_is_gone_is_told_beside_what_the_base_holds(own: Path, base: Path) -> None:
+    save_baseline(base, accepting(SLOWER), None)
+    assert since_base(own, base, TEST, "") == SinceBase((), accepting(SLOWER), known=True, changed=(GONE,))
+
+
+def test_what_both_have_is_told_value_by_value_beside_what_the_base_holds(own: Path, base: Path) -> None:
+    save_baseline(own, replace(accepting(SLOWER), parameters=651), None)
+    save_baseline(base, BASELINE, None)
+    since = since_base(own, base, TEST, "")
+    assert since == SinceBase((SLOWER,), BASELINE, known=True, changed=since.changed)
+    assert since.changed == ("parameters 650 -> 651 (by hand: no update wrote this)",)
+
+
+def test_predictions_that_the_base_holds_are_not_left() -> None:
+    stored = replace(BASELINE, predictions="sha256:" + "1" * 64)
+    assert renewed(stored, stored) == NONE
+    assert renewed(stored, BASELINE)[3] == stored.predictions
+
+
+def test_an_entry_against_a_commit_of_another_history_is_refused_with_what_it_is() -> None:
+    elsewhere = replace(NEWER, base="2" * 40)
+    since = SinceBase((SLOWER, elsewhere), BASELINE, known=True, changed=("all",))
+    believed = since.believed(lambda commit: "of nobody" if commit == "2" * 40 else "")
+    assert believed == replace_since(since, accepted=(SLOWER,), refused=((elsewhere, "of nobody"),))

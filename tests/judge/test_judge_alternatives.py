@@ -9,15 +9,28 @@ import pytest
 from pytest_speedacc.config.policy import named_policies
 from pytest_speedacc.config.project import parse_project
 from pytest_speedacc.config.units import Kind
-from pytest_speedacc.judge.alternatives import groups_of
-from pytest_speedacc.judge.verdict import Observation, Verdict
+from pytest_speedacc.judge.alternatives import Alternative, groups_of
+from pytest_speedacc.judge.verdict import Observation, Outcome, Verdict
 
 POLICIES = named_policies(parse_project({}, Path()))
 
 
-def gate(name, score, milliseconds, *, parameters=1000, size=1000, memory=1000, group="rank", higher=True, former=None):
+def gate(
+    name,
+    score,
+    milliseconds,
+    *,
+    parameters=1000,
+    size=1000,
+    memory=1000,
+    group="rank",
+    higher=True,
+    former=None,
+    was=None,
+):
     rows = [
-        Observation("accuracy", "", Kind.SCORE, score, None, None, "accuracy", higher, "", higher),
+        Observation("accuracy", "", Kind.SCORE, score, None, was, "accuracy", higher, "", higher),
+        Observation("accuracy", "", Kind.SCORE, 0.1, None, None, "of a slice", higher, "rare", higher),
         Observation("latency", "median", Kind.TIME, milliseconds / 1000, None, former, ""),
         Observation("latency", "p95", Kind.TIME, milliseconds, None, None, ""),
         *(
@@ -91,3 +104,155 @@ def test_a_limit_rules_an_alternative_out():
 def test_the_order_of_the_gates_does_not_matter(order):
     gates = [gate("a", 0.99, 50), gate("b", 0.97, 10), gate("c", 0.90, 1)][::order]
     assert choices(*gates) == choices(*gates[::-1])
+
+
+def test_an_alternative_is_what_was_measured_of_all_samples_and_what_it_was_before():
+    gates = gate("a", 0.99, 10, parameters=1, size=2, memory=3, former=0.02, was=0.98), gate("b", 3.0, 20, higher=False)
+    (group,) = groups_of(gates, {})
+    assert group.name == "rank"
+    costs = {"latency": 0.01, "parameters": 1.0, "model_size": 2.0, "memory": 3.0}
+    assert [each.alternative for each in group.standings] == [
+        Alternative("a", 0.99, True, True, costs, (0.98, 0.02), Outcome.FAILED),
+        Alternative("b", 3.0, False, False, dict.fromkeys(costs, 1000.0) | {"latency": 0.02}, None, Outcome.FAILED),
+    ]
+
+
+@pytest.mark.parametrize("known", [{"former": 0.02}, {"was": 0.98}])
+def test_half_of_what_it_was_before_is_not_told(known):
+    (group,) = groups_of([gate("a", 0.99, 10, **known), gate("b", 0.99, 10)], {})
+    assert [each.alternative.former for each in group.standings] == [None, None]
+
+
+def test_gates_without_a_group_are_no_alternatives_to_each_other():
+    assert groups_of([gate("a", 1, 1, group=""), gate("b", 1, 1, group="")], {}) == []
+
+
+def test_a_single_parameter_less_is_less():
+    assert standings(gate("a", 0.95, 10, parameters=1000), gate("b", 0.95, 10, parameters=999))["a"] == (True, ("b",))
+
+
+def test_what_only_one_was_measured_on_decides_nothing():
+    found = standings(gate("a", 0.95, 10, parameters=None), gate("b", 0.95, 10), gate("c", 0.96, 10, memory=None))
+    assert found == {"a": (False, ("c",)), "b": (False, ("c",)), "c": (True, ())}
+
+
+def replaces(settings, one, other):
+    """Whether a policy lets ``one`` replace ``other``, told by its choice: the other it is where it does not.
+
+    Either the better score of the other decides then, or that it may replace the one.
+    """
+    policies = named_policies(parse_project({"policies": {"policy": settings}}, Path()))
+    return (
+        choices(gate("one", *one[:2], **one[2]), gate("other", *other[:2], **other[2]), policies=policies)["policy"]
+        == "one"
+    )
+
+
+BIGGER = {"parameters": 1001}
+NO_MORE = {"max_parameters_increase": "0 %"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "one", "other", "allowed"),
+    [
+        # The other has the better score, and more parameters than the policy lets it have in place of the one.
+        ({"max_accuracy_drop": "1 pp"}, (0.9501, 10, {}), (0.96, 10, BIGGER), True),
+        ({"max_accuracy_drop": "1 pp"}, (0.9499, 10, {}), (0.96, 10, BIGGER), False),
+        ({"max_accuracy_drop": "1 %"}, (0.4951, 10, {}), (0.5, 10, BIGGER), True),
+        ({"max_accuracy_drop": "1 %"}, (0.4949, 10, {}), (0.5, 10, BIGGER), False),
+        ({"max_model_size_increase": "50 %"}, (0.9, 10, {"size": 1500}), (0.96, 10, BIGGER), True),
+        ({"max_model_size_increase": "50 %"}, (0.9, 10, {"size": 1501}), (0.96, 10, BIGGER), False),
+        ({"max_model_size_increase": "10 %"}, (0.9, 10, {"size": 1200}), (0.96, 10, BIGGER), False),
+        ({"max_model_size_increase": "10 %"}, (0.9, 10, {"size": None}), (0.96, 10, BIGGER), True),
+        ({"max_latency_increase": "10 %"}, (0.9, 12.4, {}), (0.96, 10, BIGGER), True),  # as processes differ
+        ({"max_latency_increase": "10 %"}, (0.9, 12.6, {}), (0.96, 10, BIGGER), False),
+        ({"max_latency_increase": "50 %"}, (0.9, 14.9, {}), (0.96, 10, BIGGER), True),
+        ({"max_latency_increase": "50 %"}, (0.9, 15.1, {}), (0.96, 10, BIGGER), False),
+        ({"max_latency_p95_increase": "20 %"}, (0.9, 90, {}), (0.96, 10, BIGGER), True),  # a tail is not compared
+        ({"min_accuracy": 0.1}, (0.7, 10, {}), (0.96, 10, BIGGER), True),  # a limit is no tolerance,
+        ({"min_accuracy": 0.1, "max_accuracy_drop": "1 pp"}, (0.7, 10, {}), (0.96, 10, BIGGER), False),
+        ({"min_accuracy": 0.9}, (0.9, 10, {}), (0.96, 10, BIGGER), True),  # and rules out who breaks it
+        ({"min_accuracy": 0.9}, (0.89, 10, {}), (0.96, 10, BIGGER), False),
+        ({"max_model_size": "1 kB"}, (0.9, 10, {"size": 1000}), (0.96, 10, BIGGER), True),
+        ({"max_model_size": "1 kB"}, (0.9, 10, {"size": 1001}), (0.96, 10, BIGGER), False),
+        ({"max_model_size": "1 kB"}, (0.9, 10, {"size": None}), (0.96, 10, BIGGER), True),
+        ({"max_latency_p95": "1 ms"}, (0.9, 10, {}), (0.96, 10, BIGGER), True),
+    ],
+)
+def test_a_policy_lets_replace_what_its_tolerances_allow(settings, one, other, allowed):
+    assert replaces({**settings, **NO_MORE}, one, other) is allowed
+
+
+def trading(tolerances, give, gain):
+    return {**tolerances, "trades": [{"give": give, "gain": gain}]}
+
+
+EQUAL = {"max_accuracy_drop": "0 pp"}
+EQUAL_ERROR = {"max_accuracy_drop": 0}
+HALF_ERROR = trading({"max_latency_increase": "10 %"}, {"latency": "100 %"}, {"error": "50 %"})
+MORE_SCORE = trading({"max_latency_increase": "10 %"}, {"latency": "100 %"}, {"accuracy": "25 pp"})
+MORE_OF_IT = trading({"max_latency_increase": "10 %"}, {"latency": "100 %"}, {"accuracy": "50 %"})
+LOWER = {"higher": False}
+SMALL = {"parameters": 500}
+
+
+@pytest.mark.parametrize(
+    ("settings", "one", "other", "allowed"),
+    [
+        # Score for parameters.
+        (trading(EQUAL, {"accuracy": "1 pp"}, {"parameters": "50 %"}), (0.9501, 10, SMALL), (0.96, 10, {}), True),
+        (trading(EQUAL, {"accuracy": "1 pp"}, {"parameters": "50 %"}), (0.9499, 10, SMALL), (0.96, 10, {}), False),
+        (
+            trading(EQUAL, {"accuracy": "1 pp"}, {"parameters": "50 %"}),
+            (0.955, 10, {"parameters": 501}),
+            (0.96, 10, {}),
+            False,
+        ),
+        (
+            trading(EQUAL, {"accuracy": "1 pp"}, {"parameters": "50 %"}),
+            (0.955, 10, {"parameters": None}),
+            (0.96, 10, {}),
+            False,
+        ),
+        (trading(EQUAL, {"error": "10 %"}, {"parameters": "2 x"}), (0.8901, 10, SMALL), (0.9, 10, {}), True),
+        (trading(EQUAL, {"error": "10 %"}, {"parameters": "2 x"}), (0.8899, 10, SMALL), (0.9, 10, {}), False),
+        (
+            trading(EQUAL_ERROR, {"error": "10 %"}, {"parameters": "2 x"}),
+            (2.2, 10, SMALL | LOWER),
+            (2.0, 10, LOWER),
+            True,
+        ),
+        (
+            trading(EQUAL_ERROR, {"error": "10 %"}, {"parameters": "2 x"}),
+            (2.21, 10, SMALL | LOWER),
+            (2.0, 10, LOWER),
+            False,
+        ),
+        (trading(EQUAL, {"accuracy": "2 %"}, {"parameters": "2 x"}), (0.4901, 10, SMALL), (0.5, 10, {}), True),
+        (trading(EQUAL, {"accuracy": "2 %"}, {"parameters": "2 x"}), (0.4899, 10, SMALL), (0.5, 10, {}), False),
+        # Time for score: the one may be replaced by the other in any case, and the better score decides.
+        (HALF_ERROR, (0.9501, 20, {}), (0.9, 10, {}), True),
+        (HALF_ERROR, (0.9499, 20, {}), (0.9, 10, {}), False),
+        (HALF_ERROR, (1.0, 20, LOWER), (2.0, 10, LOWER), True),
+        (HALF_ERROR, (1.01, 20, LOWER), (2.0, 10, LOWER), False),
+        (MORE_SCORE, (0.75, 20, {}), (0.5, 10, {}), True),
+        (MORE_SCORE, (0.7499, 20, {}), (0.5, 10, {}), False),
+        (MORE_SCORE, (0.75, 20.1, {}), (0.5, 10, {}), False),
+        (MORE_OF_IT, (0.75, 20, {}), (0.5, 10, {}), True),
+        (MORE_OF_IT, (0.7499, 20, {}), (0.5, 10, {}), False),
+    ],
+)
+def test_a_policy_lets_replace_what_its_trades_allow(settings, one, other, allowed):
+    assert replaces({**settings, **(NO_MORE if "max_accuracy_drop" in settings else {})}, one, other) is allowed
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [((0.96, 20, {}), (0.95, 10, {})), ((2.0, 20, LOWER), (3.0, 10, LOWER)), ((0.95, 10, {}), (0.95, 20, {}))],
+    ids=["score", "error", "time"],
+)
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_two_that_may_replace_each_other_the_better_is_chosen_then_the_faster(one, other, order):
+    policies = named_policies(parse_project({"policies": {"lax": {"max_latency_increase": "100 %"}}}, Path()))
+    gates = gate("one", *one[:2], **one[2]), gate("other", *other[:2], **other[2])
+    assert choices(*gates[::order], policies=policies)["lax"] == "one"

@@ -168,3 +168,59 @@ class TestBesideTheBaseline:
 )
 def test_counts_hold_while_python_and_libraries_agree(then, now, why):
     assert other_versions(then, now) == why
+
+
+def test_a_function_without_a_clear_change_is_not_named():
+    touching = Function("score", "features.py", 10, 1.0, 0.0015, 0.0015, 0.00102, 0.002)  # its least is the base's most
+    assert explain_difference(profile(BASE.functions[1], touching), BASE) == ()
+
+
+def test_a_change_of_just_the_smallest_is_named():
+    now = profile(function("clean_rows", 0.0002), function("score", 0.001))
+    base = Profile("wall", 100, 50, 0.001, 0.001, (function("score", 0.001),), {})
+    (line,) = explain_difference(replace(now, seconds=0.001), base)
+    assert line == "clean_rows (features.py:10): +200 µs, called once, and not at all in the base"
+
+
+def test_a_call_that_took_no_time_has_no_parts():
+    empty = Profile("wall", 100, 50, 0.0, 0.0, (function("score", 0.0),), {"rows of pandas": 0.005})
+    assert explain_time(empty) == ()
+
+
+def test_a_hint_needs_something_that_is_named():
+    assert explain_time(Profile("wall", 100, 50, 0.001, 0.001, (), {"rows of pandas": 0.0005})) == ()
+
+
+def test_every_other_version_is_told():
+    then, now = {"numpy": "2.3.0", "pandas": "2.2.0", "x": "1"}, {"numpy": "2.4.0", "pandas": "2.3.0", "x": "1"}
+    assert other_versions(then, now) == ("numpy 2.3.0 -> 2.4.0", "pandas 2.2.0 -> 2.3.0")
+
+
+@pytest.mark.parametrize(
+    ("calls", "former", "text"),
+    [
+        (2.0, 1.0, "called 2 times where the base called it 1"),
+        (1.25, 1.0, "called 1.2 times where the base called it 1"),
+        (1.0, 1.25, "called once where the base called it 1.2"),
+        (1.0, 1.0 + 1e-9, "called once in both"),
+        (123.0, 123.0, "called 123 times in both"),
+        (0.33333, 0.33334, "called 0.33 times where the base called it 0.33"),
+    ],
+)
+def test_calls_in_words(calls, former, text):
+    base = profile(function("clean_rows", 0.0002, calls=former), function("score", 0.001))
+    (line,) = explain_difference(profile(function("clean_rows", 0.0011, calls=calls), function("score", 0.001)), base)
+    assert line.endswith(text)
+
+
+def test_a_function_that_is_new_is_named_though_it_is_called_once():
+    stored = StoredProfile(batch_size=50, calls=100, clock="wall", functions=())
+    (line,) = explain_stored(profile(function("copy_all", 0.0005)), stored, counts_hold=True)
+    assert line == "copy_all (features.py:10): called once, and not at all in the baseline"
+
+
+def test_a_former_share_is_told_in_per_cent():
+    then = StoredFunction(name="score", file="features.py", calls=1.0, share=0.7)
+    stored = StoredProfile(batch_size=50, calls=100, clock="wall", functions=(then,))
+    (line,) = explain_stored(profile(function("score", 0.001)), stored, counts_hold=False)
+    assert line == "score (features.py:10): 100 % of the time where it was 70 %"

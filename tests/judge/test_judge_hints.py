@@ -162,3 +162,17 @@ class TestRealModels:
         assert "scikit-learn checks" not in hinted(model.predict, frame)
         weights, bias = model.coef_[0], model.intercept_[0]
         assert hinted(lambda batch: batch @ weights + bias > 0, VALUES[:1], batch_size=1) == ""
+
+
+@pytest.mark.parametrize(("factor", "hinted"), [(1.0, True), (0.999, False)])
+def test_who_takes_just_the_smallest_share_or_grew_by_it_is_hinted_at(factor: float, hinted: bool) -> None:
+    called = replace(CLEAN, calls=64.0, total=0.1 * factor)
+    assert bool(hints(replace(PLAIN, seconds=1.0, functions=(called,)))) is hinted
+    base = replace(PLAIN, seconds=1.0, functions=(), known={ROWS: 0.0})
+    assert bool(hints(replace(base, known={ROWS: 0.03 * factor}), base)) is hinted
+
+
+@pytest.mark.parametrize("known", [PANDAS, VALIDATION])
+def test_a_share_is_told_in_per_cent(known: str) -> None:
+    (hint,) = hints(replace(PLAIN, batch_size=1, seconds=1.0, known={known: 0.9}))
+    assert hint.startswith("hint: in 90 % of each call ")

@@ -221,3 +221,38 @@ def test_proportions_are_remarked_on(parameters, samples, features, said):
     assert len(found) == len(said)
     assert all(text.startswith(start) for text, start in zip(found, said, strict=True))
     assert advice(subject, replace(statics, parameters=Unavailable("no"))) == []
+
+
+def test_every_slice_is_judged_and_every_missing_one_is_named():
+    day = Slice(~NIGHT.mask, accuracy(0.99))
+    limits = {"dawn": {"min_accuracy": 0.5, "min_confidence": 0.5}, "dusk": {"min_accuracy": 0.5}}
+    found = outcomes({"min_accuracy": 0.9}, {"slices": {"night": NIGHT, "day": day}}, slices=limits)
+    assert found == {
+        ("min_accuracy", ""): PASSED,
+        ("min_accuracy", "night"): FAILED,
+        ("min_accuracy", "day"): PASSED,
+        ("min_accuracy", "dawn"): FAILED,
+        ("min_confidence", "dawn"): FAILED,
+        ("min_accuracy", "dusk"): FAILED,
+    }
+
+
+@pytest.mark.parametrize(("rule", "outcome"), [("exact", PASSED), ("noninferior", INCONCLUSIVE)])
+def test_the_policy_says_by_which_rule_a_drop_is_judged(rule, outcome):
+    policy = Policy((bound("max_accuracy_drop", "1 pp"),), rule, 10.0)
+    statics = Statics(accuracy(0.945), ParameterCount(1), 1, None, Unavailable("no"), ())
+    measurement = Measurement(statics, timed(np.full(128, 0.001)))
+    reference = Reference("", accuracy=evidence(0.95, flips=(30, 25)))
+    (check,) = judge(measurement, policy, reference, (64, 128), 0.01)
+    assert check.outcome is outcome
+
+
+def test_a_random_model_beside_a_single_evaluation_is_told_so():
+    scores = (0.94, 0.95, 0.95, 0.96)
+    check = judged(
+        {"max_accuracy_drop": "1 pp"},
+        {"accuracy": replace(accuracy(0.95), scores=scores)},
+        Reference("", accuracy=evidence(0.95)),
+    )["max_accuracy_drop", ""]
+    assert (check.outcome, check.observed) == (NOT_COMPARED, 0.95)
+    assert check.reason == "the baseline was evaluated under one seed, and of a random model that says little"

@@ -63,3 +63,21 @@ def test_a_loop_that_cannot_be_watched_is_not_spoken_of():
     assert explain_waiting(Waiting(0.001, None, 0.003), 0.004) == (
         "of a call, 1.00 ms are its own code, 3.00 ms waiting for what it awaits",
     )
+
+
+def test_a_call_that_took_no_time_has_no_stages():
+    assert explain_time(replace(BASE, seconds=0.0)) == ()
+
+
+@pytest.mark.parametrize(
+    ("least", "seconds", "named"),
+    [
+        (0.00613, 0.0070, True),  # the base's most is 6.12 ms
+        (0.00612, 0.0070, False),
+        (0.0063, 0.00631, True),  # 0.3 ms are 3 % of a call
+        (0.0063, 0.00629, False),
+    ],
+)
+def test_a_stage_is_named_beyond_what_the_base_takes_at_most_and_from_three_hundredths_on(least, seconds, named):
+    now = replace(BASE, stages=(Stage("preprocess", 1.0, seconds, least, 0.01), BASE.stages[1]))
+    assert bool(explain_difference(now, BASE)) is named

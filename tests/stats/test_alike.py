@@ -146,3 +146,7 @@ def test_the_interval_of_a_quantile_covers_it_however_alike_neighbours_are():
 def test_a_limit_of_another_magnitude_is_far_off_whatever_one_call_did(limit, expected):
     few = np.array([1.0, 1.0, 4.0, 1.0, 1.0, 1.0, 1.0, 1.0])
     assert judge_calls(few, limit, 0.5, 0, ALPHA) == expected
+
+
+def test_a_single_round_tells_as_much_as_itself():
+    assert alike(np.array([0.5]), 0.5) == 1
