@@ -194,6 +194,9 @@ ENVIRONMENT = {
     "cores": NUMBER,
     "threads": int,
     "thread_variables": str,
+    "processor": str,
+    "caches": str,
+    "hypervisor": str,
     "versions": dict,
 }
 GATE = {
