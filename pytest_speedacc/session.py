@@ -133,6 +133,10 @@ class Session:
                 if not self.is_worker:
                     raise pytest.UsageError(printable_lines(f"speedacc: {item.nodeid}: {error}")) from None
                 self.policies[item.nodeid] = str(error)
+                if not is_gate(item):
+                    # No fixture says it.
+                    problem = f"{item.nodeid}: {error}"
+                    self.config.workeroutput["speedacc_problem"] = problem  # type: ignore[attr-defined]
         names = [item.nodeid for item in everything if is_gate(item)]
         taken = [item.nodeid for item in self.selection.taken(self.concerned, items) if is_gate(item)]
         if self.is_worker:

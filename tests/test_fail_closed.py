@@ -883,6 +883,15 @@ PARALLEL = (
         **IN_PARALLEL,
     ),
     Row(
+        "limits-of-what-is-no-gate-in-parallel",
+        "ERROR: test_model.py::test_it: marker: gate=False says that the test is no gate, and min_accuracy= is for one",
+        "pass",
+        marker="gate=False, min_accuracy=0.5",
+        arguments="",
+        exit_code=USAGE,
+        **IN_PARALLEL,
+    ),
+    Row(
         "misspelt-key-in-parallel",
         "speedacc: [tool.speedacc]: unknown key 'min_acuracy'. Did you mean 'min_accuracy'?",
         pyproject="min_acuracy = 0.5",
