@@ -290,6 +290,19 @@ def test_what_is_taken_out_needs_no_baseline_and_is_excused_by_the_command_line(
     assert output(result).count("Lost gate: ") == 1
 
 
+@pytest.mark.parametrize("on_command_line", [True, False])
+def test_a_plugin_that_splits_a_run_is_meant_where_the_command_line_says_so(
+    gates: Path, project: Project, on_command_line: bool
+) -> None:
+    option = "\ndef pytest_addoption(parser):\n    parser.addoption('--splits', type=int)\n"
+    (gates / "conftest.py").write_text(TAKES_OTHER.replace("REPORTED", "") + option)
+    if not on_command_line:
+        settings(gates, 'addopts = "--splits=2"')
+    result = project.run(*["--splits=2"] * on_command_line)
+    assert result.ret == (pytest.ExitCode.OK if on_command_line else pytest.ExitCode.TESTS_FAILED)
+    assert_says(result, "Judged 3 of 4 gates: --splits=2." if on_command_line else TAKEN)
+
+
 def test_a_gate_that_a_hook_takes_out_of_a_parallel_run_is_lost(
     gates: Path, project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
