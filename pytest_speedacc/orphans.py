@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_speedacc.baseline import Content, content, kept, read_folder
+from pytest_speedacc.baseline import (
+    Content,
+    baseline_path,
+    content,
+    guessed_test,
+    is_named_after,
+    list_folder,
+    read_folder,
+)
 from pytest_speedacc.config.project import Project
 from pytest_speedacc.narrowed import Narrowed
 
@@ -20,6 +28,8 @@ class Found:
     """All that were collected."""
     broken: Set[str]
     """Files and folders of tests that could not be collected."""
+    taken: Set[str]
+    """Of the gates, those that neither ran nor were left out by the command line."""
     skipped: Set[str]
     """Those that were skipped as a whole."""
     checks: Mapping[str, Set[str]]
@@ -44,7 +54,7 @@ class Orphan:
         """What the summary says of it."""
         gone = f"{self.test} ({self.name})" if self.name else self.test
         shown = Path(os.path.relpath(self.path)).as_posix()
-        verb = 'which fails this run (removed = "warn" or "fail")' if fails else "as a warning"
+        verb = _verb(fails)
         if self.renamed:
             return (
                 f"Renamed gate: by its content {gone} is {self.renamed} now, and its baseline is not, {verb}: "
@@ -57,36 +67,105 @@ class Orphan:
 
 
 @dataclass(frozen=True, slots=True)
-class Missing:
-    """What the baseline files say that a run does not have."""
+class Damaged:
+    """A baseline file that cannot be read, and whose gate is not there to say so."""
 
-    orphans: tuple[Orphan, ...] = ()
+    path: Path
+
+    def sentence(self, fails: bool) -> str:
+        """What the summary says of it."""
+        test = guessed_test(self.path)
+        whose = f"by its name it may be of {test}" if test else "its name does not tell whose it is"
+        return (
+            f"Lost gate: the baseline file {Path(os.path.relpath(self.path)).as_posix()} cannot be read, and {whose}; "
+            f"no gate of this run has it, {_verb(fails)}: restore the file and its gate, or delete it (git rm), which "
+            "a reviewer sees."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A gate that was collected and that something other than the command line took out of the run."""
+
+    test: str
+
+    def sentence(self, fails: bool) -> str:
+        """What the summary says of it."""
+        return (
+            f"Lost gate: {self.test} was collected, and addopts, PYTEST_ADDOPTS or a hook left it out of this run, "
+            f"{_verb(fails)}: take that back, or leave it out on the command line."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """What a run should have had and does not have."""
+
+    lost: tuple[Orphan | Damaged | Taken, ...] = ()
     skipped: frozenset[str] = frozenset()
     """Gates whose whole file was skipped."""
 
 
 def find_missing(project: Project, narrowed: Narrowed, found: Found) -> Missing:
-    """The baselines whose gate this run should have had, as far as its command line goes."""
-    if narrowed.selects:
-        return Missing()
-    files = dict(read_folder(project.baselines))
-    filed = {baseline.test for baseline in files.values()}
+    """The gates that this run should have had, as far as its command line goes."""
+    taken = tuple(map(Taken, sorted(found.taken)))
+    if narrowed.selection.is_partial:
+        return Missing(taken)
+    files = dict(list_folder(project.baselines))
+    filed = {baseline.test for _, baseline in read_folder(project.baselines)}
+    deselected = tuple(map(project.named, narrowed.selection.deselect))
     new = {key: test for key, test in found.contents.items() if test not in filed}
-    orphans, skipped = [], set()
+    orphans, skipped, damaged = [], set(), []
     for path, baseline in files.items():
-        file = baseline.test.partition("::")[0]
-        if not narrowed.collects(project.root / file) or _lies_in(file, found.broken):
+        if baseline is None:
+            damaged.append(path)
+            continue
+        file, _, name = baseline.test.partition("::")
+        if not narrowed.collects(project.root / file, name) or _lies_in(file, found.broken):
+            continue
+        if deselected and baseline.test.startswith(deselected):
             continue
         if _lies_in(file, found.skipped):
             skipped.add(baseline.test)
             continue
         if baseline.test in found.gates and baseline.name in found.checks.get(baseline.test, {baseline.name}):
             continue
-        others = {kept(other): other.test for other in files.values() if other.test in found.gates}
-        key = content(baseline)
-        renamed = (new.get(key, "") if key else "") or others.get(kept(baseline), "")
-        orphans.append(Orphan(baseline.test, baseline.name, path, "" if renamed == baseline.test else renamed))
-    return Missing(tuple(orphans), frozenset(skipped))
+        key = None if baseline.test in found.gates else content(baseline)
+        orphans.append(Orphan(baseline.test, baseline.name, path, new.get(key, "") if key else ""))
+    return Missing((*taken, *orphans, *_unclaimed(damaged, project, narrowed, found)), frozenset(skipped))
+
+
+def _unclaimed(paths: Iterable[Path], project: Project, narrowed: Narrowed, found: Found) -> Iterator[Damaged]:
+    """Those of the damaged files that are no gate's of this run and should have been, as far as their names tell."""
+
+    def inside(place: Path, name: str = "") -> str:
+        if project.root.resolve().is_relative_to(place):
+            return ""
+        return Path(os.path.relpath(place, project.root.resolve())).as_posix() + (f"::{name}" if name else "")
+
+    asked = [*map(inside, narrowed.whole), *(inside(*test) for test in narrowed.tests)]
+    # A gate that passed has said by which names it reads its files.
+    unknown = found.gates - found.checks.keys()
+    excused = [
+        *map(inside, narrowed.ignored),
+        *map(project.named, narrowed.selection.deselect),
+        *found.broken,
+        *found.skipped,
+        *unknown,
+    ]
+    read = {baseline_path(project.baselines, test, name) for test, names in found.checks.items() for name in names}
+    for path in paths:
+        if (
+            any(is_named_after(path, place) for place in asked)
+            and not any(is_named_after(path, place) for place in excused)
+            and not narrowed.ignores(project.root / guessed_test(path).partition("::")[0])
+            and path.with_suffix(".json") not in read
+        ):
+            yield Damaged(path)
+
+
+def _verb(fails: bool) -> str:
+    return 'which fails this run (removed = "warn" or "fail")' if fails else "as a warning"
 
 
 def _lies_in(file: str, places: Set[str]) -> bool:

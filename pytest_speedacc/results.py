@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,8 @@ class Results:
         self.environment: dict[str, Any] = {}
         self.gates: set[str] = set()
         """Node ids of all that were collected."""
+        self.taken: set[str] = set()
+        """Of those that neither ran nor were left out by the command line."""
         self.broken: set[str] = set()
         """Of files and folders that could not be collected."""
         self.skipped_files: set[str] = set()
@@ -64,6 +67,8 @@ class Results:
         self.passed: set[str] = set()
         self.contents: dict[Content, str] = {}
         self.skipped = 0
+        self.is_judged = False
+        """Whether the run came to its tests."""
         self.missing = Missing()
         self.problems: list[str] = []
         self.written: list[Path] = []
@@ -94,10 +99,16 @@ class Results:
             (self.skipped_files if report.skipped else self.broken).add(report.nodeid)
 
     @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """A worker does not see the command line."""
+        node.workerinput["speedacc_selection"] = asdict(self.narrowed.selection)
+
+    @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: object | None) -> None:
         """A worker cannot raise an error of configuration; it hands it over, with the gates that it collected."""
         said = getattr(node, "workeroutput", {})
         self.gates.update(said.get("speedacc_gates", ()))
+        self.taken.update(said.get("speedacc_taken", ()))
         problem = said.get("speedacc_problem")
         if problem and problem not in self.problems:
             self.problems.append(problem)
@@ -105,6 +116,9 @@ class Results:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write the report files, and settle the exit code where no test could."""
+        if self._came_to_tests(session):
+            self.missing = find_missing(self.project, self.narrowed, self._found())
+            self.skipped += len(self.missing.skipped)
         verdicts = list(self.verdicts.values())
         self.groups = groups_of(verdicts, named_policies(self.project)) if any(v.group for v in verdicts) else []
         for path in self.options.reports:
@@ -116,13 +130,18 @@ class Results:
                 self.written.append(path)
             except ConfigError as error:
                 self.problems.append(str(error))
-        if not session.config.option.collectonly:
-            self.missing = find_missing(self.project, self.narrowed, self._found())
-            self.skipped += len(self.missing.skipped)
         if self.problems:
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
         elif self._shows_nothing() and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _came_to_tests(self, session: pytest.Session) -> bool:
+        """Whether it shows at all which gates a run has: an error of usage ends it before that."""
+        self.is_judged = not self.problems and session.exitstatus not in (
+            pytest.ExitCode.USAGE_ERROR,
+            pytest.ExitCode.INTERNAL_ERROR,
+        )
+        return self.is_judged and not session.config.option.collectonly
 
     def _found(self) -> Found:
         named = self.project.named
@@ -131,13 +150,15 @@ class Results:
             if test in self.passed:
                 checks[named(test)].add(name)
         gates, broken, skipped = (set(map(named, tests)) for tests in (self.gates, self.broken, self.skipped_files))
+        # A live run asks the base what is lost.
+        taken = set() if self.options.against else set(map(named, self.taken))
         contents = {content: named(test) for content, test in self.contents.items()}
-        return Found(gates, broken, skipped, checks, contents)
+        return Found(gates, broken, taken, skipped, checks, contents)
 
     def _shows_nothing(self) -> bool:
-        return self._nothing_decided() or self._all_skipped() or (bool(self.missing.orphans) and self._orphans_fail())
+        return self._nothing_decided() or self._all_skipped() or (bool(self.missing.lost) and self._losses_fail())
 
-    def _orphans_fail(self) -> bool:
+    def _losses_fail(self) -> bool:
         return self.options.in_ci and self.settings().removed == "fail"
 
     def _all_skipped(self) -> bool:
@@ -166,13 +187,12 @@ class Results:
         if self.skipped:
             gates = "1 gate was" if self.skipped == 1 else f"{self.skipped} gates were"
             lines.append(f"{gates} skipped: nothing was judged there.")
-        if self.gates and self.narrowed.said:
+        if self.gates and self.narrowed.said and self.is_judged:
             judged = len({test for test, _ in self.verdicts})
-            share = (
-                f"{judged} of {len(self.gates)} gates" if judged < len(self.gates) else "every gate that was asked for"
-            )
+            known = len(set(map(self.project.named, self.gates)) | self.missing.skipped)
+            share = f"{judged} of {known} gates" if judged < known else "every gate that was asked for"
             lines.append(f"Judged {share}: {' '.join(self.narrowed.said)}.")
-        lines += [orphan.sentence(self._orphans_fail()) for orphan in self.missing.orphans]
+        lines += [each.sentence(self._losses_fail()) for each in self.missing.lost]
         if self._all_skipped():
             lines.append(
                 "Every gate was skipped, so this run shows nothing and fails: judge at least one where CI is set."

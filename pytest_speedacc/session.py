@@ -44,6 +44,7 @@ from pytest_speedacc.report.document import environment_document
 from pytest_speedacc.report.printable import printable, printable_lines
 from pytest_speedacc.report.text import headline, verdict_text
 from pytest_speedacc.results import Results
+from pytest_speedacc.selection import Selection
 from pytest_speedacc.solo_session import SoloSession
 
 _GATE = pytest.StashKey[Speedacc]()
@@ -83,6 +84,9 @@ class Session:
         hidden = () if self.is_worker else hidden_options(config)
         refuse_in_ci(hidden)
         self.narrowed = read_narrowed(config)
+        self.selection = self.narrowed.selection
+        if self.is_worker:
+            self.selection = Selection(**config.workerinput["speedacc_selection"])  # type: ignore[attr-defined]
         self.concerned: tuple[pytest.Item, ...] = ()
         """All gates that were collected, before anything was deselected, and tests that are marked to be none."""
         self.policies: dict[str, Policy | str] = {}
@@ -132,11 +136,17 @@ class Session:
                 if not self.is_worker:
                     raise pytest.UsageError(printable_lines(f"speedacc: {item.nodeid}: {error}")) from None
                 self.policies[item.nodeid] = str(error)
+                if not is_gate(item):
+                    # No fixture says it.
+                    problem = f"{item.nodeid}: {error}"
+                    self.config.workeroutput["speedacc_problem"] = problem  # type: ignore[attr-defined]
         names = [item.nodeid for item in everything if is_gate(item)]
+        taken = [item.nodeid for item in self.selection.taken(self.concerned, items) if is_gate(item)]
         if self.is_worker:
-            self.config.workeroutput["speedacc_gates"] = names  # type: ignore[attr-defined]
+            self.config.workeroutput |= {"speedacc_gates": names, "speedacc_taken": taken}  # type: ignore[attr-defined]
         else:
             self.results.gates.update(names)
+            self.results.taken.update(taken)
         self._begin(items)
 
     def _nested(self, gates: Sequence[pytest.Item]) -> str:

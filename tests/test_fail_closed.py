@@ -99,6 +99,17 @@ def orphan(path: Path) -> None:
     rename(path)
 
 
+def orphan_damaged(path: Path) -> None:
+    """That one, and so that nobody can read it."""
+    orphan(path)
+    baseline_path(path.parent, "test_model.py::test_gone", "").write_text("{")
+
+
+def take_out(path: Path) -> None:
+    """Leave it, and have a conftest take out the first of two gates."""
+    (path.parent.parent / "conftest.py").write_text("def pytest_collection_modifyitems(items):\n    del items[0]\n")
+
+
 MEASURED_NOTHING = (
     Row("unused", "speedacc: the test uses the speedacc fixture and measured nothing.", "pass", marker=""),
     Row(
@@ -212,6 +223,23 @@ LOST = (
         in_ci=True,
         pyproject='[tool.speedacc.live]\nremoved = "warn"',
         exit_code=PASSED,
+    ),
+    Row(
+        "damaged-baseline-without-its-gate",
+        "Lost gate: the baseline file speedacc-baselines/test_model--test_gone.json cannot be read, and by its name it "
+        "may be of test_model.py::test_gone; no gate of this run has it, which fails this run",
+        accepted=CHECK,
+        spoil=orphan_damaged,
+        in_ci=True,
+    ),
+    Row(
+        "gate-that-a-hook-takes-out",
+        "Lost gate: test_model.py::test_more was collected, and addopts, PYTEST_ADDOPTS or a hook left it out of this "
+        "run, which fails this run",
+        above="@pytest.mark.speedacc(min_accuracy=0.5)\ndef test_more(speedacc):\n    " + CHECK,
+        accepted=CHECK,
+        spoil=take_out,
+        in_ci=True,
     ),
     Row(
         "baseline-of-a-renamed-gate",
@@ -906,6 +934,15 @@ PARALLEL = (
         "misspelt-limit-in-parallel",
         "speedacc: marker: unknown key 'max_latancy'. Did you mean 'max_latency'?",
         marker='max_latancy="5 ms"',
+        **IN_PARALLEL,
+    ),
+    Row(
+        "limits-of-what-is-no-gate-in-parallel",
+        "ERROR: test_model.py::test_it: marker: gate=False says that the test is no gate, and min_accuracy= is for one",
+        "pass",
+        marker="gate=False, min_accuracy=0.5",
+        arguments="",
+        exit_code=USAGE,
         **IN_PARALLEL,
     ),
     Row(

@@ -195,16 +195,206 @@ def test_losing_every_gate_is_noticed_without_settings(gates: Path, project: Pro
 
 def test_a_renamed_gate_is_recognised_by_what_it_is_judged_on(gates: Path, project: Project) -> None:
     rewrite(gates, "test_other", "test_another")
-    for arguments in ((), ("--speedacc-missing",), ()):
+    result = project.run()
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert_says(
+        result,
+        "Renamed gate: by its content tests/gates/test_model.py::test_other is "
+        "tests/gates/test_model.py::test_another now, and its baseline is not, which fails this run",
+    )
+    # With a baseline of its own it is a gate like any other.
+    for arguments in (("--speedacc-missing",), ()):
         result = project.run(*arguments)
         assert result.ret == pytest.ExitCode.TESTS_FAILED
-        assert_says(
-            result,
-            "Renamed gate: by its content tests/gates/test_model.py::test_other is "
-            "tests/gates/test_model.py::test_another now, and its baseline is not, which fails this run",
-        )
+        assert_says(result, f"Lost gate: {OTHER} has a baseline and is not in this run")
+        assert "Renamed gate" not in output(result)
     (gates / "speedacc-baselines/tests-gates-test_model--test_other.json").unlink()
     assert project.run().ret == pytest.ExitCode.OK
+
+
+def test_a_gate_with_a_baseline_of_its_own_is_no_other_one_that_was_renamed(project: Project) -> None:
+    twin = "def test_NAME(speedacc):\n    speedacc.check(model, inputs, targets)\n"
+    check = "    speedacc.check(model, inputs, targets, name='more')\n"
+    limit = "min_accuracy = 0.5"
+    first, second = (twin.replace("NAME", name) for name in ("first", "second"))
+    project.write(first + second + check, limit)
+    assert project.run("--speedacc-update").ret == pytest.ExitCode.OK
+    project.write(first, limit)
+    result = project.run()
+    assert "Renamed gate" not in output(result)
+    assert output(result).count("Lost gate: test_model.py::test_second") == 2
+    # Nor is a check that is gone another gate, while its own gate is there.
+    project.write(first + second + twin.replace("NAME", "third"), limit)
+    result = project.run()
+    assert "Renamed gate" not in output(result)
+    assert_says(result, "Lost gate: test_model.py::test_second (more) has a baseline and is not in this run")
+
+
+TAKES_OTHER = """
+def pytest_collection_modifyitems(config, items):
+    taken = [item for item in items if "other" in item.name]
+    REPORTED
+    items[:] = [item for item in items if item not in taken]
+"""
+TAKEN = f"Lost gate: {OTHER} was collected, and addopts, PYTEST_ADDOPTS or a hook left it out of this run"
+SELECTING = ("-k ranker", f"--deselect={OTHER}", "-m 'not slow'")
+
+
+def take(top: Path, where: str, options: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have something other than the command line leave the other gate out."""
+    rewrite(top, "@pytest.mark.speedacc(min_accuracy=0.5)\ndef", "@pytest.mark.slow\n@pytest.mark.speedacc()\ndef")
+    if where == "PYTEST_ADDOPTS":
+        monkeypatch.setenv(where, options)
+    elif where == "conftest.py":
+        (top / where).write_text(TAKES_OTHER.replace("REPORTED", options))
+    elif where == "pyproject.toml":
+        settings(top, f'addopts = "{options}"')
+    else:
+        section = "tool:pytest" if where == "setup.cfg" else "pytest"
+        (top / "pyproject.toml").write_text("[tool.speedacc]\n")
+        (top / where).write_text(f"[{section}]\naddopts = {options}\n")
+
+
+@pytest.mark.parametrize(
+    ("where", "options"),
+    [
+        *(("pyproject.toml", options) for options in SELECTING),
+        *((where, SELECTING[0]) for where in ("pytest.ini", "tox.ini", "setup.cfg", "PYTEST_ADDOPTS")),
+        ("conftest.py", ""),
+        ("conftest.py", "config.hook.pytest_deselected(items=taken)"),
+    ],
+)
+def test_a_collected_gate_that_something_else_takes_out_is_lost(
+    gates: Path, project: Project, monkeypatch: pytest.MonkeyPatch, where: str, options: str
+) -> None:
+    take(gates, where, options, monkeypatch)
+    result = project.run("tests/gates", "-o", "markers=slow")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert_says(result, f"{TAKEN}, which fails this run")
+    assert output(result).count("Lost gate: ") == 1
+    assert_says(result, "Judged 3 of 4 gates: tests/gates.")
+
+
+def test_what_is_taken_out_needs_no_baseline_and_is_excused_by_the_command_line(
+    gates: Path, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take(gates, "conftest.py", "", monkeypatch)
+    (gates / "speedacc-baselines/tests-gates-test_model--test_other.json").unlink()
+    for narrowed in ("-k ranker", f"--deselect={OTHER}", "-mnot slow"):
+        result = project.run(narrowed, "-o", "markers=slow")
+        assert result.ret == pytest.ExitCode.OK, output(result)
+    # Nor does it excuse what it selects.
+    result = project.run("-k", "other or 20", "-o", "markers=slow")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert_says(result, TAKEN)
+    assert output(result).count("Lost gate: ") == 1
+
+
+@pytest.mark.parametrize("on_command_line", [True, False])
+def test_a_plugin_that_splits_a_run_is_meant_where_the_command_line_says_so(
+    gates: Path, project: Project, on_command_line: bool
+) -> None:
+    option = "\ndef pytest_addoption(parser):\n    parser.addoption('--splits', type=int)\n"
+    (gates / "conftest.py").write_text(TAKES_OTHER.replace("REPORTED", "") + option)
+    if not on_command_line:
+        settings(gates, 'addopts = "--splits=2"')
+    result = project.run(*["--splits=2"] * on_command_line)
+    assert result.ret == (pytest.ExitCode.OK if on_command_line else pytest.ExitCode.TESTS_FAILED)
+    assert_says(result, "Judged 3 of 4 gates: --splits=2." if on_command_line else TAKEN)
+
+
+def test_a_gate_that_a_hook_takes_out_of_a_parallel_run_is_lost(
+    gates: Path, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("xdist")
+    take(gates, "conftest.py", "", monkeypatch)
+    result = project.run("-n2", "-o", "markers=slow", plugins=("xdist",))
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert output(result).count(TAKEN) == 1
+    result = project.run("-n2", "-kranker", "-o", "markers=slow", plugins=("xdist",))
+    assert result.ret == pytest.ExitCode.OK, output(result)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "lost"),
+    [
+        (("tests/gates", "--ignore=docs"), True),
+        (("--ignore=tests/test_unit.py",), True),
+        (("--ignore-glob=docs/*",), True),
+        (("--deselect=tests/test_unit.py",), True),
+        (("tests/gates/test_model.py::test_ranker",), True),
+        (("tests/gates/test_model.py::test_other",), False),
+        (("--ignore=tests/gates/test_model.py",), False),
+        (("--ignore-glob=*/gates",), False),
+        (("--deselect=tests/gates/test_model.py::test_ranker",), False),
+    ],
+)
+def test_the_command_line_excuses_what_it_names_and_no_more(
+    gates: Path, project: Project, arguments: tuple[str, ...], lost: bool
+) -> None:
+    rewrite(gates, "[20, 40, 60]", "[40, 60]")
+    path = gates / "speedacc-baselines/tests-gates-test_model--test_ranker[20].json"
+    for line in (LOST, "speedacc-baselines/tests-gates-test_model--test_ranker[[]20].json cannot be read"):
+        result = project.run(*arguments)
+        assert result.ret == (pytest.ExitCode.TESTS_FAILED if lost else pytest.ExitCode.OK), output(result)
+        assert output(result).count("Lost gate: ") == lost
+        if lost:
+            assert_says(result, line.replace("[[]", "["))
+        path.write_text("{")
+
+
+@pytest.mark.parametrize("name", ["tests-gates-test_model--test_ranker[20].JSON", "anything.json"])
+def test_a_baseline_under_another_name_tells_the_same(gates: Path, project: Project, name: str) -> None:
+    rewrite(gates, "[20, 40, 60]", "[40, 60]")
+    folder = gates / "speedacc-baselines"
+    (folder / "tests-gates-test_model--test_ranker[20].json").rename(folder / name)
+    result = project.run("tests/gates")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert_says(result, LOST)
+
+
+def test_a_damaged_file_is_left_to_the_gate_that_has_it(gates: Path, project: Project) -> None:
+    folder = gates / "speedacc-baselines"
+    (folder / "tests-gates-test_model--test_other.json").write_text("{")
+    result = project.run()
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert "Lost gate" not in output(result)
+    (folder / "notes.json").write_text("[]")
+    assert_says(
+        project.run(),
+        "Lost gate: the baseline file speedacc-baselines/notes.json cannot be read, and its name does not tell whose",
+    )
+    assert "Lost gate" not in output(project.run("tests/gates"))
+    assert "Lost gate" not in output(project.run("tests/test_unit.py"))
+
+
+def test_skipped_gates_are_not_judged(gates: Path, project: Project) -> None:
+    (gates / "tests/gates/test_more.py").write_text(
+        PRELUDE + GATES.rpartition("\n\n")[2].replace("test_other", "test_more")
+    )
+    path = gates / "tests/gates/test_model.py"
+    path.write_text("import pytest\npytest.importorskip('nowhere_to_be_found')\n")
+    result = project.run("tests/gates")
+    assert_says(result, "4 gates were skipped: nothing was judged there.")
+    assert_says(result, "Judged 1 of 5 gates: tests/gates.")
+
+
+def test_an_error_of_usage_is_told_alone(gates: Path, project: Project) -> None:
+    for arguments, said in (
+        (("--speedacc-against=nowhere", "tests/gates"), "not in a git repository"),
+        (("tests/gates",), "max_latency"),
+    ):
+        if said == "max_latency":
+            rewrite(gates, "min_accuracy=0.5)\n@", "max_latency=5)\n@")
+        result = project.run(*arguments)
+        assert result.ret == pytest.ExitCode.USAGE_ERROR, output(result)
+        assert_says(result, said)
+        assert "Judged" not in output(result)
+        assert "Lost gate: " not in output(result)
+
+
+def test_a_path_that_ends_in_a_full_stop_is_told_from_the_sentence(gates: Path, project: Project) -> None:
+    assert_says(project.run("."), "Judged every gate that was asked for: '.'.")
 
 
 LATE_CONFTEST = """

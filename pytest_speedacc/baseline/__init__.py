@@ -1,8 +1,8 @@
 """The stored value: what a model was when it was last accepted, and the files that hold it."""
 
 from pytest_speedacc.baseline.agreement import check_agreement
-from pytest_speedacc.baseline.files import baseline_path, load_baseline, load_predictions
-from pytest_speedacc.baseline.folder import Content, content, kept, read_folder
+from pytest_speedacc.baseline.files import baseline_path, guessed_test, is_named_after, load_baseline, load_predictions
+from pytest_speedacc.baseline.folder import Content, content, kept, list_folder, read_folder
 from pytest_speedacc.baseline.merge import confirms, merged
 from pytest_speedacc.baseline.schema import (
     SCHEMA,
@@ -38,8 +38,11 @@ __all__ = [
     "check_agreement",
     "confirms",
     "content",
+    "guessed_test",
     "is_held",
+    "is_named_after",
     "kept",
+    "list_folder",
     "load_baseline",
     "load_predictions",
     "merged",

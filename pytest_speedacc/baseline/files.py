@@ -30,12 +30,29 @@ def baseline_path(folder: Path, test: str, name: str) -> Path:
     No two checks share a name, not on a file system that ignores case either: what cannot be written plainly,
     capitals included, gets a digest. Names are ASCII, at most LONGEST_NAME bytes, and valid on Windows.
     """
-    stem = (f"{test}@{name}" if name else test).replace(".py::", "--").replace("::", "--").replace("/", "-")
+    stem = _stem(f"{test}@{name}" if name else test)
     plainly = _PLAIN.fullmatch(test) and _PLAIN_NAME.fullmatch(name)
     if not plainly or len(f"{stem}.json") > LONGEST_NAME:
         digest = hashlib.sha256(f"{test}\0{name}".encode("utf-8", "surrogatepass")).hexdigest()[:12]
         stem = f"{_UNSAFE.sub('_', stem)[: LONGEST_NAME - len(f'-{digest}.json')]}-{digest}"
     return folder / f"{stem}.json"
+
+
+def is_named_after(path: Path, place: str) -> bool:
+    """Whether, by its name, the baseline file ``path`` may be of a test in ``place``: a folder, a file or a test."""
+    if place in ("", "."):
+        return True
+    if "::" not in place:
+        place += "::" if place.endswith(".py") else "/"
+    start = _UNSAFE.sub("_", _stem(place))[: LONGEST_NAME - len("-123456789012.json")]
+    rest = path.stem[len(start) :]
+    return path.stem.startswith(start) and (start.endswith("-") or rest[:1] in ("", "@", "[", "-"))
+
+
+def guessed_test(path: Path) -> str:
+    """The test that the baseline file ``path`` is likely to be of, by its name; empty where that does not tell."""
+    file, separator, name = path.stem.partition("--")
+    return f"{file.replace('-', '/')}.py::{name.replace('--', '::')}" if separator else ""
 
 
 def predictions_path(path: Path, digest: str) -> Path:
@@ -94,6 +111,10 @@ def load_predictions(path: Path, baseline: Baseline) -> Predictions | None:
         return decode_predictions(data, baseline.evaluation_set.samples)
     except ValueError as error:
         raise damaged(arrays, "", str(error)) from error
+
+
+def _stem(text: str) -> str:
+    return text.replace(".py::", "--").replace("::", "--").replace("/", "-")
 
 
 def digest_of(data: bytes) -> str:

@@ -14,14 +14,19 @@ Content = tuple[str, str, float]
 
 
 def read_folder(folder: Path) -> Iterator[tuple[Path, Baseline]]:
-    """Every whole baseline under its own name; a gate whose file is damaged says so itself."""
-    for path in sorted(folder.glob("*.json")):
-        try:
-            baseline = read_baseline(path)
-        except GateError:
-            continue
+    """Every whole baseline under its own name."""
+    for path, baseline in list_folder(folder):
         if baseline is not None and path == baseline_path(folder, baseline.test, baseline.name):
             yield path, baseline
+
+
+def list_folder(folder: Path) -> Iterator[tuple[Path, Baseline | None]]:
+    """Every baseline file, under whatever name and in whatever case; None is in those that cannot be read."""
+    for path in sorted(folder.glob("*.[jJ][sS][oO][nN]")):
+        try:
+            yield path, read_baseline(path)
+        except GateError:
+            yield path, None
 
 
 def content(baseline: Baseline) -> Content | None:

@@ -108,6 +108,11 @@ def arguments_of(config: Any) -> Callable[..., tuple[str, ...]]:
     return partial(worker_arguments, given, config.option.file_or_dir or (), config.pluginmanager.has_plugin)
 
 
+def is_named(name: str, wanted: str) -> bool:
+    """Whether the test ``name`` of a file is what a node id names with ``wanted`` after the file, or a part of it."""
+    return not wanted or name == wanted or name.startswith((f"{wanted}::", f"{wanted}["))
+
+
 def given_arguments(config: Any) -> list[str]:
     """The command line of a run, after what the environment puts before it."""
     return [*shlex.split(os.environ.get("PYTEST_ADDOPTS", "")), *map(str, config.invocation_params.args)]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_speedacc.live.arguments import SwitchesOff, neutralise
+from pytest_speedacc.live.arguments import SwitchesOff, is_named, neutralise
 from pytest_speedacc.live.channel import Channel
 from pytest_speedacc.live.protocol import WorkerSpec
 from pytest_speedacc.marks import SESSION, is_gate
@@ -53,9 +53,7 @@ class Surveyor(SwitchesOff):
         name = item.nodeid.partition("::")[2]
         for given in self.spec.paths:
             path, _, wanted = given.partition("::")
-            if item.path.is_relative_to(Path(os.path.normpath(Path.cwd() / path))) and (
-                not wanted or name == wanted or name.startswith((f"{wanted}::", f"{wanted}["))
-            ):
+            if item.path.is_relative_to(Path(os.path.normpath(Path.cwd() / path))) and is_named(name, wanted):
                 return True
         return False
 
