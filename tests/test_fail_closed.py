@@ -106,8 +106,8 @@ def orphan_damaged(path: Path) -> None:
 
 
 def take_out(path: Path) -> None:
-    """Leave it, and have a conftest take out the first of two gates."""
-    (path.parent.parent / "conftest.py").write_text("def pytest_collection_modifyitems(items):\n    del items[0]\n")
+    """Leave it, and have a conftest take out the gate that has it."""
+    (path.parent.parent / "conftest.py").write_text("def pytest_collection_modifyitems(items):\n    del items[-1]\n")
 
 
 MEASURED_NOTHING = (
@@ -234,7 +234,7 @@ LOST = (
     ),
     Row(
         "gate-that-a-hook-takes-out",
-        "Lost gate: test_model.py::test_more was collected, and addopts, PYTEST_ADDOPTS or a hook left it out of this "
+        "Lost gate: test_model.py::test_it was collected, and addopts, PYTEST_ADDOPTS or a hook left it out of this "
         "run, which fails this run",
         above="@pytest.mark.speedacc(min_accuracy=0.5)\ndef test_more(speedacc):\n    " + CHECK,
         accepted=CHECK,
