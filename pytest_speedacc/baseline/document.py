@@ -13,6 +13,7 @@ import msgspec
 
 from pytest_speedacc.baseline.schema import SCHEMA, Baseline, EnvironmentRecord
 from pytest_speedacc.errors import GateError
+from pytest_speedacc.measure.memory import widest_band
 
 T = TypeVar("T")
 
@@ -126,6 +127,10 @@ def _typed(path: Path, document: dict[str, Any]) -> Baseline:
         known = _convert(path, record, EnvironmentRecord, f"$.environments.{key}")
         if known.environment.key != key:
             raise damaged(path, f"$.environments.{key}", "this is not the key of that environment")
+        memory = known.memory
+        if memory is not None and memory.band > (most := widest_band(memory.peak)):
+            what = f"it is {memory.band}, and a peak of {memory.peak} moves by {most} at the most"
+            raise damaged(path, f"$.environments.{key}.memory.band", what)
     return _convert(path, document, Baseline, "$")
 
 
