@@ -31,8 +31,9 @@ def check_agreement(path: Path, baseline: Baseline, predictions: Predictions | N
         raise damaged(path, "$.accuracy.value", f"it is {stored.value:g}, and {score.name} lies within 0 to 1")
     if stored.repeats > 1 and subject.repeats == 1:
         raise GateError(
-            f"the baseline file {path} does not fit this gate at $.accuracy.repeats: it is {stored.repeats}, and the gate "
-            "evaluates once (no repeats=). Restore it from version control, or write it anew with --speedacc-update."
+            f"the baseline file {path} does not fit this gate at $.accuracy.repeats: it is {stored.repeats}, and the "
+            "gate evaluates once (no repeats=). Restore it from version control, or write it anew with "
+            "--speedacc-update."
         )
     if predictions is None:
         raise damaged(path, "$.predictions", "there are none, and an update writes them with the score")

@@ -19,10 +19,14 @@ def merged(old: Baseline | None, new: Baseline) -> Baseline:
     memory are those of another model, and a comparison with them would blame or praise the wrong commit. What was
     accepted before is history, and stays.
     """
-    same_model = old is not None and (old.parameters, old.model_size) == (new.parameters, new.model_size)
-    others = old.environments if old is not None and same_model else {}
+    others = old.environments if old is not None and is_same_model(old, new) else {}
     environments = others | {key: _rounded(it) for key, it in new.environments.items()}
     return replace(new, environments=environments, accepted=old.accepted if old is not None else ())
+
+
+def is_same_model(old: Baseline, new: Baseline) -> bool:
+    """Whether the records of ``old`` can be those of the model of ``new``."""
+    return (old.parameters, old.model_size) == (new.parameters, new.model_size)
 
 
 def confirms(old: Baseline, new: Baseline, environment: str) -> bool:
