@@ -31,7 +31,7 @@ from pytest_speedacc.judge.trades import allowed_text, excused
 from pytest_speedacc.judge.verdict import Check, Outcome, TradeSum, Verdict
 from pytest_speedacc.measure import clocks
 from pytest_speedacc.measure.answers import Answers, check_answers
-from pytest_speedacc.measure.environment import Environment, library_versions
+from pytest_speedacc.measure.environment import Environment
 from pytest_speedacc.measure.latency import Latency, Workload, joined, time_calls, warm_up
 from pytest_speedacc.measure.lock import timing_lock
 from pytest_speedacc.measure.measurement import Measurement, Unavailable, measure_statics
@@ -41,7 +41,7 @@ from pytest_speedacc.measure.training import Training
 from pytest_speedacc.measure.waiting import measure_waiting
 from pytest_speedacc.measure.yardstick import Ratios
 from pytest_speedacc.stats.sequence import mean_and_sd
-from pytest_speedacc.stored import load, not_written, recorded, update_command, write
+from pytest_speedacc.stored import load, not_written, recorded, suspicions, update_command, write
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,7 @@ def run_gate(case: Case, inputs: Any, say: Say) -> Judged:
         notes += refused_entries(case.policy, case.live.gate, case.live.since)
         made = None if writes else case.live.since.made_with(stored)
         notes += shared_notes(made, case.live.shared) if made is not None else ()
-        if stored is not None and case.live.since.is_by_hand(stored) and is_acceptable(checks):
+        if stored is not None and case.live.since.is_by_hand(stored) and _fails(checks):
             notes.append(BY_HAND)
     acceptable, known = is_acceptable(checks), case.live is None or case.live.since.known
     if acceptable and not known:
@@ -159,7 +159,7 @@ def run_gate(case: Case, inputs: Any, say: Say) -> Judged:
         new = replace(stored, profile=explained.stored)
         notes.append(write(case, old, new, statics.accuracy.predictions, environment.key, must=accepts))
     elif stored is not None and (reference.live is None or is_held(checks)):
-        notes += _suspicions(stored)
+        notes += suspicions(stored)
     accept = f'{update_command(case)} --speedacc-reason="why"' if acceptable and known else ""
     observations = observe(measurement, reference)
     verdict = Verdict(
@@ -305,10 +305,3 @@ def _held(
 
 def _fails(checks: tuple[Check, ...]) -> bool:
     return any(check.outcome is Outcome.FAILED for check in checks)
-
-
-def _suspicions(stored: Baseline) -> list[str]:
-    """Library versions that differ from the baseline's: a suspected cause of any change, and no bar to comparing."""
-    now = library_versions()
-    changed = [f"{name} {was} -> {now[name]}" for name, was in stored.versions.items() if now.get(name, was) != was]
-    return [f"libraries differ from the baseline's: {', '.join(changed)}"] if changed else []
