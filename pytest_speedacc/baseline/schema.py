@@ -24,14 +24,6 @@ Digest = Annotated[str, Meta(pattern=r"^sha256:[0-9a-f]{64}\Z")]
 Sha = Annotated[str, Meta(pattern=r"^[0-9a-f]{40,64}\Z")]
 Commit = Annotated[str, Meta(pattern=r"^[0-9a-f]{40,64}(-dirty)?\Z")]
 """Of the repository; ends with ``-dirty`` when files differed from it."""
-Date = Annotated[
-    str,
-    Meta(
-        pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]"
-        r"(Z|[+-][0-9]{2}:[0-9]{2})\Z"
-    ),
-]
-"""ISO 8601, to the second; an update writes UTC."""
 Ratio = Annotated[float, Meta(gt=0, le=1e9)]
 MOST_FUNCTIONS = 8
 """Of a profile, that are kept: those with the most time."""
@@ -46,7 +38,8 @@ class Updated(Record, frozen=True):
 
     commit: Commit | None
     """None without git."""
-    date: Date
+    date: str
+    """ISO 8601, UTC."""
     reason: str
     """As given with ``--speedacc-reason``."""
 
@@ -126,7 +119,8 @@ class EnvironmentRecord(Record, frozen=True):
     versions: dict[str, str]
     """Of the libraries, by distribution name."""
     commit: Commit | None
-    date: Date
+    date: str
+    """ISO 8601, UTC."""
     latency: StoredLatency | None
     memory: StoredMemory | None
     yardstick: StoredRatio | None = None
@@ -174,7 +168,8 @@ class Accepted(Record, frozen=True):
     """The commit that it was slower than."""
     reason: Annotated[str, Meta(min_length=1)]
     """As given with ``--speedacc-reason``."""
-    date: Date
+    date: str
+    """ISO 8601, UTC."""
 
 
 class Baseline(Record, frozen=True, kw_only=True):

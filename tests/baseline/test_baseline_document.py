@@ -154,13 +154,21 @@ DAMAGED = {
     ),
     "updated: no date": (
         put("updated", "date", value="yesterday"),
-        "at $.updated.date: Expected `str` matching regex",
+        "at $.updated.date: it is 'yesterday', and no date such as 2026-01-02T03:04:05+00:00. Restore",
+    ),
+    "environment: no date": (
+        put("environments", KEY, "date", value=""),
+        f"at {HERE}.date: it is '', and no date such as",
+    ),
+    "updated: an escape sequence in a date": (
+        put("updated", "date", value="2026-01-02\x1b03:04:05"),
+        "at $.updated.date: it is '2026-01-02\\x1b03:04:05', and no date",
     ),
     "updated: a month that no year has": (
         put("updated", "date", value="2026-13-02T03:04:05+00:00"),
-        "at $.updated.date: Expected `str` matching regex",
+        "at $.updated.date: it is '2026-13-02T03:04:05+00:00', and no date",
     ),
-    "accepted: no date": (accepting("date", ""), "at $.accepted[0].date: Expected `str` matching regex"),
+    "accepted: no date": (accepting("date", ""), "at $.accepted[0].date: it is '', and no date"),
     "environments as a list": (
         put("environments", value=[]),
         "at $.environments: Expected `object`, got `array`",
