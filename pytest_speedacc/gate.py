@@ -23,7 +23,7 @@ from pytest_speedacc.judge.accepted import accept_by_file, accept_now, is_accept
 from pytest_speedacc.judge.advice import advice
 from pytest_speedacc.judge.bare_drop import bare_drop
 from pytest_speedacc.judge.gate import judge, observe
-from pytest_speedacc.judge.held import is_held, shared_notes, stricter
+from pytest_speedacc.judge.held import BY_HAND, UNREPLACED, is_held, shared_notes, stricter
 from pytest_speedacc.judge.latency import Progress, next_action, plan_looks
 from pytest_speedacc.judge.live import refused_entries
 from pytest_speedacc.judge.reference import LiveComparison, Reference, from_baseline, from_live
@@ -33,7 +33,7 @@ from pytest_speedacc.judge.verdict import Check, Outcome, TradeSum, Verdict
 from pytest_speedacc.measure import clocks
 from pytest_speedacc.measure.answers import Answers, check_answers
 from pytest_speedacc.measure.busy import look, since
-from pytest_speedacc.measure.environment import Environment, library_versions
+from pytest_speedacc.measure.environment import Environment
 from pytest_speedacc.measure.latency import Latency, WarmUp, Workload, joined, time_calls
 from pytest_speedacc.measure.lock import timing_lock
 from pytest_speedacc.measure.measurement import Measurement, Unavailable, measure_statics
@@ -44,7 +44,7 @@ from pytest_speedacc.measure.waiting import measure_waiting
 from pytest_speedacc.measure.warming import first_call, until_warm
 from pytest_speedacc.measure.yardstick import Ratios
 from pytest_speedacc.stats.sequence import mean_and_sd
-from pytest_speedacc.stored import load, not_written, recorded, update_command, write
+from pytest_speedacc.stored import load, not_written, recorded, suspicions, update_command, write
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,14 +145,17 @@ def run_gate(case: Case, inputs: Any, say: Say) -> Judged:
         accepts = checks != before
         if writes and case.live.since.known:
             checks, stored = accept_now(checks, stored, case.live.sha)
-        elif not writes:
-            checks = _held(case, case.live, checks, stored, measurement, environment)
+    if case.live is not None and not writes:
+        checks = _held(case, case.live, checks, stored, measurement, environment)
     statics = measurement.statics
     notes = [*statics.notes, *measurement.notes, *_remarks(case.training), *advice(case.subject, statics), *notes]
     notes += [allowed_text(found) for found in trades if found.applies]
     if case.live is not None:
         notes += refused_entries(case.policy, case.live.gate, case.live.since)
-        notes += shared_notes(stored, case.live.shared) if stored is not None and not writes else ()
+        made = None if writes else case.live.since.made_with(stored)
+        notes += shared_notes(made, case.live.shared) if made is not None else ()
+        if stored is not None and case.live.since.is_by_hand(stored) and _fails(checks):
+            notes.append(BY_HAND)
     acceptable, known = is_acceptable(checks), case.live is None or case.live.since.known
     if acceptable and not known:
         notes.append(
@@ -167,7 +170,7 @@ def run_gate(case: Case, inputs: Any, say: Say) -> Judged:
         new = replace(stored, profile=explained.stored)
         notes.append(write(case, old, new, statics.accuracy.predictions, environment.key, must=accepts))
     elif stored is not None and (reference.live is None or is_held(checks)):
-        notes += _suspicions(stored)
+        notes += suspicions(stored)
     accept = f'{update_command(case)} --speedacc-reason="why"' if acceptable and known else ""
     observations = observe(measurement, reference)
     verdict = Verdict(
@@ -291,25 +294,30 @@ def _held(
     case: Case,
     live: LiveComparison,
     checks: tuple[Check, ...],
-    stored: Baseline,
+    stored: Baseline | None,
     measurement: Measurement,
     environment: Environment,
 ) -> tuple[Check, ...]:
-    """The checks, with what does not come from time held against the baseline file as well as against the base."""
+    """The checks, with what does not come from time held against the baseline file as well as against the base.
+
+    Against the base's own file, too, where this checkout's was changed by hand, is gone, or has nothing of an axis.
+    """
+    policy, accuracy, command = case.policy, measurement.statics.accuracy, update_command(case)
     own: Reference | str
-    try:
-        own = _stored_reference(case, stored, False, measurement, environment, "")
-    except GateError as error:
-        own = str(error)
-    return stricter(checks, measurement, case.policy, own, live, live.alpha)
+    if stored is not None:
+        try:
+            own = _stored_reference(case, stored, False, measurement, environment, "")
+        except GateError as error:
+            own = str(error)
+        checks = stricter(checks, measurement, policy, own, live, live.alpha)
+    if (left := live.since.unreplaced(stored, environment.key)) is not None:
+        try:
+            own = from_baseline(left, live.since.predictions, case.subject, accuracy, environment, "", command)
+        except GateError as error:
+            own = str(error)
+        checks = stricter(checks, measurement, policy, own, live, live.alpha, UNREPLACED)
+    return checks
 
 
 def _fails(checks: tuple[Check, ...]) -> bool:
     return any(check.outcome is Outcome.FAILED for check in checks)
-
-
-def _suspicions(stored: Baseline) -> list[str]:
-    """Library versions that differ from the baseline's: a suspected cause of any change, and no bar to comparing."""
-    now = library_versions()
-    changed = [f"{name} {was} -> {now[name]}" for name, was in stored.versions.items() if now.get(name, was) != was]
-    return [f"libraries differ from the baseline's: {', '.join(changed)}"] if changed else []

@@ -44,6 +44,16 @@ def is_gate(item: pytest.Item) -> bool:
     return concerned and not is_ungated(item)
 
 
+def expects_failure(item: pytest.Item) -> bool:
+    """Whether a mark says that the test is expected to fail, as pytest's own plugin evaluates it."""
+    plugin = item.config.pluginmanager.get_plugin("skipping")
+    try:
+        return plugin is not None and plugin.evaluate_xfail_marks(item) is not None
+    except pytest.fail.Exception:
+        # Of a condition that cannot be evaluated; the test ends with that.
+        return False
+
+
 def is_ungated(item: pytest.Item) -> bool:
     """Whether the nearest marker is ``speedacc(gate=False)``: a plain test below a marked module or class."""
     nearest = item.get_closest_marker("speedacc")

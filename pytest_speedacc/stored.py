@@ -18,7 +18,7 @@ from pytest_speedacc.baseline.archive import Predictions
 from pytest_speedacc.baseline.record import record
 from pytest_speedacc.case import Case
 from pytest_speedacc.errors import GateError
-from pytest_speedacc.measure.environment import Environment
+from pytest_speedacc.measure.environment import Environment, library_versions
 from pytest_speedacc.measure.measurement import Measurement
 from pytest_speedacc.measure.yardstick import Ratios
 
@@ -80,6 +80,13 @@ def update_command(case: Case) -> str:
     # Between double quotes a shell obeys what these begin, and a name is data.
     quoted = shlex.quote(target) if set(target) & set('"$`\\!') else f'"{target}"'
     return f"python -m pytest {quoted} --speedacc-update{against}"
+
+
+def suspicions(stored: Baseline) -> list[str]:
+    """Library versions that differ from the baseline's: a suspected cause of any change, and no bar to comparing."""
+    now = library_versions()
+    changed = [f"{name} {was} -> {now[name]}" for name, was in stored.versions.items() if now.get(name, was) != was]
+    return [f"libraries differ from the baseline's: {', '.join(changed)}"] if changed else []
 
 
 def _shown(case: Case) -> Path:

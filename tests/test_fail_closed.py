@@ -608,6 +608,40 @@ BASELINES = (
         spoil=lambda path: amend(path, "accuracy", value=0.5),
     ),
     Row(
+        "score-by-hand-of-more-seeds",
+        f"*.json does not fit this gate at $.accuracy.repeats: it is 5, and the gate evaluates once (*). {MEND}",
+        marker=TOLERANCE,
+        accepted=CHECK,
+        spoil=lambda path: amend(path, "accuracy", value=0.5, repeats=5),
+    ),
+    Row(
+        "score-by-hand-without-predictions",
+        f"*.json is damaged at $.predictions: there are none, and an update writes them with the score. {MEND}",
+        marker=TOLERANCE,
+        accepted=CHECK,
+        spoil=lambda path: (amend(path, "accuracy", value=0.5), rewrite(path, predictions=None)),
+    ),
+    Row(
+        "score-by-hand-of-another-scikit-learn",
+        "*.json is damaged at $.accuracy.value: it is 0.5, and the predictions of the same file come to 1.0 by "
+        f"scikit-learn *, not 9.9.9. {MEND}",
+        check(score="'f1'"),
+        marker=TOLERANCE,
+        needs="sklearn",
+        accepted=check(score="'f1'"),
+        spoil=lambda path: (
+            amend(path, "accuracy", value=0.5),
+            amend(path, "versions", **{"scikit-learn": "9.9.9"}),
+        ),
+    ),
+    Row(
+        "date-that-is-none",
+        f"*.json is damaged at $.updated.date: it is 'yesterday', and no date such as *. {MEND}",
+        marker=TOLERANCE,
+        accepted=CHECK,
+        spoil=lambda path: amend(path, "updated", date="yesterday"),
+    ),
+    Row(
         "score-out-of-range",
         f"*.json is damaged at $.accuracy.value: it is 2, and accuracy lies within 0 to 1. {MEND}",
         marker=TOLERANCE,

@@ -15,6 +15,7 @@ from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.config.settings import parse_bound
 from pytest_speedacc.config.trades import parse_trades
 from pytest_speedacc.gate import _decides
+from pytest_speedacc.judge.held import BY_HAND, UNREPLACED
 from pytest_speedacc.judge.verdict import Outcome
 from pytest_speedacc.live.worktree import Shared, digests, shared_digests
 
@@ -74,9 +75,78 @@ def test_the_base_s_answer_stands_where_it_is_the_stricter(merged: Change) -> No
 
 def test_what_the_file_does_not_know_says_nothing(merged: Change) -> None:
     merged.file.write_text(json.dumps({**merged.stored(), "environments": {}, "parameters": None}), "utf-8")
+    merged.merge()
     memory_and_parameters = {name: EXACT[name] for name in ("max_memory_increase", "max_parameters_increase")}
     verdict = merged.judge(memory_and_parameters, memory=2**21, parameters=15, same=True)
     assert [check.outcome for check in verdict.checks] == [PASSED, PASSED]
+
+
+NULLS = {"accuracy": None, "predictions": None, "parameters": None, "model_size": None, "environments": {}}
+
+
+@pytest.mark.parametrize("axis", WORSE)
+@pytest.mark.parametrize("hidden", ["gone", "nulls", "nulls with a new date"])
+def test_a_file_that_says_nothing_leaves_the_base_s_own_to_hold(merged: Change, axis: str, hidden: str) -> None:
+    limits, worse = WORSE[axis]
+    if hidden == "gone":
+        for path in merged.file.parent.iterdir():
+            path.unlink()
+    else:
+        document = {**merged.stored(), **NULLS}
+        if "date" in hidden:
+            # A forged stamp that removes the record of a model that it says is the same.
+            document["updated"]["date"] = "2030-01-02T03:04:05+00:00"
+            document["parameters"] = None if axis == "parameters" else 10
+        merged.file.write_text(json.dumps(document), "utf-8")
+    (check,) = merged.judge(limits, **worse, same=True).checks
+    assert check.outcome is FAILED
+    assert check.reason.startswith(UNREPLACED)
+    assert merged.judge(limits, same=True).outcome is PASSED
+    # What an update says instead of it is for its reviewer.
+    merged.judge(limits, **worse, same=True, update="meant")
+    assert merged.judge(limits, **worse, same=True).outcome is PASSED
+
+
+def test_of_a_file_that_is_gone_the_base_s_says_what_was_shared(change: Change) -> None:
+    change.judge({}, update="with these", shared={"data": OLD})
+    change.merge()
+    change.file.unlink()
+    (note,) = change.judge(TIME, shared={"data": NEW}).notes
+    assert note.startswith(
+        f"data is not what the baseline was made with (sha256 {'1' * 12} then, sha256 {'2' * 12} now)"
+    )
+
+
+FORGED: dict[str, dict[str, Any]] = {
+    "parameters": {"parameters": 15},
+    "score": {"accuracy": {"value": 0.1}},
+    "score, of several seeds": {"accuracy": {"value": 0.1, "repeats": 5}},
+    "score, without predictions": {"accuracy": {"value": 0.1}, "predictions": None},
+    "memory": {"memory": {"peak": 2**21, "band": 1024}},
+    "memory, its band": {"memory": {"peak": 2**20, "band": 2**20}},
+}
+
+
+@pytest.mark.parametrize("same", [False, True], ids=["base as it was", "base with shared files"])
+@pytest.mark.parametrize("forged", FORGED)
+def test_a_value_that_was_changed_by_hand_excuses_nothing(merged: Change, forged: str, same: bool) -> None:
+    limits, worse = WORSE[forged.partition(",")[0]]
+    document = merged.stored()
+    (record,) = document["environments"].values()
+    for name, value in FORGED[forged].items():
+        if name == "accuracy":
+            document[name].update(value)
+        else:
+            (record if name == "memory" else document)[name] = value
+    merged.file.write_text(json.dumps(document), "utf-8")
+    verdict = merged.judge(limits, **worse, same=same)
+    (check,) = verdict.checks
+    assert check.outcome is FAILED
+    assert check.accepted == ""
+    assert "accepted" not in check.reason
+    assert (BY_HAND in verdict.notes) is ("memory" not in forged)
+    # Nor does it trouble a model that is what it was, unless the file contradicts itself.
+    assert (merged.judge(limits, same=same).outcome is PASSED) is ("score" not in forged)
 
 
 def test_a_time_is_not_held_against_the_file(merged: Change) -> None:

@@ -25,17 +25,30 @@ def changes(before: Baseline, now: Baseline) -> tuple[str, ...]:
     An update writes its date with what it measured. Dates, versions, profiles and stored times, which decide nothing,
     are left out.
     """
-    updated = now.updated != before.updated
+    updated = is_updated(before, now)
     by_hand: list[str] = []
     by_update: list[str] = []
     (by_update if updated else by_hand).extend(_differences(_plain(before, _NO_VALUES), _plain(now, _NO_VALUES)))
     for key in sorted({*before.environments, *now.environments}):
         was, record = before.environments.get(key), now.environments.get(key)
-        fresh = updated and (was is None or record is None or was.date != record.date)
-        (by_update if fresh else by_hand).extend(_of_environment(was, record))
+        (by_update if is_record_updated(before, now, key) else by_hand).extend(_of_environment(was, record))
     why = quoted(now.updated.reason) or " (updated without a reason)"
     said = [f"{', '.join(by_update)}{why}"] if by_update else []
     return (*said, *([f"{', '.join(by_hand)} (by hand: no update wrote this)"] if by_hand else []))
+
+
+def is_updated(before: Baseline, now: Baseline) -> bool:
+    """Whether an update wrote ``now``: it writes its date with what it measured."""
+    return now.updated != before.updated
+
+
+def is_record_updated(before: Baseline, now: Baseline, environment: str) -> bool:
+    """The same of the record of ``environment``, a key, or of its going."""
+    was, record = before.environments.get(environment), now.environments.get(environment)
+    if was is None or record is None:
+        return is_updated(before, now)
+    # Two updates may share a second, and then the last one's date is both.
+    return is_updated(before, now) and (record.date != was.date or record.date == now.updated.date)
 
 
 def quoted(reason: str) -> str:

@@ -6,6 +6,8 @@ import json
 import math
 import re
 from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,6 +15,7 @@ import msgspec
 
 from pytest_speedacc.baseline.schema import SCHEMA, Baseline, EnvironmentRecord
 from pytest_speedacc.errors import GateError
+from pytest_speedacc.measure.memory import widest_band
 
 T = TypeVar("T")
 
@@ -126,7 +129,32 @@ def _typed(path: Path, document: dict[str, Any]) -> Baseline:
         known = _convert(path, record, EnvironmentRecord, f"$.environments.{key}")
         if known.environment.key != key:
             raise damaged(path, f"$.environments.{key}", "this is not the key of that environment")
-    return _convert(path, document, Baseline, "$")
+        memory = known.memory
+        if memory is not None and memory.band > (most := widest_band(memory.peak)):
+            what = f"it is {memory.band}, and a peak of {memory.peak} moves by {most} at the most"
+            raise damaged(path, f"$.environments.{key}.memory.band", what)
+    baseline = _convert(path, document, Baseline, "$")
+    for place, date in _dates(baseline):
+        if not _is_date(date):
+            raise damaged(path, place, f"it is {date!r}, and no date such as 2026-01-02T03:04:05+00:00")
+    return baseline
+
+
+def _dates(baseline: Baseline) -> Iterator[tuple[str, str]]:
+    yield "$.updated.date", baseline.updated.date
+    for index, entry in enumerate(baseline.accepted):
+        yield f"$.accepted[{index}].date", entry.date
+    for key, record in baseline.environments.items():
+        yield f"$.environments.{key}.date", record.date
+
+
+def _is_date(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    # Between day and hour anything would do.
+    return text.isascii() and text.isprintable()
 
 
 def _convert(path: Path, value: Any, kind: type[T], place: str) -> T:

@@ -24,13 +24,17 @@ def merged(old: Baseline | None, new: Baseline) -> Baseline:
     memory are those of another model, and a comparison with them would blame or praise the wrong commit. What was
     accepted before is history, and stays.
     """
-    same_model = old is not None and (old.parameters, old.model_size) == (new.parameters, new.model_size)
     # What a former version wrote of this environment under its name alone is superseded.
     former = {record.environment.former_key for record in new.environments.values()}
-    others = {} if old is None or not same_model else old.environments
+    others = old.environments if old is not None and is_same_model(old, new) else {}
     others = {key: record for key, record in others.items() if key not in former}
     environments = others | {key: _rounded(it) for key, it in new.environments.items()}
     return replace(new, environments=environments, accepted=old.accepted if old is not None else ())
+
+
+def is_same_model(old: Baseline, new: Baseline) -> bool:
+    """Whether the records of ``old`` can be those of the model of ``new``."""
+    return (old.parameters, old.model_size) == (new.parameters, new.model_size)
 
 
 def confirms(old: Baseline, new: Baseline, environment: str) -> bool:

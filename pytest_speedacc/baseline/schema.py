@@ -22,6 +22,8 @@ Deviation = Annotated[float, Meta(ge=0, le=1e100)]
 # Not "$", which allows for a newline behind it.
 Digest = Annotated[str, Meta(pattern=r"^sha256:[0-9a-f]{64}\Z")]
 Sha = Annotated[str, Meta(pattern=r"^[0-9a-f]{40,64}\Z")]
+Commit = Annotated[str, Meta(pattern=r"^[0-9a-f]{40,64}(-dirty)?\Z")]
+"""Of the repository; ends with ``-dirty`` when files differed from it."""
 Ratio = Annotated[float, Meta(gt=0, le=1e9)]
 LogTime = Annotated[float, Meta(ge=-50, le=50)]
 MOST_FUNCTIONS = 8
@@ -35,8 +37,8 @@ class Record(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 class Updated(Record, frozen=True):
     """The last update."""
 
-    commit: str | None
-    """Of the repository; ends with ``-dirty`` when files differed from it, None without git."""
+    commit: Commit | None
+    """None without git."""
     date: str
     """ISO 8601, UTC."""
     reason: str
@@ -121,7 +123,7 @@ class EnvironmentRecord(Record, frozen=True):
     environment: Environment
     versions: dict[str, str]
     """Of the libraries, by distribution name."""
-    commit: str | None
+    commit: Commit | None
     date: str
     """ISO 8601, UTC."""
     latency: StoredLatency | None

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from msgspec.structs import replace
 
-from pytest_speedacc.baseline.changes import GONE, changes
-from pytest_speedacc.baseline.files import load_baseline
+from pytest_speedacc.baseline.archive import Predictions
+from pytest_speedacc.baseline.changes import GONE, changes, is_record_updated, is_updated
+from pytest_speedacc.baseline.files import load_baseline, load_predictions
+from pytest_speedacc.baseline.merge import is_same_model
 from pytest_speedacc.baseline.schema import Accepted, Baseline
 from pytest_speedacc.errors import GateError
 
@@ -23,6 +25,8 @@ class SinceBase:
     """Entries that were added since the base."""
     before: Baseline | None = None
     """The base's file; None where the base has none."""
+    predictions: Predictions | None = field(default=None, compare=False)
+    """Of the base's file, which are gone with its folder; None where this checkout's serve."""
     known: bool = False
     """Whether the base's file could be read, if there is one: what is new cannot be told otherwise."""
     refused: tuple[tuple[Accepted, str], ...] = ()
@@ -36,20 +40,72 @@ class SinceBase:
         kept = tuple(entry for entry, why in found if not why)
         return dataclasses.replace(self, accepted=kept, refused=tuple(each for each in found if each[1]))
 
+    def with_predictions(self, base: Path) -> SinceBase:
+        """With the predictions of the base's file ``base``, where they can be read."""
+        assert self.before is not None, "there is a file"
+        try:
+            return dataclasses.replace(self, predictions=load_predictions(base, self.before))
+        except GateError:
+            return self
+
     def renewed(self, now: Baseline | None, environment: str) -> Baseline | None:
-        """``now``, this checkout's file, without the parts that are the base's; None where nothing can be told.
+        """``now``, this checkout's file, without what no update since the base wrote; None where nothing can be told.
 
         The parts are those that an update writes as a whole, with its date: what is held once, and the record of
         ``environment``, a key, the only one that is kept. A value counts that an update confirmed, and none that was
-        left standing.
+        left standing or changed by hand.
         """
         if now is None or not self.known:
             return None
-        if self.before is not None and _held_once(now) == _held_once(self.before):
-            now = replace(now, accuracy=None, parameters=None, model_size=None, predictions=None)
-        former = self.before.environments.get(environment) if self.before is not None else None
-        record = now.environments.get(environment)
-        return replace(now, environments={environment: record} if record is not None and record != former else {})
+        before, record = self.before, now.environments.get(environment)
+        kept = record is not None
+        if before is not None:
+            kept = record != before.environments.get(environment) and is_record_updated(before, now, environment)
+            if not is_updated(before, now):
+                now = replace(now, accuracy=None, parameters=None, model_size=None, predictions=None)
+        return replace(now, environments={environment: record} if record is not None and kept else {})
+
+    def unreplaced(self, now: Baseline | None, environment: str) -> Baseline | None:
+        """What of the base's file holds still: what ``now``, this checkout's, does not say, or says without an update.
+
+        None where an update replaced all of it, or nobody touched it.
+        """
+        before = self.before
+        if before is None or now is None:
+            return before
+        by_hand, score = self.is_by_hand(now), self.lacks_score(now)
+        was, record = before.environments.get(environment), now.environments.get(environment)
+        parameters = before.parameters if by_hand or now.parameters is None else None
+        size = before.model_size if by_hand or now.model_size is None else None
+        if record is None:
+            # An update takes the records of other environments away with the model that they are of.
+            holds = by_hand or not is_updated(before, now) or is_same_model(before, now)
+        else:
+            holds = record.memory is None or (record != was and not is_record_updated(before, now, environment))
+        left = replace(
+            before,
+            evaluation_set=before.evaluation_set if score else now.evaluation_set,
+            accuracy=before.accuracy if score else None,
+            predictions=before.predictions if score else None,
+            parameters=parameters,
+            model_size=size,
+            environments={environment: was} if was is not None and holds else {},
+        )
+        nothing = (left.accuracy, left.parameters, left.model_size) == (None, None, None) and not left.environments
+        return None if nothing else left
+
+    def is_by_hand(self, now: Baseline) -> bool:
+        """Whether somebody changed what ``now`` holds once, and no update did."""
+        before = self.before
+        return before is not None and not is_updated(before, now) and _held_once(now) != _held_once(before)
+
+    def lacks_score(self, now: Baseline) -> bool:
+        """Whether ``now`` has no whole score that an update wrote or the base has."""
+        return now.accuracy is None or now.predictions is None or self.is_by_hand(now)
+
+    def made_with(self, now: Baseline | None) -> Baseline | None:
+        """The file that says what the baseline was made with: this checkout's where an update wrote it."""
+        return now if now is not None and (self.before is None or is_updated(self.before, now)) else self.before
 
 
 def since_base(own: Path, base: Path | None, test: str, name: str, formerly: str = "") -> SinceBase:
@@ -71,9 +127,10 @@ def since_base(own: Path, base: Path | None, test: str, name: str, formerly: str
     if before is None:
         return SinceBase(now.accepted if now is not None else (), None, known=True)
     if now is None:
-        return SinceBase((), before, known=True, changed=(GONE,))
+        return SinceBase((), before, known=True, changed=(GONE,)).with_predictions(base)
     added = tuple(entry for entry in now.accepted if entry not in before.accepted)
-    return SinceBase(added, before, known=True, changed=changes(before, now))
+    since = SinceBase(added, before, known=True, changed=changes(before, now))
+    return since.with_predictions(base) if since.lacks_score(now) else since
 
 
 def _held_once(baseline: Baseline) -> Baseline:

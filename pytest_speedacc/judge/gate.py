@@ -182,7 +182,13 @@ def _memory(bound: Bound, measurement: Measurement, reference: Reference) -> Che
         return _amount(bound, memory, reference, None)
     if bound.setting.is_tolerance and reference.memory is None and reference.no_memory:
         return check_of(bound, memory.peak, Outcome.NOT_COMPARED, reference.no_memory)
-    return _amount(bound, memory.peak, reference, reference.memory, max(memory.band, reference.memory_band))
+    # How a former peak moved is no matter of a limit.
+    band = max(memory.band, reference.memory_band) if bound.setting.is_tolerance else memory.band
+    check = _amount(bound, memory.peak, reference, reference.memory, band)
+    if check.outcome is Outcome.INCONCLUSIVE and memory.band < band:
+        moved = f"so the {reference.source} says; here it moved by {format_bytes(memory.band)}"
+        return replace(check, reason=f"{check.reason} ({moved})")
+    return check
 
 
 def _amount(bound: Bound, value: int | Unavailable, reference: Reference, former: int | None, band: int = 0) -> Check:

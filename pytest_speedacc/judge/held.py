@@ -19,6 +19,8 @@ from pytest_speedacc.judge.verdict import Check, Outcome
 from pytest_speedacc.measure.measurement import Measurement
 
 SAID = "held against the baseline file as well: "
+UNREPLACED = "held against the base's own baseline file, which no update replaced: "
+BY_HAND = "what was changed by hand in the baseline file excuses nothing: no update wrote it"
 
 
 def stricter(
@@ -28,32 +30,34 @@ def stricter(
     own: Reference | str,
     live: LiveComparison,
     alpha: float,
+    said: str = SAID,
 ) -> tuple[Check, ...]:
     """The checks against the base, each replaced by the one against the baseline file where that one is worse.
 
     ``own`` is what the file holds, or why it cannot be compared with. What it does not hold, it says nothing of. A
     trade holds here too: what is given is counted from the file, and a gain of time is that of the ``live`` run.
+    ``said`` says which file it is.
     """
     exact = {check.place: check for check in checks if check.limit is None and check.metric != "latency"}
     if isinstance(own, str):
         refused = {place: replace(check, outcome=Outcome.FAILED, reason=own) for place, check in exact.items()}
-        return tuple(_worse(check, refused.get(check.place)) for check in checks)
+        return tuple(_worse(check, refused.get(check.place), said) for check in checks)
     reference = replace(own, live=live)
     untimed = replace(policy, bounds=tuple(bound for bound in policy.bounds if not bound.setting.is_noisy))
     found, _ = excused(judge(measurement, untimed, reference, (), alpha), measurement, policy, reference, alpha)
     held = {check.place: check for check in found if check.place in exact and check.outcome is not Outcome.NOT_COMPARED}
-    return tuple(_worse(check, held.get(check.place)) for check in checks)
+    return tuple(_worse(check, held.get(check.place), said) for check in checks)
 
 
-def _worse(check: Check, held: Check | None) -> Check:
+def _worse(check: Check, held: Check | None, said: str) -> Check:
     if held is None or held.outcome <= check.outcome:
         return check
-    return replace(held, reason=f"{SAID}{held.reason}", accepted=check.accepted)
+    return replace(held, reason=f"{said}{held.reason}", accepted=check.accepted)
 
 
 def is_held(checks: tuple[Check, ...]) -> bool:
-    """Whether the baseline file gave any of the answers."""
-    return any(check.reason.startswith(SAID) for check in checks)
+    """Whether a baseline file gave any of the answers."""
+    return any(check.reason.startswith((SAID, UNREPLACED)) for check in checks)
 
 
 def shared_notes(stored: Baseline, shared: Mapping[str, str]) -> Iterator[str]:

@@ -79,6 +79,8 @@ class LiveRun:
     """Wall time, less what other runs on this machine were waited for."""
     base_markers: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     """Keywords of the markers of the base's gates by node id, the nearest first."""
+    base_expected: frozenset[str] = frozenset()
+    """Node ids of the base's gates that are marked as expected to fail."""
     base_judged: frozenset[str] = frozenset()
     """Node ids of the candidate's tests that the base did not skip."""
     base_unread: Mapping[str, str] = field(default_factory=dict)
@@ -106,6 +108,7 @@ class _State:
     base_judged: frozenset[str] = frozenset()
     base_unread: Mapping[str, str] = field(default_factory=dict)
     base_markers: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    base_expected: frozenset[str] = frozenset()
     lost_checks: tuple[Key, ...] = ()
     compared: tuple[Key, ...] = ()
     failures: dict[str, str] = field(default_factory=dict)
@@ -127,6 +130,7 @@ class _State:
         self.base_judged |= report.base_judged
         self.base_unread = self.base_unread or report.base_unread
         self.base_markers = self.base_markers or report.base_markers
+        self.base_expected |= report.base_expected
         self.lost_checks = self.lost_checks or tuple(report.lost_checks)
         if report.canary:
             self.canary.append(report.canary)
@@ -219,6 +223,7 @@ def run_campaign(
         base_judged=state.base_judged,
         base_unread=state.base_unread,
         base_markers=state.base_markers,
+        base_expected=state.base_expected,
         lost_checks=state.lost_checks,
         failures=state.failures,
         seconds=time.monotonic() - began - waited,

@@ -83,6 +83,8 @@ class Worker:
         """Node ids of all gates that it collected."""
         self.markers: Mapping[str, list[dict[str, Any]]] = {}
         """Keywords of the gates' markers, the nearest first, as the base's first worker tells them."""
+        self.expected: frozenset[str] = frozenset()
+        """Node ids of the gates that are marked as expected to fail, as the same tells them."""
         self._failures: dict[str, str] = {}
         self._popen = popen
         self._log = log
@@ -119,6 +121,7 @@ class Worker:
                 case "collected":
                     self.gates = tuple(message["gates"])
                     self.markers = message.get("markers", {})
+                    self.expected = frozenset(message.get("expected", ()))
                     return
                 case "finished":
                     raise self.lost("it collected nothing")

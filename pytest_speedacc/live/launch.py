@@ -59,6 +59,8 @@ class LaunchReport:
     """Node ids of the tests that the base did not skip; in the first launch."""
     base_markers: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     """Keywords of the base's markers by node id, the nearest first; in the first launch."""
+    base_expected: frozenset[str] = frozenset()
+    """Node ids of the base's gates that are marked as expected to fail; in the first launch."""
     lost_checks: list[Key] = field(default_factory=list)
     """Checks that the base makes and the candidate, in the same test, does not."""
 
@@ -86,7 +88,7 @@ def run_launch(candidate: Side, base: Side, orders: Orders, say: Callable[[str],
         twin = workers[2] if orders.canary else None
         # Before anything is timed, so that its setup disturbs nothing.
         twin_ready = twin.next_check(orders.canary) if twin else None
-        report.base_markers = theirs.markers
+        report.base_markers, report.base_expected = theirs.markers, theirs.expected
         for test in orders.tests:
             say(test)
             against_itself = (twin, twin_ready) if twin and twin_ready and test == orders.canary else None

@@ -24,7 +24,7 @@ from pytest_speedacc.live.process import die_with_parent
 from pytest_speedacc.live.protocol import WorkerSpec
 from pytest_speedacc.live.surveyor import Surveyor, given_paths
 from pytest_speedacc.live.worker_gate import LEFT, WorkerGate
-from pytest_speedacc.marks import SESSION, is_gate, marker_keywords, uses_fixture
+from pytest_speedacc.marks import SESSION, expects_failure, is_gate, marker_keywords, uses_fixture
 from pytest_speedacc.measure.randomness import seed_everything
 
 
@@ -60,7 +60,8 @@ class Worker(SwitchesOff):
         kept = [gates[test] for test in self.spec.tests if test in gates]
         asked = kept if self.spec.is_base and self.spec.statics else []
         markers = {item.nodeid: marker_keywords(item) for item in asked}
-        self.channel.send("collected", gates=list(gates), markers=markers)
+        expected = [item.nodeid for item in asked if expects_failure(item)]
+        self.channel.send("collected", gates=list(gates), markers=markers, expected=expected)
         items[:] = kept
         for item in items:
             for node in item.listchain():

@@ -132,6 +132,12 @@ def resolution(peak: int) -> int:
     return max(RESOLUTION, round(peak * RELATIVE_RESOLUTION))
 
 
+def widest_band(peak: int) -> int:
+    """Bytes that the ``band`` of no ``MemoryPeak`` of this height exceeds: the largest of repeats is the peak, and
+    the smallest is not below zero."""
+    return max(RESOLUTION, peak)
+
+
 def _import_memray() -> Any:
     try:
         import memray

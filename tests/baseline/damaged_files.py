@@ -10,6 +10,7 @@ import json
 import struct
 import zipfile
 import zlib
+from datetime import UTC
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,9 @@ texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 finite = st.floats(min_value=-1e100, max_value=1e100)
 seconds = st.floats(min_value=0, max_value=1e9)
 counts = st.integers(min_value=1, max_value=2**63 - 1)
+commits = st.from_regex(r"\A[0-9a-f]{40}(-dirty)?\Z")
+dates = st.datetimes(timezones=st.just(UTC)).map(lambda it: it.isoformat(timespec="seconds"))
+peaks = counts.flatmap(lambda peak: st.builds(StoredMemory, peak=st.just(peak), band=st.integers(0, peak)))
 digests = st.from_regex(r"\Asha256:[0-9a-f]{64}\Z")
 latencies = st.builds(
     StoredLatency,
@@ -58,10 +62,10 @@ records = st.builds(
     EnvironmentRecord,
     environment=st.builds(environment, cpu=texts),
     versions=st.dictionaries(texts, texts, max_size=3),
-    commit=st.none() | texts,
-    date=texts,
+    commit=st.none() | commits,
+    date=dates,
     latency=st.none() | latencies,
-    memory=st.none() | st.builds(StoredMemory, peak=counts, band=counts),
+    memory=st.none() | peaks,
 )
 ratios = st.floats(min_value=1, max_value=1e9)
 accepted = st.builds(
@@ -72,14 +76,14 @@ accepted = st.builds(
     interval=st.tuples(ratios, ratios),
     base=st.from_regex(r"\A[0-9a-f]{40}\Z"),
     reason=texts.filter(bool),
-    date=texts,
+    date=dates,
 )
 baselines = st.builds(
     Baseline,
     schema=st.just(1),
     test=texts,
     name=texts,
-    updated=st.builds(Updated, commit=st.none() | texts, date=texts, reason=texts),
+    updated=st.builds(Updated, commit=st.none() | commits, date=dates, reason=texts),
     accepted=st.lists(accepted, max_size=2).map(tuple),
     evaluation_set=st.builds(EvaluationSet, samples=counts, fingerprint=digests),
     accuracy=st.none() | st.builds(StoredAccuracy, score=texts, value=finite, greater_is_better=st.booleans()),

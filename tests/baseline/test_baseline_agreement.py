@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from msgspec.structs import replace
 from pytest_speedacc.baseline import Baseline, StoredAccuracy, check_agreement
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.measure.environment import library_versions
+from pytest_speedacc.measure.measurement import measure_statics
 from pytest_speedacc.measure.subject import Manner, Subject, prepare
 
 INPUTS = np.arange(10.0).reshape(-1, 1)
@@ -24,13 +26,13 @@ def percent(targets: np.ndarray[Any, Any], predictions: np.ndarray[Any, Any]) ->
     return 100 * float(np.mean(targets == predictions))
 
 
-def subject(score: Any = "accuracy", better: bool | None = None) -> Subject:
-    return prepare(lambda batch: batch[:, 0], INPUTS, TARGETS, Manner(score, better))
+def subject(score: Any = "accuracy", better: bool | None = None, repeats: int = 1) -> Subject:
+    return prepare(lambda batch: batch[:, 0], INPUTS, TARGETS, Manner(score, better, repeats=repeats))
 
 
-def stored(value: float, score: str = "accuracy", repeats: int = 1, **versions: str) -> Baseline:
-    accuracy = StoredAccuracy(score=score, value=value, greater_is_better=True, repeats=repeats)
-    return replace(BASELINE, accuracy=accuracy, versions={**library_versions(), **versions})
+def stored(value: float, score: str = "accuracy", repeats: int = 1, spread: float = 0.0) -> Baseline:
+    accuracy = StoredAccuracy(score=score, value=value, greater_is_better=True, repeats=repeats, spread=spread)
+    return replace(BASELINE, accuracy=accuracy, versions=library_versions())
 
 
 PATH = Path("baseline.json")
@@ -62,21 +64,71 @@ def test_predictions_that_cannot_be_scored_are_named() -> None:
     ("baseline", "predictions", "under"),
     [
         (stored(95.0, "percent"), ONE_WRONG, subject(percent, True)),
-        (stored(0.5), None, subject()),
-        (stored(0.5, repeats=30), ONE_WRONG, subject()),
         (replace(BASELINE, accuracy=None), ONE_WRONG, subject()),
+        (replace(BASELINE, accuracy=None), None, subject()),
     ],
-    ids=["own function", "no predictions", "mean over seeds", "no score"],
+    ids=["own function", "no score", "no score or predictions"],
 )
 def test_what_nobody_can_recompute_is_left(baseline: Baseline, predictions: Any, under: Subject) -> None:
     check_agreement(PATH, baseline, predictions, under)
 
 
-def test_another_scikit_learn_may_define_a_score_otherwise() -> None:
+@pytest.mark.parametrize("repeats", [2, 3, 30])
+@pytest.mark.parametrize("score", ["accuracy", "f1"])
+def test_a_mean_over_seeds_is_one_that_its_first_evaluation_may_have(repeats: int, score: str) -> None:
     pytest.importorskip("sklearn")
-    check_agreement(PATH, stored(0.5, "f1", **{"scikit-learn": "0.1"}), ONE_WRONG, subject("f1"))
-    with pytest.raises(GateError, match=r"it is 0\.5, and the predictions of the same file come to 0\.9"):
-        check_agreement(PATH, stored(0.5, **{"scikit-learn": "0.1"}), ONE_WRONG, subject())
+    random = subject(score, repeats=30)
+    first = random.score.function(TARGETS, ONE_WRONG)
+    # The farthest from its mean: all others agree.
+    scores = [first, *[0.1] * (repeats - 1)]
+    mean, spread = statistics.fmean(scores), statistics.stdev(scores)
+    check_agreement(PATH, stored(mean, score, repeats, spread), ONE_WRONG, random)
+    for value in (mean - 0.01, first + (first - mean) + 0.01):
+        with pytest.raises(GateError, match=r"\$\.accuracy\.(value|spread): it is"):
+            check_agreement(PATH, stored(value, score, repeats, spread), ONE_WRONG, random)
+
+
+@pytest.mark.parametrize(
+    ("baseline", "predictions", "repeats", "said"),
+    [
+        (
+            stored(0.1, repeats=5),
+            ONE_WRONG,
+            1,
+            r"fit this gate at \$\.accuracy\.repeats: it is 5, and the gate ev",
+        ),
+        (stored(0.1), None, 1, r"\$\.predictions: there are none, and an update writes them with the score"),
+        (stored(0.1, repeats=5, spread=0.01), None, 30, r"\$\.predictions: there are none"),
+        (stored(0.1, repeats=5), ONE_WRONG, 30, r"\$\.accuracy\.value: .* 0\.9, farther from a mean of 5 than any"),
+        (stored(0.1, repeats=5, spread=1e9), ONE_WRONG, 30, r"\$\.accuracy\.spread: it is 1e\+09, .* 0\.335 at the m"),
+    ],
+    ids=["repeats", "no predictions", "no predictions over seeds", "value over seeds", "spread"],
+)
+def test_no_field_switches_the_check_off(baseline: Baseline, predictions: Any, repeats: int, said: str) -> None:
+    with pytest.raises(GateError, match=said):
+        check_agreement(PATH, baseline, predictions, subject(repeats=repeats))
+
+
+def test_what_an_update_writes_of_a_random_model_agrees_with_itself() -> None:
+    def model(batch: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        return np.where(np.random.random(len(batch)) < 0.3, 1, TARGETS)
+
+    random = prepare(model, INPUTS, TARGETS, Manner(repeats=12))
+    with random.adapter.running(model):
+        accuracy = measure_statics(random).accuracy
+    spread = statistics.stdev(accuracy.scores)
+    check_agreement(PATH, stored(accuracy.value, repeats=12, spread=spread), accuracy.predictions, random)
+
+
+@pytest.mark.parametrize("version", ["0.1", None])
+def test_what_another_scikit_learn_called_a_score_is_not_compared(version: str | None) -> None:
+    pytest.importorskip("sklearn")
+    wrong = stored(0.5, "f1")
+    wrong = replace(wrong, versions={"scikit-learn": version} if version else {})
+    with pytest.raises(GateError, match=rf"it is 0\.5, and the .* 0\.9\d+ by scikit-learn .*, not {version}"):
+        check_agreement(PATH, wrong, ONE_WRONG, subject("f1"))
+    # Most definitions never change.
+    check_agreement(PATH, replace(stored(10 / 11, "f1"), versions=wrong.versions), ONE_WRONG, subject("f1"))
 
 
 @pytest.mark.parametrize(

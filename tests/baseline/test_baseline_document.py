@@ -136,6 +136,39 @@ DAMAGED = {
         put("environments", KEY, "environment", "cores", value=64.0),
         f"at {HERE}: this is not the key of that environment",
     ),
+    "environment: a band beyond its peak": (
+        put("environments", KEY, "memory", "band", value=10**15),
+        f"at {HERE}.memory.band: it is 1000000000000000, and a peak of 4096 moves by 4096 at the most",
+    ),
+    "environment: an option for a commit": (
+        put("environments", KEY, "commit", value="--help"),
+        f"at {HERE}.commit: Expected `str` matching regex",
+    ),
+    "updated: an option for a commit": (
+        put("updated", "commit", value="--help"),
+        "at $.updated.commit: Expected `str` matching regex",
+    ),
+    "updated: half a commit": (
+        put("updated", "commit", value="1a2b3c4"),
+        "at $.updated.commit: Expected `str` matching regex",
+    ),
+    "updated: no date": (
+        put("updated", "date", value="yesterday"),
+        "at $.updated.date: it is 'yesterday', and no date such as 2026-01-02T03:04:05+00:00. Restore",
+    ),
+    "environment: no date": (
+        put("environments", KEY, "date", value=""),
+        f"at {HERE}.date: it is '', and no date such as",
+    ),
+    "updated: an escape sequence in a date": (
+        put("updated", "date", value="2026-01-02\x1b03:04:05"),
+        "at $.updated.date: it is '2026-01-02\\x1b03:04:05', and no date",
+    ),
+    "updated: a month that no year has": (
+        put("updated", "date", value="2026-13-02T03:04:05+00:00"),
+        "at $.updated.date: it is '2026-13-02T03:04:05+00:00', and no date",
+    ),
+    "accepted: no date": (accepting("date", ""), "at $.accepted[0].date: it is '', and no date"),
     "environments as a list": (
         put("environments", value=[]),
         "at $.environments: Expected `object`, got `array`",
@@ -185,6 +218,22 @@ def test_damage_is_named_with_its_place(path: Path, content: str | bytes, messag
 def test_the_undamaged_text_is_read(path: Path) -> None:
     path.write_text(TEXT)
     assert load_baseline(path, TEST, "") == BASELINE
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        put("updated", "commit", value=None),
+        put("updated", "commit", value="0" * 40 + "-dirty"),
+        put("updated", "commit", value="0" * 64),
+        # The band of a peak that can hardly be told from nothing, and of one that races.
+        put("environments", KEY, "memory", value={"peak": 0, "band": 1024}),
+        put("environments", KEY, "memory", value={"peak": 10**7, "band": 10**7}),
+    ],
+)
+def test_whatever_an_update_may_write_is_read(path: Path, content: str) -> None:
+    path.write_text(content)
+    assert load_baseline(path, TEST, "") is not None
 
 
 def test_a_file_from_before_anything_could_be_accepted_is_read(path: Path) -> None:

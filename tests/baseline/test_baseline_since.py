@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace as replace_since
 from pathlib import Path
 
+import numpy as np
 import pytest
 from baseline_examples import BASELINE, SLOWER, TEST, environment, measured
 from msgspec.structs import replace
@@ -73,7 +74,7 @@ def test_a_damaged_file_accepts_nothing_until_an_update_mends_it(own: Path, base
     save_baseline(base, BASELINE, None)
     since = since_base(own, base, TEST, "")
     assert since == SinceBase((), BASELINE, known=True)
-    mended = since.renewed(replace(BASELINE, parameters=651), HERE)
+    mended = since.renewed(replace(BASELINE, parameters=651, updated=LATER), HERE)
     assert mended is not None
     assert mended.parameters == 651
 
@@ -87,6 +88,7 @@ def renewed(now: Baseline, before: Baseline | None) -> tuple[object, ...]:
 ALL = (BASELINE.accuracy, 650, 5930, None, measured())
 NONE = (None, None, None, None, {})
 ONCE = (*ALL[:-1], {})
+EARLIER = Updated(commit="1" * 40, date="2025-02-03T04:05:06+00:00", reason="before")
 LATER = Updated(commit="1" * 40, date="2026-02-03T04:05:06+00:00", reason="meant")
 
 
@@ -96,15 +98,79 @@ LATER = Updated(commit="1" * 40, date="2026-02-03T04:05:06+00:00", reason="meant
         (None, ALL),
         (BASELINE, NONE),
         (accepting(SLOWER), NONE),  # an entry is no news of the rest
-        (replace(BASELINE, parameters=600), ONCE),
-        (replace(BASELINE, updated=LATER), ONCE),  # an update confirmed the same values
-        (replace(BASELINE, environments=measured(median=0.5)), (*NONE[:-1], measured())),
-        (replace(BASELINE, environments=measured("Slow CPU")), (*NONE[:-1], measured())),
-        (replace(BASELINE, parameters=600, environments=measured("Slow CPU")), ALL),
+        (replace(BASELINE, parameters=600), NONE),  # by hand
+        (replace(BASELINE, parameters=600, updated=EARLIER), ONCE),
+        (replace(BASELINE, updated=EARLIER), ONCE),  # an update confirmed the same values
+        (replace(BASELINE, environments=measured(median=0.5)), NONE),
+        (replace(BASELINE, environments=measured("Slow CPU")), NONE),
+        (replace(BASELINE, environments=measured(median=0.5), updated=EARLIER), ALL),
+        (replace(BASELINE, environments=measured("Slow CPU"), updated=EARLIER), ALL),
+        (replace(BASELINE, parameters=600, environments=measured("Slow CPU"), updated=EARLIER), ALL),
     ],
 )
 def test_only_parts_that_the_base_does_not_hold_are_left(before: Baseline | None, left: tuple[object, ...]) -> None:
     assert renewed(BASELINE, before) == left
+
+
+def unreplaced(now: Baseline | None, before: Baseline | None) -> tuple[object, ...] | None:
+    left = SinceBase((), before, known=True).unreplaced(now, HERE)
+    return left and (left.accuracy, left.parameters, left.model_size, left.predictions, left.environments)
+
+
+DIGEST = f"sha256:{'1' * 64}"
+WHOLE = replace(BASELINE, predictions=DIGEST)
+UPDATED = replace(WHOLE, updated=LATER, parameters=700, environments=measured("Slow CPU"))
+EVERYTHING = (WHOLE.accuracy, 650, 5930, DIGEST, measured())
+
+
+@pytest.mark.parametrize(
+    ("now", "left"),
+    [
+        (WHOLE, None),
+        (UPDATED, None),
+        (replace(WHOLE, updated=LATER, parameters=700, environments=measured()), None),
+        (replace(WHOLE, accepted=(SLOWER,)), None),
+        (replace(WHOLE, environments=measured() | measured("Slow CPU")), None),
+        (None, EVERYTHING),
+        (replace(WHOLE, parameters=700), (*EVERYTHING[:-1], {})),
+        (replace(WHOLE, accuracy=None, predictions=None), (*EVERYTHING[:-1], {})),
+        (replace(WHOLE, environments={}), (*NONE[:-1], measured())),
+        (replace(WHOLE, environments=measured(median=0.5)), (*NONE[:-1], measured())),
+        # By an update, which never leaves these out, nor the record of a model that is the same.
+        (replace(UPDATED, accuracy=None), (WHOLE.accuracy, None, None, DIGEST, {})),
+        (replace(UPDATED, predictions=None), (WHOLE.accuracy, None, None, DIGEST, {})),
+        (replace(WHOLE, updated=LATER, environments={}), (*NONE[:-1], measured())),
+        (replace(WHOLE, updated=LATER, parameters=None, environments=measured()), (None, 650, None, None, {})),
+    ],
+)
+def test_the_base_s_file_holds_what_no_update_replaced(now: Baseline | None, left: tuple[object, ...] | None) -> None:
+    assert unreplaced(now, WHOLE) == left
+    assert unreplaced(now, None) is None
+
+
+def test_a_new_evaluation_set_is_no_matter_of_what_is_left_of_the_rest() -> None:
+    newer = replace(BASELINE.evaluation_set, fingerprint=f"sha256:{'2' * 64}")
+    since = SinceBase((), WHOLE, known=True)
+    left = since.unreplaced(replace(WHOLE, updated=LATER, evaluation_set=newer, environments={}), HERE)
+    assert left is not None
+    assert left.evaluation_set == newer
+    forged = since.unreplaced(replace(WHOLE, evaluation_set=newer), HERE)
+    assert forged is not None
+    assert forged.evaluation_set == WHOLE.evaluation_set
+
+
+def test_predictions_of_the_base_are_read_where_they_are_needed(own: Path, base: Path) -> None:
+    for name, now, needed in (
+        ("gone", None, True),
+        ("same", BASELINE, False),
+        ("updated", replace(BASELINE, updated=LATER, parameters=651), False),
+        ("by hand", replace(BASELINE, parameters=651), True),
+    ):
+        own.unlink(missing_ok=True)
+        for path, baseline in ((base, BASELINE), (own, now)):
+            if baseline is not None:
+                save_baseline(path, baseline, np.array([0, 1, 2]))
+        assert (since_base(own, base, TEST, "").predictions is not None) is needed, name
 
 
 def test_records_of_other_environments_matter_to_nobody() -> None:
@@ -129,7 +195,8 @@ def test_what_both_have_is_told_value_by_value_beside_what_the_base_holds(own: P
 def test_predictions_that_the_base_holds_are_not_left() -> None:
     stored = replace(BASELINE, predictions="sha256:" + "1" * 64)
     assert renewed(stored, stored) == NONE
-    assert renewed(stored, BASELINE)[3] == stored.predictions
+    assert renewed(replace(stored, updated=LATER), BASELINE)[3] == stored.predictions
+    assert renewed(stored, BASELINE)[3] is None  # by hand
 
 
 def test_an_entry_against_a_commit_of_another_history_is_refused_with_what_it_is() -> None:

@@ -123,6 +123,15 @@ def test_a_peak_has_the_wider_of_the_two_bands(peak, former_band, outcome):
     reference = Reference("", memory=100_000, memory_band=former_band)
     (check,) = judged([("max_memory_increase", "0 %")], measured(memory=MemoryPeak(peak, (peak, peak))), reference)
     assert check.outcome is outcome
+    # Whose band it is that leaves the check open.
+    whose = "moves by itself (so the baseline says; here it moved by 1.00 KiB)"
+    assert (whose in check.reason) is (former_band > 1024 and outcome is INCONCLUSIVE)
+
+
+def test_a_limit_knows_only_the_band_that_was_measured():
+    reference = Reference("", memory=100_000, memory_band=100_000)
+    (check,) = judged([("max_memory", "100 kB")], measured(memory=MemoryPeak(102_000, (102_000, 102_000))), reference)
+    assert check.outcome is FAILED
 
 
 @pytest.mark.parametrize(

@@ -95,10 +95,12 @@ def test_the_markers_of_the_base_are_kept_from_the_first_launch(play: Any) -> No
     def launch(orders: Orders) -> LaunchReport:
         report = both(orders)
         report.base_markers = {"test_a": [{"min_accuracy": 0.9}]} if orders.wanted is None else {}
+        report.base_expected = frozenset({"test_a"} if orders.wanted is None else ())
         return report
 
     run, _ = play(launch)
     assert run.base_markers == {"test_a": [{"min_accuracy": 0.9}]}
+    assert run.base_expected == {"test_a"}
 
 
 def test_a_check_that_no_launch_timed_says_so(play: Any, tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def test_checks_come_with_their_numbers_and_end_with_the_test(start: Callable[..
         CONNECTS
         + f"""
 say("failed", test="other.py", text="ImportError: no")
-say("collected", gates=["t", "u"], markers={{"t": [{{"max_latency": "5 ms"}}]}})
+say("collected", gates=["t", "u"], markers={{"t": [{{"max_latency": "5 ms"}}]}}, expected=["u"])
 say("ended", test="u")
 say("ready", gate={READY!r})
 say("failed", test="t", text="AssertionError: then")
@@ -76,6 +76,7 @@ signal.pause()
         worker.receive_gates()
         assert worker.gates == ("t", "u")
         assert worker.markers == {"t": [{"max_latency": "5 ms"}]}
+        assert worker.expected == {"u"}
         ready = worker.next_check("t")
         assert (ready.name, ready.seconds_per_call, ready.setup_seconds) == ("n", 0.5, 2.0)
         assert worker.next_check("t") is None

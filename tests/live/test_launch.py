@@ -32,6 +32,7 @@ class Scripted:
     """Why its answers are not those that were scored."""
     gates: tuple[str, ...] = (TEST,)
     markers: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    expected: frozenset[str] = frozenset()
     failures: dict[str, str] = field(default_factory=dict)
     ended: bool = False
     sent: list[str] = field(default_factory=list)
@@ -184,6 +185,11 @@ def test_what_the_base_judges_is_known_where_the_candidate_does_not(play: Any, b
 def test_the_markers_of_the_base_are_told(play: Any) -> None:
     found = play({"checks": ["a"], "markers": {TEST: [{}]}}, {"checks": ["a"], "markers": {TEST: [{"budget": "1 s"}]}})
     assert found.report.base_markers == {TEST: [{"budget": "1 s"}]}
+
+
+def test_the_gates_whose_failure_the_base_expects_are_told(play: Any) -> None:
+    found = play({"checks": ["a"]}, {"checks": ["a"], "expected": frozenset({TEST})})
+    assert found.report.base_expected == {TEST}
 
 
 def test_a_check_that_only_the_base_makes_is_lost(play: Any) -> None:
