@@ -46,11 +46,13 @@ class Garbage:
         self._since += calls
         grown = now - self._least
         if grown >= ENOUGH:
+            # What the allocator had only kept, of whatever was freed before, is not this model's garbage.
+            held = at_rest()
             gc.collect()
             after = at_rest()
             # What does not come back is a cache or a leak, which the memory pass tells of.
-            if now - after >= grown / 2:
-                self.freed += now - after
+            if held - after >= grown / 2:
+                self.freed += held - after
                 self.calls += self._since
             self._least, self._since = after, 0
         self._least = min(self._least, now)
