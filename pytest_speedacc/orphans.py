@@ -14,7 +14,6 @@ from pytest_speedacc.baseline import (
     guessed_test,
     is_named_after,
     list_folder,
-    read_folder,
 )
 from pytest_speedacc.config.project import Project
 from pytest_speedacc.narrowed import Narrowed
@@ -109,7 +108,11 @@ class Missing:
 def find_missing(project: Project, narrowed: Narrowed, found: Found) -> Missing:
     """The gates that this run should have had, as far as its command line goes."""
     files = dict(list_folder(project.baselines))
-    filed = {baseline.test for _, baseline in read_folder(project.baselines)}
+    filed = {
+        baseline.test
+        for path, baseline in files.items()
+        if baseline is not None and path == baseline_path(project.baselines, baseline.test, baseline.name)
+    }
     # Of a gate without a baseline nobody has said that it belongs to every run: addopts = "-m 'not slow'" is usual.
     taken = tuple(map(Taken, sorted(found.taken & filed)))
     if narrowed.selection.is_partial:
