@@ -1,7 +1,8 @@
 """A tracker with memray's interface that sees what Python and numpy allocate, for tests that are not about memory.
 
-memray patches every library that the process has loaded, twice a pass: 20 to 50 ms with those that the tests load,
-which was a third of the time of a run inside a test. Python's own tracker starts in microseconds.
+memray patches every library that the process has loaded, twice a pass: 18 ms with scikit-learn and scipy,
+which with repeated passes was 30 % of the time of the runs inside tests that were profiled. Python's own tracker starts
+in microseconds.
 """
 
 from __future__ import annotations
