@@ -31,8 +31,8 @@ def pytest_unconfigure():
     print("yappi was imported" if "yappi" in sys.modules else "yappi was not imported")
 """
 WITHOUT = """
-from pytest_speedacc import gate
-from pytest_speedacc.explanation import Explanation
+from pytest_speedacc.check import conductor as gate
+from pytest_speedacc.check.explanation import Explanation
 
 # Both must be there, or nothing would be taken out.
 assert gate.explain and gate.explain_memory

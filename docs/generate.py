@@ -29,7 +29,7 @@ from pytest_speedacc.adapters import (
     XGBoostAdapter,
 )
 from pytest_speedacc.adapters.callables import CallableAdapter, PredictorAdapter
-from pytest_speedacc.config.live import LiveSettings
+from pytest_speedacc.config.live_settings import LiveSettings
 from pytest_speedacc.config.settings import SETTINGS
 
 DOCS = Path(__file__).parent

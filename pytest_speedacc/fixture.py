@@ -8,24 +8,24 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypedDict, TypeVar, Unpack
 
-from pytest_speedacc.begun import Record, begins
-from pytest_speedacc.case import Case, Judged, Run, Say
-from pytest_speedacc.comparison import Comparison, Terms, parse_terms, run_comparison
+from pytest_speedacc.check.begun import Record, begins
+from pytest_speedacc.check.case import Case, Judged, Run, Say
+from pytest_speedacc.check.comparison import Comparison, Terms, parse_terms, run_comparison
+from pytest_speedacc.check.conductor import measure, run_gate
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.errors import ConfigError, GateError
-from pytest_speedacc.gate import measure, run_gate
 from pytest_speedacc.judge.reference import LiveComparison
 from pytest_speedacc.judge.verdict import Verdict
-from pytest_speedacc.live.duel import LaunchResult
 from pytest_speedacc.measure.calls import PredictLike
 from pytest_speedacc.measure.evaluation import Executor
+from pytest_speedacc.measure.launches import PairTimes
 from pytest_speedacc.measure.lock import timing_lock
 from pytest_speedacc.measure.loops import RunningLoop
 from pytest_speedacc.measure.measurement import NEVER_FITTED, Measurement, Unavailable
-from pytest_speedacc.measure.paired import manners
 from pytest_speedacc.measure.stages import stage
-from pytest_speedacc.measure.subject import Manner, ScoreLike, prepare
+from pytest_speedacc.measure.subject import CallOptions, ScoreLike, prepare
 from pytest_speedacc.measure.training import Fitted, Training, fit
+from pytest_speedacc.measure.two_models import call_options_of
 from pytest_speedacc.measure.yardstick import Ratios
 from pytest_speedacc.report.printable import is_whole
 
@@ -62,7 +62,7 @@ class Doors:
     """What the live run found out about this check, by its name; None without a live run."""
     ratios: Callable[[str], Ratios]
     """This check, by its name, as a multiple of the yardstick. Raises GateError where that cannot be measured."""
-    differences: Callable[[str, int], tuple[LaunchResult, ...]]
+    differences: Callable[[str, int], tuple[PairTimes, ...]]
     """The two models of a comparison, by its name, timed in so many fresh processes. Raises GateError likewise."""
 
 
@@ -126,7 +126,7 @@ class Speedacc:
         async model are in flight at a time, for its latency under load and its throughput. A second check in one test
         needs a ``name``.
         """
-        manner = Manner(
+        call_options = CallOptions(
             score=score,
             greater_is_better=greater_is_better,
             predict=predict,
@@ -137,7 +137,7 @@ class Speedacc:
             training_samples=training_samples,
             concurrency=concurrency,
         )
-        return self._concluded(self._checked(model, inputs, targets, manner, name))
+        return self._concluded(self._checked(model, inputs, targets, call_options, name))
 
     @begins
     async def acheck(
@@ -149,8 +149,8 @@ class Speedacc:
         of ``check``. The measurement is conducted from another thread, and the calls are timed in the loop.
         """
         with RunningLoop(asyncio.get_running_loop()) as loop:
-            manner = Manner(**options, loop=loop)
-            result = await asyncio.to_thread(self._checked, model, inputs, targets, manner, name)
+            call_options = CallOptions(**options, loop=loop)
+            result = await asyncio.to_thread(self._checked, model, inputs, targets, call_options, name)
         return self._concluded(result)
 
     def measure(
@@ -174,8 +174,10 @@ class Speedacc:
         measured.
         """
         try:
-            manner = Manner(score, greater_is_better, predict, batch_size, slices, executor, repeats, confident=True)
-            subject = prepare(model, inputs, targets, manner)
+            call_options = CallOptions(
+                score, greater_is_better, predict, batch_size, slices, executor, repeats, confident=True
+            )
+            subject = prepare(model, inputs, targets, call_options)
             training, say = self._training_of(model), self.doors.say
             found = measure(subject, inputs, self.policy, self.run.alpha, say, training, lambda scores: False)
             self.measured = True
@@ -234,7 +236,7 @@ class Speedacc:
     def _compare(
         self, model: Any, other: Any, inputs: Any, targets: Any, terms: Terms, options: Mapping[str, Any], name: str
     ) -> Judged:
-        ours, theirs = manners(options)
+        ours, theirs = call_options_of(options)
         comparison = Comparison(
             run=self.run,
             test=self.test,
@@ -289,15 +291,15 @@ class Speedacc:
             return f"limits are set ({limits}) and the test {what}: call speedacc.check(model, inputs, targets)."
         return "" if self.measured else "the test uses the speedacc fixture and measured nothing."
 
-    def _checked(self, model: Any, inputs: Any, targets: Any, manner: Manner, name: str) -> Judged | Verdict:
+    def _checked(self, model: Any, inputs: Any, targets: Any, call_options: CallOptions, name: str) -> Judged | Verdict:
         if problem := _name_problem(name):
             return self._refusal("", problem)
         if name in self.judged:
             called = f"check(name={name!r})" if name else "check()"
             return self._refusal(name, f"{called} was called twice in one test: give each check its own name=.")
         self.judged.append(name)
-        manner = replace(manner, confident=self.policy.limits("confidence"))
-        return self.doors.recall(name) or self._judge(model, inputs, targets, manner, name)
+        call_options = replace(call_options, confident=self.policy.limits("confidence"))
+        return self.doors.recall(name) or self._judge(model, inputs, targets, call_options, name)
 
     def _concluded(self, result: Judged | Verdict) -> Verdict:
         if not self.record.is_closed:
@@ -308,7 +310,7 @@ class Speedacc:
                 raise
         return result.verdict if isinstance(result, Judged) else result
 
-    def _judge(self, model: Any, inputs: Any, targets: Any, manner: Manner, name: str) -> Judged | Verdict:
+    def _judge(self, model: Any, inputs: Any, targets: Any, call_options: CallOptions, name: str) -> Judged | Verdict:
         if late := self.doors.late():
             return self._refusal(name, late)
         if not self.policy.bounds:
@@ -318,7 +320,7 @@ class Speedacc:
                 "@pytest.mark.speedacc(min_accuracy=..., max_latency=...) or set them in [tool.speedacc].",
             )
         try:
-            subject = prepare(model, inputs, targets, manner)
+            subject = prepare(model, inputs, targets, call_options)
             ratios = partial(self.doors.ratios, name)
             live, training = self.doors.live(name), self._training_of(model)
             case = Case(self.run, self.policy, self.test, name, subject, live, ratios, training)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 SESSION = pytest.StashKey[Any]()
-"""The state of this run: a ``Session``, which judges, or a ``Worker`` of a live run."""
+"""The state of this run: a ``Session``, which judges, or a ``WorkerPlugin`` of a live run."""
 
 
 def marker_keywords(item: pytest.Item) -> list[dict[str, Any]]:

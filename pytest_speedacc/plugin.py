@@ -13,9 +13,9 @@ from pytest_speedacc.measure import clocks  # noqa: F401 - before user code can 
 
 if TYPE_CHECKING:
     from pytest_speedacc.fixture import Speedacc
-    from pytest_speedacc.live.worker import Worker
-    from pytest_speedacc.live.worker_gate import WorkerGate
-    from pytest_speedacc.session import NoGate, Session
+    from pytest_speedacc.live.workers.worker_fixture import WorkerGate
+    from pytest_speedacc.live.workers.worker_plugin import WorkerPlugin
+    from pytest_speedacc.session.session import NoGate, Session
 
 PREFIX = "--speedacc-"
 
@@ -83,13 +83,13 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
     if _is_concerned(config):
-        from pytest_speedacc.elsewhere import hidden_options, refuse_in_ci
+        from pytest_speedacc.session.hidden_options import hidden_options, refuse_in_ci
 
         # Before pytest's own options that run no test: no session sees a run of theirs.
         refuse_in_ci(hidden_options(config))
     if not config.option.speedacc_selfcheck:
         return None
-    from pytest_speedacc.selfcheck import main
+    from pytest_speedacc.session.selfcheck import main
 
     return main(config.option)
 
@@ -119,14 +119,14 @@ def speedacc(request: pytest.FixtureRequest) -> Speedacc | NoGate | WorkerGate:
     return _session(request.config).open_gate(request)
 
 
-def _session(config: pytest.Config) -> Session | Worker:
+def _session(config: pytest.Config) -> Session | WorkerPlugin:
     """The state of this run, begun when the first thing concerns it: a run without gates imports nothing of ours."""
     if SESSION not in config.stash:
-        from pytest_speedacc.session import Session
+        from pytest_speedacc.session.session import Session
 
         config.stash[SESSION] = Session(config)
         config.pluginmanager.register(config.stash[SESSION], "speedacc-session")
-    state: Session | Worker = config.stash[SESSION]
+    state: Session | WorkerPlugin = config.stash[SESSION]
     return state
 
 

@@ -15,18 +15,17 @@ import numpy as np
 from pytest_speedacc.adapters.base import ParameterCount
 from pytest_speedacc.adapters.callables import CallableAdapter
 from pytest_speedacc.baseline import baseline_path, since_base
-from pytest_speedacc.case import Case, Run
+from pytest_speedacc.check.case import Case, Run
+from pytest_speedacc.check.conductor import run_gate
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.config.settings import parse_bound
 from pytest_speedacc.config.trades import Trade
-from pytest_speedacc.gate import run_gate
+from pytest_speedacc.facts import Facts
 from pytest_speedacc.judge.reference import LiveComparison
 from pytest_speedacc.judge.verdict import Verdict
-from pytest_speedacc.live.campaign import LiveGate
-from pytest_speedacc.live.duel import LaunchResult
-from pytest_speedacc.live.protocol import StaticFacts
+from pytest_speedacc.measure.launches import LiveGate, PairTimes
 from pytest_speedacc.measure.measurement import Unavailable
-from pytest_speedacc.measure.subject import Manner, Subject, prepare
+from pytest_speedacc.measure.subject import CallOptions, Subject, prepare
 from pytest_speedacc.measure.yardstick import Ratios
 
 TEST = "test_it.py::test_it"
@@ -63,7 +62,7 @@ def subject(parameters: int, memory: int, wrong: int, targets: np.ndarray[Any, A
         np.empty(memory, dtype=np.uint8)
         return predictions[(batch[:, 0] / 2).astype(int)]
 
-    return replace(prepare(model, INPUTS, targets, Manner()), adapter=Weighted(parameters))
+    return replace(prepare(model, INPUTS, targets, CallOptions()), adapter=Weighted(parameters))
 
 
 @dataclass(frozen=True)
@@ -102,12 +101,12 @@ class Change:
         checkout, whose digests are ``shared``.
         """
         model = subject(parameters, memory, wrong, targets)
-        facts = StaticFacts(
+        facts = Facts(
             score="accuracy",
             greater_is_better=True,
             value=1 - wrong / 20 if same else 1.0,
             samples=20,
-            fingerprint=prepare(model.model, INPUTS, targets if same else TARGETS, Manner()).fingerprint,
+            fingerprint=prepare(model.model, INPUTS, targets if same else TARGETS, CallOptions()).fingerprint,
             predictions="",
             parameters=parameters if same else 10,
             model_size=None,
@@ -116,8 +115,7 @@ class Change:
             batch_size=1,
         )
         results = tuple(
-            LaunchResult(math.log(1 + slower) + place % 2 / 1000, 0.01, None, 0, 0.002, 0.002, 0.1)
-            for place in range(8)
+            PairTimes(math.log(1 + slower) + place % 2 / 1000, 0.01, None, 0, 0.002, 0.002, 0.1) for place in range(8)
         )
         since = since_base(self.file, self.base, TEST, "").believed(lambda sha: foreign)
         before = answers(wrong, targets) if same else TARGETS

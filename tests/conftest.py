@@ -62,7 +62,7 @@ ONCE = (
     "matplotlib.backends.backend_agg",
     "matplotlib.backends.backend_pdf",
     "matplotlib.backends.backend_svg",
-    "pytest_speedacc.session",
+    "pytest_speedacc.session.session",
 )
 """What is imported outside: pytester forgets what a run inside it imported, and compiled modules cannot come twice."""
 

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pytest_speedacc.check.explanation import explain_memory
 from pytest_speedacc.config.settings import parse_bound
-from pytest_speedacc.explanation import explain_memory
 from pytest_speedacc.judge.verdict import Outcome, check_of
 from pytest_speedacc.measure.allocations import Allocations, Site
-from pytest_speedacc.measure.subject import Manner, prepare
+from pytest_speedacc.measure.subject import CallOptions, prepare
 
 MIB = 2**20
 BASE = Allocations(MIB, (Site("widen", "features.py", 4, MIB, 1),))
@@ -26,7 +26,7 @@ def wide(batch: Any) -> Any:
 
 def named(allocations: Any, outcome: Outcome = Outcome.FAILED, observed: float | None = MIB) -> tuple[str, ...]:
     """For a check on memory that came to this; the two sides hold ``allocations``."""
-    subject = prepare(wide, np.ones((2, 2)), np.ones(2), Manner())
+    subject = prepare(wide, np.ones((2, 2)), np.ones(2), CallOptions())
     live, run = SimpleNamespace(allocations=allocations), SimpleNamespace(root=Path(__file__).parent)
     check = check_of(parse_bound("max_memory", "1 KiB", "test"), observed, outcome, "")
     return explain_memory(SimpleNamespace(live=live, run=run, subject=subject), (check,)).lines  # type: ignore[arg-type]

@@ -9,7 +9,7 @@ import re
 import pytest
 from scratch_project import Project, assert_says
 
-from pytest_speedacc.begun import Begun, Record, begins, chain
+from pytest_speedacc.check.begun import Begun, Record, begins, chain
 from pytest_speedacc.errors import GateError
 
 PRELUDE = """

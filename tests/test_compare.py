@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from scratch_project import SIZED, Project, assert_says, output
 
-from pytest_speedacc import explanation
-from pytest_speedacc.comparison import parse_terms
+from pytest_speedacc.check import explanation
+from pytest_speedacc.check.comparison import parse_terms
 from pytest_speedacc.config.trades import parse_gain
 from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.judge.speedup import judge_speedup
 from pytest_speedacc.judge.verdict import Outcome
-from pytest_speedacc.live.duel import LaunchResult
+from pytest_speedacc.measure.launches import PairTimes
 
 PASSED, FAILED = pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED
 
@@ -273,10 +273,8 @@ def test_it(speedacc):
         assert_says(result, "launch 1 did not come to compare(): RuntimeError: not in a worker")
 
 
-def launches(ratio: float, spread: float = 0.01, count: int = 8) -> list[LaunchResult]:
-    return [
-        LaunchResult(math.log(ratio) + spread * (-1) ** place, 0.01, None, 0, 1.0, 1.0, 0.1) for place in range(count)
-    ]
+def launches(ratio: float, spread: float = 0.01, count: int = 8) -> list[PairTimes]:
+    return [PairTimes(math.log(ratio) + spread * (-1) ** place, 0.01, None, 0, 1.0, 1.0, 0.1) for place in range(count)]
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from scratch_project import Project
 
 from pytest_speedacc.adapters.registry import _adapters
 from pytest_speedacc.baseline import baseline_path, load_baseline, load_predictions
-from pytest_speedacc.config.live import LiveSettings, parse_live
+from pytest_speedacc.config.live_settings import LiveSettings, parse_live
 from pytest_speedacc.config.policy import parse_marker
 from pytest_speedacc.config.project import load_project, parse_project
 from pytest_speedacc.config.settings import SETTINGS, parse_bound
@@ -29,7 +29,7 @@ from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.judge.stored import judge_stored_increase
 from pytest_speedacc.judge.verdict import Outcome
 from pytest_speedacc.measure.yardstick import Ratios
-from pytest_speedacc.options import _against
+from pytest_speedacc.session.options import _against
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"

@@ -11,13 +11,13 @@ import pytest
 from checkout import EXACT, TARGETS, TIME, Change
 
 from pytest_speedacc.baseline import StoredAccuracy
+from pytest_speedacc.check.conductor import _decides
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.config.settings import parse_bound
 from pytest_speedacc.config.trades import parse_trades
-from pytest_speedacc.gate import _decides
 from pytest_speedacc.judge.held import BY_HAND, UNREPLACED
 from pytest_speedacc.judge.verdict import Outcome
-from pytest_speedacc.live.worktree import Shared, digests, shared_digests
+from pytest_speedacc.live.tree.worktree import Shared, digests, shared_digests
 
 PASSED, INCONCLUSIVE, NOT_COMPARED, FAILED = Outcome
 CHURN = {"max_churn": "1 %"}

@@ -335,7 +335,7 @@ def model_of(times):
         def refuse(subject: object, root: object) -> None:
             raise GateError("there is no room for it")
 
-        monkeypatch.setattr("pytest_speedacc.explanation.find_allocations", refuse)
+        monkeypatch.setattr("pytest_speedacc.check.explanation.find_allocations", refuse)
         project.write(
             gate('max_memory="1 KiB"', "speedacc.check(lambda batch: model(batch.repeat(999, 1)), inputs, targets)")
         )

@@ -8,7 +8,7 @@ import re
 import pytest
 from scratch_project import Project, assert_says, output
 
-from pytest_speedacc.ending import AUTOUSE
+from pytest_speedacc.session.ending import AUTOUSE
 
 HELPERS = """
 pytestmark = pytest.mark.speedacc(min_accuracy=0.9)

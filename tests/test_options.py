@@ -6,7 +6,7 @@ import pytest
 
 from pytest_speedacc.config.project import Project
 from pytest_speedacc.errors import ConfigError
-from pytest_speedacc.options import Options, read_options
+from pytest_speedacc.session.options import Options, read_options
 
 NOT_GIVEN = {
     "speedacc_update": False,

@@ -8,8 +8,8 @@ import pytest
 
 from pytest_speedacc.config.settings import parse_bound
 from pytest_speedacc.judge.verdict import Outcome, check_of
-from pytest_speedacc.live.campaign import LiveRun
-from pytest_speedacc.selfcheck import FAULTS, SelfCheck, main, selfcheck_lines
+from pytest_speedacc.measure.launches import LiveRun
+from pytest_speedacc.session.selfcheck import FAULTS, SelfCheck, main, selfcheck_lines
 
 RUN = LiveRun(
     gates={}, canary=(), canary_test="", base_gates=(), lost_checks=(), failures={}, compared=(), lost="", seconds=20.0

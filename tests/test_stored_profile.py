@@ -10,7 +10,7 @@ import pytest
 import yappi
 from scratch_project import Project, assert_says, output
 
-from pytest_speedacc import explanation
+from pytest_speedacc.check import explanation
 
 pytestmark = pytest.mark.usefixtures("project")
 

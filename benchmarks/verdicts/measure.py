@@ -22,18 +22,17 @@ from unittest.mock import patch
 import numpy as np
 from sklearn.datasets import load_digits
 
-from pytest_speedacc.config.live import LiveSettings
-from pytest_speedacc.judge.live import undecided
-from pytest_speedacc.live import duel as live_duel
+from pytest_speedacc.config.live_settings import LiveSettings
+from pytest_speedacc.judge.live_increase import undecided
 from pytest_speedacc.live import launch as live_launch
-from pytest_speedacc.live.arguments import worker_arguments
-from pytest_speedacc.live.campaign import Budget, LiveRun, run_campaign
-from pytest_speedacc.live.duel import LaunchResult
-from pytest_speedacc.live.handle import Side
-from pytest_speedacc.live.launch import Key
-from pytest_speedacc.live.protocol import Ready
-from pytest_speedacc.live.solo import LAUNCHES as STORED_LAUNCHES
+from pytest_speedacc.live import pair as live_pair
+from pytest_speedacc.live.ratio_launches import LAUNCHES as STORED_LAUNCHES
+from pytest_speedacc.live.until_decided import Budget, run_until_decided
+from pytest_speedacc.live.workers.arguments import worker_arguments
+from pytest_speedacc.live.workers.protocol import Ready
+from pytest_speedacc.live.workers.worker_process import Side
 from pytest_speedacc.measure.environment import Environment, commit
+from pytest_speedacc.measure.launches import Key, LiveRun, PairTimes
 
 from . import gates
 from .record import Cell, Launch, Suite, append_suites, read_suites, rounded
@@ -105,7 +104,7 @@ def run_suites(group: Together) -> list[Suite]:
     ):
         scratch = Path(folder)
         candidate, base = (_tree(scratch / side / "project", cell, side) for side in ("candidate", "base"))
-        live = run_campaign(
+        live = run_until_decided(
             _side("candidate", candidate, base, cell),
             _side("base", base, candidate, cell),
             tuple(test for test, _ in keys.values()),
@@ -139,7 +138,7 @@ def run_suites(group: Together) -> list[Suite]:
 
 
 def _undecided(
-    suites: Sequence[Set[Key | None]], results: Mapping[Key, Sequence[LaunchResult]], compared: Sequence[Key]
+    suites: Sequence[Set[Key | None]], results: Mapping[Key, Sequence[PairTimes]], compared: Sequence[Key]
 ) -> frozenset[Key]:
     """What the plugin would go on with in any of the suites, were it run alone."""
     bounds = defaultdict(lambda: (TOLERANCE,))
@@ -155,14 +154,14 @@ def _undecided(
     )
 
 
-def _results(live: LiveRun, key: Key) -> tuple[LaunchResult, ...]:
+def _results(live: LiveRun, key: Key) -> tuple[PairTimes, ...]:
     gate = live.gates.get(key)
     if gate is not None and gate.problem and not live.lost:
         raise RuntimeError(f"{key[0]} cannot be measured: {gate.problem}")
     return gate.launches if gate else ()
 
 
-def _all_of(results: Mapping[Key, Sequence[LaunchResult]], compared: Sequence[Key]) -> frozenset[Key]:
+def _all_of(results: Mapping[Key, Sequence[PairTimes]], compared: Sequence[Key]) -> frozenset[Key]:
     return frozenset(results)
 
 
@@ -239,13 +238,13 @@ _Recorded = dict[int, _Beside]
 @contextmanager
 def _recorded_rounds() -> Iterator[_Recorded]:
     """Keep every round, of which the plugin itself keeps only what its own rule needs."""
-    duel: Callable[..., LaunchResult] = live_duel.duel
+    time_pair: Callable[..., PairTimes] = live_pair.time_pair
     recorded: _Recorded = {}
     measured: Counter[str] = Counter()
 
-    def recording(candidate: Any, base: Any, ready: tuple[Ready, Ready], **options: Any) -> LaunchResult:
+    def recording(candidate: Any, base: Any, ready: tuple[Ready, Ready], **options: Any) -> PairTimes:
         sides = _Listening(candidate), _Listening(base)
-        result = duel(*sides, ready, **options)
+        result = time_pair(*sides, ready, **options)
         test, is_canary = ready[0].test, candidate.side.label == "base"
         ratio, parts = None, None
         if not is_canary and measured[test] < STORED_LAUNCHES:
@@ -254,11 +253,11 @@ def _recorded_rounds() -> Iterator[_Recorded]:
         recorded[id(result)] = _Beside(time.time(), (tuple(sides[0].rounds), tuple(sides[1].rounds)), ratio, parts)
         return result
 
-    with patch.object(live_launch, "duel", recording):
+    with patch.object(live_launch, "time_pair", recording):
         yield recorded
 
 
-def _launch(result: LaunchResult, recorded: _Recorded, started: float) -> Launch:
+def _launch(result: PairTimes, recorded: _Recorded, started: float) -> Launch:
     beside = recorded[id(result)]
     took = (result.difference, result.within, result.setup_seconds, beside.ended - started)
     return Launch(*took, *beside.rounds, beside.ratio, beside.parts)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pytest_speedacc.config.live import LiveSettings
+from pytest_speedacc.config.live_settings import LiveSettings
 from pytest_speedacc.stats.binomial import proportion_interval
 
 from .record import Suite, read_suites

@@ -12,11 +12,10 @@ from typing import Literal
 
 from pytest_speedacc.config.policy import LIVE_TOLERANCE
 from pytest_speedacc.config.settings import Bound, parse_bound
-from pytest_speedacc.judge.live import SUITE_ALPHA, judge_live_increase
+from pytest_speedacc.judge.live_increase import SUITE_ALPHA, judge_live_increase
 from pytest_speedacc.judge.stored import judge_stored_increase
 from pytest_speedacc.judge.verdict import Outcome
-from pytest_speedacc.live.campaign import LiveGate
-from pytest_speedacc.live.duel import LaunchResult
+from pytest_speedacc.measure.launches import LiveGate, PairTimes
 from pytest_speedacc.measure.yardstick import PARTS, Ratio, Ratios, ratios_of
 from pytest_speedacc.stats.sequence import judge_launches
 
@@ -198,8 +197,8 @@ def _called(is_slower: bool) -> Verdict:
     return "failed" if is_slower else "passed"
 
 
-def _result(launch: Launch) -> LaunchResult:
-    return LaunchResult(
+def _result(launch: Launch) -> PairTimes:
+    return PairTimes(
         difference=launch.difference,
         within=launch.within,
         tail_difference=None,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from pytest_speedacc.config.builtin import BUILT_IN
-from pytest_speedacc.config.live import LiveSettings, parse_live
+from pytest_speedacc.config.live_settings import LiveSettings, parse_live
 from pytest_speedacc.config.pyproject import Section, find_section
 from pytest_speedacc.config.scale import SCALE_KEYS, Scale, parse_scale
 from pytest_speedacc.config.settings import SETTINGS, Bound, parse_bound, parse_positive, suggestion

@@ -8,9 +8,8 @@ from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.config.units import format_bytes
 from pytest_speedacc.judge.exact import judge_amount
 from pytest_speedacc.judge.verdict import Outcome
-from pytest_speedacc.live.campaign import LiveGate, LiveRun
-from pytest_speedacc.live.launch import Key
 from pytest_speedacc.measure.allocations import Allocations, Site
+from pytest_speedacc.measure.launches import Key, LiveGate, LiveRun
 from pytest_speedacc.measure.memory import resolution
 
 MOST_NAMED = 5

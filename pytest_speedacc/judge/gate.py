@@ -15,7 +15,7 @@ from pytest_speedacc.judge import latency as latency_rules
 from pytest_speedacc.judge.accuracy import LAST_DIGIT, PairedEvidence
 from pytest_speedacc.judge.busy import unless_busy
 from pytest_speedacc.judge.exact import judge_amount
-from pytest_speedacc.judge.live import judge_live_increase
+from pytest_speedacc.judge.live_increase import judge_live_increase
 from pytest_speedacc.judge.reference import QUANTILES, Reference
 from pytest_speedacc.judge.repeats import judge_repeated
 from pytest_speedacc.judge.retained import observe_retained, peak_note

@@ -11,12 +11,10 @@ from pytest_speedacc.config.settings import statistic_name
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.judge.accuracy import PairedEvidence
 from pytest_speedacc.judge.pairing import Predictions, pair_all, pair_slices, with_repeats
-from pytest_speedacc.live.campaign import LiveGate
-from pytest_speedacc.live.duel import LaunchResult
-from pytest_speedacc.live.launch import NEW_GATE
 from pytest_speedacc.measure.accuracy import Accuracy
 from pytest_speedacc.measure.allocations import Allocations
 from pytest_speedacc.measure.environment import Environment
+from pytest_speedacc.measure.launches import NEW_GATE, LiveGate, PairTimes
 from pytest_speedacc.measure.measurement import Measurement, Unavailable
 from pytest_speedacc.measure.profile import Profile
 from pytest_speedacc.measure.subject import Subject
@@ -32,7 +30,7 @@ class LiveComparison:
     """The launches of one check, and what they are judged with."""
 
     gate: LiveGate
-    canary: tuple[LaunchResult, ...]
+    canary: tuple[PairTimes, ...]
     """The base against itself."""
     alpha: float
     """False alarm rate of one check."""
@@ -211,7 +209,7 @@ def from_live(comparison: LiveComparison, subject: Subject, accuracy: Accuracy, 
 
 
 def from_other(
-    other: Measurement, accuracy: Accuracy, subject: Subject, launches: Sequence[LaunchResult], alpha: float
+    other: Measurement, accuracy: Accuracy, subject: Subject, launches: Sequence[PairTimes], alpha: float
 ) -> Reference:
     """Another model, measured in the same test on the same samples; ``launches`` timed both in turn."""
     statics, latency = other.statics, other.latency

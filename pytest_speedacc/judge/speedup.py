@@ -9,14 +9,14 @@ from pytest_speedacc.config.trades import Term
 from pytest_speedacc.config.units import Kind
 from pytest_speedacc.judge.latency import LAUNCH_SPREAD
 from pytest_speedacc.judge.verdict import Check, Outcome
-from pytest_speedacc.live.duel import LaunchResult
+from pytest_speedacc.measure.launches import PairTimes
 from pytest_speedacc.stats.sequence import launch_gain
 
 PASS_LEVEL, FAIL_LEVEL = 0.05, 0.01
 """How often a model that is not fast enough may pass, and one that is may fail."""
 
 
-def judge_speedup(wanted: Term, here: float, launches: Sequence[LaunchResult]) -> Check:
+def judge_speedup(wanted: Term, here: float, launches: Sequence[PairTimes]) -> Check:
     """Hold the speed-up against ``here``, log(model/other) in this process, or against the launches."""
     wanted_log = math.log1p(-wanted.value)
     interval = None

@@ -11,7 +11,7 @@ from pytest_speedacc.config.trades import Term, Trade
 from pytest_speedacc.config.units import Kind, format_change, format_value
 from pytest_speedacc.judge.accuracy import LAST_DIGIT, PairedEvidence, least_gain
 from pytest_speedacc.judge.gate import judge
-from pytest_speedacc.judge.live import gain_of_launches
+from pytest_speedacc.judge.live_increase import gain_of_launches
 from pytest_speedacc.judge.reference import Reference
 from pytest_speedacc.judge.repeats import is_shown_better
 from pytest_speedacc.judge.stored import gain_of_ratios

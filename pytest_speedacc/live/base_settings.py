@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from pytest_speedacc.config.live import WHERE, LiveSettings, parse_live
+from pytest_speedacc.config.live_settings import WHERE, LiveSettings, parse_live
 from pytest_speedacc.errors import ConfigError
-from pytest_speedacc.live.git import Base, git_output
+from pytest_speedacc.live.tree.git import Base, git_output
 
 FILE = "pyproject.toml"
 

@@ -7,16 +7,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-from pytest_speedacc.live.duel import LaunchResult, duel
-from pytest_speedacc.live.handle import Side, Start, Worker, started
-from pytest_speedacc.live.process import CAN_STOP
-from pytest_speedacc.live.protocol import Ready, StaticFacts
-
-Key = tuple[str, str]
-"""A check: its node id, and its ``name``."""
+from pytest_speedacc.facts import Facts
+from pytest_speedacc.live.pair import time_pair
+from pytest_speedacc.live.workers.process import CAN_STOP
+from pytest_speedacc.live.workers.protocol import Ready
+from pytest_speedacc.live.workers.worker_process import Side, Start, WorkerProcess, started
+from pytest_speedacc.measure.launches import NEW_GATE, Key, PairTimes
 
 USUAL_ROUNDS = 40
-NEW_GATE = "new gate: the base does not have it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +37,13 @@ class Orders:
 
 
 @dataclass(slots=True)
-class LaunchReport:
+class LaunchFindings:
     """All that one launch brought."""
 
-    results: dict[Key, LaunchResult] = field(default_factory=dict)
-    canary: LaunchResult | None = None
+    results: dict[Key, PairTimes] = field(default_factory=dict)
+    canary: PairTimes | None = None
     """The base against itself; the second base stands in the candidate's place."""
-    facts: dict[Key, tuple[StaticFacts | None, StaticFacts | None]] = field(default_factory=dict)
+    facts: dict[Key, tuple[Facts | None, Facts | None]] = field(default_factory=dict)
     """Candidate's and base's, for every check that the candidate reached in the first launch."""
     problems: dict[Key, str] = field(default_factory=dict)
     """Checks that cannot be timed, and why."""
@@ -65,9 +63,9 @@ class LaunchReport:
     """Checks that the base makes and the candidate, in the same test, does not."""
 
 
-def run_launch(candidate: Side, base: Side, orders: Orders, say: Callable[[str], None]) -> LaunchReport:
+def run_launch(candidate: Side, base: Side, orders: Orders, say: Callable[[str], None]) -> LaunchFindings:
     """Start the workers, time every wanted check on both, and end the workers. Raises WorkerLost."""
-    report = LaunchReport()
+    report = LaunchFindings()
     with ExitStack() as stack:
         sides = [base, candidate] if orders.base_first else [candidate, base]
         wanted: list[tuple[Side, Sequence[str] | None]] = [(side, orders.tests) for side in sides]
@@ -101,14 +99,14 @@ class _Walk:
     """The way through the checks of one test on both sides, until it has ended on both."""
 
     test: str
-    candidate: Worker
-    base: Worker
+    candidate: WorkerProcess
+    base: WorkerProcess
     orders: Orders
-    report: LaunchReport
+    report: LaunchFindings
     passed: dict[str, Ready] = field(default_factory=dict)
     """Checks of the base that went by without their counterpart."""
 
-    def go(self, twin: tuple[Worker, Ready] | None) -> None:
+    def go(self, twin: tuple[WorkerProcess, Ready] | None) -> None:
         wanted = None if self.orders.wanted is None else set(self.orders.wanted[self.test])
         ours, theirs = self.candidate.next_check(self.test), self.base.next_check(self.test)
         if wanted is None and (theirs or (self.test in self.base.gates and not self.base.failure(self.test))):
@@ -183,8 +181,8 @@ class _Walk:
             why = failure or self.base.failure(self.test) or "its test ended before"
             self.report.problems[self.test, name] = f"not every launch came to it: {why}"
 
-    def _time(self, candidate: Worker, ready: tuple[Ready, Ready]) -> LaunchResult:
-        return duel(
+    def _time(self, candidate: WorkerProcess, ready: tuple[Ready, Ready]) -> PairTimes:
+        return time_pair(
             candidate,
             self.base,
             ready,

@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 import msgspec
 
 from pytest_speedacc.config.project import Clock
-from pytest_speedacc.live.handle import Side, Start, Worker, WorkerLost, started
-from pytest_speedacc.live.launch import Key
+from pytest_speedacc.live.workers.worker_process import Side, Start, WorkerLost, WorkerProcess, started
 from pytest_speedacc.measure.allocations import Allocations
+from pytest_speedacc.measure.launches import Key
 from pytest_speedacc.measure.lock import timing_lock
 from pytest_speedacc.measure.profile import Profile, profiled_calls
 
@@ -90,7 +90,7 @@ def run_profiles(
     return Profiled(_in_both(*profiles), _in_both(*allocations), tuple(problems))
 
 
-def _answer(worker: Worker, test: str, kind: str, problems: list[str]) -> Any:
+def _answer(worker: WorkerProcess, test: str, kind: str, problems: list[str]) -> Any:
     """What it found of this kind; None, with one problem more, where it found nothing. Raises WorkerLost."""
     said = worker.receive()
     if said[kind] is None:

@@ -40,7 +40,7 @@ ScoreLike = str | Callable[[Any, Any], float]
 
 
 @dataclass(frozen=True, slots=True)
-class Manner:
+class CallOptions:
     """How a model is to be called and scored, as the user said it."""
 
     score: ScoreLike = "accuracy"
@@ -124,32 +124,32 @@ class Subject:
         return Workload(call, self.batches, self.batch_size, synchronise, loop, self.concurrency, answers)
 
 
-def prepare(model: Any, inputs: Any, targets: Any, manner: Manner, *, whole: bool = True) -> Subject:
+def prepare(model: Any, inputs: Any, targets: Any, call_options: CallOptions, *, whole: bool = True) -> Subject:
     """Check what ``check`` was given. Without targets it is a stream, which is evaluated here, while it is read.
 
     With ``whole`` false only so much of a stream is read as timing needs. Raises GateError for anything that cannot be
     measured.
     """
     if targets is None:
-        return _prepare_stream(model, sources(inputs), manner, whole)
+        return _prepare_stream(model, sources(inputs), call_options, whole)
     called = held(inputs)
     samples = count_samples(called, "the inputs")
     truths = count_samples(targets, "the targets")
     if samples != truths:
         raise GateError(f"there are {samples} inputs and {truths} targets: they must belong together one to one.")
-    _check_batch_size(manner.batch_size, samples)
-    adapter, score, call, evaluator = _ways(model, manner, {}, samples <= FEW_SAMPLES)
-    masks = resolve_slices(manner.slices, inputs, targets, samples)
+    _check_batch_size(call_options.batch_size, samples)
+    adapter, score, call, evaluator = _ways(model, call_options, {}, samples <= FEW_SAMPLES)
+    masks = resolve_slices(call_options.slices, inputs, targets, samples)
     check_not_empty(masks)
-    called = inputs_for(model, adapter, manner.predict, called)
-    distinct = batches(called, samples, manner.batch_size)
-    worst = choose(called, samples, manner.batch_size)
+    called = inputs_for(model, adapter, call_options.predict, called)
+    distinct = batches(called, samples, call_options.batch_size)
+    worst = choose(called, samples, call_options.batch_size)
     return Subject(
         model=model,
         adapter=adapter,
         call=call,
         evaluator=evaluator,
-        executor=manner.executor,
+        executor=call_options.executor,
         inputs=called,
         targets=targets,
         batches=tuple(distinct.values()),
@@ -157,22 +157,22 @@ def prepare(model: Any, inputs: Any, targets: Any, manner: Manner, *, whole: boo
         worst=worst,
         first=take(called, 0, min(samples, CHUNK)),
         samples=samples,
-        batch_size=manner.batch_size,
-        concurrency=manner.concurrency,
+        batch_size=call_options.batch_size,
+        concurrency=call_options.concurrency,
         score=score,
         slices=masks,
-        repeats=manner.repeats,
-        training_samples=manner.training_samples,
+        repeats=call_options.repeats,
+        training_samples=call_options.training_samples,
         fingerprint=fingerprint(inputs, targets),
         fingerprint_called=fingerprint(called, [*list(distinct.values())[:WATCHED_BATCHES], *worst.batches]),
     )
 
 
-def _prepare_stream(model: Any, stream: Iterator[Source], manner: Manner, whole: bool) -> Subject:
-    adapter, score, call, evaluator = _ways(model, manner, stream_slices(manner.slices), False)
-    if manner.repeats > 1:
+def _prepare_stream(model: Any, stream: Iterator[Source], call_options: CallOptions, whole: bool) -> Subject:
+    adapter, score, call, evaluator = _ways(model, call_options, stream_slices(call_options.slices), False)
+    if call_options.repeats > 1:
         raise GateError("a stream is read once, so repeats= cannot evaluate it again: pass inputs and targets.")
-    size = manner.batch_size
+    size = call_options.batch_size
     kept: list[Source] = []
     inputs: list[Any] = []
     distinct: dict[int, Any] = {}
@@ -182,7 +182,7 @@ def _prepare_stream(model: Any, stream: Iterator[Source], manner: Manner, whole:
         if source is _END:
             break
         kept.append(source)
-        inputs.append(inputs_for(model, adapter, manner.predict, load(source)[0]))
+        inputs.append(inputs_for(model, adapter, call_options.predict, load(source)[0]))
         samples = count_samples(inputs[-1], "the inputs of a batch")
         _check_batch_size(size, samples)
         cut = batches(inputs[-1], samples, size).items()
@@ -190,14 +190,14 @@ def _prepare_stream(model: Any, stream: Iterator[Source], manner: Manner, whole:
         read += samples
     worst = choose_among(tuple(distinct.values()))
     called = fingerprint(inputs, [*list(distinct.values())[:WATCHED_BATCHES], *worst.batches])
-    found = evaluate_stream(evaluator, chain(kept, stream if whole else ()), manner.executor)
+    found = evaluate_stream(evaluator, chain(kept, stream if whole else ()), call_options.executor)
     check_not_empty(found.masks)
     return Subject(
         model=model,
         adapter=adapter,
         call=call,
         evaluator=evaluator,
-        executor=manner.executor,
+        executor=call_options.executor,
         inputs=inputs,
         targets=found.targets,
         batches=tuple(distinct.values()),
@@ -206,35 +206,35 @@ def _prepare_stream(model: Any, stream: Iterator[Source], manner: Manner, whole:
         first=inputs[0],
         samples=len(found.targets),
         batch_size=size,
-        concurrency=manner.concurrency,
+        concurrency=call_options.concurrency,
         score=score,
         slices=found.masks,
         fingerprint=found.fingerprint,
         fingerprint_called=called,
-        training_samples=manner.training_samples,
+        training_samples=call_options.training_samples,
         streamed=found.evaluation,
     )
 
 
 def _ways(
-    model: Any, manner: Manner, slices: Mapping[str, Any], is_small: bool
+    model: Any, call_options: CallOptions, slices: Mapping[str, Any], is_small: bool
 ) -> tuple[Adapter, Score, Call, Evaluator]:
     """How the model is scored, called and evaluated."""
     for name in ("repeats", "concurrency"):
-        value = getattr(manner, name)
+        value = getattr(call_options, name)
         if isinstance(value, bool) or not isinstance(value, int) or not value >= 1:
             raise GateError(f"{name}={value!r} must be a whole number from 1.")
-    adapter = find_adapter(model, calls=manner.predict is None)
+    adapter = find_adapter(model, calls=call_options.predict is None)
     adapter.check_usable(model)
     classes = adapter.classes(model)
     # Numbers are what the framework's own call gives, and whoever makes labels of it gives what they like.
-    classes = None if isinstance(classes, range) and manner.predict is not None else classes
-    score = resolve_score(manner.score, manner.greater_is_better, classes)
-    call, response = resolve_call(model, adapter, manner.predict, score.name, score.responses, manner.loop)
-    if manner.concurrency > 1 and not isinstance(call, Awaited):
-        raise GateError(f"concurrency={manner.concurrency} is for async models, and this one returns its answer.")
-    confident = manner.confident or is_small
-    evaluator = Evaluator(model, adapter, manner.predict, response, confident, manner.loop, slices)
+    classes = None if isinstance(classes, range) and call_options.predict is not None else classes
+    score = resolve_score(call_options.score, call_options.greater_is_better, classes)
+    call, response = resolve_call(model, adapter, call_options.predict, score.name, score.responses, call_options.loop)
+    if call_options.concurrency > 1 and not isinstance(call, Awaited):
+        raise GateError(f"concurrency={call_options.concurrency} is for async models, and this one returns its answer.")
+    confident = call_options.confident or is_small
+    evaluator = Evaluator(model, adapter, call_options.predict, response, confident, call_options.loop, slices)
     return adapter, score, call, evaluator
 
 

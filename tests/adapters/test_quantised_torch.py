@@ -17,7 +17,7 @@ from pytest_speedacc import count_parameters, model_size
 from pytest_speedacc.adapters import find_adapter
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.measure.measurement import measure_statics
-from pytest_speedacc.measure.subject import Manner, prepare
+from pytest_speedacc.measure.subject import CallOptions, prepare
 
 # torch.ao.quantization says that it will move to torchao, and torch.export warns about itself.
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -164,7 +164,7 @@ class TestExported:
         inputs = np.random.default_rng(0).normal(size=(40, 4)).astype("float32")
         with torch.no_grad():
             targets = model.eval()(torch.from_numpy(inputs)).argmax(dim=1).numpy()
-        subject = prepare(exported(model), inputs, targets, Manner())
+        subject = prepare(exported(model), inputs, targets, CallOptions())
         with subject.adapter.running(subject.model):
             statics = measure_statics(subject)
         assert (statics.accuracy.value, statics.parameters.total, statics.unstable) == (1, 24, 0)

@@ -15,7 +15,7 @@ import transformers
 from pytest_speedacc.adapters import count_parameters, find_adapter, model_size
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.measure.measurement import measure_statics
-from pytest_speedacc.measure.subject import Manner, prepare
+from pytest_speedacc.measure.subject import CallOptions, prepare
 
 WORDS = ["[UNK]", "[PAD]", "[CLS]", "[SEP]", "the", "film", "was", "good", "bad", "long", "short", "very", "not"]
 TEXTS = ["the film was good", "bad", "the film was very very long and not good", "not short and not bad at all"] * 3
@@ -62,7 +62,7 @@ def labels(model, tokenizer):
 
 def test_a_tokenizers_mapping_is_unpacked(model, tokenizer, labels):
     encoded = tokenizer(TEXTS, padding=True, return_tensors="pt")
-    subject = prepare(model, encoded, labels, Manner(batch_size=2))
+    subject = prepare(model, encoded, labels, CallOptions(batch_size=2))
     statics = measure_statics(subject)
     assert statics.accuracy.value == 1
     assert {name: len(value) for name, value in subject.batches[0].items()} == dict.fromkeys(encoded, 2)
@@ -72,7 +72,7 @@ def test_a_tokenizers_mapping_is_unpacked(model, tokenizer, labels):
 
 def test_arrays_of_tokens_are_a_mapping_too(model, tokenizer, labels):
     encoded = tokenizer(TEXTS, padding=True, return_tensors="np")
-    assert measure_statics(prepare(model, dict(encoded), labels, Manner())).accuracy.value == 1
+    assert measure_statics(prepare(model, dict(encoded), labels, CallOptions())).accuracy.value == 1
 
 
 def test_a_stream_of_collated_batches(model, tokenizer, labels):
@@ -81,12 +81,12 @@ def test_a_stream_of_collated_batches(model, tokenizer, labels):
             encoded = tokenizer(TEXTS[start : start + 4], padding=True, return_tensors="pt")
             yield {**encoded, "labels": torch.tensor(labels[start : start + 4])}
 
-    assert measure_statics(prepare(model, batches(), None, Manner())).accuracy.value == 1
+    assert measure_statics(prepare(model, batches(), None, CallOptions())).accuracy.value == 1
 
 
 def test_a_pipeline_takes_texts_of_any_length_one_at_a_time(pipeline, model, labels):
     names = [model.config.id2label[label] for label in labels.tolist()]
-    subject = prepare(pipeline, TEXTS, names, Manner())
+    subject = prepare(pipeline, TEXTS, names, CallOptions())
     statics = measure_statics(subject)
     assert statics.accuracy.value == 1
     assert subject.batches[0] == [TEXTS[0]]
@@ -96,7 +96,7 @@ def test_a_pipeline_takes_texts_of_any_length_one_at_a_time(pipeline, model, lab
 
 def test_a_pipeline_gives_probabilities_in_the_order_of_its_labels(pipeline, model, tokenizer):
     subject = prepare(
-        pipeline, TEXTS, ["bad"] * len(TEXTS), Manner(predict="predict_proba", score=score, greater_is_better=True)
+        pipeline, TEXTS, ["bad"] * len(TEXTS), CallOptions(predict="predict_proba", score=score, greater_is_better=True)
     )
     with torch.no_grad():
         logits = model(**tokenizer(TEXTS, padding=True, return_tensors="pt")).logits
@@ -113,10 +113,12 @@ def score(targets, predictions):
 def test_a_pipeline_without_labels_asks_for_predict(model, tokenizer):
     features = transformers.pipeline("feature-extraction", model=model.bert, tokenizer=tokenizer, device=-1)
     with pytest.raises(GateError, match="the feature-extraction pipeline returns no labels"):
-        prepare(features, TEXTS, [0] * len(TEXTS), Manner()).evaluate()
+        prepare(features, TEXTS, [0] * len(TEXTS), CallOptions()).evaluate()
     means = [float(np.mean(features(text))) for text in TEXTS]
-    manner = Manner(score="r2", predict=lambda pipeline, batch: [float(np.mean(each)) for each in pipeline(batch)])
-    assert prepare(features, TEXTS, means, manner).evaluate().predictions == pytest.approx(means, abs=1e-5)
+    call_options = CallOptions(
+        score="r2", predict=lambda pipeline, batch: [float(np.mean(each)) for each in pipeline(batch)]
+    )
+    assert prepare(features, TEXTS, means, call_options).evaluate().predictions == pytest.approx(means, abs=1e-5)
 
 
 def test_quantised_weights_are_refused(model, tokenizer):
@@ -136,4 +138,4 @@ def test_framework_names(model, pipeline):
 
 def test_samples_of_different_lengths_say_what_to_do(model):
     with pytest.raises(GateError, match="samples of 2 different shapes cannot become one: pad them, or pass predict="):
-        prepare(model, [torch.tensor([1, 2]), torch.tensor([1])], [0, 1], Manner())
+        prepare(model, [torch.tensor([1, 2]), torch.tensor([1])], [0, 1], CallOptions())

@@ -20,14 +20,14 @@ import json, os, sys
 os.environ["KERAS_BACKEND"] = "torch"
 import numpy as np
 from pytest_speedacc.measure.measurement import Unavailable, measure_statics
-from pytest_speedacc.measure.subject import Manner, prepare
+from pytest_speedacc.measure.subject import CallOptions, prepare
 from pytest_speedacc.measure.training import fit
 
 inputs = np.random.default_rng(0).normal(size=(4096, 32)).astype(np.float32)
 targets = (inputs[:, 0] > 0).astype(int)
 
-def report(model, score="accuracy", **manner):
-    statics = measure_statics(prepare(model, x, y, Manner(score, batch_size=4096, **manner)))
+def report(model, score="accuracy", **call_options):
+    statics = measure_statics(prepare(model, x, y, CallOptions(score, batch_size=4096, **call_options)))
     amounts = [
         statics.parameters if isinstance(statics.parameters, Unavailable) else statics.parameters.total,
         statics.model_size, statics.memory if isinstance(statics.memory, Unavailable) else statics.memory.peak,
@@ -120,7 +120,7 @@ config = transformers.BertConfig(vocab_size=8, hidden_size=32, num_hidden_layers
 x = (np.abs(x[:64, :16]) % 8).astype(np.int64)
 y = y[:64]
 model = transformers.BertForSequenceClassification(config)
-statics = measure_statics(prepare(model, {"input_ids": x}, y, Manner(batch_size=64)))
+statics = measure_statics(prepare(model, {"input_ids": x}, y, CallOptions(batch_size=64)))
 print(json.dumps([statics.parameters.total, statics.model_size, statics.memory.peak, statics.memory.band]))
 """,
         (64 * 16 * 32 * 4 / MIB, 8),

@@ -9,13 +9,13 @@ import pytest
 
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.measure.accuracy import score_predictions
-from pytest_speedacc.measure.subject import Manner, prepare
+from pytest_speedacc.measure.subject import CallOptions, prepare
 
 SAMPLES = 12
 
 
-def scored(model, inputs, targets, **manner):
-    subject = prepare(model, inputs, targets, Manner(**manner))
+def scored(model, inputs, targets, **call_options):
+    subject = prepare(model, inputs, targets, CallOptions(**call_options))
     with subject.adapter.running(model):
         return score_predictions(subject.score, targets, subject.evaluate().predictions).value
 

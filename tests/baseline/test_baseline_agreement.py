@@ -15,7 +15,7 @@ from pytest_speedacc.baseline import Baseline, StoredAccuracy, check_agreement
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.measure.environment import library_versions
 from pytest_speedacc.measure.measurement import measure_statics
-from pytest_speedacc.measure.subject import Manner, Subject, prepare
+from pytest_speedacc.measure.subject import CallOptions, Subject, prepare
 
 INPUTS = np.arange(10.0).reshape(-1, 1)
 TARGETS = (INPUTS[:, 0] > 4).astype(int)
@@ -27,7 +27,7 @@ def percent(targets: np.ndarray[Any, Any], predictions: np.ndarray[Any, Any]) ->
 
 
 def subject(score: Any = "accuracy", better: bool | None = None, repeats: int = 1) -> Subject:
-    return prepare(lambda batch: batch[:, 0], INPUTS, TARGETS, Manner(score, better, repeats=repeats))
+    return prepare(lambda batch: batch[:, 0], INPUTS, TARGETS, CallOptions(score, better, repeats=repeats))
 
 
 def stored(value: float, score: str = "accuracy", repeats: int = 1, spread: float = 0.0) -> Baseline:
@@ -113,7 +113,7 @@ def test_what_an_update_writes_of_a_random_model_agrees_with_itself() -> None:
     def model(batch: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         return np.where(np.random.random(len(batch)) < 0.3, 1, TARGETS)
 
-    random = prepare(model, INPUTS, TARGETS, Manner(repeats=12))
+    random = prepare(model, INPUTS, TARGETS, CallOptions(repeats=12))
     with random.adapter.running(model):
         accuracy = measure_statics(random).accuracy
     spread = statistics.stdev(accuracy.scores)

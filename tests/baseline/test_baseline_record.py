@@ -22,7 +22,7 @@ from pytest_speedacc.measure.latency import Latency
 from pytest_speedacc.measure.measurement import Measurement, Statics, Unavailable
 from pytest_speedacc.measure.memory import MemoryPeak
 from pytest_speedacc.measure.profile import Function, Profile
-from pytest_speedacc.measure.subject import Manner, Subject, prepare
+from pytest_speedacc.measure.subject import CallOptions, Subject, prepare
 from pytest_speedacc.measure.training import Training
 from pytest_speedacc.measure.yardstick import VERSION, Ratios
 
@@ -45,7 +45,7 @@ def test_no_share_is_over_all() -> None:
         assert kept.share == float(seconds > 0)
 
 
-SUBJECT: Subject = prepare(lambda batch: batch[:, 0], np.zeros((4, 1)), np.zeros(4), Manner("accuracy", None))
+SUBJECT: Subject = prepare(lambda batch: batch[:, 0], np.zeros((4, 1)), np.zeros(4), CallOptions("accuracy", None))
 CALLS = np.linspace(0.001, 0.002, 400)
 
 

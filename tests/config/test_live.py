@@ -1,6 +1,6 @@
 import pytest
 
-from pytest_speedacc.config.live import LiveSettings, parse_live
+from pytest_speedacc.config.live_settings import LiveSettings, parse_live
 from pytest_speedacc.errors import ConfigError
 
 

@@ -15,8 +15,7 @@ from pytest_speedacc.judge.accepted import accept_by_file, accept_now, is_accept
 from pytest_speedacc.judge.gate import judge
 from pytest_speedacc.judge.reference import LiveComparison, Reference
 from pytest_speedacc.judge.verdict import Check, Outcome, check_of
-from pytest_speedacc.live.campaign import LiveGate
-from pytest_speedacc.live.duel import LaunchResult
+from pytest_speedacc.measure.launches import LiveGate, PairTimes
 from pytest_speedacc.measure.measurement import Measurement, Slice, Statics, Unavailable
 from pytest_speedacc.measure.memory import MemoryPeak
 
@@ -104,7 +103,7 @@ def test_a_time_is_never_accepted_by_a_file():
     own = Reference("", latency={"median": 0.001, "p95": 0.001})
     found = by_file([SLOWER, TAIL], NOTHING, own)
     assert {check.outcome for check in found.values()} == {NOT_COMPARED}
-    slow = tuple(LaunchResult(0.1 + place % 2 / 1000, 0.01, None, 0, 0.002, 0.002, 0.1) for place in range(8))
+    slow = tuple(PairTimes(0.1 + place % 2 / 1000, 0.01, None, 0, 0.002, 0.002, 0.1) for place in range(8))
     live = LiveComparison(LiveGate(slow, None, None, None, ""), (), 0.001, "0" * 40, SinceBase())
     (check,) = by_file([SLOWER], Reference("", live=live), own).values()
     assert (check.outcome, check.accepted) == (FAILED, "")

@@ -13,12 +13,12 @@ from pytest_speedacc.judge.accuracy import Confusion, flip_lines, slice_lines
 from pytest_speedacc.judge.pairing import MOST_CLASSES, pair_all
 from pytest_speedacc.judge.verdict import Observation, Outcome, check_of
 from pytest_speedacc.measure.accuracy import score_predictions
-from pytest_speedacc.measure.subject import Manner, prepare
+from pytest_speedacc.measure.subject import CallOptions, prepare
 
 
 def evidence(targets, before, now):
     targets, before, now = (np.asarray(each) for each in (targets, before, now))
-    subject = prepare(lambda batch: now[batch[:, 0]], np.arange(len(targets))[:, None], targets, Manner())
+    subject = prepare(lambda batch: now[batch[:, 0]], np.arange(len(targets))[:, None], targets, CallOptions())
     return pair_all(0.5, True, before, subject, score_predictions(subject.score, targets, now))
 
 

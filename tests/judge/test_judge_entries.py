@@ -9,10 +9,9 @@ from judge_examples import bound
 
 from pytest_speedacc.baseline import Accepted, SinceBase
 from pytest_speedacc.config.policy import Policy
-from pytest_speedacc.judge.live import judge_live_increase, refused_entries, too_slow, undecided
+from pytest_speedacc.judge.live_increase import judge_live_increase, refused_entries, too_slow, undecided
 from pytest_speedacc.judge.verdict import Outcome
-from pytest_speedacc.live.campaign import LiveGate, LiveRun
-from pytest_speedacc.live.duel import LaunchResult
+from pytest_speedacc.measure.launches import LiveGate, LiveRun, PairTimes
 
 MEDIAN = bound("max_latency_increase", "3 %")
 TAIL = bound("max_latency_p95_increase", "20 %")
@@ -33,7 +32,7 @@ def entry(ratio: float, statistic: str = "median") -> Accepted:
 
 def gate(slower: float, count: int = 10) -> LiveGate:
     launches = tuple(
-        LaunchResult(math.log(1 + slower) + (0.005 if place % 2 else -0.005), 0.01, None, 0, 0.002, 0.002, 0.1)
+        PairTimes(math.log(1 + slower) + (0.005 if place % 2 else -0.005), 0.01, None, 0, 0.002, 0.002, 0.1)
         for place in range(count)
     )
     return LiveGate(launches, None, None, None, "")

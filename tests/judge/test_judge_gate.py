@@ -15,9 +15,7 @@ from pytest_speedacc.config.settings import SETTINGS
 from pytest_speedacc.judge.gate import judge, observe
 from pytest_speedacc.judge.reference import LiveComparison, Reference
 from pytest_speedacc.judge.verdict import Outcome
-from pytest_speedacc.live.campaign import LiveGate
-from pytest_speedacc.live.duel import LaunchResult
-from pytest_speedacc.live.launch import NEW_GATE
+from pytest_speedacc.measure.launches import NEW_GATE, LiveGate, PairTimes
 from pytest_speedacc.measure.measurement import Measurement, Statics, Unavailable
 from pytest_speedacc.measure.memory import MemoryPeak
 from pytest_speedacc.measure.yardstick import Ratios
@@ -191,7 +189,7 @@ def test_a_latency_tolerance_is_judged_by_launches_where_there_are_some():
     tolerance = ("max_latency_increase", "3 %")
     (stored,) = judged([tolerance])
     assert (stored.outcome, stored.reference) == (NOT_COMPARED, 0.001)
-    slower = tuple(LaunchResult(0.1 + place % 2 / 1000, 0.01, None, 0, 0.002, 0.001, 0.1) for place in range(6))
+    slower = tuple(PairTimes(0.1 + place % 2 / 1000, 0.01, None, 0, 0.002, 0.001, 0.1) for place in range(6))
     live = LiveComparison(LiveGate(slower, None, None, None, ""), (), 0.001, "0" * 40, SinceBase())
     (check,) = judged([tolerance], reference=Reference("", live=live))
     assert check.outcome is FAILED
@@ -200,7 +198,7 @@ def test_a_latency_tolerance_is_judged_by_launches_where_there_are_some():
 
 def test_launches_whose_number_was_asked_for_are_judged_by_a_single_look():
     """Those of ``compare``: the same eight pass at once, and are too few for bounds that hold at any number."""
-    launches = tuple(LaunchResult(0.02 * (-1) ** place, 0.01, None, 0, 1.0, 1.0, 0.1) for place in range(8))
+    launches = tuple(PairTimes(0.02 * (-1) ** place, 0.01, None, 0, 1.0, 1.0, 0.1) for place in range(8))
     for once, outcome in ((False, INCONCLUSIVE), (True, PASSED)):
         live = LiveComparison(LiveGate(launches, None, None, None, ""), (), 0.01, "", SinceBase(), once=once)
         (check,) = judged([("max_latency_increase", "2 %")], reference=Reference("", live=live))

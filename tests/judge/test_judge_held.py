@@ -17,8 +17,7 @@ from pytest_speedacc.judge.gate import judge
 from pytest_speedacc.judge.held import is_held, shared_notes, stricter
 from pytest_speedacc.judge.reference import LiveComparison, Reference
 from pytest_speedacc.judge.verdict import Outcome
-from pytest_speedacc.live.campaign import LiveGate
-from pytest_speedacc.live.duel import LaunchResult
+from pytest_speedacc.measure.launches import LiveGate, PairTimes
 from pytest_speedacc.measure.measurement import Measurement, Slice, Statics
 from pytest_speedacc.measure.memory import MemoryPeak
 from pytest_speedacc.measure.yardstick import Ratios
@@ -39,9 +38,7 @@ SAME = {"accuracy": evidence(0.95), "parameters": 1000, "model_size": 2000, "mem
 
 def live(ratio=1.0):
     difference = float(np.log(ratio))
-    launches = tuple(
-        LaunchResult(difference + place % 2 / 1000, 0.01, None, 0, 0.002, 0.002, 0.1) for place in range(8)
-    )
+    launches = tuple(PairTimes(difference + place % 2 / 1000, 0.01, None, 0, 0.002, 0.002, 0.1) for place in range(8))
     return LiveComparison(LiveGate(launches, None, None, None, ""), (), 0.001, "0" * 40, SinceBase())
 
 

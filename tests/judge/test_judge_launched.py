@@ -13,12 +13,11 @@ from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.config.trades import parse_gain, parse_trades
 from pytest_speedacc.config.units import Kind
 from pytest_speedacc.judge.latency import judge_increase, judge_limit
-from pytest_speedacc.judge.live import compares_tail, gain_of_launches, judge_live_increase, too_slow
+from pytest_speedacc.judge.live_increase import compares_tail, gain_of_launches, judge_live_increase, too_slow
 from pytest_speedacc.judge.stages import explain_waiting
 from pytest_speedacc.judge.stored import DAY_TO_DAY, gain_of_ratios, judge_stored_increase
 from pytest_speedacc.judge.verdict import Outcome
-from pytest_speedacc.live.campaign import LiveGate, LiveRun
-from pytest_speedacc.live.duel import LaunchResult
+from pytest_speedacc.measure.launches import LiveGate, LiveRun, PairTimes
 from pytest_speedacc.measure.waiting import Waiting
 from pytest_speedacc.measure.yardstick import Ratios
 from pytest_speedacc.stats.sequence import prediction_interval
@@ -34,7 +33,7 @@ EVEN = (0.0, 0.0, 0.0)
 
 def launches(slower, count=10, *, spread=0.005, tail=None, tail_calls=0):
     return tuple(
-        LaunchResult(math.log1p(slower) + (spread if place % 2 else -spread), 0.01, tail, tail_calls, 0.002, 0.002, 0.1)
+        PairTimes(math.log1p(slower) + (spread if place % 2 else -spread), 0.01, tail, tail_calls, 0.002, 0.002, 0.1)
         for place in range(count)
     )
 

@@ -12,11 +12,9 @@ from judge_examples import bound
 from pytest_speedacc.baseline import Accepted
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.config.units import Kind
-from pytest_speedacc.judge.live import judge_live_increase, latency_tolerances, live_alpha, undecided
+from pytest_speedacc.judge.live_increase import judge_live_increase, latency_tolerances, live_alpha, undecided
 from pytest_speedacc.judge.verdict import Outcome
-from pytest_speedacc.live.campaign import LiveGate
-from pytest_speedacc.live.duel import LaunchResult
-from pytest_speedacc.live.launch import NEW_GATE
+from pytest_speedacc.measure.launches import NEW_GATE, LiveGate, PairTimes
 from pytest_speedacc.stats.sequence import launch_bounds
 
 PASSED, INCONCLUSIVE, NOT_COMPARED, FAILED = Outcome
@@ -27,7 +25,7 @@ ALPHA = 0.001
 
 def launch(ratio, tail_ratio=None, tail_calls=0):
     tail = None if tail_ratio is None else math.log(tail_ratio)
-    return LaunchResult(math.log(ratio), 0.01, tail, tail_calls, ratio * 0.002, 0.002, 0.1)
+    return PairTimes(math.log(ratio), 0.01, tail, tail_calls, ratio * 0.002, 0.002, 0.1)
 
 
 def launches(center, spread, count):

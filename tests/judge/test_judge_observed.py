@@ -16,9 +16,8 @@ from pytest_speedacc.config.units import Kind
 from pytest_speedacc.judge.gate import judge, observe
 from pytest_speedacc.judge.reference import LiveComparison, Reference
 from pytest_speedacc.judge.verdict import Observation, Outcome
-from pytest_speedacc.live.campaign import LiveGate
-from pytest_speedacc.live.duel import LaunchResult
 from pytest_speedacc.measure.latency import Latency
+from pytest_speedacc.measure.launches import LiveGate, PairTimes
 from pytest_speedacc.measure.measurement import Confidence, Measurement, Slice, Statics, Unavailable
 from pytest_speedacc.measure.memory import MemoryPeak
 from pytest_speedacc.measure.training import Training
@@ -164,7 +163,7 @@ def test_a_limit_of_the_wrong_direction_is_said_of_a_random_model_too():
 
 
 def test_an_accepted_slow_down_counts_in_a_whole_gate():
-    launches = tuple(LaunchResult(0.1 + place % 2 / 1000, 0.01, None, 0, 0.002, 0.001, 0.1) for place in range(6))
+    launches = tuple(PairTimes(0.1 + place % 2 / 1000, 0.01, None, 0, 0.002, 0.001, 0.1) for place in range(6))
     entry = Accepted(
         metric="latency",
         statistic="median",

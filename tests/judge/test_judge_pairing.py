@@ -14,19 +14,17 @@ from pytest_speedacc.baseline import SinceBase
 from pytest_speedacc.baseline.record import record
 from pytest_speedacc.baseline.schema import StoredTraining
 from pytest_speedacc.errors import GateError
+from pytest_speedacc.facts import Facts
 from pytest_speedacc.judge.accuracy import ClassChange, Flipped, formerly
 from pytest_speedacc.judge.pairing import pair_all, pair_slices, with_repeats
 from pytest_speedacc.judge.reference import LiveComparison, from_baseline, from_live, from_other
 from pytest_speedacc.judge.repeats import Former
-from pytest_speedacc.live.campaign import LiveGate
-from pytest_speedacc.live.duel import LaunchResult
-from pytest_speedacc.live.launch import NEW_GATE
-from pytest_speedacc.live.protocol import StaticFacts
 from pytest_speedacc.measure.accuracy import score_predictions
 from pytest_speedacc.measure.environment import Environment
+from pytest_speedacc.measure.launches import NEW_GATE, LiveGate, PairTimes
 from pytest_speedacc.measure.measurement import Measurement, Statics, Unavailable
 from pytest_speedacc.measure.memory import MemoryPeak
-from pytest_speedacc.measure.subject import Manner, prepare
+from pytest_speedacc.measure.subject import CallOptions, prepare
 from pytest_speedacc.measure.training import Training
 from pytest_speedacc.stats.paired import Flips, Interval, difference_interval
 from pytest_speedacc.stats.resampling import score_difference
@@ -56,9 +54,9 @@ SLICES = {"even": TARGETS == 0, "first": samples(0, 4), "rest": samples(4, 20)}
 BY_GAP = {"score": gap, "greater_is_better": False}
 
 
-def subject_of(predictions=TARGETS, **manner):
-    manner = Manner(**({"slices": SLICES} | manner))
-    return prepare(lambda batch: predictions[batch[:, 0].astype(int)], np.arange(20.0)[:, None], TARGETS, manner)
+def subject_of(predictions=TARGETS, **call_options):
+    call_options = CallOptions(**({"slices": SLICES} | call_options))
+    return prepare(lambda batch: predictions[batch[:, 0].astype(int)], np.arange(20.0)[:, None], TARGETS, call_options)
 
 
 def accuracy_of(subject, predictions):
@@ -118,7 +116,7 @@ class TestAll:
         before[60:65] = now[60:65] = 9  # half of the last class was wrong before, too
         for label in range(7):
             now[np.flatnonzero(targets == label)[-label or 10 :]] = 9
-        subject = prepare(lambda batch: now[batch[:, 0]], np.arange(70)[:, None], targets, Manner())
+        subject = prepare(lambda batch: now[batch[:, 0]], np.arange(70)[:, None], targets, CallOptions())
         found = pair_all(1.0, True, before, subject, score_predictions(subject.score, targets, now))
         worse = [(5, 10, 5), (6, 5, 0), (4, 10, 6), (3, 10, 7), (2, 10, 8)]
         assert found.classes == tuple(ClassChange(str(label), 10, *right) for label, *right in worse)
@@ -126,7 +124,7 @@ class TestAll:
     def test_several_labels_a_sample_are_told_together(self):
         targets = np.array([[0, 1], [1, 1], [1, 0]])
         now = np.array([[0, 1], [1, 0], [1, 0]])
-        subject = prepare(lambda batch: now[batch[:, 0]], np.arange(3)[:, None], targets, Manner())
+        subject = prepare(lambda batch: now[batch[:, 0]], np.arange(3)[:, None], targets, CallOptions())
         found = pair_all(1.0, True, targets, subject, score_predictions(subject.score, targets, now))
         assert found.flipped == (Flipped(1, "[1, 1]", "[1, 0]"),)
 
@@ -159,7 +157,7 @@ class TestAll:
     def test_texts_in_objects_are_told_as_they_are(self):
         targets = np.array(["cat", "dog"], dtype=object)
         now = np.array(["cat", "cat"], dtype=object)
-        subject = prepare(lambda batch: now[batch[:, 0]], np.arange(2)[:, None], targets, Manner())
+        subject = prepare(lambda batch: now[batch[:, 0]], np.arange(2)[:, None], targets, CallOptions())
         found = pair_all(1.0, True, targets, subject, score_predictions(subject.score, targets, now))
         assert found.flipped == (Flipped(1, "dog", "cat"),)
 
@@ -241,14 +239,14 @@ class TestStored:
         assert compared(stored, subject_of()).accuracy.former is None
         assert compared(changed(stored, accuracy=None), subject_of()).accuracy is None
 
-    @pytest.mark.parametrize("manner", [{"score": gap, "greater_is_better": False}, None])
-    def test_what_cannot_be_compared_is_told_with_how_to_accept_it(self, tmp_path, manner):
+    @pytest.mark.parametrize("call_options", [{"score": gap, "greater_is_better": False}, None])
+    def test_what_cannot_be_compared_is_told_with_how_to_accept_it(self, tmp_path, call_options):
         stored = stored_of(tmp_path, subject_of())
-        if manner is None:
-            stored, manner = changed(stored, evaluation_set=changed(stored.evaluation_set, samples=21)), {}
+        if call_options is None:
+            stored, call_options = changed(stored, evaluation_set=changed(stored.evaluation_set, samples=21)), {}
             stored = changed(stored, evaluation_set=changed(stored.evaluation_set, fingerprint="sha256:" + "0" * 64))
         with pytest.raises(GateError) as error:
-            compared(stored, subject_of(**manner))
+            compared(stored, subject_of(**call_options))
         assert str(error.value).endswith(f'. If the change is meant: {COMMAND} --speedacc-reason="why"')
 
 
@@ -266,7 +264,7 @@ def facts_of(subject, **changes):
         "memory_band": 64,
         "batch_size": 1,
     }
-    return StaticFacts(**(facts | changes))
+    return Facts(**(facts | changes))
 
 
 class TestLive:
@@ -307,7 +305,7 @@ def test_a_score_has_no_pairs_without_its_predictions():
 class TestOther:
     """Another model, measured in the same test."""
 
-    LAUNCHES = (LaunchResult(0.1, 0.01, None, 0, 0.002, 0.002, 0.1),)
+    LAUNCHES = (PairTimes(0.1, 0.01, None, 0, 0.002, 0.002, 0.1),)
 
     def compared(self, before=TARGETS, launches=LAUNCHES, calls_per_round=1, **changes):
         now = wrong_at(1, 2)

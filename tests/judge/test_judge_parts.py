@@ -16,7 +16,7 @@ from pytest_speedacc.judge.reference import Reference
 from pytest_speedacc.judge.repeats import Former
 from pytest_speedacc.judge.verdict import Outcome
 from pytest_speedacc.measure.measurement import Confidence, Measurement, Slice, Statics, Unavailable
-from pytest_speedacc.measure.subject import Manner, prepare
+from pytest_speedacc.measure.subject import CallOptions, prepare
 from pytest_speedacc.measure.training import Training
 
 PASSED, INCONCLUSIVE, NOT_COMPARED, FAILED = Outcome
@@ -214,7 +214,7 @@ def test_what_was_measured_of_each_part_is_observed():
 )
 def test_proportions_are_remarked_on(parameters, samples, features, said):
     subject = prepare(
-        lambda batch: [0] * len(batch), np.zeros((5, features)), [0] * 5, Manner(training_samples=samples)
+        lambda batch: [0] * len(batch), np.zeros((5, features)), [0] * 5, CallOptions(training_samples=samples)
     )
     statics = Statics(accuracy(1.0), ParameterCount(parameters), 1, None, Unavailable("no"), ())
     found = advice(subject, statics)

@@ -12,17 +12,15 @@ from pytest_speedacc.baseline import SinceBase
 from pytest_speedacc.baseline.document import decode_document, encode_document
 from pytest_speedacc.baseline.record import record
 from pytest_speedacc.errors import GateError
+from pytest_speedacc.facts import Facts
 from pytest_speedacc.judge import pairing, reference
 from pytest_speedacc.judge.reference import LiveComparison, from_baseline, from_live, from_other
-from pytest_speedacc.live.campaign import LiveGate
-from pytest_speedacc.live.duel import LaunchResult
-from pytest_speedacc.live.launch import NEW_GATE
-from pytest_speedacc.live.protocol import StaticFacts
 from pytest_speedacc.measure.accuracy import score_predictions
 from pytest_speedacc.measure.environment import Environment
+from pytest_speedacc.measure.launches import NEW_GATE, LiveGate, PairTimes
 from pytest_speedacc.measure.measurement import Measurement, Statics, Unavailable
 from pytest_speedacc.measure.memory import MemoryPeak
-from pytest_speedacc.measure.subject import Manner, prepare
+from pytest_speedacc.measure.subject import CallOptions, prepare
 from pytest_speedacc.measure.yardstick import Ratios
 from pytest_speedacc.stats.paired import Interval
 
@@ -37,11 +35,11 @@ def gap(targets, predictions):
     return float(np.mean(np.abs(targets - predictions)))
 
 
-def subject_of(wrong=0, targets=TARGETS, **manner):
+def subject_of(wrong=0, targets=TARGETS, **call_options):
     """A model that gets the first ``wrong`` samples wrong."""
     predictions = np.where(np.arange(20) < wrong, 1 - TARGETS, TARGETS)
-    manner = Manner(**manner) if manner else Manner()
-    return prepare(lambda batch: predictions[(batch[:, 0] / 2).astype(int)], INPUTS, targets, manner)
+    call_options = CallOptions(**call_options) if call_options else CallOptions()
+    return prepare(lambda batch: predictions[(batch[:, 0] / 2).astype(int)], INPUTS, targets, call_options)
 
 
 def accuracy_of(subject):
@@ -133,27 +131,27 @@ def test_another_evaluation_set_is_an_error(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("manner", "now"),
+    ("call_options", "now"),
     [
         ({"score": gap, "greater_is_better": False}, r"'gap' \(lower is better\)"),
         ({"score": gap, "greater_is_better": True}, r"'gap' \(higher is better\)"),
     ],
 )
-def test_another_score_or_direction_is_an_error(tmp_path, manner, now):
+def test_another_score_or_direction_is_an_error(tmp_path, call_options, now):
     stored = recorded(subject_of(), tmp_path)
     with pytest.raises(
         GateError, match=rf"holds the score 'accuracy' \(higher is better\) and this gate asks for {now}"
     ):
-        compared(stored, subject_of(**manner))
+        compared(stored, subject_of(**call_options))
 
 
 def test_a_score_that_is_no_share_of_samples_is_resampled_in_pairs(tmp_path):
-    manner = {"score": gap, "greater_is_better": False}
-    paired = compared(recorded(subject_of(**manner), tmp_path), subject_of(wrong=5, **manner)).accuracy
+    call_options = {"score": gap, "greater_is_better": False}
+    paired = compared(recorded(subject_of(**call_options), tmp_path), subject_of(wrong=5, **call_options)).accuracy
     assert paired.flips is None
     assert paired.difference.estimate == pytest.approx(0.25)
     assert 0 < paired.difference.low < 0.25 < paired.difference.high
-    same = compared(recorded(subject_of(**manner), tmp_path), subject_of(**manner)).accuracy
+    same = compared(recorded(subject_of(**call_options), tmp_path), subject_of(**call_options)).accuracy
     assert (same.difference.low, same.difference.high) == (0, 0)
 
 
@@ -163,8 +161,8 @@ def test_a_score_that_resamples_cannot_have_is_compared_without_an_interval(tmp_
             raise RuntimeError("not these samples")
         return gap(targets, predictions)
 
-    manner = {"score": once, "greater_is_better": False}
-    paired = compared(recorded(subject_of(**manner), tmp_path), subject_of(wrong=5, **manner)).accuracy
+    call_options = {"score": once, "greater_is_better": False}
+    paired = compared(recorded(subject_of(**call_options), tmp_path), subject_of(wrong=5, **call_options)).accuracy
     assert paired.reference == 0
     assert paired.difference is None
     assert paired.unpaired == "the score cannot be resampled (not these samples)"
@@ -246,7 +244,7 @@ def facts_of(subject, **changes):
         "memory_band": 64,
         "batch_size": 1,
     }
-    return StaticFacts(**(facts | changes))
+    return Facts(**(facts | changes))
 
 
 def live(subject, facts, problem="", before=None):
@@ -303,7 +301,7 @@ def test_a_gate_that_the_base_lacks_is_new_and_a_broken_base_is_not():
 
 def test_launches_beside_another_model_are_looked_at_once():
     subject = subject_of()
-    launches = [LaunchResult(0.0, 0.01, None, 0, 1.0, 1.0, 0.1)] * 4
+    launches = [PairTimes(0.0, 0.01, None, 0, 1.0, 1.0, 0.1)] * 4
     beside = from_other(measurement_of(subject), accuracy_of(subject), subject, launches, 0.01)
     assert (beside.live.once, beside.live.gate.launches) == (True, tuple(launches))
     assert not live(subject, facts_of(subject)).live.once

@@ -10,7 +10,7 @@ from pytest_speedacc.config.trades import parse_gain
 from pytest_speedacc.config.units import Kind
 from pytest_speedacc.judge.speedup import judge_speedup
 from pytest_speedacc.judge.verdict import Outcome
-from pytest_speedacc.live.duel import LaunchResult
+from pytest_speedacc.measure.launches import PairTimes
 
 PASSED, INCONCLUSIVE, NOT_COMPARED, FAILED = Outcome
 TWICE = parse_gain("latency", "2 x", "min_speedup")
@@ -18,7 +18,7 @@ TWICE = parse_gain("latency", "2 x", "min_speedup")
 
 def launches(ratio, count=8, spread=0.01):
     return tuple(
-        LaunchResult(math.log(ratio) + (spread if place % 2 else -spread), 0.01, None, 0, 0.001, 0.002, 0.1)
+        PairTimes(math.log(ratio) + (spread if place % 2 else -spread), 0.01, None, 0, 0.001, 0.002, 0.1)
         for place in range(count)
     )
 

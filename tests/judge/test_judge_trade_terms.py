@@ -16,8 +16,7 @@ from pytest_speedacc.judge.gate import judge
 from pytest_speedacc.judge.reference import LiveComparison, Reference
 from pytest_speedacc.judge.trades import allowed_text, excused
 from pytest_speedacc.judge.verdict import Leg, Outcome, TradeSum
-from pytest_speedacc.live.campaign import LiveGate
-from pytest_speedacc.live.duel import LaunchResult
+from pytest_speedacc.measure.launches import LiveGate, PairTimes
 from pytest_speedacc.measure.measurement import Measurement, Slice, Statics, Unavailable
 from pytest_speedacc.measure.memory import MemoryPeak
 from pytest_speedacc.measure.yardstick import Ratios
@@ -279,7 +278,7 @@ def test_what_was_allowed_in_a_sentence():
 def live(ratio=None, tail=None):
     """Launches of both revisions, none without a ratio."""
     launches = tuple(
-        LaunchResult(np.log(ratio) + place % 2 / 1000, 0.01, None if tail is None else np.log(tail), 100, 1.0, 1.0, 0.1)
+        PairTimes(np.log(ratio) + place % 2 / 1000, 0.01, None if tail is None else np.log(tail), 100, 1.0, 1.0, 0.1)
         for place in range(8 if ratio else 0)
     )
     return {"live": LiveComparison(LiveGate(launches, None, None, None, ""), (), 0.001, "0" * 40, SinceBase())}

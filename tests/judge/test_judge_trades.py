@@ -16,13 +16,12 @@ from pytest_speedacc.baseline import SinceBase
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.config.trades import parse_trades
 from pytest_speedacc.judge.gate import judge
-from pytest_speedacc.judge.live import undecided
+from pytest_speedacc.judge.live_increase import undecided
 from pytest_speedacc.judge.reference import LiveComparison, Reference
 from pytest_speedacc.judge.repeats import Former
 from pytest_speedacc.judge.trades import excused
 from pytest_speedacc.judge.verdict import Outcome
-from pytest_speedacc.live.campaign import LiveGate
-from pytest_speedacc.live.duel import LaunchResult
+from pytest_speedacc.measure.launches import LiveGate, PairTimes
 from pytest_speedacc.measure.measurement import Measurement, Slice, Statics, Unavailable
 from pytest_speedacc.measure.memory import MemoryPeak
 from pytest_speedacc.measure.yardstick import Ratios
@@ -37,7 +36,7 @@ SMALLER = [{"give": {"accuracy": "0.5 pp"}, "gain": {"parameters": "50 x"}}]
 def launches(ratio, spread=0.01, count=8):
     """``count`` launches around a ratio candidate/base."""
     return tuple(
-        LaunchResult(math.log(ratio) + spread * (-1) ** place, 0.01, None, 0, 0.001 * ratio, 0.001, 0.1)
+        PairTimes(math.log(ratio) + spread * (-1) ** place, 0.01, None, 0, 0.001 * ratio, 0.001, 0.1)
         for place in range(count)
     )
 

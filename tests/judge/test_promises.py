@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pytest_speedacc.config.settings import parse_bound
-from pytest_speedacc.judge.live import SUITE_ALPHA, live_alpha
+from pytest_speedacc.judge.live_increase import SUITE_ALPHA, live_alpha
 from pytest_speedacc.stats import half_width, judge_launches
 from pytest_speedacc.stats.sequence import FEWEST_LAUNCHES, launch_gain
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_speedacc.live.arguments import SwitchesOff, neutralise, worker_arguments
+from pytest_speedacc.live.workers.arguments import SwitchesOff, neutralise, worker_arguments
 
 
 def kept(*given: str, paths: tuple[str, ...] = (), plugins: tuple[str, ...] = ()) -> list[str]:

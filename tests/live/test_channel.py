@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pytest_speedacc.live.channel import Channel, ChannelClosed, connect
+from pytest_speedacc.live.workers.channel import Channel, ChannelClosed, connect
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 from scratch_repository import Repository, start_repository
 
 from pytest_speedacc.errors import ConfigError
-from pytest_speedacc.live.git import resolve_base, run_command, run_git
+from pytest_speedacc.live.tree.git import resolve_base, run_command, run_git
 
 
 def refusal(root: Path, ref: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from scratch_repository import Repository
 
-from pytest_speedacc.live.history import foreign
+from pytest_speedacc.live.tree.history import foreign
 
 
 @pytest.mark.parametrize("revision", ["HEAD", "main", "v1"])

@@ -16,7 +16,7 @@ import pytest
 from scratch_repository import Repository
 
 from pytest_speedacc.errors import ConfigError
-from pytest_speedacc.live.identity import (
+from pytest_speedacc.live.tree.identity import (
     base_sys_path,
     changed_dependency_files,
     foreign_modules,
@@ -294,7 +294,7 @@ class TestDependencyFiles:
 
 WORKER = """
 import sys
-from pytest_speedacc.live.identity import base_sys_path, foreign_modules, remap_editable
+from pytest_speedacc.live.tree.identity import base_sys_path, foreign_modules, remap_editable
 
 candidate, base = sys.argv[1:]
 sys.path[:] = base_sys_path(sys.path, candidate, base)

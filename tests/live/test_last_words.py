@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from pytest_speedacc.live.last_words import ask_where, last_words
+from pytest_speedacc.live.workers.last_words import ask_where, last_words
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="there are no signals")
-TELLS = "from pytest_speedacc.live.last_words import tell_where; tell_where()\n"
+TELLS = "from pytest_speedacc.live.workers.last_words import tell_where; tell_where()\n"
 
 
 def start(folder: Path, code: str) -> tuple[subprocess.Popen[bytes], Path]:

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from pytest_speedacc.live import launch
-from pytest_speedacc.live.handle import Side, Start
-from pytest_speedacc.live.launch import NEW_GATE, LaunchReport, Orders, run_launch
-from pytest_speedacc.live.protocol import Ready, Survey
+from pytest_speedacc.live.launch import LaunchFindings, Orders, run_launch
+from pytest_speedacc.live.workers.protocol import Ready, Survey
+from pytest_speedacc.live.workers.worker_process import Side, Start
+from pytest_speedacc.measure.launches import NEW_GATE
 
 TEST = "test_it.py::test_it"
 
@@ -86,7 +87,7 @@ CANDIDATE, BASE = side("candidate"), side("base")
 class Launch:
     """What came of a launch."""
 
-    report: LaunchReport
+    report: LaunchFindings
     candidate: Scripted
     base: Scripted
     twin: Scripted | None

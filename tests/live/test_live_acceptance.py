@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from live_project import start_project
 
-from pytest_speedacc.against import _project_of, _since
 from pytest_speedacc.baseline import SinceBase
 from pytest_speedacc.config.project import parse_project
-from pytest_speedacc.live.handle import Side
+from pytest_speedacc.live.workers.worker_process import Side
+from pytest_speedacc.session.both_sides import _project_of, _since
 
 GATE = """
 from arrays import *

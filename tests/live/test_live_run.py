@@ -22,7 +22,7 @@ import os, signal, sys, tempfile, time
 from pathlib import Path
 
 scratch = Path(tempfile.gettempdir())
-in_worker = sys.modules["__main__"].__spec__.name == "pytest_speedacc.live.worker"
+in_worker = sys.modules["__main__"].__spec__.name == "pytest_speedacc.live.workers.worker_plugin"
 in_base = in_worker and "pytest-speedacc-base-" in __file__
 """
 """What a test file needs to misbehave in one kind of process only; the base lies in a folder of that name."""
@@ -262,7 +262,7 @@ from arrays import *
 import ctypes, faulthandler, os, sys, threading
 import pytest
 
-in_worker = sys.modules["__main__"].__spec__.name == "pytest_speedacc.live.worker"
+in_worker = sys.modules["__main__"].__spec__.name == "pytest_speedacc.live.workers.worker_plugin"
 
 class Misbehaves(Model):
     def __call__(self, batch):

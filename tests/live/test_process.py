@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from pytest_speedacc.live import process
+from pytest_speedacc.live.workers import process
 
 needs_affinity = pytest.mark.skipif(not process.CAN_PIN, reason="this system cannot pin")
 needs_signals = pytest.mark.skipif(not process.CAN_STOP, reason="this system cannot stop a process")
 PINNED = """
 import os, sys, threading
 os.sched_setaffinity(0, {int(core) for core in sys.argv[1].split(",")})
-from pytest_speedacc.live import process
+from pytest_speedacc.live.workers import process
 
 def masks():
     return {frozenset(os.sched_getaffinity(int(task))) for task in os.listdir("/proc/self/task")}

@@ -16,10 +16,12 @@ import numpy as np
 import pytest
 import yappi
 
-from pytest_speedacc.live import process, worker, worker_gate
-from pytest_speedacc.live.protocol import WorkerSpec
-from pytest_speedacc.live.worker import Worker
-from pytest_speedacc.live.worker_gate import WorkerGate
+from pytest_speedacc.live.workers import process
+from pytest_speedacc.live.workers import worker_fixture
+from pytest_speedacc.live.workers import worker_plugin as worker
+from pytest_speedacc.live.workers.protocol import WorkerSpec
+from pytest_speedacc.live.workers.worker_fixture import WorkerGate
+from pytest_speedacc.live.workers.worker_plugin import WorkerPlugin
 
 X, Y = np.arange(12.0).reshape(6, 2), np.arange(6)
 
@@ -64,7 +66,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """The worker's clock; what times the model has the real one."""
     clock = Clock()
     time = types.SimpleNamespace(perf_counter=clock.perf_counter, monotonic_ns=lambda: 1)
-    for module in (worker, worker_gate):
+    for module in (worker, worker_fixture):
         monkeypatch.setattr(module, "time", time)
     return clock
 
@@ -93,7 +95,7 @@ def spec(tmp_path: Path) -> WorkerSpec:
 
 def gate_of(spec: WorkerSpec, coordinator: Coordinator) -> WorkerGate:
     """The fixture of a test that has just begun."""
-    plugin = Worker(spec, coordinator)  # type: ignore[arg-type]
+    plugin = WorkerPlugin(spec, coordinator)  # type: ignore[arg-type]
     plugin.test_began = coordinator.clock.now
     return WorkerGate(plugin, "t")
 
@@ -127,7 +129,7 @@ def test_the_base_tells_its_markers_once_the_nearest_first(
     items = pytester.getitems(MARKED)
     wanted = items[0].nodeid
     coordinator = Coordinator(clock)
-    plugin = Worker(replace(spec, is_base=is_base, statics=statics, tests=(wanted,)), coordinator)  # type: ignore[arg-type]
+    plugin = WorkerPlugin(replace(spec, is_base=is_base, statics=statics, tests=(wanted,)), coordinator)  # type: ignore[arg-type]
     hook = plugin.pytest_collection_modifyitems(items)
     next(hook)
     # As the last hook of a conftest would.
@@ -151,7 +153,7 @@ def test_a_module_of_the_other_revision_is_no_matter_of_one_gate(
     (other / "stranger.py").touch()
     monkeypatch.setitem(sys.modules, "stranger", stranger)
     coordinator = Coordinator(clock)
-    with pytest.raises(pytest.skip.Exception, match=worker_gate.LEFT):
+    with pytest.raises(pytest.skip.Exception, match=worker_fixture.LEFT):
         gate_of(replace(spec, other_root=str(other), statics=False), coordinator).check(first, X, Y)
     said = coordinator.said[0]
     assert said["kind"] == "mixed"
@@ -206,13 +208,13 @@ def test_a_model_that_cannot_be_kept_is_trained_in_every_launch(spec: WorkerSpec
 
 
 def test_a_test_is_left_once_nothing_more_is_wanted(spec: WorkerSpec, clock: Clock) -> None:
-    with pytest.raises(pytest.skip.Exception, match=worker_gate.LEFT):
+    with pytest.raises(pytest.skip.Exception, match=worker_fixture.LEFT):
         gate_of(spec, Coordinator(clock, answer="leave")).check(first, X, Y)
 
 
 def test_what_cannot_be_measured_is_told_and_the_test_left(spec: WorkerSpec, clock: Clock) -> None:
     coordinator = Coordinator(clock)
-    with pytest.raises(pytest.skip.Exception, match=worker_gate.LEFT):
+    with pytest.raises(pytest.skip.Exception, match=worker_fixture.LEFT):
         gate_of(spec, coordinator).check(first, X, Y[:-1])
     (said,) = coordinator.said
     assert (said["kind"], said["test"]) == ("failed", "t")

@@ -13,9 +13,9 @@ import pytest
 from scratch_repository import Repository, start_repository
 
 from pytest_speedacc.errors import ConfigError
-from pytest_speedacc.live import worktree
-from pytest_speedacc.live.git import resolve_base
-from pytest_speedacc.live.worktree import BaseTree, base_worktree
+from pytest_speedacc.live.tree import worktree
+from pytest_speedacc.live.tree.git import resolve_base
+from pytest_speedacc.live.tree.worktree import BaseTree, base_worktree
 
 TIMEOUT = 60.0
 
@@ -98,8 +98,8 @@ def test_hooks_and_filters_of_the_user_are_not_run(repository: Repository, scrat
 RUN = """
 import sys
 from pathlib import Path
-from pytest_speedacc.live.git import resolve_base
-from pytest_speedacc.live.worktree import base_worktree
+from pytest_speedacc.live.tree.git import resolve_base
+from pytest_speedacc.live.tree.worktree import base_worktree
 
 root = Path(sys.argv[1])
 with base_worktree(root, resolve_base(root, "main"), timeout=60) as tree:

@@ -9,7 +9,7 @@ from pytest_speedacc.errors import GateError
 from pytest_speedacc.measure.accuracy import labels, score_predictions, to_numpy
 from pytest_speedacc.measure.evaluation import CHUNK
 from pytest_speedacc.measure.score import resolve_score
-from pytest_speedacc.measure.subject import Manner, prepare
+from pytest_speedacc.measure.subject import CallOptions, prepare
 
 pytest.importorskip("sklearn")
 
@@ -18,8 +18,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, f1_score, log_loss, roc_auc_score
 
 
-def scored(model, inputs, targets, **manner):
-    subject = prepare(model, inputs, targets, Manner(**manner))
+def scored(model, inputs, targets, **call_options):
+    subject = prepare(model, inputs, targets, CallOptions(**call_options))
     return score_predictions(subject.score, targets, subject.evaluate().predictions)
 
 
@@ -195,7 +195,7 @@ def test_a_data_frame_reaches_the_model_as_one_in_every_call():
         seen.append((type(batch), len(batch), list(batch.columns)))
         return batch["x"] % 2
 
-    subject = prepare(double, frame, (frame["x"] % 2).tolist(), Manner(batch_size=3))
+    subject = prepare(double, frame, (frame["x"] % 2).tolist(), CallOptions(batch_size=3))
     assert score_predictions(subject.score, subject.targets, subject.evaluate().predictions).value == 1
     for batch in subject.batches[:2]:
         subject.call(batch)
@@ -252,13 +252,13 @@ def test_chunks_are_joined_in_order_whatever_is_left_over():
 
     samples = 2 * CHUNK + 1
     numbers = np.arange(samples)
-    assert prepare(echo, numbers, numbers, Manner()).evaluate().predictions.tolist() == numbers.tolist()
+    assert prepare(echo, numbers, numbers, CallOptions()).evaluate().predictions.tolist() == numbers.tolist()
     assert sizes == [CHUNK, CHUNK, 1]
 
 
 def test_predictions_of_text_can_be_stored_without_pickle():
     words = ["yes", "no"]
-    subject = prepare(lambda batch: np.array(batch, dtype=object), words, words, Manner())
+    subject = prepare(lambda batch: np.array(batch, dtype=object), words, words, CallOptions())
     predictions = subject.evaluate().predictions
     assert predictions.dtype.kind == "U"
     assert predictions.tolist() == ["yes", "no"]

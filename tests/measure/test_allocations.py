@@ -14,7 +14,7 @@ from pytest_speedacc.adapters.callables import CallableAdapter
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.measure.allocations import NOBODY, Allocations, Site, find_allocations
 from pytest_speedacc.measure.memory import RESOLUTION, measure_memory
-from pytest_speedacc.measure.subject import Manner, Subject, prepare
+from pytest_speedacc.measure.subject import CallOptions, Subject, prepare
 
 pytest.importorskip("memray")
 
@@ -25,7 +25,7 @@ INPUTS, TARGETS = np.ones((64, 12)), np.arange(64) % 2
 
 
 def subject_of(model: Any, inputs: Any = INPUTS, batch_size: int = 64) -> Subject:
-    return prepare(model, inputs, TARGETS[: len(inputs)], Manner(batch_size=batch_size))
+    return prepare(model, inputs, TARGETS[: len(inputs)], CallOptions(batch_size=batch_size))
 
 
 def found(model: Any, **options: Any) -> Allocations:

@@ -14,8 +14,8 @@ from pytest_speedacc.errors import GateError
 from pytest_speedacc.measure.answers import Answers, check_answers
 from pytest_speedacc.measure.latency import time_calls
 from pytest_speedacc.measure.measurement import measure_statics
-from pytest_speedacc.measure.paired import time_in_turn
-from pytest_speedacc.measure.subject import Manner, Subject, prepare
+from pytest_speedacc.measure.subject import CallOptions, Subject, prepare
+from pytest_speedacc.measure.two_models import time_in_turn
 
 GENERATOR = np.random.default_rng(0)
 SAMPLES = GENERATOR.normal(size=(300, 4)).astype(np.float32)
@@ -70,8 +70,8 @@ def timed(subject: Subject, *, calls: int = 400, round_of: int = 1, statics: boo
     check_answers(subject, answers, measured)
 
 
-def of(model: Any, targets: Any = LABELS, **manner: Any) -> Subject:
-    return prepare(model, SAMPLES, targets, Manner(**manner))
+def of(model: Any, targets: Any = LABELS, **call_options: Any) -> Subject:
+    return prepare(model, SAMPLES, targets, CallOptions(**call_options))
 
 
 CARELESS = {
@@ -128,7 +128,7 @@ def test_a_constant_on_a_lopsided_set_is_named() -> None:
         return np.array([0]) if len(batch) == 1 else (batch[:, 0] > 0).astype(int)
 
     with pytest.raises(GateError, match=f"{ELSE}always 0, where 6 of 64 samples got another"):
-        timed(prepare(sparing, samples, rare.astype(int), Manner()), calls=2000)
+        timed(prepare(sparing, samples, rare.astype(int), CallOptions()), calls=2000)
 
 
 def rounded(batch: Any) -> Any:
@@ -184,11 +184,11 @@ SOUND = {
 
 @pytest.mark.parametrize("statics", [True, False], ids=["scored", "not scored"])
 @pytest.mark.parametrize("round_of", [1, 8], ids=["single", "rounds"])
-@pytest.mark.parametrize(("model", "targets", "manner"), SOUND.values(), ids=SOUND)
+@pytest.mark.parametrize(("model", "targets", "call_options"), SOUND.values(), ids=SOUND)
 def test_a_model_that_rounds_or_is_random_is_not_called_anything(
-    model: Any, targets: Any, manner: dict[str, Any], round_of: int, statics: bool
+    model: Any, targets: Any, call_options: dict[str, Any], round_of: int, statics: bool
 ) -> None:
-    timed(of(model, targets, **manner), round_of=round_of, statics=statics)
+    timed(of(model, targets, **call_options), round_of=round_of, statics=statics)
 
 
 @pytest.mark.parametrize("concurrency", [1, 4])
@@ -228,9 +228,9 @@ def test_a_stream_is_held_to_the_samples_that_it_gave() -> None:
         for start in range(0, 300, 75):
             yield SAMPLES[start : start + 75], LABELS[start : start + 75]
 
-    timed(prepare(label, batches(), None, Manner()))
+    timed(prepare(label, batches(), None, CallOptions()))
     with pytest.raises(GateError, match=ELSE):
-        timed(prepare(FirstAnswer(label), batches(), None, Manner()))
+        timed(prepare(FirstAnswer(label), batches(), None, CallOptions()))
 
 
 def test_two_models_in_turn_are_held_to_it() -> None:

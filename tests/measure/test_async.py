@@ -21,7 +21,7 @@ from pytest_speedacc.measure.latency import Workload, joined, run_untimed, time_
 from pytest_speedacc.measure.loops import OWN_LOOP, Awaited, OwnLoop, RunningLoop, is_async
 from pytest_speedacc.measure.measurement import measure_statics
 from pytest_speedacc.measure.profile import take_profile
-from pytest_speedacc.measure.subject import Manner, prepare
+from pytest_speedacc.measure.subject import CallOptions, prepare
 from pytest_speedacc.measure.turns import round_of
 from pytest_speedacc.measure.waiting import measure_waiting
 
@@ -78,7 +78,7 @@ def test_an_object_that_is_awaited_is_async():
 
 @pytest.mark.parametrize("model", [parity, Service()], ids=["function", "object"])
 def test_an_async_model_is_scored_as_any_other(model):
-    subject = prepare(model, SAMPLES, TARGETS, Manner())
+    subject = prepare(model, SAMPLES, TARGETS, CallOptions())
     assert measure_statics(subject).accuracy.value == 1
 
 
@@ -86,7 +86,7 @@ def test_predict_may_be_async():
     async def predict(model, batch):
         return await model.predict(batch)
 
-    assert measure_statics(prepare(Service(), SAMPLES, TARGETS, Manner(predict=predict))).accuracy.value == 1
+    assert measure_statics(prepare(Service(), SAMPLES, TARGETS, CallOptions(predict=predict))).accuracy.value == 1
 
 
 def test_calls_are_timed_in_the_loop():
@@ -200,7 +200,7 @@ def test_a_batch_size_of_one_sample_is_what_a_call_gets():
         seen.append(len(batch))
         return batch[:, 0].astype(int) % 2
 
-    subject = prepare(model, SAMPLES, TARGETS, Manner(batch_size=2))
+    subject = prepare(model, SAMPLES, TARGETS, CallOptions(batch_size=2))
     seen.clear()
     time_calls(subject.workload(), 1, 3)
     assert seen == [2, 2, 2]
@@ -209,16 +209,16 @@ def test_a_batch_size_of_one_sample_is_what_a_call_gets():
 @pytest.mark.parametrize("value", [0, -1, True, 1.5, "2"])
 def test_concurrency_is_a_whole_number(value):
     with pytest.raises(GateError, match=r"concurrency=.* must be a whole number from 1"):
-        prepare(parity, SAMPLES, TARGETS, Manner(concurrency=value))
+        prepare(parity, SAMPLES, TARGETS, CallOptions(concurrency=value))
 
 
 def test_only_async_models_have_calls_in_flight():
     with pytest.raises(GateError, match="concurrency=2 is for async models"):
-        prepare(lambda batch: batch, SAMPLES, TARGETS, Manner(concurrency=2))
+        prepare(lambda batch: batch, SAMPLES, TARGETS, CallOptions(concurrency=2))
 
 
 def test_what_only_looks_synchronous_is_refused():
-    subject = prepare(lambda batch: parity(batch), SAMPLES, TARGETS, Manner())
+    subject = prepare(lambda batch: parity(batch), SAMPLES, TARGETS, CallOptions())
     with pytest.raises(GateError, match="returned a coroutine: declare it with async def"):
         measure_statics(subject)
 
@@ -228,12 +228,12 @@ def test_an_async_generator_is_refused():
         yield batch
 
     with pytest.raises(GateError, match="is an async generator"):
-        prepare(stream, SAMPLES, TARGETS, Manner())
+        prepare(stream, SAMPLES, TARGETS, CallOptions())
 
 
 def test_inside_a_running_loop_it_would_wait_for_itself():
     async def test():
-        prepare(parity, SAMPLES, TARGETS, Manner()).evaluate()
+        prepare(parity, SAMPLES, TARGETS, CallOptions()).evaluate()
 
     with pytest.raises(GateError, match=r"use await speedacc\.acheck"):
         asyncio.run(test())
@@ -269,8 +269,8 @@ class TestRunningLoop:
 
         async def test():
             with RunningLoop(asyncio.get_running_loop()) as loop:
-                manner = Manner(loop=loop)
-                subject = await asyncio.to_thread(prepare, model, SAMPLES, TARGETS, manner)
+                call_options = CallOptions(loop=loop)
+                subject = await asyncio.to_thread(prepare, model, SAMPLES, TARGETS, call_options)
                 accuracy = (await asyncio.to_thread(measure_statics, subject)).accuracy
                 await asyncio.to_thread(time_calls, subject.workload(), 1, 4)
             return accuracy.value, {(asyncio.get_running_loop(), threading.current_thread())}

@@ -7,7 +7,7 @@ import pytest
 
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.measure.measurement import measure_statics
-from pytest_speedacc.measure.subject import Manner, check_unchanged, prepare
+from pytest_speedacc.measure.subject import CallOptions, check_unchanged, prepare
 
 pytest.importorskip("sklearn")
 
@@ -33,9 +33,9 @@ def table(kind):
     )
 
 
-def check(model, inputs, targets, kind, **manner):
+def check(model, inputs, targets, kind, **call_options):
     """Every call gets inputs of one kind, and the score is that of the model itself."""
-    subject = prepare(model, inputs, targets, Manner(batch_size=2, **manner))
+    subject = prepare(model, inputs, targets, CallOptions(batch_size=2, **call_options))
     assert {type(batch) for batch in subject.batches} == {kind}
     statics = measure_statics(subject)
     for batch in subject.batches[:3]:
@@ -61,7 +61,7 @@ def test_a_change_of_any_column_or_name_changes_the_fingerprint(kind):
     swapped = frame[["colour", "size"]]
 
     def of(data):
-        return prepare(lambda batch: [0] * len(batch), data, [0] * COUNT, Manner()).fingerprint
+        return prepare(lambda batch: [0] * len(batch), data, [0] * COUNT, CallOptions()).fingerprint
 
     assert of(frame) == of(table(kind))
     assert len({of(frame), of(other), of(swapped)}) == 3
@@ -77,7 +77,7 @@ def test_sparse_matrices_stay_sparse(form):
     targets = np.array([1, 0, 1, 0] * 5)
     model = LogisticRegression().fit(counts, targets)
     inputs = getattr(sparse, form)(counts)
-    subject = prepare(model, inputs, targets, Manner(batch_size=2))
+    subject = prepare(model, inputs, targets, CallOptions(batch_size=2))
     assert all(sparse.issparse(batch) and batch.shape[0] == 2 for batch in subject.batches)
     assert measure_statics(subject).accuracy.value == model.score(counts, targets)
     check_unchanged(subject, inputs)
@@ -164,7 +164,7 @@ def test_duck_typed_estimators_of_other_libraries_are_judged_and_not_counted():
 def test_a_sparse_tensor_says_what_it_is():
     torch = pytest.importorskip("torch")
     with pytest.raises(GateError, match="a sparse tensor cannot be cut into samples"):
-        prepare(torch.nn.Linear(3, 1), torch.eye(3).to_sparse(), [0, 1, 2], Manner(score="r2"))
+        prepare(torch.nn.Linear(3, 1), torch.eye(3).to_sparse(), [0, 1, 2], CallOptions(score="r2"))
 
 
 class Lazy:
@@ -206,7 +206,7 @@ def test_inputs_that_work_when_they_are_looked_at_have_done_it_before_they_are_t
 
     given = {"inputs": (lazy, values[:, 0]), "a mapping": ({"x": lazy}, values[:, 0])}
     inputs, targets = given.get(form, ([(lazy, values[:, 0])], None))
-    subject = prepare(model, inputs, targets, Manner(score="r2"))
+    subject = prepare(model, inputs, targets, CallOptions(score="r2"))
     assert measure_statics(subject).accuracy.value == 1
     lazy.looks.clear()
     for batch in subject.batches:
@@ -217,11 +217,11 @@ def test_inputs_that_work_when_they_are_looked_at_have_done_it_before_they_are_t
 
 
 def test_a_lazy_list_becomes_a_plain_one():
-    subject = prepare(lambda batch: list(batch), LazyList(range(20)), list(range(20)), Manner(score="r2"))
+    subject = prepare(lambda batch: list(batch), LazyList(range(20)), list(range(20)), CallOptions(score="r2"))
     assert {type(batch) for batch in subject.batches} == {list}
 
 
 def test_an_array_of_dask_is_refused_by_name():
     array = pytest.importorskip("dask.array")
     with pytest.raises(GateError, match=r"the inputs are dask's Array, .* timed with it: pass inputs.compute\(\)"):
-        prepare(lambda batch: batch, array.ones(20), np.ones(20), Manner())
+        prepare(lambda batch: batch, array.ones(20), np.ones(20), CallOptions())

@@ -12,7 +12,7 @@ from pytest_speedacc.adapters.registry import _adapters, register
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.measure.latency import time_calls
 from pytest_speedacc.measure.measurement import Measurement, Unavailable, measure_statics
-from pytest_speedacc.measure.subject import Manner, check_unchanged, prepare
+from pytest_speedacc.measure.subject import CallOptions, check_unchanged, prepare
 
 SAMPLES = np.arange(20.0).reshape(10, 2)
 TARGETS = SAMPLES[:, 0]
@@ -27,7 +27,7 @@ def test_the_numbers_of_a_real_model():
     pytest.importorskip("memray")
     inputs, targets = np.random.default_rng(0).normal(size=(40, 3)), np.arange(40) % 2
     model = linear_model.LogisticRegression().fit(inputs, targets)
-    subject = prepare(model, inputs, targets, Manner(batch_size=4))
+    subject = prepare(model, inputs, targets, CallOptions(batch_size=4))
     statics = measure_statics(subject)
     measurement = Measurement(statics, time_calls(subject.workload(), 1, 8))
     assert measurement.accuracy == model.score(inputs, targets)
@@ -41,23 +41,33 @@ def test_the_numbers_of_a_real_model():
 
 
 @pytest.mark.parametrize(
-    ("inputs", "targets", "manner", "message"),
+    ("inputs", "targets", "call_options", "message"),
     [
-        (SAMPLES, TARGETS[:-1], Manner(), "there are 10 inputs and 9 targets: they must belong together one to one"),
-        (SAMPLES[:0], TARGETS[:0], Manner(), "the inputs are empty"),
-        (SAMPLES, TARGETS, Manner(batch_size=0), "batch_size=0 must be a whole number from 1 to the 10 samples"),
-        (SAMPLES, TARGETS, Manner(batch_size=11), "batch_size=11 must be a whole number from 1 to the 10"),
-        (SAMPLES, TARGETS, Manner(batch_size=True), "batch_size=True must be"),
-        (SAMPLES, TARGETS, Manner(batch_size=2.0), "batch_size=2.0 must be"),
-        (SAMPLES, TARGETS, Manner(predict="rank"), "function has no method 'rank': pass predict= with one that it has"),
+        (
+            SAMPLES,
+            TARGETS[:-1],
+            CallOptions(),
+            "there are 10 inputs and 9 targets: they must belong together one to one",
+        ),
+        (SAMPLES[:0], TARGETS[:0], CallOptions(), "the inputs are empty"),
+        (SAMPLES, TARGETS, CallOptions(batch_size=0), "batch_size=0 must be a whole number from 1 to the 10 samples"),
+        (SAMPLES, TARGETS, CallOptions(batch_size=11), "batch_size=11 must be a whole number from 1 to the 10"),
+        (SAMPLES, TARGETS, CallOptions(batch_size=True), "batch_size=True must be"),
+        (SAMPLES, TARGETS, CallOptions(batch_size=2.0), "batch_size=2.0 must be"),
+        (
+            SAMPLES,
+            TARGETS,
+            CallOptions(predict="rank"),
+            "function has no method 'rank': pass predict= with one that it has",
+        ),
     ],
 )
-def test_what_cannot_be_measured_is_refused_before_the_model_runs(inputs, targets, manner, message):
+def test_what_cannot_be_measured_is_refused_before_the_model_runs(inputs, targets, call_options, message):
     def never(batch):
         pytest.fail("the model ran")
 
     with pytest.raises(GateError, match=message):
-        prepare(never, inputs, targets, manner)
+        prepare(never, inputs, targets, call_options)
 
 
 class Ranker:
@@ -83,7 +93,7 @@ class Ranker:
     ],
 )
 def test_predict_names_the_method_that_is_called(predict, expected):
-    subject = prepare(Ranker(), SAMPLES, np.zeros(10), Manner(predict=predict))
+    subject = prepare(Ranker(), SAMPLES, np.zeros(10), CallOptions(predict=predict))
     assert subject.evaluate().predictions.tolist() == [expected] * 10
     assert subject.workload().call(SAMPLES[:1]).tolist() == [expected]
 
@@ -92,14 +102,14 @@ def test_predict_names_a_method_of_the_framework():
     naive_bayes = pytest.importorskip("sklearn.naive_bayes")
     model = naive_bayes.GaussianNB().fit(SAMPLES, TARGETS > 9)
     for method in ("predict_proba", "predict_log_proba"):
-        subject = prepare(model, SAMPLES[4:5], [1], Manner(predict=method))
+        subject = prepare(model, SAMPLES[4:5], [1], CallOptions(predict=method))
         assert subject.evaluate().predictions.tolist() == getattr(model, method)(SAMPLES[4:5]).tolist()
 
 
 def test_a_tuple_is_a_sequence_of_samples_for_every_framework():
     torch = pytest.importorskip("torch")
     model = torch.nn.Linear(2, 1)
-    subject = prepare(model, tuple(SAMPLES), TARGETS, Manner(score="r2"))
+    subject = prepare(model, tuple(SAMPLES), TARGETS, CallOptions(score="r2"))
     with torch.no_grad():
         assert subject.evaluate().predictions.shape == (10, 1)
 
@@ -111,7 +121,7 @@ def scale_in_place(batch):
 
 def test_a_model_that_changes_the_users_array_is_found_out():
     inputs = SAMPLES.copy()
-    subject = prepare(scale_in_place, inputs, TARGETS, Manner())
+    subject = prepare(scale_in_place, inputs, TARGETS, CallOptions())
     check_unchanged(subject, inputs)
     subject.evaluate()
     with pytest.raises(GateError, match="the model changes its inputs in place"):
@@ -126,7 +136,7 @@ def test_a_torch_model_that_changes_its_copy_is_found_out():
             return scale_in_place(batch)
 
     inputs = SAMPLES.copy()
-    subject = prepare(Scale(), inputs, TARGETS, Manner())
+    subject = prepare(Scale(), inputs, TARGETS, CallOptions())
     subject.evaluate()
     assert inputs.tolist() == SAMPLES.tolist()
     with pytest.raises(GateError, match="the model changes its inputs in place"):
@@ -141,7 +151,7 @@ def test_a_model_that_changes_a_batch_of_a_data_frame_is_found_out():
         return batch["ratio"]
 
     frame = pandas.DataFrame({"x": TARGETS})
-    subject = prepare(add_ratio, frame, TARGETS, Manner())
+    subject = prepare(add_ratio, frame, TARGETS, CallOptions())
     subject.evaluate()
     check_unchanged(subject, frame)  # chunks are copies that nobody sees again
     subject.call(subject.workload().batches[0])
@@ -158,7 +168,7 @@ def test_a_model_that_prints_is_noted_and_nothing_is_lost(capsys):
         sys.stderr.write("a warning\n")
         return first(batch)
 
-    notes = measure_statics(prepare(chatty, SAMPLES, TARGETS, Manner())).notes
+    notes = measure_statics(prepare(chatty, SAMPLES, TARGETS, CallOptions())).notes
     assert notes == ("the model writes to the terminal while it predicts; its times include that",)
     captured = capsys.readouterr()
     assert captured.out.startswith("predicting 10\n")
@@ -172,7 +182,7 @@ def test_streams_keep_all_that_they_can_while_they_are_watched(capfd):
         sys.stdout.flush()
         return first(batch)
 
-    measure_statics(prepare(flushes, SAMPLES, TARGETS, Manner()))
+    measure_statics(prepare(flushes, SAMPLES, TARGETS, CallOptions()))
     assert capfd.readouterr().out.startswith("bytes\n")
 
 
@@ -183,7 +193,7 @@ def test_a_model_that_raises_on_small_batches_is_named():
         return first(batch) if len(batch) > 1 else [][0]
 
     with pytest.raises(GateError, match="the model raised IndexError on a batch of 1 while its memory was measured"):
-        measure_statics(prepare(needs_many, SAMPLES, TARGETS, Manner()))
+        measure_statics(prepare(needs_many, SAMPLES, TARGETS, CallOptions()))
 
 
 class Odd:
@@ -214,7 +224,7 @@ class Careless(Adapter):
 def test_an_adapter_that_fails_leaves_a_reason_and_the_other_axes():
     register(Careless())
     try:
-        statics = measure_statics(prepare(Odd(), SAMPLES, TARGETS, Manner()))
+        statics = measure_statics(prepare(Odd(), SAMPLES, TARGETS, CallOptions()))
     finally:
         _adapters.pop(0)
     assert isinstance(statics.parameters, Unavailable)
@@ -222,7 +232,7 @@ def test_an_adapter_that_fails_leaves_a_reason_and_the_other_axes():
     assert statics.model_size == Unavailable("it has no bytes")
     assert statics.weights is None
     assert statics.accuracy.value == 1
-    measurement = Measurement(statics, time_calls(prepare(first, SAMPLES, TARGETS, Manner()).workload(), 1, 2))
+    measurement = Measurement(statics, time_calls(prepare(first, SAMPLES, TARGETS, CallOptions()).workload(), 1, 2))
     with pytest.raises(GateError, match="it has no bytes"):
         _ = measurement.model_size
     with pytest.raises(GateError, match="looking for the model's parameters raised"):
@@ -246,7 +256,9 @@ class FakeDevice:
 def test_memory_on_an_accelerator_is_its_own_largest_peak(monkeypatch):
     device = FakeDevice()
     calls = []
-    subject = prepare(lambda batch: calls.append(len(batch)) or first(batch), SAMPLES, TARGETS, Manner(batch_size=5))
+    subject = prepare(
+        lambda batch: calls.append(len(batch)) or first(batch), SAMPLES, TARGETS, CallOptions(batch_size=5)
+    )
     monkeypatch.setattr(type(subject.adapter), "device_memory", lambda self, model: device)
     memory = measure_statics(subject).memory
     assert (memory.peak, memory.repeats, memory.band) == (50_000, (30_000, 50_000, 40_000), 20_000)
@@ -259,7 +271,7 @@ def test_running_out_of_an_accelerators_memory_is_the_models_failure(monkeypatch
             raise MemoryError("out of memory")
         return first(batch)
 
-    subject = prepare(grows, SAMPLES, TARGETS, Manner())
+    subject = prepare(grows, SAMPLES, TARGETS, CallOptions())
     monkeypatch.setattr(type(subject.adapter), "device_memory", lambda self, model: FakeDevice())
     with pytest.raises(GateError, match="the model raised MemoryError on a batch of 1 while its memory"):
         measure_statics(subject)
@@ -268,8 +280,10 @@ def test_running_out_of_an_accelerators_memory_is_the_models_failure(monkeypatch
 def test_a_model_on_the_processor_names_no_accelerator():
     torch = pytest.importorskip("torch")
     for model in (first, torch.nn.Linear(2, 1)):
-        assert prepare(model, SAMPLES, TARGETS, Manner(score="r2")).adapter.device_name(model) == ""
-    assert prepare(first, SAMPLES, TARGETS, Manner()).adapter.device_name(torch.nn.Linear(2, 1, device="meta")) == ""
+        assert prepare(model, SAMPLES, TARGETS, CallOptions(score="r2")).adapter.device_name(model) == ""
+    assert (
+        prepare(first, SAMPLES, TARGETS, CallOptions()).adapter.device_name(torch.nn.Linear(2, 1, device="meta")) == ""
+    )
 
 
 @pytest.mark.gpu
@@ -278,6 +292,6 @@ def test_a_model_on_an_accelerator_names_it():
     if not torch.cuda.is_available():
         pytest.skip("needs a CUDA device")
     model = torch.nn.Linear(2, 1, device="cuda")
-    assert prepare(model, SAMPLES, TARGETS, Manner(score="r2")).adapter.device_name(
+    assert prepare(model, SAMPLES, TARGETS, CallOptions(score="r2")).adapter.device_name(
         model
     ) == torch.cuda.get_device_name(0)

@@ -11,7 +11,7 @@ from pytest_speedacc.errors import GateError
 from pytest_speedacc.measure import measurement
 from pytest_speedacc.measure.measurement import measure_statics
 from pytest_speedacc.measure.randomness import seeded
-from pytest_speedacc.measure.subject import Manner, prepare
+from pytest_speedacc.measure.subject import CallOptions, prepare
 
 INPUTS = np.arange(200.0).reshape(100, 2)
 TARGETS = np.arange(100) % 2
@@ -22,8 +22,8 @@ def coin(batch):
     return np.where(np.random.random(len(batch)) < 0.9, batch[:, 0] / 2 % 2, 1 - batch[:, 0] / 2 % 2).astype(int)
 
 
-def statics(model, **manner):
-    return measure_statics(prepare(model, INPUTS, TARGETS, Manner(**manner)))
+def statics(model, **call_options):
+    return measure_statics(prepare(model, INPUTS, TARGETS, CallOptions(**call_options)))
 
 
 def test_a_model_that_answers_differently_when_asked_twice_is_found_out():
@@ -41,7 +41,7 @@ def test_dropout_that_was_left_on_is_found_out():
 
     inputs = np.random.default_rng(0).normal(size=(100, 2)).astype(np.float32)
     sound, random_one = (
-        measure_statics(prepare(layers, inputs, TARGETS, Manner(predict=each))) for each in (None, predict)
+        measure_statics(prepare(layers, inputs, TARGETS, CallOptions(predict=each))) for each in (None, predict)
     )
     assert sound.unstable == 0
     assert random_one.unstable > 0
@@ -54,7 +54,7 @@ def test_rounding_is_not_randomness(error, unstable):
     def regression(batch):
         return batch[:, 0] + 1 + error * next(signs)
 
-    subject = prepare(regression, INPUTS, TARGETS, Manner(score="r2"))
+    subject = prepare(regression, INPUTS, TARGETS, CallOptions(score="r2"))
     found = subject.evaluate()
     from pytest_speedacc.measure.evaluation import differing
 
@@ -71,7 +71,7 @@ def test_repeats_are_evaluations_under_seeds_of_their_own():
 
 
 def test_repeats_end_when_enough_is_known():
-    subject = prepare(coin, INPUTS, TARGETS, Manner(repeats=50, slices={"early": range(10)}))
+    subject = prepare(coin, INPUTS, TARGETS, CallOptions(repeats=50, slices={"early": range(10)}))
     found = measure_statics(subject, is_decided=lambda scores: len(scores) >= 5)
     assert len(found.accuracy.scores) == 5
     assert len(found.slices["early"].accuracy.scores) == 5
@@ -96,12 +96,12 @@ def test_generators_are_left_as_they_were():
 @pytest.mark.parametrize("repeats", [0, -1, 2.5, True, "3"])
 def test_repeats_that_are_no_number_of_evaluations_are_refused(repeats):
     with pytest.raises(GateError, match=r"repeats=.* must be a whole number from 1"):
-        prepare(coin, INPUTS, TARGETS, Manner(repeats=repeats))
+        prepare(coin, INPUTS, TARGETS, CallOptions(repeats=repeats))
 
 
 def test_a_stream_cannot_be_repeated():
     with pytest.raises(GateError, match="a stream is read once, so repeats= cannot evaluate it again"):
-        prepare(coin, [(INPUTS, TARGETS)], None, Manner(repeats=4))
+        prepare(coin, [(INPUTS, TARGETS)], None, CallOptions(repeats=4))
 
 
 def test_a_slow_model_is_asked_twice_about_few_samples(monkeypatch):

@@ -8,7 +8,7 @@ import pytest
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.measure.accuracy import score_predictions
 from pytest_speedacc.measure.score import resolve_score, right
-from pytest_speedacc.measure.subject import Manner, prepare
+from pytest_speedacc.measure.subject import CallOptions, prepare
 
 pytest.importorskip("sklearn")
 
@@ -34,8 +34,8 @@ REGRESSION = [
 ]
 
 
-def scored(model, inputs, targets, **manner):
-    subject = prepare(model, inputs, targets, Manner(**manner))
+def scored(model, inputs, targets, **call_options):
+    subject = prepare(model, inputs, targets, CallOptions(**call_options))
     return score_predictions(subject.score, targets, subject.evaluate().predictions)
 
 

@@ -8,7 +8,7 @@ import pytest
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.measure.evaluation import NO_PROBABILITIES
 from pytest_speedacc.measure.measurement import Unavailable, measure_statics
-from pytest_speedacc.measure.subject import Manner, prepare
+from pytest_speedacc.measure.subject import CallOptions, prepare
 
 INPUTS = np.arange(10.0).reshape(10, 1)
 TARGETS = (INPUTS[:, 0] > 4).astype(int)
@@ -19,8 +19,8 @@ def model(batch):
     return ((batch[:, 0] > 4) & (batch[:, 0] < 8)).astype(int)
 
 
-def measured(slices, **manner):
-    return measure_statics(prepare(model, INPUTS, TARGETS, Manner(slices=slices, **manner)))
+def measured(slices, **call_options):
+    return measure_statics(prepare(model, INPUTS, TARGETS, CallOptions(slices=slices, **call_options)))
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_a_slice_is_a_mask_or_positions_or_gives_them(chosen):
 )
 def test_what_is_no_slice_is_refused(slices, message):
     with pytest.raises(GateError, match=message):
-        prepare(model, INPUTS, TARGETS, Manner(slices=slices))
+        prepare(model, INPUTS, TARGETS, CallOptions(slices=slices))
 
 
 def test_a_slice_that_cannot_be_scored_has_a_reason():
@@ -74,7 +74,7 @@ def test_confidence_is_the_mean_of_the_largest_probability():
     classifier = linear_model.LogisticRegression().fit(INPUTS, TARGETS)
     largest = classifier.predict_proba(INPUTS).max(axis=1)
     for score in ("accuracy", "neg_log_loss"):
-        subject = prepare(classifier, INPUTS, TARGETS, Manner(score=score, slices={"high": [8, 9]}))
+        subject = prepare(classifier, INPUTS, TARGETS, CallOptions(score=score, slices={"high": [8, 9]}))
         statics = measure_statics(subject)
         assert statics.confidence.mean() == pytest.approx(largest.mean())
         assert statics.confidence.mean(statics.slices["high"].mask) == pytest.approx(largest[8:].mean())
@@ -89,7 +89,7 @@ def test_confidence_is_the_mean_of_the_largest_probability():
     ],
 )
 def test_only_rows_that_add_up_to_one_are_probabilities(outputs, largest):
-    subject = prepare(lambda batch: np.array(outputs)[: len(batch)], INPUTS[:2], TARGETS[:2], Manner())
+    subject = prepare(lambda batch: np.array(outputs)[: len(batch)], INPUTS[:2], TARGETS[:2], CallOptions())
     found = subject.evaluate().largest
     assert (None if isinstance(found, str) else found.tolist()) == largest
 
@@ -98,6 +98,6 @@ def test_probabilities_of_a_large_set_are_asked_for_only_where_they_are_wanted()
     dummy = pytest.importorskip("sklearn.dummy")
     inputs, targets = np.zeros((5000, 1)), np.arange(5000) % 2
     classifier = dummy.DummyClassifier(strategy="prior").fit(inputs, targets)
-    assert prepare(classifier, inputs, targets, Manner()).evaluate().largest == NO_PROBABILITIES
-    wanted = prepare(classifier, inputs, targets, Manner(confident=True)).evaluate().largest
+    assert prepare(classifier, inputs, targets, CallOptions()).evaluate().largest == NO_PROBABILITIES
+    wanted = prepare(classifier, inputs, targets, CallOptions(confident=True)).evaluate().largest
     assert set(wanted.tolist()) == {0.5}

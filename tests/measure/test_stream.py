@@ -16,7 +16,7 @@ from pytest_speedacc.errors import GateError
 from pytest_speedacc.measure.evaluation import CHUNK, IN_FLIGHT
 from pytest_speedacc.measure.measurement import measure_statics
 from pytest_speedacc.measure.stream import BATCH
-from pytest_speedacc.measure.subject import KEPT_BATCHES, Manner, check_unchanged, prepare
+from pytest_speedacc.measure.subject import KEPT_BATCHES, CallOptions, check_unchanged, prepare
 
 FEATURES = 64
 
@@ -38,8 +38,8 @@ def whole(batches, count=500):
     return np.concatenate(inputs), np.concatenate(targets)
 
 
-def scored(inputs, targets=None, model=positive, **manner):
-    return measure_statics(prepare(model, inputs, targets, Manner(**manner))).accuracy
+def scored(inputs, targets=None, model=positive, **call_options):
+    return measure_statics(prepare(model, inputs, targets, CallOptions(**call_options))).accuracy
 
 
 def test_a_stream_scores_as_the_same_samples_held_whole():
@@ -51,7 +51,7 @@ def test_a_stream_scores_as_the_same_samples_held_whole():
 
 
 def test_calls_are_timed_on_single_samples_of_its_first_batches():
-    subject = prepare(positive, (samples(number, 100) for number in range(4)), None, Manner(batch_size=3))
+    subject = prepare(positive, (samples(number, 100) for number in range(4)), None, CallOptions(batch_size=3))
     assert subject.samples == 400
     assert [len(batch) for batch in subject.batches] == 4 * 33 * [3]
     assert subject.batches[33].tolist() == samples(1)[0][:3].tolist()
@@ -97,7 +97,7 @@ def test_few_batches_are_alive_at_a_time(executor):
 
 def test_the_fingerprint_is_of_every_batch():
     def of(*numbers):
-        return prepare(positive, [samples(number) for number in numbers], None, Manner()).fingerprint
+        return prepare(positive, [samples(number) for number in numbers], None, CallOptions()).fingerprint
 
     assert of(0, 1, 2) == of(0, 1, 2)
     assert len({of(0, 1, 2), of(0, 1, 3), of(0, 2, 1), of(0, 1)}) == 4
@@ -111,7 +111,7 @@ def test_only_the_beginning_is_read_where_nothing_is_scored():
             taken.append(number)
             yield samples(number)
 
-    subject = prepare(positive, stream(), None, Manner(), whole=False)
+    subject = prepare(positive, stream(), None, CallOptions(), whole=False)
     assert len(subject.batches) == 256
     assert taken == [0]
 
@@ -139,7 +139,7 @@ def test_a_mapping_with_labels_is_a_batch():
     def model(batch):
         return positive(batch["x"])
 
-    subject = prepare(model, [{"x": samples(0)[0], "labels": samples(0)[1]}], None, Manner())
+    subject = prepare(model, [{"x": samples(0)[0], "labels": samples(0)[1]}], None, CallOptions())
     assert measure_statics(subject).accuracy.value == 0.9
     assert list(subject.batches[0]) == ["x"]
 
@@ -170,7 +170,7 @@ def test_batches_may_be_loaded_when_their_turn_comes():
 )
 def test_what_is_no_stream_is_refused(stream, message):
     with pytest.raises(GateError, match=message):
-        prepare(positive, stream, None, Manner())
+        prepare(positive, stream, None, CallOptions())
 
 
 def test_a_batch_that_fails_is_named():
@@ -181,7 +181,7 @@ def test_a_batch_that_fails_is_named():
 
     batches = [(np.zeros((4, 2)), np.zeros(4)), (np.full((4, 2), 7.0), np.zeros(4))]
     with pytest.raises(GateError, match="the model raised ValueError while predicting batch 1 of the stream: no seven"):
-        prepare(model, batches, None, Manner())
+        prepare(model, batches, None, CallOptions())
 
 
 def test_a_model_that_changes_a_stream_in_place_is_found_out():
@@ -190,7 +190,7 @@ def test_a_model_that_changes_a_stream_in_place_is_found_out():
         return positive(batch)
 
     with pytest.raises(GateError, match="the model changes its inputs in place"):
-        check_unchanged(prepare(scale, [samples(0)], None, Manner()), None)
+        check_unchanged(prepare(scale, [samples(0)], None, CallOptions()), None)
 
 
 def test_slices_of_a_stream_are_chosen_batch_by_batch():
@@ -198,13 +198,13 @@ def test_slices_of_a_stream_are_chosen_batch_by_batch():
         positive,
         (samples(number) for number in range(3)),
         None,
-        Manner(slices={"wrong": lambda inputs, targets: positive(inputs) != targets}),
+        CallOptions(slices={"wrong": lambda inputs, targets: positive(inputs) != targets}),
     )
     statics = measure_statics(subject)
     assert subject.slices["wrong"].sum() == 150
     assert statics.slices["wrong"].accuracy.value == 0
     with pytest.raises(GateError, match="the slice 'a' of a stream must be a function"):
-        prepare(positive, [samples(0)], None, Manner(slices={"a": np.ones(500, bool)}))
+        prepare(positive, [samples(0)], None, CallOptions(slices={"a": np.ones(500, bool)}))
 
 
 class Threshold:
@@ -278,7 +278,7 @@ def test_a_set_that_has_outgrown_one_machine(tmp_path):
         distributed.Client(cluster) as client,
     ):
         subject = prepare(
-            model, [partial(loader, number) for number in range(24)], None, Manner(executor=client.get_executor())
+            model, [partial(loader, number) for number in range(24)], None, CallOptions(executor=client.get_executor())
         )
     assert subject.samples == 3_000_000
     assert measure_statics(subject).accuracy.value == 1

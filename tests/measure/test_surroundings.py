@@ -20,7 +20,7 @@ import pytest
 from scratch_project import Project, output
 
 from pytest_speedacc.measure.measurement import measure_statics
-from pytest_speedacc.measure.subject import Manner, prepare
+from pytest_speedacc.measure.subject import CallOptions, prepare
 from pytest_speedacc.measure.surroundings import LEAK, moved, surroundings
 
 FOLDER = Path(__file__).parent
@@ -142,7 +142,7 @@ def test_what_torch_shares_is_looked_at() -> None:
 def test_measuring_itself_changes_nothing() -> None:
     samples = np.arange(40.0).reshape(20, 2)
     before = surroundings()
-    measure_statics(prepare(lambda batch: batch[:, 0], samples, samples[:, 0], Manner()))
+    measure_statics(prepare(lambda batch: batch[:, 0], samples, samples[:, 0], CallOptions()))
     with warnings.catch_warnings(), np.errstate(divide="ignore"):
         warnings.simplefilter("error")
     os.close(os.open(os.devnull, os.O_RDONLY))

@@ -14,7 +14,7 @@ from pytest_speedacc.measure.garbage import Garbage, at_rest, resident, stayed
 from pytest_speedacc.measure.latency import run_untimed, time_calls, warm_up
 from pytest_speedacc.measure.measurement import Measurement, measure_statics
 from pytest_speedacc.measure.samples import take
-from pytest_speedacc.measure.subject import Manner, prepare
+from pytest_speedacc.measure.subject import CallOptions, prepare
 from pytest_speedacc.measure.worst import choose, choose_among
 
 pytest.importorskip("memray")
@@ -23,12 +23,12 @@ MIB = 2**20
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="resident memory is read from /proc")
 
 
-def subject(model, inputs, **manner):
-    return prepare(model, inputs, np.zeros(len(inputs), int), Manner(**manner))
+def subject(model, inputs, **call_options):
+    return prepare(model, inputs, np.zeros(len(inputs), int), CallOptions(**call_options))
 
 
-def statics(model, inputs, **manner):
-    return measure_statics(subject(model, inputs, **manner))
+def statics(model, inputs, **call_options):
+    return measure_statics(subject(model, inputs, **call_options))
 
 
 # The worst batch
@@ -129,7 +129,7 @@ def test_of_a_stream_the_largest_that_are_held_are_measured():
         for start in range(0, 60, 10):
             yield ["a" * length for length in range(start + 1, start + 11)], [0] * 10
 
-    found = prepare(lambda batch: [0] * len(batch), batches(), None, Manner()).worst
+    found = prepare(lambda batch: [0] * len(batch), batches(), None, CallOptions()).worst
     assert "a" * 60 in [batch[0] for batch in found.batches]
     assert found.how == "the 4 largest batches by length and 4 spread over the set of the stream's beginning"
 

@@ -12,7 +12,7 @@ from pytest_speedacc.errors import GateError
 from pytest_speedacc.measure.accuracy import score_predictions
 from pytest_speedacc.measure.measurement import Unavailable, measure_statics
 from pytest_speedacc.measure.score import resolve_score
-from pytest_speedacc.measure.subject import Manner, prepare
+from pytest_speedacc.measure.subject import CallOptions, prepare
 
 pytest.importorskip("sklearn")
 
@@ -26,14 +26,14 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.tree import DecisionTreeClassifier
 
 
-def scored(model, inputs, targets, **manner):
-    subject = prepare(model, inputs, targets, Manner(**manner))
+def scored(model, inputs, targets, **call_options):
+    subject = prepare(model, inputs, targets, CallOptions(**call_options))
     with subject.adapter.running(model):
         return score_predictions(subject.score, targets, subject.evaluate().predictions)
 
 
-def statics(model, inputs, targets, **manner):
-    subject = prepare(model, inputs, targets, Manner(**manner))
+def statics(model, inputs, targets, **call_options):
+    subject = prepare(model, inputs, targets, CallOptions(**call_options))
     with subject.adapter.running(model):
         return measure_statics(subject)
 

@@ -12,7 +12,7 @@ from scipy.stats import t
 from pytest_speedacc.config.trades import parse_gain
 from pytest_speedacc.judge.speedup import FAIL_LEVEL, PASS_LEVEL, judge_speedup
 from pytest_speedacc.judge.verdict import Outcome
-from pytest_speedacc.live.duel import LaunchResult
+from pytest_speedacc.measure.launches import PairTimes
 from pytest_speedacc.stats import half_width, half_width_once, judge_launches, launch_bounds, resolution
 
 TOLERANCE = math.log(1.05)
@@ -36,7 +36,7 @@ def speedups(differences: Any) -> dict[Outcome, float]:
     """What ``compare(min_speedup="5 %")`` makes of these launches."""
     wanted = parse_gain("latency", "5 %", "test")
     found = [
-        judge_speedup(wanted, 0.0, [LaunchResult(each, 0.01, None, 0, 1.0, 1.0, 0.1) for each in row]).outcome
+        judge_speedup(wanted, 0.0, [PairTimes(each, 0.01, None, 0, 1.0, 1.0, 0.1) for each in row]).outcome
         for row in differences.tolist()
     ]
     return {each: found.count(each) / len(found) for each in Outcome}

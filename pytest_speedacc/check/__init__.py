@@ -1,0 +1,1 @@
+"""From a model to a verdict: measure, find the former model, judge, explain, record."""

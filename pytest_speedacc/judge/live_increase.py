@@ -1,0 +1,227 @@
+"""A latency tolerance judged by launches of both revisions, and what to measure next (the rule of stats.sequence)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
+
+from pytest_speedacc.baseline import Accepted, SinceBase
+from pytest_speedacc.config.policy import Policy
+from pytest_speedacc.config.settings import Bound
+from pytest_speedacc.config.trades import Term, Trade, widened
+from pytest_speedacc.config.units import Kind, format_seconds, format_value
+from pytest_speedacc.judge.entries import accepted_text, counted, refusals
+from pytest_speedacc.judge.verdict import Check, Outcome, check_of
+from pytest_speedacc.measure.launches import Key, LiveGate, LiveRun, PairTimes
+from pytest_speedacc.stats.sequence import (
+    FEWEST_LAUNCHES,
+    Gain,
+    judge_launches,
+    launch_bounds,
+    launch_gain,
+    resolution,
+)
+
+SUITE_ALPHA = 0.01
+"""How often a live run of unchanged models may call any of them slower."""
+FEWEST_TAIL_CALLS = 600
+"""Calls a side that a relative p95 needs."""
+CANARY_LEVEL = 0.05
+"""Error rate of either bound of the base against itself."""
+
+
+def latency_tolerances(policy: Policy) -> tuple[Bound, ...]:
+    """What a live run decides for a gate: the latency tolerances of its policy."""
+    return tuple(bound for bound in policy.bounds if bound.setting.is_noisy and bound.setting.is_tolerance)
+
+
+def compares_tail(policy: Policy) -> bool:
+    """Whether a live run has to time calls one by one, for a p95 that is compared or traded."""
+    traded = [term.setting for trade in policy.trades for term in (*trade.give, *trade.gain)]
+    compared = [bound.setting for bound in latency_tolerances(policy)]
+    return any(setting.is_noisy and setting.quantile != 0.5 for setting in (*compared, *traded))
+
+
+def live_alpha(keys: Sequence[Key], bounds: Mapping[str, Sequence[Bound]]) -> float:
+    """The false alarm rate of one check: the suite's, shared among the checks that the first launch compared."""
+    return SUITE_ALPHA / max(1, sum(len(bounds[test]) for test, _ in keys))
+
+
+def undecided(
+    results: Mapping[Key, Sequence[PairTimes]],
+    compared: Sequence[Key],
+    bounds: Mapping[str, Sequence[Bound]],
+    accepted: Callable[[Key], Sequence[Accepted]] = lambda key: (),
+    trades: Mapping[str, Sequence[Trade]] = MappingProxyType({}),
+) -> frozenset[Key]:
+    """The checks that another launch could decide, or a trade of them: what a live run measures next.
+
+    ``compared`` are the checks that share the error rate, as counted in the first launch; ``accepted`` gives what was
+    accepted for a check since the base.
+    """
+    alpha = live_alpha(compared, bounds)
+    return frozenset(
+        key
+        for key, launches in results.items()
+        if any(
+            _verdict(bound, launches, alpha, _accepted_for(bound, accepted(key), launches), budget_left=True) == "more"
+            for bound in (*bounds[key[0]], *_given(trades.get(key[0], ())))
+        )
+        or any(
+            (gain := gain_of_launches(term, launches, alpha)) is None or gain.is_open
+            for term in _gained(trades.get(key[0], ()))
+        )
+    )
+
+
+def too_slow(
+    run: LiveRun, bounds: Mapping[str, Sequence[Bound]], accepted: Callable[[Key], Sequence[Accepted]]
+) -> frozenset[Key]:
+    """The checks of which a latency tolerance fails as the launches stand."""
+    alpha = live_alpha(run.compared, bounds)
+    return frozenset(
+        key
+        for key, gate in run.gates.items()
+        if gate.launches
+        and any(
+            _verdict(bound, gate.launches, alpha, _accepted_for(bound, accepted(key), gate.launches), budget_left=False)
+            == "failed"
+            for bound in bounds.get(key[0], ())
+        )
+    )
+
+
+def _given(trades: Sequence[Trade]) -> list[Bound]:
+    """What trades allow times, as tolerances."""
+    return [bound for trade in trades for bound in widened(trade) if bound.setting.is_noisy]
+
+
+def _gained(trades: Sequence[Trade]) -> list[Term]:
+    return [term for trade in trades for term in trade.gain if term.setting.is_noisy]
+
+
+def gain_of_launches(term: Term, launches: Sequence[PairTimes], alpha: float, *, once: bool = False) -> Gain | None:
+    """Whether the launches show the speed-up that ``term`` asks for; None where nothing was timed."""
+    bound = Bound(term.setting, term.value, term.unit)
+    differences = _differences(bound, launches)
+    if not differences or (_is_tail(bound) and sum(launch.tail_calls for launch in launches) < FEWEST_TAIL_CALLS):
+        return None
+    return launch_gain(differences, math.log1p(-term.value), alpha, once=once)
+
+
+def judge_live_increase(
+    bound: Bound,
+    gate: LiveGate,
+    canary: Sequence[PairTimes],
+    alpha: float,
+    accepted: Sequence[Accepted] = (),
+    *,
+    once: bool = False,
+) -> Check:
+    """Hold a latency tolerance against the launches of one check, after many looks or, with ``once``, a single one.
+
+    The largest slow-down that was ``accepted`` since the base, and that the launches bear out, counts as unchanged: the
+    tolerance is on top of it.
+    """
+    if gate.is_new:
+        return check_of(bound, None, Outcome.PASSED, f"{gate.problem}, so there is nothing yet to be slower than")
+    if not gate.launches:
+        outcome = Outcome.FAILED if gate.is_lost else Outcome.NOT_COMPARED
+        return check_of(bound, None, outcome, f"not compared with the base: {gate.problem}")
+    differences = _differences(bound, gate.launches)
+    bounds = launch_bounds(differences, alpha, once=once)
+    slower, low, high = (math.expm1(value) for value in (bounds.mean, bounds.lower, bounds.upper))
+    interval = (low, high) if math.isfinite(high) else None
+    entry = counted(bound, accepted, differences)
+    verdict = _verdict(bound, gate.launches, alpha, entry, budget_left=False, once=once)
+    last = gate.launches[-1]
+    times = f"{format_seconds(last.candidate_seconds)} against {format_seconds(last.base_seconds)}"
+    count = len(gate.launches)
+    reason = f"{times} in the last of {count} launches" if count > 1 else f"{times} in one launch"
+    outcome = {"passed": Outcome.PASSED, "failed": Outcome.FAILED}.get(verdict, Outcome.INCONCLUSIVE)
+    if outcome is Outcome.FAILED and bounds.lower - _log_ratio(entry) <= (noise := _own_difference(bound, canary)):
+        outcome = Outcome.INCONCLUSIVE
+        reason += (
+            f"; the base is slower than itself by up to {math.expm1(noise):.1%} here and now, which could explain it"
+        )
+    elif outcome is Outcome.INCONCLUSIVE:
+        reason += f"; too close to call here: {_resolution_text(bound, differences, alpha, entry, once)}"
+    elif high < 0:
+        reason += "; it is faster"
+    check = check_of(bound, slower, outcome, reason, interval=interval, kind=Kind.CHANGE)
+    return check if entry is None else _on_top_of(entry, check)
+
+
+def refused_entries(policy: Policy, gate: LiveGate, since: SinceBase) -> tuple[str, ...]:
+    """Why slow-downs that this change says were accepted do not count, a sentence each."""
+    bounds = latency_tolerances(policy)
+    return tuple(refusals(since, bounds, [_differences(bound, gate.launches) for bound in bounds]))
+
+
+def _on_top_of(entry: Accepted, check: Check) -> Check:
+    accepted = accepted_text(entry)
+    return replace(
+        check,
+        allowed=f"{check.allowed} on top of the accepted {format_value(entry.ratio - 1, Kind.CHANGE)}",
+        reason=f"{check.reason}; accepted: {accepted}",
+        accepted=accepted,
+    )
+
+
+def _accepted_for(bound: Bound, accepted: Sequence[Accepted], launches: Sequence[PairTimes]) -> Accepted | None:
+    return counted(bound, accepted, _differences(bound, launches))
+
+
+def _log_ratio(entry: Accepted | None) -> float:
+    return math.log(entry.ratio) if entry is not None else 0.0
+
+
+def _verdict(
+    bound: Bound,
+    launches: Sequence[PairTimes],
+    alpha: float,
+    entry: Accepted | None,
+    *,
+    budget_left: bool,
+    once: bool = False,
+) -> str:
+    if _is_tail(bound) and sum(launch.tail_calls for launch in launches) < FEWEST_TAIL_CALLS:
+        return "more" if budget_left else "inconclusive"
+    # Counted from what was accepted, so that the rule's last clause asks for a slow-down beyond that one.
+    beyond = [difference - _log_ratio(entry) for difference in _differences(bound, launches)]
+    return judge_launches(beyond, math.log1p(bound.value), alpha, budget_left, once=once)
+
+
+def _is_tail(bound: Bound) -> bool:
+    return bound.setting.quantile != 0.5
+
+
+def _differences(bound: Bound, launches: Sequence[PairTimes]) -> list[float]:
+    if not _is_tail(bound):
+        return [launch.difference for launch in launches]
+    return [launch.tail_difference for launch in launches if launch.tail_difference is not None]
+
+
+def _resolution_text(
+    bound: Bound, differences: Sequence[float], alpha: float, entry: Accepted | None, once: bool
+) -> str:
+    smallest = resolution(differences, math.log1p(bound.value), alpha, once=once) + _log_ratio(entry)
+    if math.isinf(smallest):
+        few = "one launch is" if len(differences) == 1 else f"{len(differences)} launches are"
+        return f"{few} too few for any verdict"
+    return f"the smallest slow-down these launches could have shown is {math.expm1(smallest):.1%}"
+
+
+def _own_difference(bound: Bound, canary: Sequence[PairTimes]) -> float:
+    """How much slower than itself the base may be, where that it is slower at all is shown; else minus infinity.
+
+    A canary of a few launches has wide bounds. Held against every failure, its upper bound alone would take back half
+    to three quarters of those of models that are 5 or 10 % slower (simulated, launch spread 1 to 3 %).
+    """
+    differences = _differences(bound, canary)
+    if len(differences) < FEWEST_LAUNCHES:
+        return -math.inf
+    bounds = launch_bounds(differences, CANARY_LEVEL, CANARY_LEVEL)
+    return bounds.upper if bounds.lower > 0 else -math.inf

@@ -1,0 +1,1 @@
+"""The base revision's files: which commit, checked out where, and what belongs to it."""

@@ -1,0 +1,262 @@
+"""``--speedacc-against=REF``: check the base out, run both sides beside each other, and say what was found out."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache, partial
+from pathlib import Path
+
+from pytest_speedacc.baseline import SinceBase, baseline_path, kept, read_folder, since_base
+from pytest_speedacc.config.live_settings import LiveSettings
+from pytest_speedacc.config.loosened import find_loosened
+from pytest_speedacc.config.policy import Policy
+from pytest_speedacc.config.project import Project, load_project
+from pytest_speedacc.errors import ConfigError
+from pytest_speedacc.judge.allocated import too_large
+from pytest_speedacc.judge.live_increase import compares_tail, latency_tolerances, too_slow, undecided
+from pytest_speedacc.live.base_settings import live_rules
+from pytest_speedacc.live.profiling import Profiled, Profiling, run_profiles
+from pytest_speedacc.live.tree.git import Base, resolve_base
+from pytest_speedacc.live.tree.history import foreign
+from pytest_speedacc.live.tree.identity import (
+    base_sys_path,
+    changed_dependency_files,
+    map_path,
+    refuse_non_editable_install,
+)
+from pytest_speedacc.live.tree.worktree import BaseTree, base_worktree, digests
+from pytest_speedacc.live.until_decided import Budget, run_until_decided
+from pytest_speedacc.live.workers import process
+from pytest_speedacc.live.workers.protocol import Survey
+from pytest_speedacc.live.workers.worker_process import Side
+from pytest_speedacc.measure.launches import Key, LiveRun
+from pytest_speedacc.session.hidden_options import Hidden, addopts_of, new_since
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a live run is asked to do."""
+
+    ref: str
+    """As the user wrote it."""
+    rootdir: Path
+    """pytest's root directory, which node ids start from."""
+    ini_file: Path | None
+    """pytest's configuration file; None for none."""
+    folder: Path
+    """Where this run was started."""
+    arguments: Callable[..., tuple[str, ...]]
+    """For the workers' pytest, without test paths, given a scratch folder; ``selecting`` keeps what selects tests."""
+    paths: tuple[str, ...]
+    """The test paths of the command line, as they were given."""
+    base_python: str
+    """The base's interpreter; empty for this one."""
+    project: Project
+    """What pyproject says here."""
+    policies: Mapping[str, Policy]
+    """Of every gate of this run, by node id, in the order in which they run."""
+    profiles: Path | None = None
+    """The folder for the profiles of every gate; None profiles what is too slow only."""
+    hidden: Sequence[Hidden] = ()
+    """Options of this run that its command line does not show."""
+
+
+@dataclass(frozen=True, slots=True)
+class Against:
+    """A finished live run, with what the report says of it."""
+
+    run: LiveRun
+    base: Base
+    settings: LiveSettings
+    """How the two were run: as the base says, where it says anything."""
+    mode: str
+    """The same in words."""
+    notes: tuple[str, ...]
+    """What may explain a difference other than the change itself."""
+    since: Mapping[Key, SinceBase]
+    """What the baseline file of every check says that the base's does not."""
+    renamed: Mapping[str, str]
+    """Gates of the base that have another name here, by the content of their baselines; with that name."""
+    loosened: tuple[str, ...]
+    """What the policy allows now and did not in the base, a sentence each."""
+    shared: Mapping[str, str] = field(default_factory=dict)
+    """Digests of what the base was given of this checkout, by path."""
+    profiled: Profiled = field(default_factory=Profiled)
+    """Of what is too slow or too large, and the times of every gate where they are asked for."""
+
+
+def run_against(request: Request, say: Callable[[str], None]) -> Against:
+    """Run both sides of every gate of ``request``.
+
+    Raises ConfigError when the base cannot be checked out, or would not be the base.
+    """
+    base = resolve_base(request.rootdir, request.ref)
+    rules = live_rules(base, request.project.live, request.rootdir, request.folder)
+    settings = rules.settings
+    refuse_non_editable_install(base.top)
+    root = request.project.root
+    with base_worktree(root, base, share=settings.share, setup=settings.setup, timeout=settings.timeout) as tree:
+        # Beside the base, so that it is removed with it, by the next run where this one is killed.
+        scratch = Path(tempfile.mkdtemp(prefix="run-", dir=tree.top.parent))
+        candidate_side, base_side = _sides(request, base, tree, settings, scratch)
+        bounds = {test: latency_tolerances(policy) for test, policy in request.policies.items()}
+        base_project = _project_of(base_side)
+        since = _since(request.project, base_project, cache(partial(foreign, base.top)))
+        run = run_until_decided(
+            candidate_side,
+            base_side,
+            tuple(request.policies),
+            request.arguments(scratch),
+            tails=frozenset(test for test, policy in request.policies.items() if compares_tail(policy)),
+            undecided=partial(
+                undecided,
+                bounds=bounds,
+                accepted=lambda key: since(key).accepted,
+                trades={test: policy.trades for test, policy in request.policies.items()},
+            ),
+            budget=Budget(settings.launches, settings.budget),
+            scratch=scratch,
+            timeout=settings.timeout,
+            allow_slow_setup=settings.allow_slow_setup,
+            say=say,
+        )
+        slower = too_slow(run, bounds, lambda key: since(key).accepted)
+        profiled = _profiled(request, settings.timeout, (candidate_side, base_side), run, slower, scratch, say)
+        # Read here for the last time, since the base's files end with the worktree.
+        changes = {key: since(key) for key in run.gates}
+        renamed = _renamed(request.project, base_project, run)
+        loosened = find_loosened(
+            base_side.rootdir, run.base_markers, request.project, request.policies, started=base_side.folder
+        )
+        hidden = new_since(request.hidden, addopts_of(base_side.ini_file))
+    notes = (*_notes(request, base, tree, settings), *profiled.problems, *rules.unread, *loosened.unread)
+    notes += tuple(
+        f"which gates the base has in {file} is not known, since it cannot be collected there: {why}"
+        for file, why in run.base_unread.items()
+    )
+    said = (*rules.said, *hidden, *loosened.said)
+    shared = digests(tree.shared)
+    return Against(run, base, settings, _mode(settings), notes, changes, renamed, said, shared, profiled)
+
+
+def _profiled(
+    request: Request,
+    timeout: float,
+    sides: tuple[Side, Side],
+    run: LiveRun,
+    slower: frozenset[Key],
+    scratch: Path,
+    say: Callable[[str], None],
+) -> Profiled:
+    """Of what is too slow or too large, and of all that is timed where profiles are asked for; none in a lost run."""
+    timed = frozenset(key for key, gate in run.gates.items() if gate.launches)
+    keys = timed if request.profiles else slower
+    memory_keys = too_large(run, request.policies)
+    if not keys | memory_keys or run.lost:
+        return Profiled()
+    wanted = Profiling(
+        keys=keys,
+        memory_keys=memory_keys,
+        clock=request.project.profile_clock,
+        folder=request.profiles,
+        names=lambda key: baseline_path(Path(), request.project.named(key[0]), key[1]).stem,
+    )
+    return run_profiles(*sides, wanted, request.arguments(scratch), scratch=scratch, timeout=timeout, say=say)
+
+
+def _project_of(side: Side) -> Project | None:
+    """The settings of a side; None where they cannot be read, so that nobody knows where its baselines are."""
+    try:
+        return load_project(side.rootdir, side.folder)
+    except ConfigError:
+        return None
+
+
+def _renamed(own: Project, base: Project | None, run: LiveRun) -> Mapping[str, str]:
+    new = {own.named(test): test for (test, _), gate in run.gates.items() if gate.is_new}
+    now = {kept(baseline): new[baseline.test] for _, baseline in read_folder(own.baselines) if baseline.test in new}
+    if base is None or not now:
+        return {}
+    former = {base.named(test): test for test in run.base_gates}
+    return {
+        former[baseline.test]: now[kept(baseline)]
+        for _, baseline in read_folder(base.baselines)
+        if baseline.test in former and kept(baseline) in now
+    }
+
+
+def _since(own: Project, project: Project | None, foreign: Callable[[str], str]) -> Callable[[Key], SinceBase]:
+    """Reads the baseline file of a check in ``own`` beside the base's, once a check."""
+
+    @cache
+    def since(key: Key) -> SinceBase:
+        test, name = own.named(key[0]), key[1]
+        path = baseline_path(own.baselines, test, name)
+        if project is None:
+            return since_base(path, None, test, name)
+        former = project.named(key[0])
+        base = baseline_path(project.baselines, former, name)
+        return since_base(path, base, test, name, former).believed(foreign)
+
+    return since
+
+
+def _sides(request: Request, base: Base, tree: BaseTree, settings: LiveSettings, scratch: Path) -> tuple[Side, Side]:
+    own, other = base.top, tree.top
+    one_thread = settings.threads == "one"
+
+    def mapped(path: Path) -> Path:
+        return Path(map_path(path, own, other))
+
+    ini_file = mapped(request.ini_file) if request.ini_file else None
+    candidate = Side(
+        label="candidate",
+        root=own,
+        other_root=other,
+        folder=request.folder,
+        python=sys.executable,
+        sys_path=tuple(sys.path),
+        one_thread=one_thread,
+        rootdir=request.rootdir,
+        ini_file=request.ini_file,
+    )
+    base_side = Side(
+        label="base",
+        root=other,
+        other_root=own,
+        folder=mapped(request.folder) if mapped(request.folder).is_dir() else tree.path,
+        # Not by a relative path, for its worker starts in the base; and links followed would lead out of its venv.
+        python=str(Path(shutil.which(request.base_python or sys.executable) or sys.executable).absolute()),
+        sys_path=() if request.base_python else tuple(base_sys_path(sys.path, own, other)),
+        one_thread=one_thread,
+        rootdir=mapped(request.rootdir),
+        ini_file=ini_file if ini_file and ini_file.exists() else None,
+        survey=Survey(request.arguments(scratch, selecting=True), request.paths),
+    )
+    return candidate, base_side
+
+
+def _mode(settings: LiveSettings) -> str:
+    if settings.threads == "all":
+        return "as many threads as configured, the idle side stopped"
+    return "one thread, one core, a steady allocator"
+
+
+def _notes(request: Request, base: Base, tree: BaseTree, settings: LiveSettings) -> list[str]:
+    notes = process.limitations(settings.threads == "all")
+    if base.is_head:
+        notes.append("the base is this checkout's own commit, so only uncommitted changes can differ")
+    changed = changed_dependency_files(base.top, base.sha)
+    if changed and not request.base_python:
+        notes.append(
+            f"{', '.join(changed)} changed since the base, and both sides ran with this environment's packages: "
+            "--speedacc-base-python=PATH runs the base with its own"
+        )
+    notes += [
+        f"the base shares {shared.path} (sha256 {shared.sha256[:12]}) with this checkout" for shared in tree.shared
+    ]
+    return notes

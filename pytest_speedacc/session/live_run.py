@@ -1,0 +1,232 @@
+"""A live run within a pytest run: after collection, before the tests, in which its verdicts then fail."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Generator, Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from pytest_speedacc.config.live_settings import LiveSettings
+from pytest_speedacc.config.policy import Policy
+from pytest_speedacc.config.project import Project
+from pytest_speedacc.errors import ConfigError, GateError
+from pytest_speedacc.judge.live_increase import latency_tolerances, live_alpha
+from pytest_speedacc.judge.reference import LiveComparison
+from pytest_speedacc.live.workers.arguments import arguments_of
+from pytest_speedacc.marks import is_gate
+from pytest_speedacc.report.printable import printable_lines
+from pytest_speedacc.session.both_sides import Against, Request, run_against
+from pytest_speedacc.session.hidden_options import Hidden
+from pytest_speedacc.session.interop import progress
+from pytest_speedacc.session.narrowed import Narrowed
+from pytest_speedacc.session.options import Options
+from pytest_speedacc.stats.sequence import launch_bounds
+
+
+class LiveSession:
+    """Runs the base beside the candidate once, and answers for every check what came of it."""
+
+    def __init__(
+        self,
+        config: pytest.Config,
+        options: Options,
+        project: Project,
+        policies: Callable[[Sequence[pytest.Item]], Mapping[str, Policy]],
+        narrowed: Narrowed,
+        hidden: Sequence[Hidden],
+    ) -> None:
+        self.config = config
+        self.options = options
+        self.project = project
+        self.policies_of = policies
+        self.narrowed = narrowed
+        self.hidden = hidden
+        self.against: Against | None = None
+        self.alpha = 1.0
+        self.selected: frozenset[str] = frozenset()
+        """Node ids of the gates of this run."""
+        self.ran: set[str] = set()
+        """Of those that were not skipped."""
+        self.skipped: set[str] = set()
+        self.expected: set[str] = set()
+        """Of those whose failure was expected."""
+        self.is_complete = False
+        """Whether every test had its turn, so that one without a report was passed by."""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> None:
+        """Run both sides of every gate that this run has selected."""
+        policies = self.policies_of(session.items)
+        self.selected = frozenset(policies)
+        option = self.config.option
+        if option.collectonly or (session.testsfailed and not option.continue_on_collection_errors):
+            return
+        # A run without any gate is compared as well: it may have lost those of the base.
+        say = progress(self.config, f"against {self.options.against}")
+        try:
+            self.against = run_against(self._request(policies), say)
+        except ConfigError as error:
+            raise pytest.UsageError(printable_lines(f"speedacc: {error}")) from None
+        finally:
+            say("")
+        tolerances = {test: latency_tolerances(policy) for test, policy in policies.items()}
+        self.alpha = live_alpha(self.against.run.compared, tolerances)
+
+    def _request(self, policies: Mapping[str, Policy]) -> Request:
+        config = self.config
+        return Request(
+            ref=self.options.against,
+            rootdir=config.rootpath,
+            ini_file=config.inipath,
+            folder=config.invocation_params.dir,
+            arguments=arguments_of(config),
+            paths=self.narrowed.paths,
+            base_python=self.options.base_python,
+            project=self.project,
+            policies=policies,
+            profiles=self.options.profile,
+            hidden=self.hidden,
+        )
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """What ended the worker that ran it could end this process too, and with exit code 0: it is not run again."""
+        run = self.against.run if self.against is not None else None
+        if run is not None and run.lost and is_gate(item) and all(test != item.nodeid for test, _ in run.gates):
+            why = run.lost.partition("\n")[0]
+            pytest.fail(f"speedacc: the live run shows nothing of this gate: {why}", pytrace=False)
+
+    def comparison(self, test: str, name: str) -> LiveComparison:
+        """What came of one check. Raises GateError when the live run did not get to it."""
+        assert self.against is not None, "the live run comes before every test"
+        run = self.against.run
+        gate = run.gates.get((test, name))
+        if gate is None:
+            why = run.lost.partition("\n")[0] or run.failures.get(test) or "no launch of the candidate came to it"
+            raise GateError(f"the live run shows nothing of this check: {why}")
+        against = self.against
+        key = (test, name)
+        return LiveComparison(
+            gate,
+            run.canary,
+            self.alpha,
+            against.base.sha,
+            against.since[key],
+            against.profiled.profiles.get(key),
+            against.profiled.allocations.get(key),
+            against.shared,
+        )
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Note what was judged, as far as a report tells, before the verdicts are taken off it."""
+        if hasattr(report, "wasxfail") and report.nodeid in self.selected:
+            self.expected.add(report.nodeid)
+        text: str | None = getattr(report, "speedacc", None)
+        if text is not None:
+            judged = json.loads(text)["verdicts"] or not report.skipped
+            (self.ran if judged else self.skipped).add(report.nodeid)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:
+        """A gate that the base had and the candidate lost fails the run: no test of the candidate could.
+
+        Before the report is written, which says the same as the exit code.
+        """
+        self.is_complete = session.exitstatus == pytest.ExitCode.OK and not session.shouldstop
+        lost = self.against is not None and (self.against.run.lost or self._is_failed_by_losses())
+        if lost and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        return (yield)
+
+    def _is_failed_by_losses(self) -> bool:
+        return self.settings.removed == "fail" and bool(self.removed())
+
+    @property
+    def settings(self) -> LiveSettings:
+        """What holds for the run: the base's, once they are read."""
+        return self.project.live if self.against is None else self.against.settings
+
+    def removed(self) -> tuple[str, ...]:
+        """Gates and checks that the base judges and this checkout does not, whatever made them disappear."""
+        if self.against is None:
+            return ()
+        run = self.against.run
+        # What failed last is known here only: the base selects all that there is.
+        gone = [] if self.narrowed.recalls else [test for test in run.base_gates if test not in self.selected]
+        passed_by = self.selected if self.is_complete else self.skipped
+        skipped = set() if self.narrowed.judges_none else (passed_by & run.base_judged) - self.ran
+        checks = [f"{test} ({name or 'without a name'})" for test, name in run.lost_checks if test not in skipped]
+        return (*gone, *sorted(skipped), *checks)
+
+    def loosened(self) -> tuple[str, ...]:
+        """What this checkout allows and the base does not, with the gates whose failure it expects."""
+        if self.against is None:
+            return ()
+        run = self.against.run
+        news = sorted(test for test in self.expected - run.base_expected if test in run.base_markers)
+        why = "it is expected to fail (xfail), which no mark of the base says"
+        return (*self.against.loosened, *(f"{test}: {why}" for test in news))
+
+    def document(self) -> dict[str, Any] | None:
+        """The live run for the JSON report; None where it came to nothing."""
+        if self.against is None:
+            return None
+        against = self.against
+        return {
+            "base": against.base.sha,
+            "mode": against.mode,
+            "removed": list(self.removed()),
+            "loosened": list(self.loosened()),
+            "changed_baselines": changed_baselines(against),
+            "notes": list(against.notes),
+        }
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """With what the gates were compared, how, and what may explain a difference other than the change."""
+        if self.against is not None:
+            terminalreporter.section("speedacc, against the base")
+            for line in live_lines(self.against, self.removed(), self.loosened()):
+                terminalreporter.line(printable_lines(line))
+
+
+def changed_baselines(against: Against) -> list[str]:
+    """What this checkout's baseline files hold and the base's do not, a sentence each that begins with the gate."""
+    return [
+        f"{test}{f' ({name})' if name else ''}: {sentence}"
+        for (test, name), since in against.since.items()
+        for sentence in since.changed
+    ]
+
+
+def live_lines(against: Against, removed: Sequence[str], loosened: Sequence[str]) -> list[str]:
+    """The account of a live run, in which gates were ``removed`` and what decides about them ``loosened``."""
+    run, base = against.run, against.base
+    launches = max((len(gate.launches) for gate in run.gates.values()), default=0)
+    lines = [
+        f"Base: {base.description} ({base.how}).",
+        f"Run with {against.mode}: {launches} launches in {run.seconds:.0f} s.",
+        *([f"ERROR: {run.lost}"] if run.lost else []),
+    ]
+    differences = [launch.difference for launch in run.canary]
+    if len(differences) > 1:
+        bounds = launch_bounds(differences, alpha=0.05)
+        lines.append(
+            f"The base against itself ({run.canary_test}): {math.expm1(bounds.mean):+.1%} "
+            f"in {len(differences)} launches, where 0 % is true."
+        )
+    lines += [
+        f"New gate, so there is nothing to compare: {test}" for (test, _), gate in run.gates.items() if gate.is_new
+    ]
+    verb = "which fails this run" if against.settings.removed == "fail" else "as a warning"
+    for test in removed:
+        what = f"Lost gate: {test} is in the base and not here"
+        if new := against.renamed.get(test):
+            what = f"Renamed gate: {test} of the base is {new} here, and the two were not compared"
+        lines.append(f'{what}, {verb} (removed = "warn" or "fail").')
+    lines += [f"Loosened: {sentence}." for sentence in loosened]
+    lines += [f"Changed baseline: {sentence}." for sentence in changed_baselines(against)]
+    return [*lines, *(f"Note: {note}." for note in against.notes)]

@@ -1,0 +1,357 @@
+"""The gates of one pytest process: their policies at collection, and their verdicts as the tests run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import msgspec
+import pytest
+
+from pytest_speedacc.check.begun import Record
+from pytest_speedacc.check.case import Judged, Run
+from pytest_speedacc.check.conductor import wants_ratio
+from pytest_speedacc.config.live_settings import LiveSettings
+from pytest_speedacc.config.policy import (
+    NO_GATE_WITH_LIMITS,
+    Policy,
+    join,
+    matches,
+    parse_marker,
+    resolve,
+    with_live_default,
+)
+from pytest_speedacc.config.project import Project, Table, load_project
+from pytest_speedacc.config.pyproject import refuse_nested
+from pytest_speedacc.errors import ConfigError
+from pytest_speedacc.fixture import Doors, Speedacc
+from pytest_speedacc.judge.bare_drop import bare_drop_of
+from pytest_speedacc.judge.reference import LiveComparison
+from pytest_speedacc.judge.verdict import Outcome, Verdict
+from pytest_speedacc.live.tree.worktree import shared_digests
+from pytest_speedacc.marks import is_gate, is_ungated, marks_of
+from pytest_speedacc.report.document import environment_document
+from pytest_speedacc.report.printable import printable, printable_lines
+from pytest_speedacc.report.text import headline, verdict_text
+from pytest_speedacc.session.ending import News, ended_by, fail, tell, without_fixture
+from pytest_speedacc.session.hidden_options import hidden_options, refuse_in_ci
+from pytest_speedacc.session.interop import add_benchmark_fixture, claim_benchmark, feed_benchmark, progress
+from pytest_speedacc.session.live_run import LiveSession
+from pytest_speedacc.session.narrowed import read_narrowed
+from pytest_speedacc.session.options import Options, read_options
+from pytest_speedacc.session.results import Results
+from pytest_speedacc.session.selection import Selection
+from pytest_speedacc.session.stored_ratios import SoloSession
+
+_GATE = pytest.StashKey[Speedacc]()
+_PAYLOAD = pytest.StashKey[dict[str, Any]]()
+
+
+class SpeedaccWarning(pytest.PytestWarning):
+    """A gate passed though something in it was not decided."""
+
+
+class NoGate:
+    """The fixture in a test that is marked ``gate=False``, which an autouse fixture asks for all the same."""
+
+    def __getattr__(self, name: str) -> Any:
+        """Nothing can be asked of it."""
+        if name.startswith("__"):
+            raise AttributeError(name)
+        pytest.fail(
+            f"speedacc: {name} was called in a test that is marked speedacc(gate=False), where nothing is judged: "
+            "remove gate=False, or the call.",
+            pytrace=False,
+        )
+
+
+class Session:
+    """The state of one process, and its hooks."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+        self.is_worker = hasattr(config, "workerinput")
+        try:
+            self.options: Options = read_options(config.option)
+            self.project: Project = load_project(config.rootpath, config.invocation_params.dir)
+        except ConfigError as error:
+            raise pytest.UsageError(printable_lines(f"speedacc: {error}")) from None
+        # A worker has the options of the process that started it.
+        hidden = () if self.is_worker else hidden_options(config)
+        refuse_in_ci(hidden)
+        self.narrowed = read_narrowed(config)
+        self.selection = self.narrowed.selection
+        if self.is_worker:
+            self.selection = Selection(**config.workerinput["speedacc_selection"])  # type: ignore[attr-defined]
+        self.concerned: tuple[pytest.Item, ...] = ()
+        """All gates that were collected, before anything was deselected, and tests that are marked to be none."""
+        self.policies: dict[str, Policy | str] = {}
+        self.marks: dict[str, tuple[pytest.Mark, ...]] = {}
+        """What the policies were made of."""
+        self.done: dict[tuple[str, str], Judged | Verdict] = {}
+        self.solo = SoloSession(config, self.project.live.timeout)
+        self.live: LiveSession | None = None
+        if self.options.against:
+            self.live = LiveSession(config, self.options, self.project, self._policies, self.narrowed, hidden)
+            config.pluginmanager.register(self.live, "speedacc-live")
+        if not self.is_worker:
+            # In a live run, what the base does not have of them is told there.
+            told = hidden if self.options.in_ci and self.live is None else ()
+            self.results = Results(
+                config, self.options, self.project, self.narrowed, self._live, self._live_settings, told
+            )
+            config.pluginmanager.register(self.results, "speedacc-results")
+
+    # Collection
+
+    def collected(self, items: Sequence[pytest.Item]) -> None:
+        """Note every gate before anything is deselected, and refuse settings that fit none."""
+        self.concerned = tuple(item for item in items if is_gate(item) or is_ungated(item))
+        gates = [item for item in self.concerned if is_gate(item)]
+        add_benchmark_fixture(self.config, gates)
+        if problem := self._nested(gates) or self._unmatched(gates):
+            if not self.is_worker:
+                raise pytest.UsageError(printable_lines(f"speedacc: {problem}"))
+            self.config.workeroutput["speedacc_problem"] = problem  # type: ignore[attr-defined]
+
+    def selected(self, items: Sequence[pytest.Item]) -> None:
+        """Resolve the policy of every gate, and count what is left after deselection."""
+        everything = dict.fromkeys([*self.concerned, *items])
+        for item in everything:
+            self.marks[item.nodeid] = marks_of(item)
+            try:
+                marker = _marker(item)
+                if not is_gate(item):
+                    continue
+                policy = resolve(self.project, item.nodeid, marker, budget=self.options.budget)
+                if problem := bare_drop_of(policy, getattr(item, "function", None)):
+                    raise ConfigError(problem)
+                self.policies[item.nodeid] = with_live_default(policy) if self.live else policy
+            except ConfigError as error:
+                # An error at collection on a worker would end the parallel run as an internal error.
+                if not self.is_worker:
+                    raise pytest.UsageError(printable_lines(f"speedacc: {item.nodeid}: {error}")) from None
+                self.policies[item.nodeid] = str(error)
+                if not is_gate(item):
+                    # No fixture says it.
+                    problem = f"{item.nodeid}: {error}"
+                    self.config.workeroutput["speedacc_problem"] = problem  # type: ignore[attr-defined]
+        names = [item.nodeid for item in everything if is_gate(item)]
+        taken = [item.nodeid for item in self.selection.taken(self.concerned, items) if is_gate(item)]
+        if self.is_worker:
+            self.config.workeroutput |= {"speedacc_gates": names, "speedacc_taken": taken}  # type: ignore[attr-defined]
+        else:
+            self.results.gates.update(names)
+            self.results.taken.update(taken)
+        self._begin(items)
+
+    def _nested(self, gates: Sequence[pytest.Item]) -> str:
+        try:
+            refuse_nested({item.path.parent for item in gates}, self.project.section)
+        except ConfigError as error:
+            return str(error)
+        return ""
+
+    def _unmatched(self, gates: Sequence[pytest.Item]) -> str:
+        if not self.narrowed.collects(self.project.root):
+            return ""
+        for pattern, _ in self.project.tests:
+            if not any(matches(pattern, self.project.named(item.nodeid)) for item in gates):
+                return f'[tool.speedacc.tests."{pattern}"] matches no gate of this run: mend the pattern, or remove it.'
+        return ""
+
+    def _begin(self, items: Sequence[pytest.Item]) -> None:
+        policies = self._policies(items)
+        # The false alarm rate of the run is shared among the noisy checks.
+        noisy = sum(policy.noisy_checks for policy in policies.values())
+        self.run = Run(
+            baselines=self.project.baselines,
+            writes=self.options.writes,
+            reason=self.options.reason,
+            noisy_checks=noisy,
+            root=self.project.root,
+            base=self.options.against,
+            profiles=self.options.profile,
+            clock=self.project.profile_clock,
+            shared=shared_digests(self.project.root, self.project.live.share) if self.options.writes else {},
+            named=self.project.named,
+        )
+        self.solo.tests = tuple(test for test, policy in policies.items() if wants_ratio(policy))
+
+    def _policies(self, items: Sequence[pytest.Item]) -> dict[str, Policy]:
+        found = {item.nodeid: self.policies.get(item.nodeid) for item in items}
+        return {test: policy for test, policy in found.items() if isinstance(policy, Policy)}
+
+    # Tests
+
+    def open_gate(self, request: pytest.FixtureRequest) -> Speedacc | NoGate:
+        """The fixture's value for one test."""
+        item = request.node
+        policy = self.policies.get(item.nodeid)
+        if is_ungated(item):
+            return NoGate()
+        if not isinstance(policy, Policy):
+            why = policy or "the fixture was asked for while the test ran; name it among the test's arguments."
+            pytest.fail(printable_lines(f"speedacc: {why}"), pytrace=False)
+        claim_benchmark(request)
+        say = progress(self.config, item.nodeid)
+        doors = Doors(
+            conclude=partial(self._conclude, request),
+            recall=lambda name: self.done.get((item.nodeid, name)),
+            say=say,
+            late=partial(self._late, item),
+            live=partial(self._comparison, item.nodeid),
+            ratios=lambda name: self.solo.ratios(item.nodeid, name, say),
+            differences=lambda name, launches: self.solo.differences(item.nodeid, name, launches, say),
+        )
+        record, marked = Record(item.nodeid), tuple(_marker(item).bounds)
+        item.stash[_GATE] = gate = Speedacc(item.nodeid, policy, self.run, doors, record, marked=marked)
+        return gate
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
+        """A fixture may check as well; what it hid is for the test to tell, unless there is none now."""
+        with self._settling(item):
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
+        """A test that judged nothing must not be green, nor one that hid what it was judged."""
+        with self._settling(item):
+            result = yield
+        self._settle(item, None)
+        gate, ended = item.stash.get(_GATE, None), ended_by(item, None)
+        if is_gate(item) and gate is None and isinstance(ended, TypeError | None):
+            fail(item, f"speedacc: {without_fixture(item)}")
+        if ended is None and (problem := self._late(item) or (gate.unused() if gate is not None else "")):
+            fail(item, f"speedacc: {problem}")
+        return result
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, object, object]:
+        """Nor may a fixture hide at its end what it was judged."""
+        with self._settling(item):
+            result = yield
+        self._settle(item, None)
+        if _GATE in item.stash:
+            del item.stash[_GATE]
+        return result
+
+    @contextmanager
+    def _settling(self, item: pytest.Item) -> Iterator[None]:
+        try:
+            yield
+        except BaseException as error:
+            self._settle(item, error)
+            raise
+
+    def _settle(self, item: pytest.Item, raised: BaseException | None) -> None:
+        """Fail a test that ended so for its checks without a verdict, and for verdicts that it hid."""
+        gate = item.stash.get(_GATE, None)
+        if gate is None:
+            return
+        missing, failures = gate.record.close()
+        news = [News(str(failure), failure, is_verdict=True) for failure in failures]
+        for begun in missing:
+            verdict = Verdict(item.nodeid, begun.name, (), (), (), error=begun.problem)
+            # A rerun gets it again.
+            self.done.setdefault((item.nodeid, begun.name), verdict)
+            _record(item, verdict, {})
+            news.append(News(f"speedacc {headline(verdict)}", begun.raised, is_verdict=False))
+        if news:
+            tell(item, ended_by(item, raised), news)
+
+    def _late(self, item: pytest.Item) -> str:
+        """Why the limits that were settled before the first test are not those of the markers; empty when they are."""
+        settled, now = self.marks.get(item.nodeid, ()), marks_of(item)
+        if len(settled) == len(now) and all(a is b for a, b in zip(settled, now, strict=True)):
+            return ""
+        return (
+            "a speedacc marker was added while the test ran, and its limits were settled before the first test: write "
+            "it on the test, or add it in pytest_collection_modifyitems."
+        )
+
+    def _comparison(self, test: str, name: str) -> LiveComparison | None:
+        return None if self.live is None else self.live.comparison(test, name)
+
+    def _live(self) -> dict[str, Any] | None:
+        return None if self.live is None else self.live.document()
+
+    def _live_settings(self) -> LiveSettings:
+        return self.project.live if self.live is None else self.live.settings
+
+    def _conclude(self, request: pytest.FixtureRequest, result: Judged | Verdict) -> None:
+        item = request.node
+        if isinstance(result, Verdict):
+            verdict, environment = result, {}
+        else:
+            verdict, environment = result.verdict, environment_document(result.environment)
+            feed_benchmark(request, result)
+            result = replace(result, latency=None)
+        self.done[item.nodeid, verdict.name] = result
+        _record(item, verdict, environment)
+        if isinstance(result, Judged):
+            item.stash[_PAYLOAD]["contents"].append(result.content)
+        if self.options.fails(verdict.outcome.word, self.project):
+            pytest.fail(verdict_text(verdict, environment.get("description", ""), self.project.scale), pytrace=False)
+        if verdict.outcome is not Outcome.PASSED:
+            item.warn(SpeedaccWarning(f"speedacc {headline(verdict)}"))
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Verdicts travel on the report, so that they reach the controller of a parallel run."""
+        report = yield
+        gate = item.stash.get(_GATE, None)
+        if report.when == "call" and gate is not None and not gate.record.is_closed:
+            return report  # of a subtest: the test goes on
+        if is_gate(item) and (report.when == "call" or not report.passed):
+            payload = item.stash.setdefault(_PAYLOAD, _empty_payload())
+            if not payload["verdicts"] and report.failed and report.when != "teardown" and call.excinfo:
+                # Named in the summary and the report all the same: a gate that is missing there looks like none.
+                _record(item, Verdict(item.nodeid, "", (), (), (), error=_news(call.excinfo)), {})
+            # As ASCII: what a parallel run sends as UTF-8 cannot hold every text of a model's.
+            report.speedacc = json.dumps(payload)  # type: ignore[attr-defined]
+            del item.stash[_PAYLOAD]
+        if report.when == "teardown" and _GATE in item.stash:
+            # pytest holds its items to the end of the run.
+            del item.stash[_GATE]
+        return report
+
+
+def _marker(item: pytest.Item) -> Table:
+    """The markers of module, class and test joined, the nearest winning key by key. Raises ConfigError."""
+    if is_ungated(item):
+        nodes = [node for node, _ in item.iter_markers_with_node("speedacc")]
+        beside = [mark for node, mark in item.iter_markers_with_node("speedacc") if node is nodes[0]]
+        for name in (name for mark in beside for name in mark.kwargs if name != "gate"):
+            raise ConfigError(NO_GATE_WITH_LIMITS.format(name=name))
+    return join(*reversed([parse_marker(mark.args, mark.kwargs) for mark in marks_of(item)]))
+
+
+def _empty_payload() -> dict[str, Any]:
+    return {"verdicts": [], "environment": {}, "contents": []}
+
+
+def _record(item: pytest.Item, verdict: Verdict, environment: dict[str, Any]) -> None:
+    """Note what a check came to, for the report of its test and for junit."""
+    payload = item.stash.setdefault(_PAYLOAD, _empty_payload())
+    payload["verdicts"].append(msgspec.to_builtins(verdict))
+    payload["environment"] = environment or payload["environment"]
+    prefix = f"speedacc.{printable(verdict.name)}." if verdict.name else "speedacc."
+    item.user_properties.append((f"{prefix}verdict", verdict.outcome.word))
+    for row in verdict.observations:
+        if row.observed is not None:
+            key = ".".join(filter(None, (row.metric, row.statistic, printable(row.slice))))
+            item.user_properties.append((prefix + key, row.observed))
+
+
+def _news(failure: pytest.ExceptionInfo[BaseException]) -> str:
+    """What ended a test, in one line."""
+    text = str(failure.value) if isinstance(failure.value, pytest.fail.Exception) else failure.exconly()
+    return text.partition("\n")[0].removeprefix("speedacc: ")
