@@ -29,8 +29,8 @@ from pytest_speedacc.adapters import (
     XGBoostAdapter,
 )
 from pytest_speedacc.adapters.callables import CallableAdapter, PredictorAdapter
+from pytest_speedacc.axes import SETTINGS
 from pytest_speedacc.config.live_settings import LiveSettings
-from pytest_speedacc.config.settings import SETTINGS
 
 DOCS = Path(__file__).parent
 ADAPTERS = (

@@ -8,13 +8,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pytest_speedacc.adapters import count_parameters, model_size
+    from pytest_speedacc.adapters import Adapter, ParameterCount, count_parameters, model_size
+    from pytest_speedacc.axes.axis import Axis
     from pytest_speedacc.errors import ConfigError, GateError
     from pytest_speedacc.measure.stages import stage
 
-__all__ = ["ConfigError", "GateError", "count_parameters", "model_size", "stage"]
+__all__ = [
+    "Adapter",
+    "Axis",
+    "ConfigError",
+    "GateError",
+    "ParameterCount",
+    "count_parameters",
+    "model_size",
+    "stage",
+]
 
 _HOMES = {
+    "Adapter": "pytest_speedacc.adapters",
+    "Axis": "pytest_speedacc.axes.axis",
+    "ParameterCount": "pytest_speedacc.adapters",
     "ConfigError": "pytest_speedacc.errors",
     "GateError": "pytest_speedacc.errors",
     "count_parameters": "pytest_speedacc.adapters",

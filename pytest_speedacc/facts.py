@@ -2,12 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Unavailable:
+    """Why an axis could not be measured."""
+
+    reason: str
+    """One sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """The value of an axis that is a plain quantity: a count, bytes, seconds, or what a user measures."""
+
+    value: int | float
+    band: int | float = 0
+    """By how much it moves when nothing has changed."""
+    note: str = ""
+    """What explains it: trees and leaves, what it is the peak of."""
+    slices: Mapping[str, float] = field(default_factory=dict)
+    """Its value in each slice of the evaluation set, where it is a mean over samples."""
+
+    def of(self, name: str) -> Amount:
+        """Its value in a slice, which moves by as much."""
+        return Amount(self.slices[name], self.band)
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """One side's score, counts and memory."""
+    """What a worker says of its side's model, but for its times."""
 
     score: str
     greater_is_better: bool
@@ -16,11 +42,9 @@ class Facts:
     fingerprint: str
     predictions: str
     """Path of an ``.npy`` file with one prediction a sample."""
-    parameters: int | None
-    model_size: int | None
-    memory: int | None
-    """Peak bytes, of a call with ``batch_size`` samples."""
-    memory_band: int
+    amounts: dict[str, Amount]
+    """By axis, those that could be measured."""
     batch_size: int
+    """Samples in a call."""
     scores: tuple[float, ...] = ()
     """Of each evaluation of a random model; empty where one says it all."""

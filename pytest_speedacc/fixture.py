@@ -14,6 +14,7 @@ from pytest_speedacc.check.comparison import Comparison, Terms, parse_terms, run
 from pytest_speedacc.check.conductor import measure, run_gate
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.errors import ConfigError, GateError
+from pytest_speedacc.facts import Unavailable
 from pytest_speedacc.judge.reference import LiveComparison
 from pytest_speedacc.judge.verdict import Verdict
 from pytest_speedacc.measure.calls import PredictLike
@@ -21,7 +22,7 @@ from pytest_speedacc.measure.evaluation import Executor
 from pytest_speedacc.measure.launches import PairTimes
 from pytest_speedacc.measure.lock import timing_lock
 from pytest_speedacc.measure.loops import RunningLoop
-from pytest_speedacc.measure.measurement import NEVER_FITTED, Measurement, Unavailable
+from pytest_speedacc.measure.measurement import NEVER_FITTED, Measurement
 from pytest_speedacc.measure.stages import stage
 from pytest_speedacc.measure.subject import CallOptions, ScoreLike, prepare
 from pytest_speedacc.measure.training import Fitted, Training, fit
@@ -44,6 +45,7 @@ class Options(TypedDict, total=False):
     repeats: int
     training_samples: int | None
     concurrency: int
+    metrics: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +110,7 @@ class Speedacc:
         repeats: int = 1,
         training_samples: int | None = None,
         concurrency: int = 1,
+        metrics: Mapping[str, Any] | None = None,
         name: str = "",
     ) -> Verdict:
         """Judge ``model`` on an evaluation set; the test fails where a limit or tolerance is violated.
@@ -123,8 +126,10 @@ class Speedacc:
         of the set by name, each held to the limits as well: a mask, positions, or a function of inputs and targets.
         ``repeats`` judges a random model by at most so many evaluations, each under its own seed. With
         ``training_samples``, a model with far more parameters than those is remarked on. ``concurrency`` calls of an
-        async model are in flight at a time, for its latency under load and its throughput. A second check in one test
-        needs a ``name``.
+        async model are in flight at a time, for its latency under load and its throughput. ``metrics`` are axes of your
+        own, ``{"energy": joules}``: a number, one number a sample, or a function of model and inputs that returns
+        either; the marker then takes ``max_energy`` and ``max_energy_increase``. A second check in one test needs a
+        ``name``.
         """
         call_options = CallOptions(
             score=score,
@@ -136,6 +141,7 @@ class Speedacc:
             repeats=repeats,
             training_samples=training_samples,
             concurrency=concurrency,
+            metrics=metrics,
         )
         return self._concluded(self._checked(model, inputs, targets, call_options, name))
 
@@ -166,16 +172,25 @@ class Speedacc:
         slices: Mapping[str, Any] | None = None,
         executor: Executor | None = None,
         repeats: int = 1,
+        metrics: Mapping[str, Any] | None = None,
     ) -> Measurement:
         """Measure as ``check`` does and judge nothing: the numbers are for the test's own assertions.
 
         The result has ``accuracy``, ``latency`` (with ``median``, ``p90``, ``p95`` and ``p99`` in seconds),
-        ``parameters``, ``model_size``, ``memory`` (bytes) and ``confidence``. Raises GateError for what cannot be
-        measured.
+        ``parameters``, ``model_size``, ``memory`` (bytes), ``confidence`` and ``metric(name)``. Raises GateError for
+        what cannot be measured.
         """
         try:
             call_options = CallOptions(
-                score, greater_is_better, predict, batch_size, slices, executor, repeats, confident=True
+                score=score,
+                greater_is_better=greater_is_better,
+                predict=predict,
+                batch_size=batch_size,
+                slices=slices,
+                executor=executor,
+                repeats=repeats,
+                metrics=metrics,
+                confident=True,
             )
             subject = prepare(model, inputs, targets, call_options)
             training, say = self._training_of(model), self.doors.say

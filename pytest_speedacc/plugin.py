@@ -74,7 +74,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    from pytest_speedacc import hooks
+
+    pluginmanager.add_hookspecs(hooks)
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    _extend(config)
     config.addinivalue_line("markers", _marker_help(config))
     if _is_concerned(config):
         _session(config)
@@ -96,8 +103,13 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    # A conftest further down may have added axes since.
+    _extend(config)
     # Before anything is deselected, and before pytest-benchmark looks for its own fixture.
     if config.stash.get(SESSION, None) or any(is_gate(item) or is_ungated(item) for item in items):
+        from pytest_speedacc.session.extending import add_called
+
+        add_called(config, items)
         _session(config).collected(items)
 
 
@@ -117,6 +129,14 @@ def speedacc(request: pytest.FixtureRequest) -> Speedacc | NoGate | WorkerGate:
     test's own assertions. Score, prediction method, batch size and name of a check are keywords of both.
     """
     return _session(request.config).open_gate(request)
+
+
+def _extend(config: pytest.Config) -> None:
+    """Take what conftests and other plugins bring, where they bring anything."""
+    if any(getattr(config.hook, name).get_hookimpls() for name in ("pytest_speedacc_axes", "pytest_speedacc_adapters")):
+        from pytest_speedacc.session.extending import extend
+
+        extend(config)
 
 
 def _session(config: pytest.Config) -> Session | WorkerPlugin:
@@ -147,7 +167,7 @@ def _is_concerned(config: pytest.Config) -> bool:
 def _marker_help(config: pytest.Config) -> str:
     if not config.getoption("markers"):
         return "speedacc: the limits and tolerances of a model."
-    from pytest_speedacc.config.settings import SETTINGS
+    from pytest_speedacc.axes import SETTINGS
 
     keywords = ", ".join(f"{s.name}={s.example} ({s.help})" for s in SETTINGS.values())
     return (

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from values import facts
 
 from pytest_speedacc.adapters.base import ParameterCount
 from pytest_speedacc.adapters.callables import CallableAdapter
@@ -20,11 +21,10 @@ from pytest_speedacc.check.conductor import run_gate
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.config.settings import parse_bound
 from pytest_speedacc.config.trades import Trade
-from pytest_speedacc.facts import Facts
+from pytest_speedacc.facts import Unavailable
 from pytest_speedacc.judge.reference import LiveComparison
 from pytest_speedacc.judge.verdict import Verdict
 from pytest_speedacc.measure.launches import LiveGate, PairTimes
-from pytest_speedacc.measure.measurement import Unavailable
 from pytest_speedacc.measure.subject import CallOptions, Subject, prepare
 from pytest_speedacc.measure.yardstick import Ratios
 
@@ -101,7 +101,7 @@ class Change:
         checkout, whose digests are ``shared``.
         """
         model = subject(parameters, memory, wrong, targets)
-        facts = Facts(
+        known = facts(
             score="accuracy",
             greater_is_better=True,
             value=1 - wrong / 20 if same else 1.0,
@@ -109,17 +109,14 @@ class Change:
             fingerprint=prepare(model.model, INPUTS, targets if same else TARGETS, CallOptions()).fingerprint,
             predictions="",
             parameters=parameters if same else 10,
-            model_size=None,
             memory=memory if same else 2**20,
-            memory_band=0,
-            batch_size=1,
         )
         results = tuple(
             PairTimes(math.log(1 + slower) + place % 2 / 1000, 0.01, None, 0, 0.002, 0.002, 0.1) for place in range(8)
         )
         since = since_base(self.file, self.base, TEST, "").believed(lambda sha: foreign)
         before = answers(wrong, targets) if same else TARGETS
-        gate = LiveGate(results, facts, facts, before, "")
+        gate = LiveGate(results, known, known, before, "")
         live = LiveComparison(gate, (), 0.001, BASE, since, shared=shared or {})
         bounds = tuple(parse_bound(name, value, "test") for name, value in limits.items())
         writes = "update" if update else ""

@@ -20,11 +20,12 @@ from packaging.requirements import Requirement
 from scratch_project import Project
 
 from pytest_speedacc.adapters.registry import _adapters
+from pytest_speedacc.axes import SETTINGS
 from pytest_speedacc.baseline import baseline_path, load_baseline, load_predictions
 from pytest_speedacc.config.live_settings import LiveSettings, parse_live
 from pytest_speedacc.config.policy import parse_marker
 from pytest_speedacc.config.project import load_project, parse_project
-from pytest_speedacc.config.settings import SETTINGS, parse_bound
+from pytest_speedacc.config.settings import parse_bound
 from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.judge.stored import judge_stored_increase
 from pytest_speedacc.judge.verdict import Outcome

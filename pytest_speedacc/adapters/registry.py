@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from pytest_speedacc.adapters.base import Adapter
+from pytest_speedacc.errors import ConfigError
 
 _adapters: list[Adapter] = []
 
@@ -13,6 +14,22 @@ _adapters: list[Adapter] = []
 def register(adapter: Adapter) -> None:
     """Ask this adapter before all that were registered earlier, the built-in ones included."""
     _adapters.insert(0, adapter)
+
+
+def add_adapters(adapters: Iterable[Adapter], source: str) -> Callable[[], None]:
+    """Register what ``source`` brings; returns what takes it back. Raises ConfigError for what is no adapter."""
+    added = list(adapters)
+    for adapter in added:
+        if not isinstance(adapter, Adapter):
+            raise ConfigError(f"{source}: {adapter!r} is no pytest_speedacc.Adapter: derive its class from that.")
+    for adapter in added:
+        register(adapter)
+
+    def take_back() -> None:
+        for adapter in added:
+            _adapters.remove(adapter)
+
+    return take_back
 
 
 def lookup_adapter(model: Any) -> Adapter | None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
 
-from pytest_speedacc.baseline.schema import Baseline, EnvironmentRecord, StoredProfile
+from pytest_speedacc.baseline.schema import Baseline, EnvironmentRecord, StoredMetric, StoredProfile
 
 DIGITS = 4
 """Significant digits of a stored time: the rest is noise, and would fill the diff."""
@@ -73,6 +73,8 @@ def _same_record(then: EnvironmentRecord, now: EnvironmentRecord) -> bool:
         return False
     if then.memory and now.memory and abs(now.memory.peak - then.memory.peak) > max(now.memory.band, then.memory.band):
         return False
+    if not _same_metrics(then.metrics or {}, now.metrics or {}):
+        return False
     if then.yardstick and now.yardstick:
         moved = abs(now.yardstick.log_ratio - then.yardstick.log_ratio)
         if now.yardstick.version != then.yardstick.version or moved > SMALLEST_MOVE:
@@ -80,6 +82,13 @@ def _same_record(then: EnvironmentRecord, now: EnvironmentRecord) -> bool:
         if _apart(then.yardstick.parts, now.yardstick.parts) > SMALLEST_PART:
             return False
     return calls(then) == calls(now) and then.versions == now.versions
+
+
+def _same_metrics(then: Mapping[str, StoredMetric], now: Mapping[str, StoredMetric]) -> bool:
+    """Whether the same axes are there, each within what it moves by."""
+    return then.keys() == now.keys() and all(
+        abs(it.value - then[name].value) <= max(it.band, then[name].band) for name, it in now.items()
+    )
 
 
 def _apart(then: Sequence[float] | None, now: Sequence[float] | None) -> float:

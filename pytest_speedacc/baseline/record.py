@@ -8,24 +8,28 @@ from pathlib import Path
 
 from msgspec import UNSET
 
+from pytest_speedacc.axes import own_axes
 from pytest_speedacc.baseline.schema import (
     MOST_FUNCTIONS,
     SCHEMA,
     Baseline,
     EnvironmentRecord,
     EvaluationSet,
+    Metrics,
     StoredAccuracy,
     StoredFunction,
     StoredLatency,
     StoredMemory,
+    StoredMetric,
     StoredProfile,
     StoredRatio,
     StoredTraining,
     Updated,
 )
+from pytest_speedacc.facts import Amount, Unavailable
 from pytest_speedacc.measure.environment import Environment, commit, library_versions
 from pytest_speedacc.measure.latency import Latency
-from pytest_speedacc.measure.measurement import Measurement, Unavailable
+from pytest_speedacc.measure.measurement import Measurement
 from pytest_speedacc.measure.profile import Profile
 from pytest_speedacc.measure.subject import Subject
 from pytest_speedacc.measure.yardstick import VERSION, Ratios
@@ -65,6 +69,7 @@ def record(
         training=None
         if isinstance(training, Unavailable)
         else StoredTraining(seconds=training.seconds, peak=training.peak),
+        metrics=_metrics(measurement, per_environment=True),
     )
     return Baseline(
         schema=SCHEMA,
@@ -84,8 +89,19 @@ def record(
         versions=versions,
         predictions=None,
         shared=dict(shared) or UNSET,
+        metrics=_metrics(measurement, per_environment=False),
         environments={environment.key: here},
     )
+
+
+def _metrics(measurement: Measurement, *, per_environment: bool) -> Metrics:
+    found = {
+        axis.name: axis.found_in(measurement.statics) for axis in own_axes() if axis.per_environment is per_environment
+    }
+    kept = {name: amount for name, amount in found.items() if isinstance(amount, Amount)}
+    return {
+        name: StoredMetric(value=it.value, band=it.band, slices=dict(it.slices)) for name, it in kept.items()
+    } or UNSET
 
 
 def record_profile(profile: Profile) -> StoredProfile:

@@ -117,6 +117,20 @@ class StoredTraining(Record, frozen=True):
     """Bytes; None where memory could not be measured."""
 
 
+class StoredMetric(Record, frozen=True):
+    """An axis of the user's own."""
+
+    value: Number
+    band: Deviation = 0.0
+    """By how much it may differ with nothing changed."""
+    slices: dict[str, Number] = {}
+    """Its mean over the samples of each slice."""
+
+
+Metrics = dict[str, StoredMetric] | UnsetType
+"""By axis; left out of the file where there are none."""
+
+
 class EnvironmentRecord(Record, frozen=True):
     """What holds for one environment only."""
 
@@ -132,6 +146,8 @@ class EnvironmentRecord(Record, frozen=True):
     """None where no latency tolerance asked for it; and files from before there was a yardstick lack it."""
     training: StoredTraining | None = None
     """None where the test trains nothing with ``speedacc.fit``; and files from before there was one lack it."""
+    metrics: Metrics = UNSET
+    """Axes of the user's own that hold for this environment only."""
 
 
 class StoredFunction(Record, frozen=True):
@@ -200,6 +216,8 @@ class Baseline(Record, frozen=True, kw_only=True):
     """Of the array file beside this one, whose name has the first digits of it."""
     shared: dict[str, Digest] | UnsetType = UNSET
     """Of the files and folders that live runs share with the base, by path; left out where there are none."""
+    metrics: Metrics = UNSET
+    """Axes of the user's own that hold everywhere."""
     profile: StoredProfile | None = None
     """None where nothing bounds the latency, or yappi was in use; and files from before there was one lack it."""
     environments: dict[str, EnvironmentRecord]

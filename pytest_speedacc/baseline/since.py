@@ -7,13 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from pytest_speedacc.baseline.archive import Predictions
 from pytest_speedacc.baseline.changes import GONE, changes, is_record_updated, is_updated
 from pytest_speedacc.baseline.files import load_baseline, load_predictions
 from pytest_speedacc.baseline.merge import is_same_model
-from pytest_speedacc.baseline.schema import Accepted, Baseline
+from pytest_speedacc.baseline.schema import Accepted, Baseline, Metrics
 from pytest_speedacc.errors import GateError
 
 
@@ -62,7 +63,7 @@ class SinceBase:
         if before is not None:
             kept = record != before.environments.get(environment) and is_record_updated(before, now, environment)
             if not is_updated(before, now):
-                now = replace(now, accuracy=None, parameters=None, model_size=None, predictions=None)
+                now = replace(now, accuracy=None, parameters=None, model_size=None, metrics=UNSET, predictions=None)
         return replace(now, environments={environment: record} if record is not None and kept else {})
 
     def unreplaced(self, now: Baseline | None, environment: str) -> Baseline | None:
@@ -89,9 +90,11 @@ class SinceBase:
             predictions=before.predictions if score else None,
             parameters=parameters,
             model_size=size,
+            metrics=_without(before.metrics, {} if by_hand else now.metrics),
             environments={environment: was} if was is not None and holds else {},
         )
-        nothing = (left.accuracy, left.parameters, left.model_size) == (None, None, None) and not left.environments
+        once = (left.accuracy, left.parameters, left.model_size, left.metrics or None)
+        nothing = once == (None, None, None, None) and not left.environments
         return None if nothing else left
 
     def is_by_hand(self, now: Baseline) -> bool:
@@ -131,6 +134,11 @@ def since_base(own: Path, base: Path | None, test: str, name: str, formerly: str
     added = tuple(entry for entry in now.accepted if entry not in before.accepted)
     since = SinceBase(added, before, known=True, changed=changes(before, now))
     return since.with_predictions(base) if since.lacks_score(now) else since
+
+
+def _without(before: Metrics, now: Metrics) -> Metrics:
+    """What ``before`` has and ``now`` has not."""
+    return {name: it for name, it in (before or {}).items() if name not in (now or {})} or UNSET
 
 
 def _held_once(baseline: Baseline) -> Baseline:

@@ -9,11 +9,11 @@ from pathlib import Path
 from pytest_speedacc.baseline import baseline_path
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.config.project import Clock
+from pytest_speedacc.facts import Unavailable
 from pytest_speedacc.judge.reference import LiveComparison
 from pytest_speedacc.judge.verdict import Verdict
 from pytest_speedacc.measure.environment import Environment
 from pytest_speedacc.measure.latency import Latency
-from pytest_speedacc.measure.measurement import Unavailable
 from pytest_speedacc.measure.subject import Subject
 from pytest_speedacc.measure.training import Training
 from pytest_speedacc.measure.yardstick import Ratios

@@ -7,16 +7,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pytest_speedacc.axes import SETTINGS
 from pytest_speedacc.baseline import baseline_path
 from pytest_speedacc.check.case import Judged, Run, Say
 from pytest_speedacc.check.conductor import measure
 from pytest_speedacc.check.explanation import explain_beside_other, explain_memory_beside_other, explain_score
 from pytest_speedacc.config.policy import DEFAULT_BUDGET, Policy
-from pytest_speedacc.config.settings import SETTINGS, parse_bound, suggestion
+from pytest_speedacc.config.settings import parse_bound, suggestion
 from pytest_speedacc.config.trades import Term, check_applies, parse_gain, parse_trades
 from pytest_speedacc.errors import ConfigError, GateError
+from pytest_speedacc.facts import Unavailable
 from pytest_speedacc.judge.bare_drop import bare_drop
-from pytest_speedacc.judge.gate import judge, observe
+from pytest_speedacc.judge.gate import judge
+from pytest_speedacc.judge.observations import observe
 from pytest_speedacc.judge.reference import from_other
 from pytest_speedacc.judge.speedup import judge_speedup
 from pytest_speedacc.judge.trades import excused
@@ -24,7 +27,7 @@ from pytest_speedacc.judge.verdict import Verdict
 from pytest_speedacc.measure.environment import Environment
 from pytest_speedacc.measure.launches import PairTimes
 from pytest_speedacc.measure.lock import timing_lock
-from pytest_speedacc.measure.measurement import Measurement, Unavailable
+from pytest_speedacc.measure.measurement import Measurement
 from pytest_speedacc.measure.subject import Subject
 from pytest_speedacc.measure.two_models import time_in_turn
 from pytest_speedacc.stats.sequence import FEWEST_LAUNCHES

@@ -20,13 +20,15 @@ from pytest_speedacc.check.case import Case, Judged, Say
 from pytest_speedacc.check.explanation import explain, explain_memory, explain_score
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.errors import GateError
+from pytest_speedacc.facts import Unavailable
 from pytest_speedacc.judge.accepted import accept_by_file, accept_now, is_acceptable
 from pytest_speedacc.judge.advice import advice
 from pytest_speedacc.judge.bare_drop import bare_drop
-from pytest_speedacc.judge.gate import judge, observe
+from pytest_speedacc.judge.gate import judge
 from pytest_speedacc.judge.held import BY_HAND, UNREPLACED, is_held, shared_notes, stricter
 from pytest_speedacc.judge.latency import Progress, next_action, plan_looks
 from pytest_speedacc.judge.live_increase import refused_entries
+from pytest_speedacc.judge.observations import observe
 from pytest_speedacc.judge.reference import LiveComparison, Reference, from_baseline, from_live
 from pytest_speedacc.judge.repeats import Former, Repeated, is_decided
 from pytest_speedacc.judge.trades import allowed_text, excused
@@ -37,7 +39,7 @@ from pytest_speedacc.measure.busy import look, since
 from pytest_speedacc.measure.environment import Environment
 from pytest_speedacc.measure.latency import Latency, WarmUp, Workload, joined, time_calls
 from pytest_speedacc.measure.lock import timing_lock
-from pytest_speedacc.measure.measurement import Measurement, Unavailable, measure_statics
+from pytest_speedacc.measure.measurement import Measurement, measure_statics
 from pytest_speedacc.measure.subject import Subject, check_unchanged
 from pytest_speedacc.measure.surroundings import moved, surroundings
 from pytest_speedacc.measure.training import Training

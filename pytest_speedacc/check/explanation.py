@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pytest_speedacc.axes.units import Kind
 from pytest_speedacc.baseline import Baseline, StoredProfile
 from pytest_speedacc.baseline.record import record_profile
 from pytest_speedacc.check.case import Case, Run
-from pytest_speedacc.config.units import Kind
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.judge.accuracy import flip_lines, formerly, slice_lines
 from pytest_speedacc.judge.allocated import explain_allocations, explain_growth

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
+from pytest_speedacc.axes.units import Kind
 from pytest_speedacc.config.settings import parse_positive, suggestion
-from pytest_speedacc.config.units import Kind
 from pytest_speedacc.errors import ConfigError
 
 WHERE = "[tool.speedacc.live]"

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pytest_speedacc.axes.axis import Role
+from pytest_speedacc.axes.units import format_value
 from pytest_speedacc.config.policy import Policy, join, parse_marker, resolve, with_live_default
 from pytest_speedacc.config.project import Project, load_project
-from pytest_speedacc.config.settings import Bound, Role, Unit
+from pytest_speedacc.config.settings import Bound, Unit
 from pytest_speedacc.config.trades import Term, Trade
-from pytest_speedacc.config.units import format_value
 from pytest_speedacc.errors import ConfigError
 
 _STRICTNESS = {"warn": 0, "fail": 1}

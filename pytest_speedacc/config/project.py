@@ -8,13 +8,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from pytest_speedacc.axes import SETTINGS
+from pytest_speedacc.axes.units import Kind
 from pytest_speedacc.config.builtin import BUILT_IN
 from pytest_speedacc.config.live_settings import LiveSettings, parse_live
 from pytest_speedacc.config.pyproject import Section, find_section
 from pytest_speedacc.config.scale import SCALE_KEYS, Scale, parse_scale
-from pytest_speedacc.config.settings import SETTINGS, Bound, parse_bound, parse_positive, suggestion
+from pytest_speedacc.config.settings import Bound, parse_bound, parse_positive, suggestion
 from pytest_speedacc.config.trades import Trade, parse_trades
-from pytest_speedacc.config.units import Kind
 from pytest_speedacc.errors import ConfigError
 
 AccuracyRule = Literal["exact", "evidence", "noninferior"]

@@ -6,20 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_speedacc.config.settings import SETTINGS, Bound, Setting, Unit, suggestion
-from pytest_speedacc.config.units import split_quantity, unit_text
+from pytest_speedacc.axes import TRADED
+from pytest_speedacc.axes.axis import Setting
+from pytest_speedacc.axes.units import split_quantity, unit_text
+from pytest_speedacc.config.settings import Bound, Unit, suggestion
 from pytest_speedacc.errors import ConfigError
 
-AXES: Mapping[str, str] = {
-    "accuracy": "max_accuracy_drop",
-    "error": "max_accuracy_drop",
-    "latency": "max_latency_increase",
-    "latency_p95": "max_latency_p95_increase",
-    "parameters": "max_parameters_increase",
-    "model_size": "max_model_size_increase",
-    "memory": "max_memory_increase",
-}
-"""What can be traded, and the tolerance that it is excused from, or would have been worse by."""
 EXAMPLE = 'trades = [{ give = { accuracy = "0.5 pp" }, gain = { latency = "30 %" } }]'
 
 
@@ -28,9 +20,10 @@ class Term:
     """How much of one axis is given or gained."""
 
     axis: str
-    """A key of AXES: ``error`` is a relative change of 1 - score, the others are as they are measured."""
+    """A key of TRADED: ``error`` is a relative change of 1 - score, the others are as they are measured."""
     value: float
-    """With per cent and points as fractions. Of a gain in ``x`` the factor is kept as the fraction that it saves."""
+    """With per cent and points as fractions. A factor is kept as the fraction of the former value that it adds or
+    saves."""
     unit: Unit
     """How ``value`` is to be read."""
     written: str
@@ -39,7 +32,7 @@ class Term:
     @property
     def setting(self) -> Setting:
         """The tolerance of the axis."""
-        return SETTINGS[AXES[self.axis]]
+        return TRADED[self.axis]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +107,11 @@ def _terms(value: object, where: str, is_gain: bool) -> tuple[Term, ...]:
 
 
 def _term(axis: str, amount: Any, where: str, is_gain: bool) -> Term:
-    if axis not in AXES:
-        raise ConfigError(f"{where}: {axis!r} cannot be traded. {suggestion(axis, AXES)}")
+    if axis not in TRADED:
+        raise ConfigError(f"{where}: {axis!r} cannot be traded. {suggestion(axis, TRADED)}")
     number, unit = split_quantity(amount, where, '"30 %"')
+    # A gain of what is better high makes it more, as does giving of what is better low.
+    grows = is_gain is TRADED[axis].higher_is_better
     plain = not isinstance(amount, str)
     if plain and axis != "accuracy":
         raise ConfigError(f'{where} = {amount!r} has no unit: write "30 %" or "5 x".')
@@ -129,16 +124,16 @@ def _term(axis: str, amount: Any, where: str, is_gain: bool) -> Term:
             raise ConfigError(f"{where} = {amount!r} can never happen: a score has 100 points.")
         return Term(axis, number / 100, Unit.POINTS, amount)
     if unit == "x" and axis != "accuracy":
-        return Term(axis, _of_factor(number, where, amount, is_gain), Unit.RELATIVE, amount)
+        return Term(axis, _of_factor(number, where, amount, grows), Unit.RELATIVE, amount)
     if unit == "%":
-        if is_gain and number >= 100 and axis != "accuracy":
+        if not grows and number >= 100 and axis != "accuracy":
             raise ConfigError(f"{where} = {amount!r} can never happen: nothing would be left of it.")
         return Term(axis, number / 100, Unit.RELATIVE, amount)
     known = '"0.5 pp" or "1 %"' if axis == "accuracy" else '"30 %" or "5 x"'
     raise ConfigError(f"{where} = {amount!r} has {unit_text(unit)}; it takes {known}.")
 
 
-def _of_factor(factor: float, where: str, amount: object, is_gain: bool) -> float:
+def _of_factor(factor: float, where: str, amount: object, grows: bool) -> float:
     if factor <= 1:
         raise ConfigError(f'{where} = {amount!r} must be above 1: "5 x" is five times as much, or a fifth.')
-    return 1 - 1 / factor if is_gain else factor - 1
+    return factor - 1 if grows else 1 - 1 / factor

@@ -7,11 +7,11 @@ from dataclasses import replace
 
 from msgspec.structs import replace as changed
 
+from pytest_speedacc.axes.units import format_value
 from pytest_speedacc.baseline import Accepted, Baseline
 from pytest_speedacc.baseline.changes import quoted
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.config.settings import Bound
-from pytest_speedacc.config.units import format_value
 from pytest_speedacc.judge.entries import accepted_text
 from pytest_speedacc.judge.gate import judge
 from pytest_speedacc.judge.reference import Reference

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pytest_speedacc.axes.axis import Role
+from pytest_speedacc.axes.units import Kind, format_change, format_value
 from pytest_speedacc.config.project import AccuracyRule
-from pytest_speedacc.config.settings import Bound, Role, Unit
-from pytest_speedacc.config.units import Kind, format_change, format_value
+from pytest_speedacc.config.settings import Bound, Unit
 from pytest_speedacc.judge.repeats import Former
 from pytest_speedacc.judge.verdict import Check, Observation, Outcome, check_of
 from pytest_speedacc.measure.accuracy import Accuracy

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pytest_speedacc.measure.measurement import Statics, Unavailable
+from pytest_speedacc.facts import Unavailable
+from pytest_speedacc.measure.measurement import Statics
 from pytest_speedacc.measure.subject import Subject
 
 FAR_ABOVE = 10

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pytest_speedacc.axes.memory import MEMORY
+from pytest_speedacc.axes.units import format_bytes
 from pytest_speedacc.config.policy import Policy
-from pytest_speedacc.config.units import format_bytes
 from pytest_speedacc.judge.exact import judge_amount
 from pytest_speedacc.judge.verdict import Outcome
 from pytest_speedacc.measure.allocations import Allocations, Site
@@ -47,11 +48,13 @@ def too_large(run: LiveRun, policies: Mapping[str, Policy]) -> frozenset[Key]:
 
 def _fails(gate: LiveGate, policy: Policy) -> bool:
     now, base = gate.candidate, gate.base
-    if now is None or base is None or now.memory is None or base.memory is None or now.batch_size != base.batch_size:
+    if now is None or base is None or now.batch_size != base.batch_size:
         return False
-    band = max(now.memory_band, base.memory_band)
-    bounds = [bound for bound in policy.bounds if bound.setting.metric == "memory"]
-    return any(judge_amount(bound, now.memory, base.memory, band).outcome is Outcome.FAILED for bound in bounds)
+    ours, theirs = (facts.amounts.get(MEMORY.name) for facts in (now, base))
+    if ours is None or theirs is None:
+        return False
+    bounds = [bound for bound in policy.bounds if bound.setting.metric == MEMORY.name]
+    return any(judge_amount(bound, ours, theirs).outcome is Outcome.FAILED for bound in bounds)
 
 
 def _growth_text(change: int, more: int, now: Site, then: Site | None, beside: str) -> str:

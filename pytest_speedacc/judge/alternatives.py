@@ -5,17 +5,26 @@ Nothing here is a verdict. Times of one run are estimates, so those within LAUNC
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from pytest_speedacc.axes import AXES
+from pytest_speedacc.axes.accuracy import ACCURACY
+from pytest_speedacc.axes.axis import Axis, Comparison, Role
+from pytest_speedacc.axes.churn import CHURN
+from pytest_speedacc.axes.latency import LATENCY
 from pytest_speedacc.config.policy import Policy
-from pytest_speedacc.config.settings import Bound, Role, Unit
+from pytest_speedacc.config.settings import Bound, Unit
 from pytest_speedacc.config.trades import Term, Trade
 from pytest_speedacc.judge.latency import LAUNCH_SPREAD
 from pytest_speedacc.judge.verdict import Outcome, Verdict
 
-COSTS = ("latency", "parameters", "model_size", "memory")
-"""Axes of which less is better."""
+
+def compared_axes() -> tuple[Axis, ...]:
+    """The axes beside the score: the median latency, and what every model is measured in."""
+    plain = (Comparison.LATENCY, Comparison.AMOUNT)
+    return tuple(axis for axis in AXES.values() if axis.compared in plain and not axis.is_optional)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +37,8 @@ class Alternative:
     """The direction of its score."""
     points: bool
     """Whether the score lies within 0 to 1 by definition."""
-    costs: Mapping[str, float]
-    """By axis of COSTS, those that were measured; the latency is the median."""
+    amounts: Mapping[str, float]
+    """By axis of ``compared_axes``, those that were measured; the latency is the median."""
     former: tuple[float, float] | None
     """Score and median latency of the baseline or base; None where either is not known."""
     outcome: Outcome
@@ -76,14 +85,14 @@ def _alternative(verdict: Verdict) -> Alternative | None:
     score = rows.get("accuracy")
     if score is None or score.observed is None:
         return None
-    measured = {axis: rows[axis].observed for axis in COSTS if axis in rows}
-    costs = {axis: float(value) for axis, value in measured.items() if value is not None}
+    measured = {axis.name: rows[axis.name].observed for axis in compared_axes() if axis.name in rows}
+    amounts = {name: float(value) for name, value in measured.items() if value is not None}
     latency = rows.get("latency")
     former = None
     if score.reference is not None and latency is not None and latency.reference is not None:
         former = (score.reference, latency.reference)
     title, outcome = verdict.title, verdict.outcome
-    return Alternative(title, score.observed, score.higher_is_better, score.points, costs, former, outcome)
+    return Alternative(title, score.observed, score.higher_is_better, score.points, amounts, former, outcome)
 
 
 def _group(name: str, members: Sequence[Alternative], policies: Mapping[str, Policy]) -> Group:
@@ -93,17 +102,19 @@ def _group(name: str, members: Sequence[Alternative], policies: Mapping[str, Pol
 
 
 def _standing(one: Alternative, others: Sequence[Alternative]) -> Standing:
-    beaten = any(_dominates(other, one, ("latency",)) for other in others)
-    return Standing(one, not beaten, tuple(other.title for other in others if _dominates(other, one, COSTS)))
+    beaten = any(_dominates(other, one, (LATENCY,)) for other in others)
+    axes = compared_axes()
+    return Standing(one, not beaten, tuple(other.title for other in others if _dominates(other, one, axes)))
 
 
-def _dominates(one: Alternative, other: Alternative, axes: Sequence[str]) -> bool:
+def _dominates(one: Alternative, other: Alternative, axes: Sequence[Axis]) -> bool:
     """Whether ``one`` is no worse in score and on every axis that both have, and better somewhere."""
     gains = [_sign(one.gain_of_score(other), 1e-12)]
     for axis in axes:
-        if axis in one.costs and axis in other.costs:
-            a, b = one.costs[axis], other.costs[axis]
-            gains.append(_sign(b - a, LAUNCH_SPREAD * min(a, b) if axis == "latency" else 0.0))
+        if axis.name in one.amounts and axis.name in other.amounts:
+            a, b = one.amounts[axis.name], other.amounts[axis.name]
+            gain = a - b if axis.higher_is_better else b - a
+            gains.append(_sign(gain, LAUNCH_SPREAD * min(a, b) if axis is LATENCY else 0.0))
     return min(gains) >= 0 and max(gains) > 0
 
 
@@ -121,7 +132,7 @@ def _choice(members: Sequence[Alternative], policy: Policy) -> str:
     def rank(one: Alternative) -> tuple[int, float, float]:
         replaced = sum(_may_replace(one, other, policy) for other in members if other is not one)
         score = one.accuracy if one.higher_is_better else -one.accuracy
-        return replaced, score, -one.costs.get("latency", 0.0)
+        return replaced, score, -one.amounts.get(LATENCY.name, 0.0)
 
     return max(fitting, key=rank).title if fitting else ""
 
@@ -131,7 +142,7 @@ def _holds_limits(one: Alternative, policy: Policy) -> bool:
         setting = bound.setting
         if setting.is_tolerance or setting.quantile not in (None, 0.5):
             return True
-        value = one.accuracy if setting.metric == "accuracy" else one.costs.get(setting.metric)
+        value = one.accuracy if setting.metric == ACCURACY.name else one.amounts.get(setting.metric)
         if value is None:
             return True
         return value >= bound.value if setting.role is Role.MINIMUM else value <= bound.value
@@ -143,8 +154,7 @@ def _may_replace(one: Alternative, other: Alternative, policy: Policy) -> bool:
     """Whether the policy would let ``one`` take the place of ``other``, by what was measured."""
     for bound in policy.bounds:
         setting = bound.setting
-        is_known = setting.metric in ("accuracy", *COSTS) and setting.quantile in (None, 0.5)
-        if not setting.is_tolerance or not is_known:
+        if not setting.is_tolerance or setting.metric == CHURN.name or setting.quantile not in (None, 0.5):
             continue
         if not _is_within(one, other, setting.metric, bound.value, bound.unit) and not any(
             _allows(trade, setting.name, one, other) for trade in policy.trades
@@ -171,22 +181,24 @@ def _is_gained(term: Term, one: Alternative, other: Alternative) -> bool:
         return _error(one) <= _error(other) * (1 - term.value)
     if term.axis == "accuracy":
         return one.gain_of_score(other) >= _in_own_unit(term.value, term.unit, other)
-    pair = _costs(one, other, term.setting.metric)
-    return pair is not None and pair[0] <= pair[1] * (1 - term.value)
+    worse = _worsening(one, other, term.setting.metric)
+    return worse is not None and worse <= -term.value
 
 
 def _is_within(one: Alternative, other: Alternative, metric: str, value: float, unit: Unit) -> bool:
-    if metric == "accuracy":
+    if metric == ACCURACY.name:
         return one.gain_of_score(other) >= -_in_own_unit(value, unit, other) - 1e-12
-    pair = _costs(one, other, metric)
-    allowed = max(value, LAUNCH_SPREAD) if metric == "latency" else value
-    return pair is None or pair[0] <= pair[1] * (1 + allowed)
+    worse = _worsening(one, other, metric)
+    return worse is None or worse <= (max(value, LAUNCH_SPREAD) if metric == LATENCY.name else value)
 
 
-def _costs(one: Alternative, other: Alternative, metric: str) -> tuple[float, float] | None:
-    if metric not in one.costs or metric not in other.costs:
+def _worsening(one: Alternative, other: Alternative, metric: str) -> float | None:
+    """The fraction of the other's amount by which one is worse; None where either is not known."""
+    if metric not in one.amounts or metric not in other.amounts:
         return None
-    return one.costs[metric], other.costs[metric]
+    now, former = one.amounts[metric], other.amounts[metric]
+    worse = former - now if AXES[metric].higher_is_better else now - former
+    return worse / abs(former) if former else math.copysign(math.inf, worse) if worse else 0.0
 
 
 def _in_own_unit(value: float, unit: Unit, other: Alternative) -> float:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
+from pytest_speedacc.axes.units import Kind, format_value
 from pytest_speedacc.baseline import Accepted, SinceBase
 from pytest_speedacc.baseline.changes import quoted
 from pytest_speedacc.config.settings import Bound
-from pytest_speedacc.config.units import Kind, format_value
 from pytest_speedacc.stats.sequence import launch_bounds
 
 

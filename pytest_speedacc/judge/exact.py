@@ -1,38 +1,50 @@
-"""Axes that are whole numbers: parameters, model size, and the memory peak up to its band."""
+"""Axes that are plain quantities: counts, bytes, and what a user measures, each up to the band it moves by."""
 
 from __future__ import annotations
 
+from pytest_speedacc.axes.axis import Role
+from pytest_speedacc.axes.units import format_change, format_value
 from pytest_speedacc.config.settings import Bound
-from pytest_speedacc.config.units import format_change, format_value
+from pytest_speedacc.facts import Amount
 from pytest_speedacc.judge.verdict import Check, Outcome, check_of
 
 
-def judge_amount(bound: Bound, observed: int, reference: int | None, band: int = 0, source: str = "baseline") -> Check:
-    """Hold a limit or tolerance against an amount; ``band`` is how much it moves when nothing has changed.
+def judge_amount(bound: Bound, amount: Amount, former: Amount | None = None, source: str = "baseline") -> Check:
+    """Hold a limit or tolerance against an amount.
 
-    A tolerance needs its ``reference``; ``source`` says in a word where that is from. An amount over its bound by no
-    more than the band is inconclusive.
+    A tolerance needs its ``former`` value; ``source`` says in a word where that is from. An amount beyond its bound by
+    no more than the wider of the two bands is inconclusive. How a former value moved is no matter of a limit.
     """
-    setting = bound.setting
+    setting, observed, band = bound.setting, amount.value, amount.band
     if setting.is_tolerance:
-        assert reference is not None, "a tolerance is judged against a former value"
+        assert former is not None, "a tolerance is judged against a former value"
+        band = max(band, former.band)
+        # What is negative gets worse in the same direction.
+        room = abs(former.value) * bound.value
         # A rise that equals its tolerance must not fail by the last digit of a product.
-        most = round(reference * (1 + bound.value), 3)
-        change = format_change(observed, reference, setting.kind, points=False)
-        reason = f"{change} against the {source}'s {format_value(reference, setting.kind)}"
+        edge = _tidy(former.value - room if setting.higher_is_better else former.value + room)
+        change = format_change(observed, former.value, setting.kind, points=False)
+        reason = f"{change} against the {source}'s {format_value(former.value, setting.kind)}"
     else:
-        most = bound.value
-        over = observed - most
-        side = "over" if over > 0 else "under"
-        reason = f"{format_value(abs(over), setting.kind)} {side} the limit" if over else "exactly the limit"
-    if observed <= most:
+        edge = bound.value
+        away = observed - edge
+        side = "over" if away > 0 else "under"
+        reason = f"{format_value(abs(away), setting.kind)} {side} the limit" if away else "exactly the limit"
+    is_least = setting.role is Role.MINIMUM or (setting.is_tolerance and setting.higher_is_better)
+    beyond = edge - observed if is_least else observed - edge
+    if beyond <= 0:
         outcome = Outcome.PASSED
-    elif observed - band > most:
+    elif beyond > band:
         outcome = Outcome.FAILED
     else:
         outcome = Outcome.INCONCLUSIVE
         reason += f", within the {format_value(band, setting.kind)} that this figure moves by itself"
+        if amount.band < band:
+            reason += f" (so the {source} says; here it moved by {format_value(amount.band, setting.kind)})"
     interval = (float(observed - band), float(observed + band)) if band else None
-    return check_of(
-        bound, observed, outcome, reason, interval=interval, reference=reference if setting.is_tolerance else None
-    )
+    reference = former.value if former and setting.is_tolerance else None
+    return check_of(bound, observed, outcome, reason, interval=interval, reference=reference)
+
+
+def _tidy(product: float) -> float:
+    return float(f"{product:.15g}")

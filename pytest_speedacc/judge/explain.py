@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pytest_speedacc.axes.units import format_seconds
 from pytest_speedacc.baseline.schema import MOST_FUNCTIONS, StoredFunction, StoredProfile
-from pytest_speedacc.config.units import format_seconds
 from pytest_speedacc.judge.hints import hints
 from pytest_speedacc.judge.stages import slower_stages, smallest_change, stage_line
 from pytest_speedacc.measure.profile import Function, Profile

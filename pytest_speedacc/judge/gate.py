@@ -2,43 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import assert_never
 
-from pytest_speedacc.adapters.base import ParameterCount
+from pytest_speedacc.axes import AXES
+from pytest_speedacc.axes.axis import Comparison, Role
+from pytest_speedacc.axes.units import Kind, format_change
 from pytest_speedacc.config.policy import Policy
-from pytest_speedacc.config.settings import Bound, Role, statistic_name
-from pytest_speedacc.config.units import Kind, format_bytes, format_change, format_seconds
+from pytest_speedacc.config.settings import Bound
+from pytest_speedacc.facts import Amount, Unavailable
 from pytest_speedacc.judge import accuracy as accuracy_rules
 from pytest_speedacc.judge import latency as latency_rules
 from pytest_speedacc.judge.accuracy import LAST_DIGIT, PairedEvidence
 from pytest_speedacc.judge.busy import unless_busy
 from pytest_speedacc.judge.exact import judge_amount
 from pytest_speedacc.judge.live_increase import judge_live_increase
-from pytest_speedacc.judge.reference import QUANTILES, Reference
+from pytest_speedacc.judge.reference import Reference
 from pytest_speedacc.judge.repeats import judge_repeated
-from pytest_speedacc.judge.retained import observe_retained, peak_note
 from pytest_speedacc.judge.stored import judge_stored_increase
-from pytest_speedacc.judge.training import judge_training_memory, judge_training_time
-from pytest_speedacc.judge.verdict import Check, Observation, Outcome, check_of
+from pytest_speedacc.judge.training import judge_training_time
+from pytest_speedacc.judge.verdict import Check, Outcome, check_of
 from pytest_speedacc.measure.accuracy import Accuracy
-from pytest_speedacc.measure.measurement import Confidence, Measurement, Statics, Unavailable
+from pytest_speedacc.measure.measurement import Confidence, Measurement, Statics
 from pytest_speedacc.measure.score import Mask
-from pytest_speedacc.measure.waiting import Waiting
 
 NO_STORED_TAIL = "a baseline holds no evidence of a tail, of the median only"
-ORDER = (
-    "accuracy",
-    "confidence",
-    "churn",
-    "latency",
-    "parameters",
-    "model_size",
-    "memory",
-    "training_time",
-    "training_memory",
-)
 
 
 def judge(
@@ -50,26 +40,32 @@ def judge(
     """
     statics = measurement.statics
     whole = Part("", statics.accuracy, statics.confidence, None, reference.accuracy)
-    judges: dict[str, Callable[[Bound], Check]] = {
-        **_judges_of(whole, statics, policy, reference),
-        "latency": lambda bound: _latency(bound, measurement, reference, plan, alpha),
-        "parameters": lambda bound: _amount(bound, _total(statics.parameters), reference, reference.parameters),
-        "model_size": lambda bound: _amount(bound, statics.model_size, reference, reference.model_size),
-        "memory": lambda bound: _memory(bound, measurement, reference),
-        "training_time": lambda bound: judge_training_time(bound, statics.training),
-        "training_memory": lambda bound: judge_training_memory(bound, statics.training),
-    }
-    return (
-        *(judges[bound.setting.metric](bound) for bound in _in_order(policy.bounds)),
-        *_judge_slices(statics, policy, reference),
-    )
+    judges = _judges_of(whole, statics, policy, reference)
+
+    def check(bound: Bound) -> Check:
+        axis = AXES[bound.setting.metric]
+        match axis.compared:
+            case Comparison.LATENCY:
+                return _latency(bound, measurement, reference, plan, alpha)
+            case Comparison.ONE_TIMING:
+                return judge_training_time(bound, statics.training)
+            case Comparison.AMOUNT:
+                return _amount(bound, axis.found_in(statics), reference)
+            case Comparison.SCORE | Comparison.CONFIDENCE | Comparison.CHURN:
+                return judges[axis.compared](bound)
+            case _:
+                assert_never(axis.compared)
+
+    return (*(check(bound) for bound in _in_order(policy.bounds)), *_judge_slices(measurement, policy, reference))
 
 
 def _in_order(bounds: Sequence[Bound]) -> list[Bound]:
-    return sorted(bounds, key=lambda bound: (ORDER.index(bound.setting.metric), bound.setting.is_tolerance))
+    order = list(AXES)
+    return sorted(bounds, key=lambda bound: (order.index(bound.setting.metric), bound.setting.is_tolerance))
 
 
-def _judge_slices(statics: Statics, policy: Policy, reference: Reference) -> list[Check]:
+def _judge_slices(measurement: Measurement, policy: Policy, reference: Reference) -> list[Check]:
+    statics = measurement.statics
     checks = []
     for name in dict.fromkeys((*statics.slices, *policy.slices)):
         bounds = _in_order(policy.bounds_of(name))
@@ -80,8 +76,28 @@ def _judge_slices(statics: Statics, policy: Policy, reference: Reference) -> lis
         own = statics.slices[name]
         part = Part(name, own.accuracy, statics.confidence, own.mask, reference.slices.get(name))
         judges = _judges_of(part, statics, policy, reference)
-        checks += [replace(judges[bound.setting.metric](bound), slice=name) for bound in bounds]
+        for bound in bounds:
+            axis = AXES[bound.setting.metric]
+            if axis.compared is Comparison.AMOUNT:
+                checks += _amount_of_slice(bound, axis.found_in(statics), reference, name, name in policy.slices)
+            else:
+                checks.append(replace(judges[axis.compared](bound), slice=name))
     return checks
+
+
+def _amount_of_slice(
+    bound: Bound, found: Amount | Unavailable, reference: Reference, name: str, is_named: bool
+) -> list[Check]:
+    """An amount of a slice: where it is a mean over samples, or the slice itself asks for it."""
+    if isinstance(found, Amount) and name in found.slices:
+        former = reference.amounts.get(bound.setting.metric)
+        known = former is not None and name in former.slices
+        of_slice = replace(reference, amounts={bound.setting.metric: former.of(name)} if former and known else {})
+        return [replace(_amount(bound, found.of(name), of_slice), slice=name)]
+    if not is_named:
+        return []
+    why = f"{bound.setting.metric} is one number for all samples: have measure return one number a sample"
+    return [replace(_amount(bound, Unavailable(why), reference), slice=name)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +116,8 @@ class Part:
 
 def _judges_of(
     part: Part, statics: Statics, policy: Policy, reference: Reference
-) -> dict[str, Callable[[Bound], Check]]:
-    """What judges the axes that a part of the samples has."""
+) -> dict[Comparison, Callable[[Bound], Check]]:
+    """What judges the axes that rest on the predictions for a part of the samples."""
 
     def accuracy(bound: Bound) -> Check:
         return _of_predictions(bound, part, statics, reference, partial(_drop, policy=policy))
@@ -109,7 +125,11 @@ def _judges_of(
     def churn(bound: Bound) -> Check:
         return _of_predictions(bound, part, statics, reference, accuracy_rules.judge_churn)
 
-    return {"accuracy": accuracy, "churn": churn, "confidence": lambda bound: _confidence(bound, part)}
+    return {
+        Comparison.SCORE: accuracy,
+        Comparison.CHURN: churn,
+        Comparison.CONFIDENCE: lambda bound: _confidence(bound, part),
+    }
 
 
 def _drop(bound: Bound, accuracy: Accuracy, evidence: PairedEvidence, policy: Policy) -> Check:
@@ -176,146 +196,20 @@ def _latency(bound: Bound, measurement: Measurement, reference: Reference, plan:
     return latency_rules.judge_increase(measurement.latency, bound, former, why)
 
 
-def _memory(bound: Bound, measurement: Measurement, reference: Reference) -> Check:
-    memory = measurement.statics.memory
-    if isinstance(memory, Unavailable):
-        return _amount(bound, memory, reference, None)
-    if bound.setting.is_tolerance and reference.memory is None and reference.no_memory:
-        return check_of(bound, memory.peak, Outcome.NOT_COMPARED, reference.no_memory)
-    # How a former peak moved is no matter of a limit.
-    band = max(memory.band, reference.memory_band) if bound.setting.is_tolerance else memory.band
-    check = _amount(bound, memory.peak, reference, reference.memory, band)
-    if check.outcome is Outcome.INCONCLUSIVE and memory.band < band:
-        moved = f"so the {reference.source} says; here it moved by {format_bytes(memory.band)}"
-        return replace(check, reason=f"{check.reason} ({moved})")
-    return check
-
-
-def _amount(bound: Bound, value: int | Unavailable, reference: Reference, former: int | None, band: int = 0) -> Check:
-    if isinstance(value, Unavailable):
-        return check_of(bound, None, Outcome.FAILED, f"cannot be measured here: {value.reason}")
-    if bound.setting.is_tolerance and former is None:
-        return _without_reference(bound, value, reference)
-    return judge_amount(bound, value, former, band, reference.source)
+def _amount(bound: Bound, found: Amount | Unavailable, reference: Reference) -> Check:
+    if isinstance(found, Unavailable):
+        return check_of(bound, None, Outcome.FAILED, f"cannot be measured here: {found.reason}")
+    if not bound.setting.is_tolerance:
+        return judge_amount(bound, found)
+    axis = bound.setting.metric
+    former = reference.amounts.get(axis)
+    if former is not None:
+        return judge_amount(bound, found, former, reference.source)
+    if axis in reference.absent:
+        return check_of(bound, found.value, Outcome.NOT_COMPARED, reference.absent[axis])
+    return _without_reference(bound, found.value, reference)
 
 
 def _without_reference(bound: Bound, value: float | None, reference: Reference) -> Check:
     outcome = Outcome.PASSED if reference.is_new else Outcome.NOT_COMPARED
     return check_of(bound, value, outcome, reference.missing)
-
-
-def _total(count: ParameterCount | Unavailable) -> int | Unavailable:
-    return count if isinstance(count, Unavailable) else count.total
-
-
-def observe(measurement: Measurement, reference: Reference) -> tuple[Observation, ...]:
-    """Every axis as it was measured, with its former value beside it, whether or not anything bounds it."""
-    statics = measurement.statics
-    parameters, memory = statics.parameters, statics.memory
-    explained = "" if isinstance(parameters, Unavailable) else _details(parameters.details)
-    weights = f"{format_bytes(statics.weights)} of weights in memory" if statics.weights else ""
-    peak = memory if isinstance(memory, Unavailable) else memory.peak
-    return (
-        *_observe_part(Part("", statics.accuracy, statics.confidence, None, reference.accuracy)),
-        *_observe_latency(measurement, reference),
-        *_observe_waiting(measurement.waiting),
-        _observe("parameters", Kind.COUNT, _total(parameters), reference.parameters, explained),
-        _observe("model_size", Kind.SIZE, statics.model_size, reference.model_size, weights),
-        _observe("memory", Kind.SIZE, peak, reference.memory, peak_note(memory)),
-        *observe_retained(statics),
-        *_observe_training(statics, reference),
-        Observation("evaluation", "", Kind.TIME, statics.evaluation_seconds, None, None, "all samples predicted once"),
-        *(
-            row
-            for name, own in statics.slices.items()
-            for row in _observe_part(Part(name, own.accuracy, statics.confidence, own.mask, reference.slices.get(name)))
-        ),
-    )
-
-
-def _observe_part(part: Part) -> list[Observation]:
-    """The score of all samples or of a slice, and how sure the model is of them where that is known."""
-    rows = []
-    former = part.evidence.reference if part.evidence else None
-    if not isinstance(part.accuracy, Unavailable):
-        of = part.accuracy
-        rows.append(
-            Observation(
-                "accuracy",
-                "",
-                Kind.SCORE,
-                of.value,
-                None,
-                former,
-                of.score,
-                of.within_unit,
-                part.name,
-                of.greater_is_better,
-            )
-        )
-    if not isinstance(part.confidence, Unavailable):
-        mean, note = part.confidence.mean(part.mask), "mean of the largest probability"
-        rows.append(Observation("confidence", "", Kind.SCORE, mean, None, None, note, points=True, slice=part.name))
-    return rows
-
-
-def _observe_training(statics: Statics, reference: Reference) -> list[Observation]:
-    training, former = statics.training, reference.training
-    if isinstance(training, Unavailable):
-        return []
-    seconds = former.seconds if former else None
-    rows = [Observation("training_time", "", Kind.TIME, training.seconds, None, seconds, "one training")]
-    if training.peak is not None:
-        peak = former.peak if former else None
-        rows.append(Observation("training_memory", "", Kind.SIZE, training.peak, None, peak, "peak of one training"))
-    return rows
-
-
-def _observe_latency(measurement: Measurement, reference: Reference) -> list[Observation]:
-    latency = measurement.latency
-    batch = f"a call of {latency.batch_size} sample{'s' if latency.batch_size > 1 else ''}"
-    observations = f"{latency.calls} " + ("calls" if latency.has_tail else f"rounds of {latency.calls_per_round} calls")
-    load = f", {latency.concurrency} in flight" if latency.concurrency > 1 else ""
-    first = "" if measurement.first_call is None else f", the first of all {format_seconds(measurement.first_call)}"
-    warm = f" after {measurement.untimed_calls} untimed ones{first}" if measurement.untimed_calls else ""
-    rows = [
-        Observation(
-            "latency",
-            statistic_name(q),
-            Kind.TIME,
-            latency.quantile(q),
-            latency.interval(q),
-            reference.latency.get(statistic_name(q)),
-            f"{batch}, {observations}{warm}{load}",
-        )
-        for q in (QUANTILES if latency.has_tail else QUANTILES[:1])
-    ]
-    if latency.concurrency > 1:
-        rate, note = latency.throughput, f"samples a second{load}"
-        rows.append(Observation("throughput", "", Kind.RATE, rate, None, None, note, higher_is_better=True))
-    return rows
-
-
-def _observe_waiting(waiting: Waiting | None) -> list[Observation]:
-    if waiting is None:
-        return []
-    parts = (
-        ("own code", waiting.own, "in the thread of the event loop"),
-        ("loop turn", waiting.turn, "ready to go on, and the loop busy with something else"),
-        ("awaited", waiting.other, "for what it awaits"),
-    )
-    return [
-        Observation("latency", name, Kind.TIME, seconds, None, None, f"mean of a call: {note}")
-        for name, seconds, note in parts
-        if seconds is not None
-    ]
-
-
-def _observe(metric: str, kind: Kind, value: int | Unavailable, former: int | None, note: str) -> Observation:
-    if isinstance(value, Unavailable):
-        return Observation(metric, "", kind, None, None, former, value.reason)
-    return Observation(metric, "", kind, value, None, former, note)
-
-
-def _details(details: Mapping[str, int]) -> str:
-    return ", ".join(f"{count:,} {name}" for name, count in details.items())

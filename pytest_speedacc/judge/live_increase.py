@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
+from pytest_speedacc.axes.units import Kind, format_seconds, format_value
 from pytest_speedacc.baseline import Accepted, SinceBase
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.config.settings import Bound
 from pytest_speedacc.config.trades import Term, Trade, widened
-from pytest_speedacc.config.units import Kind, format_seconds, format_value
 from pytest_speedacc.judge.entries import accepted_text, counted, refusals
 from pytest_speedacc.judge.verdict import Check, Outcome, check_of
 from pytest_speedacc.measure.launches import Key, LiveGate, LiveRun, PairTimes

@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from pytest_speedacc.axes import AXES, amounts_of
+from pytest_speedacc.axes.axis import statistic_name
+from pytest_speedacc.axes.memory import MEMORY
 from pytest_speedacc.baseline import Baseline, SinceBase
-from pytest_speedacc.baseline.schema import StoredRatio, StoredTraining
-from pytest_speedacc.config.settings import statistic_name
+from pytest_speedacc.baseline.schema import StoredRatio
 from pytest_speedacc.errors import GateError
+from pytest_speedacc.facts import Amount
 from pytest_speedacc.judge.accuracy import PairedEvidence
 from pytest_speedacc.judge.pairing import Predictions, pair_all, pair_slices, with_repeats
 from pytest_speedacc.measure.accuracy import Accuracy
 from pytest_speedacc.measure.allocations import Allocations
 from pytest_speedacc.measure.environment import Environment
 from pytest_speedacc.measure.launches import NEW_GATE, LiveGate, PairTimes
-from pytest_speedacc.measure.measurement import Measurement, Unavailable
+from pytest_speedacc.measure.measurement import Measurement
 from pytest_speedacc.measure.profile import Profile
 from pytest_speedacc.measure.subject import Subject
 from pytest_speedacc.measure.yardstick import VERSION, Ratios
@@ -57,19 +60,12 @@ class Reference:
     accuracy: PairedEvidence | None = None
     slices: Mapping[str, PairedEvidence] = field(default_factory=dict)
     """The same of each slice of the evaluation set whose former score is known."""
-    parameters: int | None = None
-    model_size: int | None = None
-    """Bytes."""
-    memory: int | None = None
-    """Peak bytes, of this environment."""
-    no_memory: str = ""
-    """Why the peak is not known though the rest may be; empty where that is no different from ``missing``."""
-    memory_band: int = 0
-    """Bytes by which the peak moves when nothing has changed."""
+    amounts: Mapping[str, Amount] = field(default_factory=dict)
+    """By axis, those that are plain quantities and are known."""
+    absent: Mapping[str, str] = field(default_factory=dict)
+    """By axis, why it is not known; those that are not there are ``missing``."""
     latency: Mapping[str, float | None] = field(default_factory=dict)
     """Seconds of this environment, by statistic; information, never evidence."""
-    training: StoredTraining | None = None
-    """What training took in this environment; information, never evidence."""
     ratios: tuple[Ratios, Ratios] | str = ""
     """Today's and the baseline's multiples of the yardstick, in this environment; or why there are none."""
     live: LiveComparison | None = None
@@ -111,38 +107,42 @@ def from_baseline(
         raise GateError(f"the baseline holds the score {then} and this gate asks for {now}. {accept}")
     record = stored.environments.get(environment.key)
     times = record.latency if record else None
-    memory = record.memory if record else None
     former = record.yardstick if record else None
-    incomparable = ""
+    incomparable, batches = "", ""
     if record is None:
         known = "; ".join(_known(other.environment, environment) for other in stored.environments.values()) or "none"
         incomparable = f"the baseline has nothing of this environment (it knows {known}): add it with {command}"
     elif times and times.batch_size != subject.batch_size:
-        # The peak of a larger batch is larger, whatever the model.
-        incomparable = (
+        incomparable = batches = (
             f"the baseline is of batch_size={times.batch_size}, not {subject.batch_size}: renew it with {command}"
         )
-        times = memory = None
+        times = None
     elif times and times.concurrency != subject.concurrency:
         incomparable = (
             f"the baseline is of concurrency={times.concurrency}, not {subject.concurrency}: renew it with {command}"
         )
         times = None
+    missing = f"the baseline does not hold it: add it with {command}"
+    amounts, absent = {}, {}
+    for axis in AXES.values():
+        amount = axis.former_in(stored, record)
+        if amount is not None and not (axis.per_call and batches):
+            amounts[axis.name] = amount
+        elif axis.per_environment:
+            what = "memory peak" if axis is MEMORY else axis.title
+            nothing = f"the baseline of this environment holds no {what}: add it with {command}"
+            absent[axis.name] = incomparable or nothing
     return Reference(
-        missing=f"the baseline does not hold it: add it with {command}",
-        no_memory=incomparable or f"the baseline of this environment holds no memory peak: add it with {command}",
+        missing=missing,
         accuracy=with_repeats(
             pair_all(score.value, record is not None, before, subject, accuracy), score.spread, score.repeats
         )
         if score
         else None,
         slices=pair_slices(record is not None, before, subject, accuracy, "baseline"),
-        parameters=stored.parameters,
-        model_size=stored.model_size,
-        memory=memory.peak if memory else None,
-        memory_band=memory.band if memory else 0,
+        amounts=amounts,
+        absent=absent,
         ratios=incomparable or _ratios(ratios, former, command),
-        training=record.training if record else None,
         latency={name: getattr(times, name) for name in ("median", "p90", "p95", "p99")} if times else {},
     )
 
@@ -182,7 +182,10 @@ def from_live(comparison: LiveComparison, subject: Subject, accuracy: Accuracy, 
         accuracy.score,
         accuracy.greater_is_better,
     )
-    same_batches = facts.batch_size == subject.batch_size
+    absent: dict[str, str] = {}
+    if facts.batch_size != subject.batch_size:
+        why = f"the base is called with batch_size={facts.batch_size}, and this with {subject.batch_size}"
+        absent = {axis.name: why for axis in AXES.values() if axis.per_call}
     return Reference(
         missing=f"{base} was judged on another evaluation set or by another score"
         if not comparable
@@ -195,14 +198,8 @@ def from_live(comparison: LiveComparison, subject: Subject, accuracy: Accuracy, 
         if comparable
         else None,
         slices=pair_slices(True, gate.base_predictions, subject, accuracy, "base") if comparable else {},
-        parameters=facts.parameters,
-        model_size=facts.model_size,
-        # The peak of a larger batch is larger, whatever the model.
-        memory=facts.memory if same_batches else None,
-        no_memory=""
-        if same_batches
-        else f"the base is called with batch_size={facts.batch_size}, and this with {subject.batch_size}",
-        memory_band=facts.memory_band,
+        amounts={name: amount for name, amount in facts.amounts.items() if name not in absent},
+        absent=absent,
         live=comparison,
         source="base",
     )
@@ -213,7 +210,7 @@ def from_other(
 ) -> Reference:
     """Another model, measured in the same test on the same samples; ``launches`` timed both in turn."""
     statics, latency = other.statics, other.latency
-    before, memory = statics.accuracy.predictions, statics.memory
+    before = statics.accuracy.predictions
     paired = pair_all(statics.accuracy.value, True, before, subject, accuracy, "other")
     scores = statics.accuracy.scores
     gate = LiveGate(tuple(launches), None, None, None, "")
@@ -221,10 +218,7 @@ def from_other(
         missing="the other could not be measured in this",
         accuracy=with_repeats(paired, mean_and_sd(scores)[1] if scores else 0.0, len(scores)),
         slices=pair_slices(True, before, subject, accuracy, "other"),
-        parameters=None if isinstance(statics.parameters, Unavailable) else statics.parameters.total,
-        model_size=None if isinstance(statics.model_size, Unavailable) else statics.model_size,
-        memory=None if isinstance(memory, Unavailable) else memory.peak,
-        memory_band=0 if isinstance(memory, Unavailable) else memory.band,
+        amounts=amounts_of(statics),
         latency={statistic_name(q): latency.quantile(q) for q in (QUANTILES if latency.has_tail else QUANTILES[:1])},
         live=LiveComparison(gate, (), alpha, "", SinceBase(), once=True) if launches else None,
         source="other",

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from pytest_speedacc.config.settings import Bound, Role, Unit
-from pytest_speedacc.config.units import Kind, format_change, format_value
+from pytest_speedacc.axes.axis import Role
+from pytest_speedacc.axes.units import Kind, format_change, format_value
+from pytest_speedacc.config.settings import Bound, Unit
 from pytest_speedacc.judge.verdict import Check, Outcome, check_of
 from pytest_speedacc.measure.accuracy import Accuracy
 from pytest_speedacc.stats.betting import winnings

@@ -1,16 +1,11 @@
-"""What is shown of memory beside its peak: which batches that is of, and what stays."""
+"""What is shown of memory beside its peak: what stays."""
 
 from __future__ import annotations
 
-from pytest_speedacc.config.units import Kind
+from pytest_speedacc.axes.units import Kind
 from pytest_speedacc.judge.verdict import Observation
-from pytest_speedacc.measure.measurement import Statics, Unavailable
+from pytest_speedacc.measure.measurement import Statics
 from pytest_speedacc.measure.memory import MemoryPeak
-
-
-def peak_note(memory: MemoryPeak | Unavailable) -> str:
-    """What the peak is of."""
-    return f"peak of one call, of {memory.of}" if isinstance(memory, MemoryPeak) and memory.of else "peak of one call"
 
 
 def observe_retained(statics: Statics) -> list[Observation]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from pytest_speedacc.axes.units import Kind
 from pytest_speedacc.config.trades import Term
-from pytest_speedacc.config.units import Kind
 from pytest_speedacc.judge.latency import LAUNCH_SPREAD
 from pytest_speedacc.judge.verdict import Check, Outcome
 from pytest_speedacc.measure.launches import PairTimes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_speedacc.config.units import format_seconds
+from pytest_speedacc.axes.units import format_seconds
 from pytest_speedacc.measure.profile import Profile
 from pytest_speedacc.measure.waiting import Waiting
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
+from pytest_speedacc.axes.units import Kind
 from pytest_speedacc.config.settings import Bound
 from pytest_speedacc.config.trades import Term
-from pytest_speedacc.config.units import Kind
 from pytest_speedacc.judge.verdict import Check, Outcome, check_of
 from pytest_speedacc.measure.yardstick import PARTS, Ratios
 from pytest_speedacc.stats.sequence import Bounds, Gain, prediction_interval

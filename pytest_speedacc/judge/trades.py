@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+from pytest_speedacc.axes import AXES
+from pytest_speedacc.axes.axis import Axis, Comparison
+from pytest_speedacc.axes.units import Kind, format_change, format_value
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.config.settings import Bound, Unit
 from pytest_speedacc.config.trades import Term, Trade
-from pytest_speedacc.config.units import Kind, format_change, format_value
+from pytest_speedacc.facts import Unavailable
 from pytest_speedacc.judge.accuracy import LAST_DIGIT, PairedEvidence, least_gain
 from pytest_speedacc.judge.gate import judge
 from pytest_speedacc.judge.live_increase import gain_of_launches
@@ -17,7 +20,7 @@ from pytest_speedacc.judge.repeats import is_shown_better
 from pytest_speedacc.judge.stored import gain_of_ratios
 from pytest_speedacc.judge.verdict import Check, Leg, Outcome, TradeSum
 from pytest_speedacc.measure.accuracy import Accuracy
-from pytest_speedacc.measure.measurement import Measurement, Unavailable
+from pytest_speedacc.measure.measurement import Measurement
 
 NOT_KNOWN = "not known"
 
@@ -111,13 +114,16 @@ def _change_text(check: Check, measurement: Measurement) -> str:
 
 
 def _gained(term: Term, measurement: Measurement, policy: Policy, reference: Reference, alpha: float) -> Leg:
-    match term.axis:
-        case "accuracy" | "error":
+    axis = AXES[term.setting.metric]
+    match axis.compared:
+        case Comparison.SCORE:
             found = _gain_of_score(term, measurement.statics.accuracy, policy, reference.accuracy)
-        case "latency" | "latency_p95":
+        case Comparison.LATENCY:
             found = _gain_of_time(term, reference, alpha)
+        case Comparison.AMOUNT:
+            found = _gain_of_amount(axis, term, measurement, reference)
         case _:
-            found = _gain_of_amount(term, measurement, reference)
+            raise AssertionError(f"{axis.name} cannot be traded, for none of its settings is a worsening")
     observed, holds = found
     return Leg(term.axis, term.written, observed, holds)
 
@@ -172,28 +178,17 @@ def _gain_of_time(term: Term, reference: Reference, alpha: float) -> tuple[str, 
     return observed, gained.is_shown
 
 
-def _gain_of_amount(term: Term, measurement: Measurement, reference: Reference) -> tuple[str, bool]:
-    statics, band = measurement.statics, 0
-    value: int | Unavailable
-    match term.axis:
-        case "parameters":
-            counted = statics.parameters
-            value = counted if isinstance(counted, Unavailable) else counted.total
-            former, kind = reference.parameters, Kind.COUNT
-        case "model_size":
-            value, former, kind = statics.model_size, reference.model_size, Kind.SIZE
-        case _:
-            memory = statics.memory
-            value = memory if isinstance(memory, Unavailable) else memory.peak
-            band = 0 if isinstance(memory, Unavailable) else max(memory.band, reference.memory_band)
-            former, kind = reference.memory, Kind.SIZE
-    if isinstance(value, Unavailable) or former is None:
+def _gain_of_amount(axis: Axis, term: Term, measurement: Measurement, reference: Reference) -> tuple[str, bool]:
+    found, former = axis.found_in(measurement.statics), reference.amounts.get(axis.name)
+    if isinstance(found, Unavailable) or former is None:
         return NOT_KNOWN, False
-    observed = format_change(value, former, kind, points=False)
-    most = former * (1 - term.value)
-    if value > most:
+    observed = format_change(found.value, former.value, axis.unit, points=False)
+    room, band = abs(former.value) * term.value, max(found.band, former.band)
+    # How much further than what is wanted.
+    beyond = found.value - former.value - room if axis.higher_is_better else former.value - room - found.value
+    if beyond < 0:
         return observed, False
-    shown = value + band <= most
+    shown = beyond >= band
     return observed if shown else f"{observed}, which is not shown", shown
 
 

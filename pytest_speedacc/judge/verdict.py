@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
+from pytest_speedacc.axes.units import format_value
 from pytest_speedacc.config.settings import Bound, Unit
-from pytest_speedacc.config.units import Kind, format_value
 
 
 class Outcome(IntEnum):
@@ -39,7 +39,7 @@ class Check:
     """``median`` or ``p95`` for a latency, empty elsewhere."""
     slice: str
     """The part of the evaluation set; empty for all of it."""
-    kind: Kind
+    kind: str
     """What the numbers are measured in."""
     observed: float | None
     """What was measured; None when it could not be."""
@@ -100,7 +100,7 @@ class Observation:
 
     metric: str
     statistic: str
-    kind: Kind
+    kind: str
     observed: float | None
     """None when it could not be measured."""
     interval: tuple[float, float] | None
@@ -172,7 +172,7 @@ def check_of(
     *,
     interval: tuple[float, float] | None = None,
     reference: float | None = None,
-    kind: Kind | None = None,
+    kind: str | None = None,
 ) -> Check:
     """The check that ``bound`` came to; ``kind`` where what was observed is not of the setting's own."""
     setting = bound.setting

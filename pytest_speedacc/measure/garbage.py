@@ -8,7 +8,7 @@ import gc
 import os
 from dataclasses import dataclass, field
 
-from pytest_speedacc.config.units import format_bytes
+from pytest_speedacc.axes.units import format_bytes
 
 ENOUGH = 2**26
 """Bytes by which resident memory grows before anything is collected: less is the allocator's own to and fro."""

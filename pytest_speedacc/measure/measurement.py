@@ -13,7 +13,9 @@ from typing import Any, TypeVar
 import numpy as np
 
 from pytest_speedacc.adapters.base import DeviceMemory, ParameterCount
+from pytest_speedacc.axes.axis import NOT_MEASURED
 from pytest_speedacc.errors import GateError, model_raised
+from pytest_speedacc.facts import Amount, Unavailable
 from pytest_speedacc.measure.accuracy import Accuracy, labels, score_predictions, shape_note, to_numpy
 from pytest_speedacc.measure.busy import QUIET, Busy
 from pytest_speedacc.measure.evaluation import (
@@ -23,6 +25,7 @@ from pytest_speedacc.measure.forks import one_process
 from pytest_speedacc.measure.garbage import at_rest, stayed
 from pytest_speedacc.measure.latency import Latency
 from pytest_speedacc.measure.memory import MemoryPeak, leak_note, measure_memory
+from pytest_speedacc.measure.metrics import measure_metrics
 from pytest_speedacc.measure.randomness import seeded
 from pytest_speedacc.measure.samples import take
 from pytest_speedacc.measure.score import Mask
@@ -33,19 +36,13 @@ from pytest_speedacc.measure.waiting import Waiting
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True, slots=True)
-class Unavailable:
-    """Why an axis could not be measured."""
-
-    reason: str
-    """One sentence."""
-
-
 DEVICE_REPEATS = 3
 SLOW_EVALUATION = 10.0
 """Seconds; no more than a moment is spent on asking twice."""
 FEW_ASKED = 32
 NEVER_FITTED = "the model was not trained by speedacc.fit(train) in this test"
+UNTRAINED = Unavailable(NEVER_FITTED)
+UNASKED = Unavailable("nobody asked for it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +82,17 @@ class Statics:
     """Remarks for the report."""
     evaluation_seconds: float = 0.0
     """Wall time of predicting the whole evaluation set once, a large batch at a time."""
-    confidence: Confidence | Unavailable = Unavailable("nobody asked for it")
+    confidence: Confidence | Unavailable = UNASKED
     slices: Mapping[str, Slice] = field(default_factory=dict)
     """By name."""
     unstable: int = 0
     """Samples among the first ones of which the model, asked twice, gave two predictions."""
-    training: Training | Unavailable = Unavailable(NEVER_FITTED)
+    training: Training | Unavailable = UNTRAINED
     """What ``speedacc.fit`` took for this model."""
     retained: int = 0
     """Bytes that stayed after the set was predicted for the first time; 0 for few, and where that cannot be told."""
+    metrics: Mapping[str, Amount | Unavailable] = field(default_factory=dict)
+    """By axis, what is measured of those that are the user's own."""
     answer_shape: tuple[int, ...] = ()
     """Of what the model answers for one sample, before it is made a label."""
 
@@ -141,6 +140,10 @@ class Measurement:
         """Peak bytes that inference allocates. Raises GateError where that cannot be measured."""
         return _available(self.statics.memory).peak
 
+    def metric(self, name: str) -> float:
+        """An axis of your own. Raises GateError where nothing measured it."""
+        return _available(self.statics.metrics.get(name, Unavailable(NOT_MEASURED.format(name=name)))).value
+
     @property
     def retained(self) -> int:
         """Bytes that each call leaves behind for good. Raises GateError where that cannot be measured."""
@@ -149,7 +152,7 @@ class Measurement:
 
 def measure_statics(
     subject: Subject,
-    training: Training | Unavailable = Unavailable(NEVER_FITTED),
+    training: Training | Unavailable = UNTRAINED,
     is_decided: Callable[[Sequence[float]], bool] = lambda scores: False,
 ) -> Statics:
     """The accuracy pass, the counts, and the memory pass. The caller holds the adapter's ``running``.
@@ -187,6 +190,7 @@ def measure_statics(
         unstable=unstable,
         training=training,
         retained=retained,
+        metrics=measure_metrics(subject),
         answer_shape=evaluation.predictions.shape[1:],
     )
 

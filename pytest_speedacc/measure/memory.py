@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pytest_speedacc.config.units import format_bytes
+from pytest_speedacc.axes.units import format_bytes
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.measure.stack import with_room
 

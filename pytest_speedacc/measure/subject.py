@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any
 
@@ -59,6 +59,8 @@ class CallOptions:
     """Calls of an async model in flight at a time."""
     loop: Loop = OWN_LOOP
     """Where an async model is awaited."""
+    metrics: Mapping[str, Any] | None = None
+    """What the check says of axes of the user's own, by name: numbers, numbers of each sample, or functions."""
     confident: bool = False
     """Whether the mean confidence is wanted, though it may take a second pass."""
 
@@ -101,6 +103,8 @@ class Subject:
     """Evaluations at most, each under its own seed."""
     training_samples: int | None = None
     """Samples that the model was trained on; None where nobody said."""
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+    """What the check says of axes of the user's own, by name."""
     streamed: Evaluation | None = None
     """The accuracy pass of a stream, which was made when it was read; None for a set that is held whole."""
 
@@ -163,6 +167,7 @@ def prepare(model: Any, inputs: Any, targets: Any, call_options: CallOptions, *,
         slices=masks,
         repeats=call_options.repeats,
         training_samples=call_options.training_samples,
+        metrics=_metrics(call_options),
         fingerprint=fingerprint(inputs, targets),
         fingerprint_called=fingerprint(called, [*list(distinct.values())[:WATCHED_BATCHES], *worst.batches]),
     )
@@ -212,6 +217,7 @@ def _prepare_stream(model: Any, stream: Iterator[Source], call_options: CallOpti
         fingerprint=found.fingerprint,
         fingerprint_called=called,
         training_samples=call_options.training_samples,
+        metrics=_metrics(call_options),
         streamed=found.evaluation,
     )
 
@@ -236,6 +242,13 @@ def _ways(
     confident = call_options.confident or is_small
     evaluator = Evaluator(model, adapter, call_options.predict, response, confident, call_options.loop, slices)
     return adapter, score, call, evaluator
+
+
+def _metrics(call_options: CallOptions) -> Mapping[str, Any]:
+    metrics = call_options.metrics or {}
+    if not isinstance(metrics, Mapping):
+        raise GateError(f"metrics={metrics!r} must be a mapping of names to numbers.")
+    return metrics
 
 
 def _check_batch_size(size: object, samples: int) -> None:

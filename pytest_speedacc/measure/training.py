@@ -12,7 +12,7 @@ from pytest_speedacc.adapters import find_adapter
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.measure import clocks
 from pytest_speedacc.measure.busy import QUIET, Busy, look, since
-from pytest_speedacc.measure.memory import track_once
+from pytest_speedacc.measure.memory import resolution, track_once
 
 T = TypeVar("T")
 
@@ -31,6 +31,11 @@ class Training:
     """What was noticed on the way."""
     busy: Busy = QUIET
     """How long it waited for a processor."""
+
+    @property
+    def band(self) -> int:
+        """Bytes within which two peaks are the same."""
+        return resolution(self.peak or 0)
 
 
 @dataclass(frozen=True, slots=True)

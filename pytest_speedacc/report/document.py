@@ -9,8 +9,8 @@ from typing import Any
 
 import msgspec
 
+from pytest_speedacc.axes.units import Kind
 from pytest_speedacc.config.scale import Scale
-from pytest_speedacc.config.units import Kind
 from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.judge.alternatives import Group
 from pytest_speedacc.judge.verdict import Check, Observation, TradeSum, Verdict
@@ -18,7 +18,7 @@ from pytest_speedacc.measure.environment import Environment, library_versions
 from pytest_speedacc.report.scale import at_scale
 
 SCHEMA = 1
-UNITS = {
+UNITS: Mapping[str, str] = {
     Kind.SCORE: "score",
     Kind.TIME: "s",
     Kind.SIZE: "B",
@@ -27,6 +27,7 @@ UNITS = {
     Kind.FRACTION: "fraction",
     Kind.CHANGE: "change",
 }
+"""An axis of the user's own has the unit that it says."""
 
 
 def write_report(
@@ -112,7 +113,7 @@ def _check(check: Check) -> dict[str, Any]:
         "slice": check.slice,
         "observed": check.observed,
         "interval": check.interval,
-        "unit": UNITS[check.kind],
+        "unit": UNITS.get(check.kind, check.kind),
         "limit": check.limit,
         "reference": check.reference,
         "allowed": check.allowed,
@@ -129,7 +130,7 @@ def _observation(row: Observation) -> dict[str, Any]:
         "slice": row.slice,
         "observed": row.observed,
         "interval": row.interval,
-        "unit": UNITS[row.kind],
+        "unit": UNITS.get(row.kind, row.kind),
         "reference": row.reference,
         "note": row.note,
     }

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from pytest_speedacc.config.units import Kind, format_value
-from pytest_speedacc.judge.alternatives import COSTS, Group, Standing
+from pytest_speedacc.axes.latency import LATENCY
+from pytest_speedacc.axes.units import Kind, format_value
+from pytest_speedacc.judge.alternatives import Group, Standing, compared_axes
 from pytest_speedacc.report.printable import printable, shown_title
 from pytest_speedacc.report.table import table_lines
-
-_KINDS = {"latency": Kind.TIME, "parameters": Kind.COUNT, "model_size": Kind.SIZE, "memory": Kind.SIZE}
 
 
 def group_lines(group: Group) -> list[str]:
     """The alternatives, the best score first, and what every policy would choose among them."""
     first = group.standings[0].alternative
     ordered = sorted(group.standings, key=lambda each: each.alternative.accuracy, reverse=first.higher_is_better)
-    header = ("alternative", "score", "median", "parameters", "model size", "memory", "front", "dominated by")
+    columns = ("median" if axis is LATENCY else axis.title for axis in compared_axes())
+    header = ("alternative", "score", *columns, "front", "dominated by")
     lines = [f"Alternatives for {group.name}:", *table_lines(header, [_cells(each) for each in ordered])]
     chosen: dict[str, list[str]] = {}
     for policy, title in group.choices.items():
@@ -27,12 +27,14 @@ def group_lines(group: Group) -> list[str]:
 
 def _cells(standing: Standing) -> tuple[str, ...]:
     one = standing.alternative
-    costs = (format_value(one.costs[axis], _KINDS[axis]) if axis in one.costs else "-" for axis in COSTS)
+    amounts = (
+        format_value(one.amounts[axis.name], axis.unit) if axis.name in one.amounts else "-" for axis in compared_axes()
+    )
     front = "yes" if standing.on_front else ""
     return (
         one.title,
         format_value(one.accuracy, Kind.SCORE),
-        *costs,
+        *amounts,
         front,
         ", ".join(map(shown_title, standing.dominated_by)),
     )

@@ -1,4 +1,5 @@
-"""Accuracy against latency as a picture: alternatives, their limits, and where each one came from."""
+"""Accuracy against latency, and against each axis of the user's own, as a picture: alternatives, their limits, and
+where each one came from."""
 
 from __future__ import annotations
 
@@ -8,7 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pytest_speedacc.config.units import format_seconds
+from pytest_speedacc.axes import own_axes
+from pytest_speedacc.axes.accuracy import ACCURACY
+from pytest_speedacc.axes.axis import Axis, Role
+from pytest_speedacc.axes.latency import LATENCY
+from pytest_speedacc.axes.units import format_value
 from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.judge.verdict import Outcome, Verdict
 from pytest_speedacc.report.printable import shown_title
@@ -25,13 +30,24 @@ class Point:
     """One gate in the plane."""
 
     title: str
-    seconds: float
-    """Median of a call."""
+    amount: float
+    """On the axis across: the median of a call, or an amount of the user's own axis."""
     score: float
     parameters: float | None
     former: tuple[float, float] | None
-    """Seconds and score of the baseline or base; None where either is not known."""
+    """Amount and score of the baseline or base; None where either is not known."""
     outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One picture of several gates."""
+
+    group: str
+    """The job that they are alternatives for; empty for all gates."""
+    axis: Axis
+    """The axis across."""
+    verdicts: Sequence[Verdict]
 
 
 def write_plot(path: Path, verdicts: Sequence[Verdict]) -> None:
@@ -56,8 +72,8 @@ def write_plot(path: Path, verdicts: Sequence[Verdict]) -> None:
     with style.context("default"):
         figure = Figure(figsize=(7.2 * len(panels), 4.8), layout="constrained")
         FigureCanvasAgg(figure)
-        for place, (name, members) in enumerate(panels.items(), start=1):
-            _draw(figure.add_subplot(1, len(panels), place), name, members)
+        for place, panel in enumerate(panels, start=1):
+            _draw(figure.add_subplot(1, len(panels), place), panel)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             figure.savefig(path, dpi=150, metadata={"Date": None} if path.suffix == ".svg" else None)
@@ -65,26 +81,29 @@ def write_plot(path: Path, verdicts: Sequence[Verdict]) -> None:
             raise ConfigError(f"--speedacc-report: {path} cannot be written: {error.strerror}.") from error
 
 
-def _panels(verdicts: Sequence[Verdict]) -> dict[str, list[Verdict]]:
-    drawn = [verdict for verdict in verdicts if _point(verdict) is not None]
-    grouped = [verdict for verdict in drawn if verdict.group]
-    panels: dict[str, list[Verdict]] = {}
-    for verdict in grouped or drawn:
-        panels.setdefault(verdict.group, []).append(verdict)
+def _panels(verdicts: Sequence[Verdict]) -> list[Panel]:
+    panels = []
+    for axis in (LATENCY, *own_axes()):
+        drawn = [verdict for verdict in verdicts if _point(verdict, axis) is not None]
+        grouped = [verdict for verdict in drawn if verdict.group]
+        members: dict[str, list[Verdict]] = {}
+        for verdict in grouped or drawn:
+            members.setdefault(verdict.group, []).append(verdict)
+        panels += [Panel(group, axis, found) for group, found in members.items()]
     return panels
 
 
-def _point(verdict: Verdict) -> Point | None:
+def _point(verdict: Verdict, axis: Axis) -> Point | None:
     rows = {(row.metric, row.statistic): row for row in verdict.observations if not row.slice}
-    score, latency = rows.get(("accuracy", "")), rows.get(("latency", "median"))
-    if score is None or latency is None or score.observed is None or latency.observed is None:
+    score, across = rows.get((ACCURACY.name, "")), rows.get((axis.name, "median" if axis is LATENCY else ""))
+    if score is None or across is None or score.observed is None or across.observed is None:
         return None
     former = None
-    if score.reference is not None and latency.reference is not None:
-        former = (latency.reference, score.reference)
+    if score.reference is not None and across.reference is not None:
+        former = (across.reference, score.reference)
     parameters = rows.get(("parameters", ""))
     count = parameters.observed if parameters else None
-    return Point(_short(verdict), latency.observed, score.observed, count, former, verdict.outcome)
+    return Point(_short(verdict), across.observed, score.observed, count, former, verdict.outcome)
 
 
 def _short(verdict: Verdict) -> str:
@@ -98,19 +117,21 @@ def _plain(text: str) -> str:
     return f" {shown}" if shown.startswith("_") else shown
 
 
-def _draw(axes: Any, name: str, verdicts: Sequence[Verdict]) -> None:
-    points = [point for verdict in verdicts if (point := _point(verdict)) is not None]
-    axes.set_xscale("log")
+def _draw(axes: Any, panel: Panel) -> None:
+    axis, verdicts = panel.axis, panel.verdicts
+    points = [point for verdict in verdicts if (point := _point(verdict, axis)) is not None]
+    is_log = all(amount > 0 for point in points for amount in (point.amount, *(point.former or ())[:1]))
+    axes.set_xscale("log" if is_log else "linear")
     for number, point in enumerate(points):
         colour = COLOURS[number % len(COLOURS)]
         if point.former is not None:
             axes.plot(*point.former, marker="o", markersize=5, markerfacecolor="none", color=colour)
             axes.annotate(
-                "", (point.seconds, point.score), point.former, arrowprops={"arrowstyle": "->", "color": colour}
+                "", (point.amount, point.score), point.former, arrowprops={"arrowstyle": "->", "color": colour}
             )
         failed = point.outcome is Outcome.FAILED
         axes.scatter(
-            point.seconds,
+            point.amount,
             point.score,
             s=_area(point, points),
             color=colour,
@@ -121,13 +142,14 @@ def _draw(axes: Any, name: str, verdicts: Sequence[Verdict]) -> None:
             zorder=3,
         )
     score = next(row for row in verdicts[0].observations if row.metric == "accuracy" and not row.slice)
-    _make_room(axes, points, score.points)
-    _shade_limits(axes, verdicts)
-    axes.xaxis.set_major_formatter(lambda value, place: format_seconds(value))
+    _make_room(axes, points, score.points, is_log)
+    _shade_limits(axes, panel)
+    axes.xaxis.set_major_formatter(lambda value, place: format_value(value, axis.unit))
     axes.xaxis.set_minor_formatter(lambda value, place: "")
-    axes.set_xlabel("median latency of a call (log)")
+    what = "median latency of a call" if axis is LATENCY else _plain(axis.title)
+    axes.set_xlabel(f"{what} (log)" if is_log else what)
     axes.set_ylabel(f"{_plain(score.note)}, {'higher' if score.higher_is_better else 'lower'} is better")
-    axes.set_title(_plain(name) or "all gates")
+    axes.set_title(_plain(panel.group) or "all gates")
     axes.grid(True, which="major", alpha=0.25)
     legend = axes.legend(title="area: parameters", fontsize="small", title_fontsize="small", loc="best")
     for handle in legend.legend_handles:
@@ -140,30 +162,43 @@ def _area(point: Point, points: Sequence[Point]) -> float:
     return max(SMALLEST, LARGEST * point.parameters / most) if point.parameters and most else SMALLEST
 
 
-def _make_room(axes: Any, points: Sequence[Point], within_unit: bool) -> None:
+def _make_room(axes: Any, points: Sequence[Point], within_unit: bool, is_log: bool) -> None:
     """Margins in the scale of each axis, wide enough for the largest point; a score within 0 to 1 ends there."""
-    seconds = [value for point in points for value in (point.seconds, *(point.former or ())[:1])]
+    amounts = [value for point in points for value in (point.amount, *(point.former or ())[:1])]
     scores = [value for point in points for value in (point.score, *(point.former or ())[1:])]
-    low, high = math.log10(min(seconds)), math.log10(max(seconds))
-    margin = max(0.25, 0.2 * (high - low))
-    axes.set_xlim(10 ** (low - margin), 10 ** (high + margin))
+    if is_log:
+        low, high = math.log10(min(amounts)), math.log10(max(amounts))
+        margin = max(0.25, 0.2 * (high - low))
+        axes.set_xlim(10 ** (low - margin), 10 ** (high + margin))
+    else:
+        low, high = min(amounts), max(amounts)
+        margin = max(0.2 * (high - low), 0.01 * max(abs(low), abs(high)), 1e-6)
+        axes.set_xlim(low - margin, high + margin)
     height = max(0.15 * (max(scores) - min(scores)), 0.01 * max(abs(score) for score in scores), 1e-6)
     top = max(scores) + 1.5 * height
     axes.set_ylim(min(scores) - 1.5 * height, min(top, 1 + height / 2) if within_unit else top)
 
 
-def _shade_limits(axes: Any, verdicts: Sequence[Verdict]) -> None:
+def _shade_limits(axes: Any, panel: Panel) -> None:
     """What the strictest limits of the panel forbid, as far as it is in sight."""
     limits: dict[str, list[float]] = {}
-    for verdict in verdicts:
+    for verdict in panel.verdicts:
         for check in verdict.checks:
             if check.limit is not None and not check.slice:
                 limits.setdefault(check.setting, []).append(check.limit)
+
+    def limits_of(role: Role) -> list[float]:
+        """Of the axis across, for all samples and, of a latency, its median."""
+        settings = (it for it in panel.axis.settings if it.role is role and it.quantile in (None, 0.5))
+        return [limit for setting in settings for limit in limits.get(setting.name, [])]
+
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
     style = {"color": LIMIT, "alpha": 0.08, "zorder": 0}
-    slowest = min(limits.get("max_latency", []) + limits.get("max_latency_p50", []), default=math.inf)
-    if slowest < right:
-        axes.axvspan(max(left, slowest), right, **style)
+    most, least = min(limits_of(Role.MAXIMUM), default=math.inf), max(limits_of(Role.MINIMUM), default=-math.inf)
+    if most < right:
+        axes.axvspan(max(left, most), right, **style)
+    if least > left:
+        axes.axvspan(left, min(right, least), **style)
     lowest = max(limits.get("min_accuracy", []), default=-math.inf)
     if lowest > bottom:
         axes.axhspan(bottom, min(top, lowest), **style)

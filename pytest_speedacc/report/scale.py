@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
+from pytest_speedacc.axes.units import format_seconds
 from pytest_speedacc.config.scale import Scale
-from pytest_speedacc.config.units import format_seconds
 from pytest_speedacc.judge.verdict import Verdict
 from pytest_speedacc.report.table import table_lines
 

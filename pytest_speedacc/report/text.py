@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
+from pytest_speedacc.axes import AXES
+from pytest_speedacc.axes.accuracy import ACCURACY
+from pytest_speedacc.axes.axis import Comparison
+from pytest_speedacc.axes.latency import LATENCY
+from pytest_speedacc.axes.units import format_change, format_value
 from pytest_speedacc.config.scale import Scale
-from pytest_speedacc.config.units import format_change, format_value
 from pytest_speedacc.judge.accuracy import formerly
 from pytest_speedacc.judge.verdict import Check, Observation, Outcome, TradeSum, Verdict
 from pytest_speedacc.report.printable import printable, shown_title
@@ -19,12 +23,8 @@ EXPLAINED = {
     "": "Where the time goes",
 }
 """By whose profile it is compared with."""
-AXES = {
-    "model_size": "model size",
-    "training_time": "training time",
-    "training_memory": "training memory",
-    "evaluation": "whole set",
-}
+WHOLE_SET = "whole set"
+"""What the time of predicting all samples once is called."""
 
 
 def headline(verdict: Verdict) -> str:
@@ -84,7 +84,7 @@ def _trade_lines(found: TradeSum) -> list[str]:
     lines = [f"{found.source} {news}: {found.trade}"]
     for what, legs, least in (("given", found.given, "at most"), ("gained", found.gained, "at least")):
         for leg in legs:
-            name = AXES.get(leg.axis, leg.axis.replace("_", " "))
+            name = leg.axis.replace("_", " ")
             sign = "holds" if leg.holds else "does not hold"
             lines.append(f"  {what:6} {name} {leg.observed}; {least} {leg.wanted} {sign}")
     return lines
@@ -109,8 +109,12 @@ def axis(check: Check) -> str:
 
 def summary_lines(verdicts: Sequence[Verdict]) -> list[str]:
     """One table for the run, a gate a line, and below it whatever is not a plain pass."""
-    rows = [(*_summary_cells(verdict), verdict.outcome.word + _accepted(verdict)) for verdict in verdicts]
-    lines = table_lines(("gate", "score", "median", "p95", "parameters", "model size", "memory", "verdict"), rows)
+    columns = _summary_columns(verdicts)
+    rows = [
+        (verdict.title, *_summary_cells(verdict, columns), verdict.outcome.word + _accepted(verdict))
+        for verdict in verdicts
+    ]
+    lines = table_lines(("gate", *(title for title, _, _ in columns), "verdict"), rows)
     loud = [
         f"{check.outcome.word.replace('_', ' ')}: {shown_title(verdict.title)}: {axis(check)}: {check.reason}"
         for verdict in verdicts
@@ -133,25 +137,31 @@ def _accepted(verdict: Verdict) -> str:
     return f"; accepted: {', '.join(found)}" if found else ""
 
 
-def _summary_cells(verdict: Verdict) -> tuple[str, ...]:
+def _summary_columns(verdicts: Sequence[Verdict]) -> list[tuple[str, str, str]]:
+    """Title, axis and statistic of each: those of every model, and axes of the user's own that were measured."""
+    measured = {row.metric for verdict in verdicts for row in verdict.observations if row.observed is not None}
+    amounts = (axis for axis in AXES.values() if axis.compared is Comparison.AMOUNT and not axis.is_optional)
+    return [
+        ("score", ACCURACY.name, ""),
+        ("median", LATENCY.name, "median"),
+        ("p95", LATENCY.name, "p95"),
+        *((axis.title, axis.name, "") for axis in amounts if not axis.is_own or axis.name in measured),
+    ]
+
+
+def _summary_cells(verdict: Verdict, columns: Sequence[tuple[str, str, str]]) -> Iterator[str]:
     values = {(row.metric, row.statistic): row for row in verdict.observations if not row.slice}
-    columns = (
-        ("accuracy", ""),
-        ("latency", "median"),
-        ("latency", "p95"),
-        ("parameters", ""),
-        ("model_size", ""),
-        ("memory", ""),
-    )
-    cells = []
-    for column in columns:
-        row = values.get(column)
-        cells.append("-" if row is None or row.observed is None else format_value(row.observed, row.kind))
-    return (verdict.title, *cells)
+    for _, metric, statistic in columns:
+        row = values.get((metric, statistic))
+        yield "-" if row is None or row.observed is None else format_value(row.observed, row.kind)
+
+
+def _title(metric: str) -> str:
+    return WHOLE_SET if metric == "evaluation" else metric.replace("_", " ")
 
 
 def _name(metric: str, statistic: str, part: str) -> str:
-    return " ".join(filter(None, (AXES.get(metric, metric), statistic, f"[{shown_title(part)}]" if part else "")))
+    return " ".join(filter(None, (_title(metric), statistic, f"[{shown_title(part)}]" if part else "")))
 
 
 def _observed(check: Check) -> str:

@@ -18,11 +18,12 @@ from typing import Any
 
 import numpy as np
 
+from pytest_speedacc.axes.memory import MEMORY
+from pytest_speedacc.axes.units import Kind, format_value
 from pytest_speedacc.config.live_settings import LiveSettings
 from pytest_speedacc.config.settings import Bound, parse_bound
-from pytest_speedacc.config.units import Kind, format_value
 from pytest_speedacc.errors import GateError
-from pytest_speedacc.facts import Facts
+from pytest_speedacc.facts import Amount
 from pytest_speedacc.judge.accuracy import PairedEvidence, judge_drop
 from pytest_speedacc.judge.exact import judge_amount
 from pytest_speedacc.judge.live_increase import judge_live_increase, live_alpha, undecided
@@ -200,13 +201,13 @@ def _judge(bound: Bound, gate: LiveGate, run: LiveRun, alpha: float) -> Check:
     ours, theirs = gate.candidate, gate.base
     if ours is None or theirs is None:
         raise GateError(f"the first launch did not measure both sides: {gate.problem}")
-    if bound.setting.metric == "memory":
-        return _judge_memory(bound, ours, theirs)
+    if bound.setting.metric == MEMORY.name:
+        return _judge_memory(bound, ours.amounts.get(MEMORY.name), theirs.amounts.get(MEMORY.name))
     accuracy = Accuracy(ours.score, ours.value, ours.greater_is_better, True, np.empty(0), None)
     return judge_drop(bound, accuracy, PairedEvidence(theirs.value, True, theirs.samples, None, None), "exact")
 
 
-def _judge_memory(bound: Bound, ours: Facts, theirs: Facts) -> Check:
-    if ours.memory is None or theirs.memory is None:
+def _judge_memory(bound: Bound, ours: Amount | None, theirs: Amount | None) -> Check:
+    if ours is None or theirs is None:
         return check_of(bound, None, Outcome.FAILED, "memory cannot be measured on this machine")
-    return judge_amount(bound, ours.memory, theirs.memory, max(ours.memory_band, theirs.memory_band))
+    return judge_amount(bound, ours, theirs)

@@ -19,7 +19,8 @@ PRELUDE = """
 import json, os, sys
 os.environ["KERAS_BACKEND"] = "torch"
 import numpy as np
-from pytest_speedacc.measure.measurement import Unavailable, measure_statics
+from pytest_speedacc.measure.measurement import measure_statics
+from pytest_speedacc.facts import Unavailable
 from pytest_speedacc.measure.subject import CallOptions, prepare
 from pytest_speedacc.measure.training import fit
 

@@ -16,10 +16,11 @@ from pytest_speedacc.adapters.base import ParameterCount
 from pytest_speedacc.baseline import Baseline, StoredAccuracy, StoredFunction, StoredMemory
 from pytest_speedacc.baseline.record import record, record_profile
 from pytest_speedacc.baseline.schema import StoredLatency, StoredRatio, StoredTraining
+from pytest_speedacc.facts import Unavailable
 from pytest_speedacc.measure.accuracy import Accuracy
 from pytest_speedacc.measure.environment import library_versions
 from pytest_speedacc.measure.latency import Latency
-from pytest_speedacc.measure.measurement import Measurement, Statics, Unavailable
+from pytest_speedacc.measure.measurement import Measurement, Statics
 from pytest_speedacc.measure.memory import MemoryPeak
 from pytest_speedacc.measure.profile import Function, Profile
 from pytest_speedacc.measure.subject import CallOptions, Subject, prepare

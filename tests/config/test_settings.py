@@ -3,7 +3,9 @@ import tomllib
 
 import pytest
 
-from pytest_speedacc.config.settings import SETTINGS, Unit, parse_bound, statistic_name, suggestion
+from pytest_speedacc.axes import SETTINGS
+from pytest_speedacc.axes.axis import statistic_name
+from pytest_speedacc.config.settings import Unit, parse_bound, suggestion
 from pytest_speedacc.errors import ConfigError
 
 AVAILABLE = list(SETTINGS.values())

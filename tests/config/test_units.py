@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_speedacc.config.units import (
+from pytest_speedacc.axes.units import (
     Kind,
     format_bytes,
     format_change,

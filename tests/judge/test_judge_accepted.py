@@ -7,16 +7,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from judge_examples import accuracy, bound, evidence, timed
+from values import amounts, reference_of
 
 from pytest_speedacc.adapters.base import ParameterCount
 from pytest_speedacc.baseline import SCHEMA, Accepted, Baseline, EvaluationSet, SinceBase, Updated
 from pytest_speedacc.config.policy import Policy
+from pytest_speedacc.facts import Unavailable
 from pytest_speedacc.judge.accepted import accept_by_file, accept_now, is_acceptable
 from pytest_speedacc.judge.gate import judge
-from pytest_speedacc.judge.reference import LiveComparison, Reference
+from pytest_speedacc.judge.reference import LiveComparison
 from pytest_speedacc.judge.verdict import Check, Outcome, check_of
 from pytest_speedacc.measure.launches import LiveGate, PairTimes
-from pytest_speedacc.measure.measurement import Measurement, Slice, Statics, Unavailable
+from pytest_speedacc.measure.measurement import Measurement, Slice, Statics
 from pytest_speedacc.measure.memory import MemoryPeak
 
 PASSED, INCONCLUSIVE, NOT_COMPARED, FAILED = Outcome
@@ -26,7 +28,7 @@ CHURN = bound("max_churn", "5 %")
 SLOWER = bound("max_latency_increase", "5 %")
 TAIL = bound("max_latency_p95_increase", "20 %")
 NIGHT = Slice(np.array([True, True, False, False]), accuracy(0.8))
-NOTHING = Reference("the baseline does not hold it")
+NOTHING = reference_of("the baseline does not hold it")
 
 
 def measured(**statics):
@@ -50,14 +52,14 @@ def by_file(bounds, base, own, measurement=None, reason="worth it", slices=None)
 
 
 def test_what_the_file_of_this_checkout_holds_is_accepted_with_its_value_and_reason():
-    base = Reference("", parameters=1000, model_size=1000)
-    found = by_file([MORE, bound("max_model_size_increase", "0 %")], base, Reference("", parameters=1100))
+    base = reference_of("", parameters=1000, model_size=1000)
+    found = by_file([MORE, bound("max_model_size_increase", "0 %")], base, reference_of("", parameters=1100))
     check = found["max_parameters_increase", ""]
     assert (check.outcome, check.accepted) == (PASSED, '1,100 ("worth it")')
     assert check.reason == 'accepted in the baseline file: 1,100 ("worth it"); +10 % against the baseline\'s 1,000'
     assert (check.observed, check.reference) == (1100, 1000)
     assert found["max_model_size_increase", ""].accepted == ""
-    assert by_file([MORE], base, Reference("", parameters=1100), reason="")[check.place].accepted == "1,100"
+    assert by_file([MORE], base, reference_of("", parameters=1100), reason="")[check.place].accepted == "1,100"
 
 
 @pytest.mark.parametrize(
@@ -71,7 +73,9 @@ def test_what_the_file_of_this_checkout_holds_is_accepted_with_its_value_and_rea
     ],
 )
 def test_the_file_is_held_against_with_the_same_tolerance(held, outcome):
-    (check,) = by_file([MORE], Reference("", parameters=1000), replace(NOTHING, parameters=held)).values()
+    (check,) = by_file(
+        [MORE], reference_of("", parameters=1000), replace(NOTHING, amounts=amounts(parameters=held))
+    ).values()
     assert check.outcome is outcome
     assert bool(check.accepted) is (outcome is PASSED)
     assert check.reason.startswith("accepted in") is (outcome is PASSED)
@@ -80,19 +84,19 @@ def test_the_file_is_held_against_with_the_same_tolerance(held, outcome):
 def test_what_the_file_cannot_tell_either_is_inconclusive():
     grown = measured(memory=MemoryPeak(101_000, (101_000, 101_000)))
     tolerance = bound("max_memory_increase", "0 %")
-    base, own = Reference("", memory=90_000), Reference("", memory=100_000)
+    base, own = reference_of("", memory=90_000), reference_of("", memory=100_000)
     (check,) = by_file([tolerance], base, own, grown).values()
     assert (check.outcome, check.accepted) == (INCONCLUSIVE, '97.7 KiB ("worth it")')
 
 
 def test_what_passed_is_not_asked_about():
-    (check,) = by_file([MORE], Reference("", parameters=1100), Reference("", parameters=1)).values()
+    (check,) = by_file([MORE], reference_of("", parameters=1100), reference_of("", parameters=1)).values()
     assert (check.outcome, check.accepted) == (PASSED, "")
 
 
 def test_a_limit_is_never_accepted_by_a_file():
     limit = bound("max_parameters", 1000)
-    found = by_file([limit, MORE], Reference("", parameters=1000), Reference("", parameters=1100))
+    found = by_file([limit, MORE], reference_of("", parameters=1000), reference_of("", parameters=1100))
     assert {place[0]: check.outcome for place, check in found.items()} == {
         "max_parameters": FAILED,
         "max_parameters_increase": PASSED,
@@ -100,30 +104,34 @@ def test_a_limit_is_never_accepted_by_a_file():
 
 
 def test_a_time_is_never_accepted_by_a_file():
-    own = Reference("", latency={"median": 0.001, "p95": 0.001})
+    own = reference_of("", latency={"median": 0.001, "p95": 0.001})
     found = by_file([SLOWER, TAIL], NOTHING, own)
     assert {check.outcome for check in found.values()} == {NOT_COMPARED}
     slow = tuple(PairTimes(0.1 + place % 2 / 1000, 0.01, None, 0, 0.002, 0.002, 0.1) for place in range(8))
     live = LiveComparison(LiveGate(slow, None, None, None, ""), (), 0.001, "0" * 40, SinceBase())
-    (check,) = by_file([SLOWER], Reference("", live=live), own).values()
+    (check,) = by_file([SLOWER], reference_of("", live=live), own).values()
     assert (check.outcome, check.accepted) == (FAILED, "")
 
 
 def test_predictions_are_accepted_as_such():
     changed, same = (replace(evidence(0.95, samples=100), changed=number) for number in (10, 0))
-    (check,) = by_file([CHURN], Reference("", accuracy=changed), Reference("", accuracy=same)).values()
+    (check,) = by_file([CHURN], reference_of("", accuracy=changed), reference_of("", accuracy=same)).values()
     assert (check.outcome, check.accepted) == (PASSED, 'these predictions ("worth it")')
-    (check,) = by_file([CHURN], Reference("", accuracy=changed), Reference("", accuracy=changed)).values()
+    (check,) = by_file([CHURN], reference_of("", accuracy=changed), reference_of("", accuracy=changed)).values()
     assert (check.outcome, check.accepted) == (FAILED, "")
 
 
 @pytest.mark.parametrize("own_slice", [True, False])
 def test_a_slice_is_accepted_by_itself(own_slice):
-    base = Reference("", accuracy=evidence(0.99), slices={"night": evidence(0.9)})
-    own = Reference("", accuracy=evidence(0.99), slices={"night": evidence(0.8)})
+    base = reference_of("", accuracy=evidence(0.99), slices={"night": evidence(0.9)})
+    own = reference_of("", accuracy=evidence(0.99), slices={"night": evidence(0.8)})
     bounds, slices = ([], {"night": (DROP,)}) if own_slice else ([DROP], {})
     found = by_file(
-        [*bounds, MORE], replace(base, parameters=1100), own, measured(slices={"night": NIGHT}), slices=slices
+        [*bounds, MORE],
+        replace(base, amounts=amounts(parameters=1100)),
+        own,
+        measured(slices={"night": NIGHT}),
+        slices=slices,
     )
     night = found["max_accuracy_drop", "night"]
     assert (night.outcome, night.accepted) == (PASSED, '0.8 ("worth it")')
@@ -228,6 +236,6 @@ def test_where_anything_else_failed_or_nothing_did_nothing_is_accepted(other: Ch
 
 def test_a_score_of_nothing_can_be_accepted():
     r2 = {"score": "r2", "within_unit": False}
-    base, own = Reference("", accuracy=evidence(0.5)), Reference("", accuracy=evidence(0.0))
+    base, own = reference_of("", accuracy=evidence(0.5)), reference_of("", accuracy=evidence(0.0))
     (check,) = by_file([bound("max_accuracy_drop", 0.1)], base, own, measured(accuracy=accuracy(0.0, **r2))).values()
     assert (check.outcome, check.accepted) == (PASSED, '0 ("worth it")')

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 from judge_examples import bound
+from values import facts
 
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.judge.allocated import explain_allocations, explain_growth, too_large
@@ -80,7 +81,7 @@ def test_what_holds_a_peak():
 
 
 def measured(memory, *, band=1024, batch_size=1):
-    return SimpleNamespace(memory=memory, memory_band=band, batch_size=batch_size)
+    return facts(memory=memory, memory_band=band, batch_size=batch_size)
 
 
 @pytest.mark.parametrize(

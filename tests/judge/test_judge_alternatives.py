@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from pytest_speedacc.axes.units import Kind
 from pytest_speedacc.config.policy import named_policies
 from pytest_speedacc.config.project import parse_project
-from pytest_speedacc.config.units import Kind
 from pytest_speedacc.judge.alternatives import Alternative, groups_of
 from pytest_speedacc.judge.verdict import Observation, Outcome, Verdict
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from judge_examples import accuracy, bound, error, evidence
 
+from pytest_speedacc.facts import Amount, Unavailable
 from pytest_speedacc.judge.accuracy import (
     Flipped,
     flip_lines,
@@ -16,10 +17,9 @@ from pytest_speedacc.judge.accuracy import (
 )
 from pytest_speedacc.judge.allocated import explain_allocations, explain_growth
 from pytest_speedacc.judge.exact import judge_amount
-from pytest_speedacc.judge.training import judge_training_memory, judge_training_time
+from pytest_speedacc.judge.training import judge_training_time
 from pytest_speedacc.judge.verdict import Outcome
 from pytest_speedacc.measure.allocations import Allocations, Site
-from pytest_speedacc.measure.measurement import Unavailable
 from pytest_speedacc.measure.training import Training
 from pytest_speedacc.stats.paired import Interval
 
@@ -107,14 +107,14 @@ def test_who_grew_by_more_than_three_hundredths_of_the_peak_is_named():
 def test_an_amount_in_words():
     more, most = bound("max_parameters_increase", "1 %"), bound("max_parameters", 1000)
     # 151.5 may be had, and nothing that is rounded up from it.
-    assert [judge_amount(more, observed, 150).outcome for observed in (151, 152)] == [PASSED, FAILED]
-    assert [judge_amount(most, observed, None).reason for observed in (999, 1001)] == [
+    assert [judge_amount(more, Amount(observed), Amount(150)).outcome for observed in (151, 152)] == [PASSED, FAILED]
+    assert [judge_amount(most, Amount(observed)).reason for observed in (999, 1001)] == [
         "1 under the limit",
         "1 over the limit",
     ]
-    known = judge_amount(most, 999, 5)
+    known = judge_amount(most, Amount(999), Amount(5))
     assert (known.interval, known.reference) == (None, None)
-    within = judge_amount(most, 1001, None, band=100)
+    within = judge_amount(most, Amount(1001, 100))
     assert within.reason == "1 over the limit, within the 100 that this figure moves by itself"
 
 
@@ -135,8 +135,5 @@ def test_a_training_time_in_words(limit, outcome, reason):
 
 def test_what_was_not_trained_is_told_with_its_reason():
     never = Unavailable("the model was not trained")
-    for judged in (
-        judge_training_time(bound("max_training_time", "1 s"), never),
-        judge_training_memory(bound("max_training_memory", "1 GiB"), never),
-    ):
-        assert judged.reason == "cannot be measured here: the model was not trained"
+    judged = judge_training_time(bound("max_training_time", "1 s"), never)
+    assert judged.reason == "cannot be measured here: the model was not trained"

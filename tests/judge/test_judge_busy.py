@@ -5,15 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from judge_examples import accuracy, bound, timed
+from values import reference_of
 
 from pytest_speedacc.adapters.base import ParameterCount
 from pytest_speedacc.config.policy import Policy
-from pytest_speedacc.judge.gate import judge, observe
-from pytest_speedacc.judge.reference import Reference
+from pytest_speedacc.facts import Unavailable
+from pytest_speedacc.judge.gate import judge
+from pytest_speedacc.judge.observations import observe
 from pytest_speedacc.judge.training import judge_training_time
 from pytest_speedacc.judge.verdict import Outcome
 from pytest_speedacc.measure.busy import Busy
-from pytest_speedacc.measure.measurement import Measurement, Statics, Unavailable
+from pytest_speedacc.measure.measurement import Measurement, Statics
 from pytest_speedacc.measure.training import Training
 
 PASSED, INCONCLUSIVE, NOT_COMPARED, FAILED = Outcome
@@ -34,7 +36,7 @@ def measured(waited, seconds, calls_per_round=1):
 def latency_check(waited, limit, seconds=(0.01,) * 128, setting="max_latency", calls_per_round=1):
     policy = Policy((bound(setting, limit),), "exact", 10.0)
     found = measured(waited, np.array(seconds), calls_per_round)
-    (check,) = judge(found, policy, Reference("none"), (128,), 0.01)
+    (check,) = judge(found, policy, reference_of("none"), (128,), 0.01)
     return check
 
 
@@ -119,5 +121,5 @@ def test_training_time_likewise(share, seconds, outcome):
 
 
 def test_the_first_call_and_the_untimed_ones_are_told():
-    rows = {row.statistic: row for row in observe(measured(Busy(), [0.01] * 128), Reference("none"))}
+    rows = {row.statistic: row for row in observe(measured(Busy(), [0.01] * 128), reference_of("none"))}
     assert rows["median"].note == "a call of 1 sample, 128 calls after 321 untimed ones, the first of all 1.50 s"

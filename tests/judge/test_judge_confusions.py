@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from judge_examples import bound
 
-from pytest_speedacc.config.units import Kind
+from pytest_speedacc.axes.units import Kind
 from pytest_speedacc.judge.accuracy import Confusion, flip_lines, slice_lines
 from pytest_speedacc.judge.pairing import MOST_CLASSES, pair_all
 from pytest_speedacc.judge.verdict import Observation, Outcome, check_of

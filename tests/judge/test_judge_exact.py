@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from judge_examples import bound
 
+from pytest_speedacc.facts import Amount
 from pytest_speedacc.judge.exact import judge_amount
 from pytest_speedacc.judge.verdict import Outcome
 
@@ -18,14 +19,14 @@ KIB = 1024
 )
 def test_a_limit_is_exact(name, value, limit):
     for observed, outcome in ((limit - 1, PASSED), (limit, PASSED), (limit + 1, FAILED)):
-        check = judge_amount(bound(name, value), observed, None)
+        check = judge_amount(bound(name, value), Amount(observed))
         assert (check.outcome, check.observed, check.limit, check.reference) == (outcome, observed, limit, None)
-    assert judge_amount(bound(name, value), limit, None).reason == "exactly the limit"
+    assert judge_amount(bound(name, value), Amount(limit)).reason == "exactly the limit"
 
 
 def test_the_reason_of_a_limit_is_its_distance():
-    assert judge_amount(bound("max_parameters", 1000), 1234, None).reason == "234 over the limit"
-    assert judge_amount(bound("max_model_size", "1 KiB"), 512, None).reason == "512 B under the limit"
+    assert judge_amount(bound("max_parameters", 1000), Amount(1234)).reason == "234 over the limit"
+    assert judge_amount(bound("max_model_size", "1 KiB"), Amount(512)).reason == "512 B under the limit"
 
 
 @pytest.mark.parametrize(
@@ -41,7 +42,7 @@ def test_the_reason_of_a_limit_is_its_distance():
 )
 def test_a_tolerance_is_exact(name, tolerance, reference, most):
     for observed, outcome in ((most - 1, PASSED), (most, PASSED), (most + 1, FAILED)):
-        check = judge_amount(bound(name, tolerance), max(0, observed), reference)
+        check = judge_amount(bound(name, tolerance), Amount(max(0, observed)), Amount(reference))
         assert (check.outcome, check.reference, check.limit) == (outcome, reference, None)
 
 
@@ -53,16 +54,19 @@ def test_a_tolerance_is_exact(name, tolerance, reference, most):
     ("name", "value", "reference"), [("max_memory", "1 kB", None), ("max_memory_increase", "0 %", 1000)]
 )
 def test_within_the_band_beyond_its_bound_an_amount_is_inconclusive(name, value, reference, observed, outcome):
-    check = judge_amount(bound(name, value), observed, reference, band=100)
+    check = judge_amount(bound(name, value), Amount(observed, 100), reference and Amount(reference))
     assert check.outcome is outcome
     assert ("within the 100 B that this figure moves by itself" in check.reason) is (outcome is INCONCLUSIVE)
     assert check.interval == (observed - 100, observed + 100)
 
 
 def test_a_change_is_told_against_the_baseline():
-    check = judge_amount(bound("max_parameters_increase", "0 %"), 1100, 1000)
+    check = judge_amount(bound("max_parameters_increase", "0 %"), Amount(1100), Amount(1000))
     assert check.reason == "+10 % against the baseline's 1,000"
     assert check.allowed == "worse by at most 0 %"
-    assert judge_amount(bound("max_memory_increase", "0 %"), 512, 0).reason == "+512 B against the baseline's 0 B"
-    live = judge_amount(bound("max_memory_increase", "0 %"), 512, 0, source="base")
+    assert (
+        judge_amount(bound("max_memory_increase", "0 %"), Amount(512), Amount(0)).reason
+        == "+512 B against the baseline's 0 B"
+    )
+    live = judge_amount(bound("max_memory_increase", "0 %"), Amount(512), Amount(0), source="base")
     assert live.reason == "+512 B against the base's 0 B"

@@ -7,23 +7,26 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from judge_examples import accuracy, bound, evidence, timed
+from values import reference_of
 
 from pytest_speedacc.adapters.base import ParameterCount
+from pytest_speedacc.axes import SETTINGS
 from pytest_speedacc.baseline import SinceBase
 from pytest_speedacc.config.policy import Policy
-from pytest_speedacc.config.settings import SETTINGS
-from pytest_speedacc.judge.gate import judge, observe
-from pytest_speedacc.judge.reference import LiveComparison, Reference
+from pytest_speedacc.facts import Unavailable
+from pytest_speedacc.judge.gate import judge
+from pytest_speedacc.judge.observations import observe
+from pytest_speedacc.judge.reference import LiveComparison
 from pytest_speedacc.judge.verdict import Outcome
 from pytest_speedacc.measure.launches import NEW_GATE, LiveGate, PairTimes
-from pytest_speedacc.measure.measurement import Measurement, Statics, Unavailable
+from pytest_speedacc.measure.measurement import Measurement, Statics
 from pytest_speedacc.measure.memory import MemoryPeak
 from pytest_speedacc.measure.yardstick import Ratios
 
 PASSED, INCONCLUSIVE, NOT_COMPARED, FAILED = Outcome
 PLAN = (64, 128)
-NOTHING = Reference("no baseline yet")
-KNOWN = Reference(
+NOTHING = reference_of("no baseline yet")
+KNOWN = reference_of(
     "missing",
     accuracy=evidence(0.95),
     parameters=1000,
@@ -118,7 +121,7 @@ def test_each_axis_meets_its_own_number(limit, tolerance, worse):
     ],
 )
 def test_a_peak_has_the_wider_of_the_two_bands(peak, former_band, outcome):
-    reference = Reference("", memory=100_000, memory_band=former_band)
+    reference = reference_of("", memory=100_000, memory_band=former_band)
     (check,) = judged([("max_memory_increase", "0 %")], measured(memory=MemoryPeak(peak, (peak, peak))), reference)
     assert check.outcome is outcome
     # Whose band it is that leaves the check open.
@@ -127,7 +130,7 @@ def test_a_peak_has_the_wider_of_the_two_bands(peak, former_band, outcome):
 
 
 def test_a_limit_knows_only_the_band_that_was_measured():
-    reference = Reference("", memory=100_000, memory_band=100_000)
+    reference = reference_of("", memory=100_000, memory_band=100_000)
     (check,) = judged([("max_memory", "100 kB")], measured(memory=MemoryPeak(102_000, (102_000, 102_000))), reference)
     assert check.outcome is FAILED
 
@@ -161,7 +164,7 @@ def test_a_tolerance_without_a_baseline_is_not_compared(tolerance):
 
 @pytest.mark.parametrize("tolerance", TOLERANCES)
 def test_a_tolerance_of_a_gate_that_the_base_lacks_passes(tolerance):
-    (check,) = judged([tolerance], reference=Reference(NEW_GATE, is_new=True))
+    (check,) = judged([tolerance], reference=reference_of(NEW_GATE, is_new=True))
     assert check.outcome is PASSED
     assert check.reason == NEW_GATE
 
@@ -175,7 +178,7 @@ def test_a_reason_names_what_was_compared_with(tolerance, source):
 
 
 def test_a_peak_that_the_baseline_lacks_has_a_reason_of_its_own():
-    reference = Reference("missing", parameters=1000, no_memory="another environment")
+    reference = reference_of("missing", parameters=1000, no_memory="another environment")
     checks = judged([("max_memory_increase", "0 %"), ("max_model_size_increase", "0 %")], reference=reference)
     assert {check.setting: check.reason for check in checks} == {
         "max_memory_increase": "another environment",
@@ -191,7 +194,7 @@ def test_a_latency_tolerance_is_judged_by_launches_where_there_are_some():
     assert (stored.outcome, stored.reference) == (NOT_COMPARED, 0.001)
     slower = tuple(PairTimes(0.1 + place % 2 / 1000, 0.01, None, 0, 0.002, 0.001, 0.1) for place in range(6))
     live = LiveComparison(LiveGate(slower, None, None, None, ""), (), 0.001, "0" * 40, SinceBase())
-    (check,) = judged([tolerance], reference=Reference("", live=live))
+    (check,) = judged([tolerance], reference=reference_of("", live=live))
     assert check.outcome is FAILED
     assert check.observed == pytest.approx(0.105, abs=0.002)
 
@@ -201,7 +204,7 @@ def test_launches_whose_number_was_asked_for_are_judged_by_a_single_look():
     launches = tuple(PairTimes(0.02 * (-1) ** place, 0.01, None, 0, 1.0, 1.0, 0.1) for place in range(8))
     for once, outcome in ((False, INCONCLUSIVE), (True, PASSED)):
         live = LiveComparison(LiveGate(launches, None, None, None, ""), (), 0.01, "", SinceBase(), once=once)
-        (check,) = judged([("max_latency_increase", "2 %")], reference=Reference("", live=live))
+        (check,) = judged([("max_latency_increase", "2 %")], reference=reference_of("", live=live))
         assert check.outcome is outcome
 
 

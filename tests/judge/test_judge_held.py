@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from judge_examples import accuracy, bound, evidence, timed
 from msgspec import UNSET
+from values import reference_of
 
 from pytest_speedacc.adapters.base import ParameterCount
 from pytest_speedacc.baseline import SCHEMA, Baseline, EvaluationSet, SinceBase, Updated
@@ -15,7 +16,7 @@ from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.config.trades import parse_trades
 from pytest_speedacc.judge.gate import judge
 from pytest_speedacc.judge.held import is_held, shared_notes, stricter
-from pytest_speedacc.judge.reference import LiveComparison, Reference
+from pytest_speedacc.judge.reference import LiveComparison
 from pytest_speedacc.judge.verdict import Outcome
 from pytest_speedacc.measure.launches import LiveGate, PairTimes
 from pytest_speedacc.measure.measurement import Measurement, Slice, Statics
@@ -49,9 +50,9 @@ def answers(base, own, *, ratio=1.0, bounds=EVERY, trades=(), statics=STATICS, a
     )
     measurement = Measurement(statics, timed(np.full(128, 0.001)))
     comparison = live(ratio)
-    against = Reference("", **base, live=comparison, source="base")
+    against = reference_of("", **base, live=comparison, source="base")
     checks = tuple(replace(check, accepted=accepted) for check in judge(measurement, policy, against, (64, 128), 0.001))
-    held = own if isinstance(own, str) else Reference("missing", **own)
+    held = own if isinstance(own, str) else reference_of("missing", **own)
     found = stricter(checks, measurement, policy, held, comparison, 0.001)
     assert [check.place for check in found] == [check.place for check in checks]
     for before, now in zip(checks, found, strict=True):

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from judge_examples import bound, timed
 
+from pytest_speedacc.axes.units import Kind
 from pytest_speedacc.baseline import Accepted
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.config.trades import parse_gain, parse_trades
-from pytest_speedacc.config.units import Kind
 from pytest_speedacc.judge.latency import judge_increase, judge_limit
 from pytest_speedacc.judge.live_increase import compares_tail, gain_of_launches, judge_live_increase, too_slow
 from pytest_speedacc.judge.stages import explain_waiting

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from judge_examples import bound
 
+from pytest_speedacc.axes.units import Kind
 from pytest_speedacc.baseline import Accepted
 from pytest_speedacc.config.policy import Policy
-from pytest_speedacc.config.units import Kind
 from pytest_speedacc.judge.live_increase import judge_live_increase, latency_tolerances, live_alpha, undecided
 from pytest_speedacc.judge.verdict import Outcome
 from pytest_speedacc.measure.launches import NEW_GATE, LiveGate, PairTimes

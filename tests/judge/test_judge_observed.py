@@ -7,18 +7,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from judge_examples import accuracy, bound, error, evidence, timed
+from values import band_of, reference_of
 
 from pytest_speedacc.adapters.base import ParameterCount
+from pytest_speedacc.axes.units import Kind
 from pytest_speedacc.baseline import Accepted, SinceBase
-from pytest_speedacc.baseline.schema import StoredTraining
 from pytest_speedacc.config.policy import Policy
-from pytest_speedacc.config.units import Kind
-from pytest_speedacc.judge.gate import judge, observe
-from pytest_speedacc.judge.reference import LiveComparison, Reference
+from pytest_speedacc.facts import Unavailable
+from pytest_speedacc.judge.gate import judge
+from pytest_speedacc.judge.observations import observe
+from pytest_speedacc.judge.reference import LiveComparison
 from pytest_speedacc.judge.verdict import Observation, Outcome
 from pytest_speedacc.measure.latency import Latency
 from pytest_speedacc.measure.launches import LiveGate, PairTimes
-from pytest_speedacc.measure.measurement import Confidence, Measurement, Slice, Statics, Unavailable
+from pytest_speedacc.measure.measurement import Confidence, Measurement, Slice, Statics
 from pytest_speedacc.measure.memory import MemoryPeak
 from pytest_speedacc.measure.training import Training
 from pytest_speedacc.measure.waiting import Waiting
@@ -37,7 +39,7 @@ STATICS = Statics(
     slices={"night": Slice(np.array([True, True, False, False]), error(0.8))},
     training=Training(2.0, 4096, ""),
 )
-KNOWN = Reference(
+KNOWN = reference_of(
     "missing",
     accuracy=evidence(0.9),
     slices={"night": evidence(0.7)},
@@ -45,7 +47,8 @@ KNOWN = Reference(
     model_size=1900,
     memory=90_000,
     latency={"median": 0.1, "p90": 0.2, "p95": 0.3, "p99": 0.4},
-    training=StoredTraining(seconds=1.0, peak=2048),
+    training_time=1.0,
+    training_memory=2048,
 )
 EXPLAINED = "mean of the largest probability"
 
@@ -109,7 +112,7 @@ def test_what_was_not_measured_is_told_with_its_reason_or_left_out():
         training=Training(2.0, None, "no"),
     )
     measurement = Measurement(statics, timed(CALLS[:1], 10), Waiting(0.1, None, 0.3))
-    found = {(row.metric, row.statistic): row for row in observe(measurement, replace(KNOWN, training=None))}
+    found = {(row.metric, row.statistic): row for row in observe(measurement, replace(KNOWN, amounts={}))}
     assert list(found) == [
         ("accuracy", ""),
         ("latency", "median"),
@@ -146,12 +149,12 @@ def test_confidence_is_told_with_its_distance(limit, outcome):
 
 
 def test_a_peak_that_the_reference_lacks_is_told_all_the_same():
-    check = judged("max_memory_increase", "0 %", reference=Reference("missing", no_memory="of another environment"))
+    check = judged("max_memory_increase", "0 %", reference=reference_of("missing", no_memory="of another environment"))
     assert (check.outcome, check.observed, check.reason) == (NOT_COMPARED, 100_000, "of another environment")
 
 
 def test_churn_without_a_reference_has_no_number():
-    check = judged("max_churn", "1 %", reference=Reference("missing"))
+    check = judged("max_churn", "1 %", reference=reference_of("missing"))
     assert (check.outcome, check.observed, check.reason) == (NOT_COMPARED, None, "missing")
 
 
@@ -177,7 +180,7 @@ def test_an_accepted_slow_down_counts_in_a_whole_gate():
         live = LiveComparison(
             LiveGate(launches, None, None, None, ""), (), 0.001, "0" * 40, SinceBase(accepted, known=True)
         )
-        assert judged("max_latency_increase", "3 %", reference=Reference("", live=live)).outcome is outcome
+        assert judged("max_latency_increase", "3 %", reference=reference_of("", live=live)).outcome is outcome
 
 
 def test_what_explains_a_number_is_empty_where_nothing_does():
@@ -192,4 +195,4 @@ def test_what_explains_a_number_is_empty_where_nothing_does():
 def test_what_is_not_said_of_a_number_is_not_assumed():
     row = Observation("latency", "", Kind.TIME, 1.0, None, None, "")
     assert (row.points, row.slice, row.higher_is_better) == (False, "", False)
-    assert Reference("missing").memory_band == 0
+    assert band_of(reference_of("missing"), "memory") == 0

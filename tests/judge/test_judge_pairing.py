@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from judge_examples import accuracy, evidence, timed
 from msgspec.structs import replace as changed
+from values import band_of, facts, value_of
 
 from pytest_speedacc.adapters.base import ParameterCount
 from pytest_speedacc.baseline import SinceBase
 from pytest_speedacc.baseline.record import record
-from pytest_speedacc.baseline.schema import StoredTraining
 from pytest_speedacc.errors import GateError
-from pytest_speedacc.facts import Facts
+from pytest_speedacc.facts import Unavailable
 from pytest_speedacc.judge.accuracy import ClassChange, Flipped, formerly
 from pytest_speedacc.judge.pairing import pair_all, pair_slices, with_repeats
 from pytest_speedacc.judge.reference import LiveComparison, from_baseline, from_live, from_other
@@ -22,7 +22,7 @@ from pytest_speedacc.judge.repeats import Former
 from pytest_speedacc.measure.accuracy import score_predictions
 from pytest_speedacc.measure.environment import Environment
 from pytest_speedacc.measure.launches import NEW_GATE, LiveGate, PairTimes
-from pytest_speedacc.measure.measurement import Measurement, Statics, Unavailable
+from pytest_speedacc.measure.measurement import Measurement, Statics
 from pytest_speedacc.measure.memory import MemoryPeak
 from pytest_speedacc.measure.subject import CallOptions, prepare
 from pytest_speedacc.measure.training import Training
@@ -207,30 +207,34 @@ class TestStored:
         subject = subject_of(now)
         found = compared(stored_of(tmp_path, subject_of()), subject, now=now)
         assert found.missing == f"the baseline does not hold it: add it with {COMMAND}"
-        assert found.training == StoredTraining(seconds=1.5, peak=2048)
+        assert (value_of(found, "training_time"), value_of(found, "training_memory")) == (1.5, 2048)
         assert found.slices == pair_slices(True, TARGETS, subject, accuracy_of(subject, now), "baseline")
         assert found.slices.keys() == SLICES.keys()
-        assert (found.memory, found.memory_band) == (5000, 1024)
+        assert (value_of(found, "memory"), band_of(found, "memory")) == (5000, 1024)
 
     def test_elsewhere_slices_are_of_another_environment_and_the_rest_is_not_known(self, tmp_path):
         elsewhere = changed(HERE, cpu="Another CPU")
         subject = subject_of()
         found = compared(stored_of(tmp_path, subject), subject, elsewhere)
         assert {each.same_environment for each in found.slices.values()} == {False}
-        assert (found.training, found.memory, found.memory_band) == (None, None, 0)
+        assert (value_of(found, "training_time"), value_of(found, "memory"), band_of(found, "memory")) == (
+            None,
+            None,
+            0,
+        )
         why = f"the baseline has nothing of this environment (it knows {HERE.describe()}): add it with {COMMAND}"
-        assert (found.no_memory, found.ratios) == (why, why)
+        assert (found.absent.get("memory", ""), found.ratios) == (why, why)
         nowhere = changed(stored_of(tmp_path, subject), environments={})
-        assert "(it knows none)" in compared(nowhere, subject).no_memory
+        assert "(it knows none)" in compared(nowhere, subject).absent["memory"]
 
     def test_times_under_another_load_are_not_compared_and_memory_is(self, tmp_path):
         stored = stored_of(tmp_path, subject_of())
         here = stored.environments[HERE.key]
         loaded = changed(here, latency=changed(here.latency, concurrency=8))
         found = compared(changed(stored, environments={HERE.key: loaded}), subject_of())
-        assert (found.latency, found.memory) == ({}, 5000)
+        assert (found.latency, value_of(found, "memory")) == ({}, 5000)
         why = f"the baseline is of concurrency=8, not 1: renew it with {COMMAND}"
-        assert (found.no_memory, found.ratios) == (why, why)
+        assert found.ratios == why
 
     def test_a_former_score_over_several_seeds_is_known(self, tmp_path):
         stored = stored_of(tmp_path, subject_of())
@@ -251,7 +255,7 @@ class TestStored:
 
 
 def facts_of(subject, **changes):
-    facts = {
+    usual = {
         "score": "accuracy",
         "greater_is_better": True,
         "value": 1.0,
@@ -264,7 +268,7 @@ def facts_of(subject, **changes):
         "memory_band": 64,
         "batch_size": 1,
     }
-    return Facts(**(facts | changes))
+    return facts(**(usual | changes))
 
 
 class TestLive:
@@ -280,7 +284,11 @@ class TestLive:
         found = self.compared(facts_of(subject), subject, now)
         assert found.slices == pair_slices(True, TARGETS, subject, accuracy_of(subject, now), "base")
         assert {each.same_environment for each in found.slices.values()} == {True}
-        assert (found.model_size, found.no_memory, found.accuracy.former) == (5000, "", None)
+        assert (value_of(found, "model_size"), found.absent.get("memory", ""), found.accuracy.former) == (
+            5000,
+            "",
+            None,
+        )
 
     def test_a_base_judged_otherwise_has_no_slices(self):
         subject = subject_of()
@@ -323,7 +331,12 @@ class TestOther:
         assert found.accuracy == pair_all(0.95, True, before, subject, now, "other")
         assert found.slices == pair_slices(True, before, subject, now, "other")
         assert found.slices.keys() == SLICES.keys()
-        assert (found.parameters, found.model_size, found.memory, found.memory_band) == (650, 5930, 5000, 1024)
+        assert (
+            value_of(found, "parameters"),
+            value_of(found, "model_size"),
+            value_of(found, "memory"),
+            band_of(found, "memory"),
+        ) == (650, 5930, 5000, 1024)
         assert found.latency == {
             name: latency.quantile(q) for name, q in (("median", 0.5), ("p90", 0.9), ("p95", 0.95), ("p99", 0.99))
         }
@@ -333,7 +346,12 @@ class TestOther:
     def test_what_it_cannot_be_measured_in_is_not_known(self):
         no = Unavailable("it is a function")
         found, *_ = self.compared(launches=(), calls_per_round=10, parameters=no, model_size=no, memory=no)
-        assert (found.parameters, found.model_size, found.memory, found.memory_band) == (None, None, None, 0)
+        assert (
+            value_of(found, "parameters"),
+            value_of(found, "model_size"),
+            value_of(found, "memory"),
+            band_of(found, "memory"),
+        ) == (None, None, None, 0)
         assert found.live is None
         assert list(found.latency) == ["median"]
 

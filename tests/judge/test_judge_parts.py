@@ -7,15 +7,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from judge_examples import accuracy, bound, evidence, timed
+from values import reference_of
 
 from pytest_speedacc.adapters.base import ParameterCount
 from pytest_speedacc.config.policy import Policy
+from pytest_speedacc.facts import Unavailable
 from pytest_speedacc.judge.advice import advice
-from pytest_speedacc.judge.gate import judge, observe
-from pytest_speedacc.judge.reference import Reference
+from pytest_speedacc.judge.gate import judge
+from pytest_speedacc.judge.observations import observe
 from pytest_speedacc.judge.repeats import Former
 from pytest_speedacc.judge.verdict import Outcome
-from pytest_speedacc.measure.measurement import Confidence, Measurement, Slice, Statics, Unavailable
+from pytest_speedacc.measure.measurement import Confidence, Measurement, Slice, Statics
 from pytest_speedacc.measure.subject import CallOptions, prepare
 from pytest_speedacc.measure.training import Training
 
@@ -32,7 +34,7 @@ def judged(bounds, statics, reference=None, slices=None):
     )
     usual = Statics(accuracy(0.95), ParameterCount(1), 1, None, Unavailable("no"), ())
     measurement = Measurement(replace(usual, **statics), timed(np.full(128, 0.001)))
-    checks = judge(measurement, policy, reference or Reference("no baseline yet"), (64, 128), 0.01)
+    checks = judge(measurement, policy, reference or reference_of("no baseline yet"), (64, 128), 0.01)
     return {(check.setting, check.slice): check for check in checks}
 
 
@@ -63,13 +65,13 @@ def test_a_slice_that_is_missing_fails():
 
 
 def test_a_slice_is_compared_with_its_former_self():
-    reference = Reference("", accuracy=evidence(0.95), slices={"night": evidence(0.9)})
+    reference = reference_of("", accuracy=evidence(0.95), slices={"night": evidence(0.9)})
     found = judged({"max_accuracy_drop": "1 pp"}, {"slices": {"night": NIGHT}}, reference)
     assert found["max_accuracy_drop", ""].outcome is PASSED
     assert found["max_accuracy_drop", "night"].outcome is FAILED
     assert found["max_accuracy_drop", "night"].reference == 0.9
     unknown = judged(
-        {"max_accuracy_drop": "1 pp"}, {"slices": {"night": NIGHT}}, Reference("x", accuracy=evidence(0.95))
+        {"max_accuracy_drop": "1 pp"}, {"slices": {"night": NIGHT}}, reference_of("x", accuracy=evidence(0.95))
     )
     assert unknown["max_accuracy_drop", "night"].outcome is NOT_COMPARED
 
@@ -83,7 +85,7 @@ def test_a_slice_without_a_score_of_its_own_fails():
 @pytest.mark.parametrize(("changed", "outcome"), [(0, PASSED), (10, PASSED), (11, FAILED)])
 def test_churn_is_the_share_of_changed_predictions(changed, outcome):
     paired = replace(evidence(0.95, flips=(6, 4)), changed=changed)
-    check = judged({"max_churn": "1 %"}, {}, Reference("", accuracy=paired))["max_churn", ""]
+    check = judged({"max_churn": "1 %"}, {}, reference_of("", accuracy=paired))["max_churn", ""]
     assert (check.outcome, check.observed, check.limit) == (outcome, changed / 1000, None)
     assert check.reason == (
         f"{changed} of 1000 predictions are not those of the baseline; 6 right-to-wrong, 4 wrong-to-right of 1000"
@@ -92,7 +94,7 @@ def test_churn_is_the_share_of_changed_predictions(changed, outcome):
 
 def test_churn_needs_former_predictions_that_are_labels():
     assert outcomes({"max_churn": "1 %"}, {}) == {("max_churn", ""): NOT_COMPARED}
-    unpaired = Reference("", accuracy=evidence(0.95, unpaired="the baseline holds no predictions"))
+    unpaired = reference_of("", accuracy=evidence(0.95, unpaired="the baseline holds no predictions"))
     check = judged({"max_churn": "1 %"}, {}, unpaired)["max_churn", ""]
     assert (check.outcome, check.reason) == (NOT_COMPARED, "the baseline holds no predictions")
     regression = replace(accuracy(3.0, score="r2", within_unit=False), of_labels=False)
@@ -103,9 +105,9 @@ def test_churn_needs_former_predictions_that_are_labels():
 
 def test_churn_from_another_environment_may_be_rounding():
     paired = replace(evidence(0.95, same_environment=False), changed=12)
-    assert outcomes({"max_churn": "1 %"}, {}, Reference("", accuracy=paired)) == {("max_churn", ""): INCONCLUSIVE}
+    assert outcomes({"max_churn": "1 %"}, {}, reference_of("", accuracy=paired)) == {("max_churn", ""): INCONCLUSIVE}
     paired = replace(paired, changed=13)
-    assert outcomes({"max_churn": "1 %"}, {}, Reference("", accuracy=paired)) == {("max_churn", ""): FAILED}
+    assert outcomes({"max_churn": "1 %"}, {}, reference_of("", accuracy=paired)) == {("max_churn", ""): FAILED}
 
 
 @pytest.mark.parametrize(("limit", "whole", "night"), [(0.7, PASSED, PASSED), (0.75, PASSED, FAILED)])
@@ -122,7 +124,7 @@ def test_confidence_of_a_model_without_probabilities_fails():
 
 def test_a_random_model_is_not_judged_by_one_evaluation():
     bounds = {"min_accuracy": 0.1, "max_accuracy_drop": "50 pp", "max_churn": "50 %", "max_parameters": 5}
-    reference = Reference("", accuracy=replace(evidence(0.95), changed=0))
+    reference = reference_of("", accuracy=replace(evidence(0.95), changed=0))
     checks = judged(bounds, {"unstable": 3, "slices": {"night": NIGHT}}, reference)
     failed = {place for place, check in checks.items() if check.outcome is FAILED}
     assert failed == {(name, part) for name in list(bounds)[:3] for part in ("", "night")}
@@ -151,7 +153,7 @@ SCORES = (0.90, 0.91, 0.92, 0.91, 0.90, 0.92, 0.91, 0.91)
 )
 def test_a_random_model_is_judged_over_its_seeds(bounds, former, outcome):
     paired = replace(evidence(former.mean if former else 0.91), former=former)
-    (check,) = judged(bounds, {"accuracy": repeated(*SCORES)}, Reference("", accuracy=paired)).values()
+    (check,) = judged(bounds, {"accuracy": repeated(*SCORES)}, reference_of("", accuracy=paired)).values()
     assert check.outcome is outcome
     if outcome is INCONCLUSIVE:
         assert "mean of 8 evaluations under different seeds" in check.reason
@@ -192,7 +194,7 @@ def test_what_was_measured_of_each_part_is_observed():
         slices={"night": NIGHT},
         training=TRAINED,
     )
-    rows = observe(Measurement(statics, timed(np.full(128, 0.001))), Reference("", slices={"night": evidence(0.85)}))
+    rows = observe(Measurement(statics, timed(np.full(128, 0.001))), reference_of("", slices={"night": evidence(0.85)}))
     found = {(row.metric, row.slice): (row.observed, row.reference) for row in rows if row.statistic == ""}
     assert found["accuracy", "night"] == (0.8, 0.85)
     assert found["confidence", ""] == (pytest.approx(0.75), None)
@@ -242,7 +244,7 @@ def test_the_policy_says_by_which_rule_a_drop_is_judged(rule, outcome):
     policy = Policy((bound("max_accuracy_drop", "1 pp"),), rule, 10.0)
     statics = Statics(accuracy(0.945), ParameterCount(1), 1, None, Unavailable("no"), ())
     measurement = Measurement(statics, timed(np.full(128, 0.001)))
-    reference = Reference("", accuracy=evidence(0.95, flips=(30, 25)))
+    reference = reference_of("", accuracy=evidence(0.95, flips=(30, 25)))
     (check,) = judge(measurement, policy, reference, (64, 128), 0.01)
     assert check.outcome is outcome
 
@@ -252,7 +254,7 @@ def test_a_random_model_beside_a_single_evaluation_is_told_so():
     check = judged(
         {"max_accuracy_drop": "1 pp"},
         {"accuracy": replace(accuracy(0.95), scores=scores)},
-        Reference("", accuracy=evidence(0.95)),
+        reference_of("", accuracy=evidence(0.95)),
     )["max_accuracy_drop", ""]
     assert (check.outcome, check.observed) == (NOT_COMPARED, 0.95)
     assert check.reason == "the baseline was evaluated under one seed, and of a random model that says little"

@@ -6,19 +6,20 @@ import msgspec
 import numpy as np
 import pytest
 from judge_examples import timed
+from values import band_of, facts, value_of
 
 from pytest_speedacc.adapters.base import ParameterCount
 from pytest_speedacc.baseline import SinceBase
 from pytest_speedacc.baseline.document import decode_document, encode_document
 from pytest_speedacc.baseline.record import record
 from pytest_speedacc.errors import GateError
-from pytest_speedacc.facts import Facts
+from pytest_speedacc.facts import Unavailable
 from pytest_speedacc.judge import pairing, reference
 from pytest_speedacc.judge.reference import LiveComparison, from_baseline, from_live, from_other
 from pytest_speedacc.measure.accuracy import score_predictions
 from pytest_speedacc.measure.environment import Environment
 from pytest_speedacc.measure.launches import NEW_GATE, LiveGate, PairTimes
-from pytest_speedacc.measure.measurement import Measurement, Statics, Unavailable
+from pytest_speedacc.measure.measurement import Measurement, Statics
 from pytest_speedacc.measure.memory import MemoryPeak
 from pytest_speedacc.measure.subject import CallOptions, prepare
 from pytest_speedacc.measure.yardstick import Ratios
@@ -87,8 +88,12 @@ def test_a_record_keeps_no_tail_of_rounds_and_nothing_that_could_not_be_measured
 
 def test_a_baseline_of_this_environment_is_known_in_full(tmp_path):
     reference = compared(recorded(subject_of(), tmp_path), subject_of(wrong=3))
-    assert (reference.parameters, reference.model_size, reference.memory) == (650, 5930, 5000)
-    assert reference.memory_band == 1024
+    assert (value_of(reference, "parameters"), value_of(reference, "model_size"), value_of(reference, "memory")) == (
+        650,
+        5930,
+        5000,
+    )
+    assert band_of(reference, "memory") == 1024
     assert reference.latency["median"] == pytest.approx(0.0015)
     paired = reference.accuracy
     assert (paired.reference, paired.same_environment, paired.samples) == (1.0, True, 20)
@@ -100,28 +105,35 @@ def test_a_baseline_of_this_environment_is_known_in_full(tmp_path):
 def test_of_another_environment_only_what_does_not_depend_on_it_is_known(tmp_path):
     elsewhere = msgspec.structs.replace(HERE, cpu="Another CPU")
     reference = compared(recorded(subject_of(), tmp_path), subject_of(), elsewhere)
-    assert (reference.parameters, reference.model_size) == (650, 5930)
-    assert (reference.memory, reference.latency) == (None, {})
+    assert (value_of(reference, "parameters"), value_of(reference, "model_size")) == (650, 5930)
+    assert (value_of(reference, "memory"), reference.latency) == (None, {})
     assert not reference.accuracy.same_environment
-    assert reference.no_memory.startswith("the baseline has nothing of this environment (it knows ")
-    assert reference.no_memory.endswith(f"add it with {COMMAND}")
+    assert reference.absent.get("memory", "").startswith("the baseline has nothing of this environment (it knows ")
+    assert reference.absent.get("memory", "").endswith(f"add it with {COMMAND}")
 
 
 def test_times_and_memory_of_another_batch_size_are_not_compared(tmp_path):
     reference = compared(recorded(subject_of(), tmp_path), subject_of(batch_size=4))
-    assert (reference.memory, reference.latency) == (None, {})
-    assert reference.no_memory == f"the baseline is of batch_size=1, not 4: renew it with {COMMAND}"
+    assert (value_of(reference, "memory"), reference.latency) == (None, {})
+    assert reference.absent.get("memory", "") == f"the baseline is of batch_size=1, not 4: renew it with {COMMAND}"
 
 
 def test_a_baseline_without_a_peak_says_so(tmp_path):
     reference = compared(recorded(subject_of(), tmp_path, memory=Unavailable("no memray")), subject_of())
-    assert reference.no_memory == f"the baseline of this environment holds no memory peak: add it with {COMMAND}"
+    assert (
+        reference.absent.get("memory", "")
+        == f"the baseline of this environment holds no memory peak: add it with {COMMAND}"
+    )
 
 
 def test_without_a_baseline_the_command_creates_it():
     reference = compared(None, subject_of())
     assert reference.missing == f"no baseline yet: create it with {COMMAND}, and commit it"
-    assert (reference.accuracy, reference.parameters, reference.no_memory) == (None, None, "")
+    assert (reference.accuracy, value_of(reference, "parameters"), reference.absent.get("memory", "")) == (
+        None,
+        None,
+        "",
+    )
 
 
 def test_another_evaluation_set_is_an_error(tmp_path):
@@ -218,9 +230,9 @@ def test_a_baseline_of_a_former_version_is_read_and_not_compared(tmp_path):
         f"the baseline has nothing of this environment (it knows {HERE.describe()} "
         f"(from a version that knew processors by their name alone)): add it with {COMMAND}"
     )
-    assert (known.ratios, known.no_memory, known.memory) == (said, said, None)
+    assert (known.ratios, known.absent.get("memory", ""), value_of(known, "memory")) == (said, said, None)
     # What holds anywhere still does.
-    assert (known.parameters, known.accuracy.reference) == (650, 1.0)
+    assert (value_of(known, "parameters"), known.accuracy.reference) == (650, 1.0)
     halfway = msgspec.structs.replace(
         stored, environments={HERE.key: msgspec.structs.replace(before, environment=HERE)}
     )
@@ -231,7 +243,7 @@ def test_a_baseline_of_a_former_version_is_read_and_not_compared(tmp_path):
 
 
 def facts_of(subject, **changes):
-    facts = {
+    usual = {
         "score": "accuracy",
         "greater_is_better": True,
         "value": 0.9,
@@ -244,7 +256,7 @@ def facts_of(subject, **changes):
         "memory_band": 64,
         "batch_size": 1,
     }
-    return Facts(**(facts | changes))
+    return facts(**(usual | changes))
 
 
 def live(subject, facts, problem="", before=None):
@@ -255,7 +267,12 @@ def live(subject, facts, problem="", before=None):
 def test_the_base_of_a_live_run_is_known_as_its_worker_measured_it():
     subject = subject_of(wrong=2)
     reference = live(subject, facts_of(subject), before=TARGETS)
-    assert (reference.parameters, reference.model_size, reference.memory, reference.memory_band) == (
+    assert (
+        value_of(reference, "parameters"),
+        value_of(reference, "model_size"),
+        value_of(reference, "memory"),
+        band_of(reference, "memory"),
+    ) == (
         600,
         None,
         4000,
@@ -270,9 +287,9 @@ def test_the_base_of_a_live_run_is_known_as_its_worker_measured_it():
 def test_the_peak_of_a_base_with_other_batches_is_not_compared():
     subject = subject_of(batch_size=4)
     reference = live(subject, facts_of(subject), "the times of different batches cannot be compared", before=TARGETS)
-    assert (reference.memory, reference.parameters) == (None, 600)
-    assert reference.no_memory == "the base is called with batch_size=1, and this with 4"
-    assert live(subject, facts_of(subject, batch_size=4), before=TARGETS).memory == 4000
+    assert (value_of(reference, "memory"), value_of(reference, "parameters")) == (None, 600)
+    assert reference.absent.get("memory", "") == "the base is called with batch_size=1, and this with 4"
+    assert live(subject, facts_of(subject, batch_size=4), before=TARGETS).amounts["memory"].value == 4000
 
 
 def test_predictions_of_another_shape_are_the_base_s_where_they_are():
@@ -287,7 +304,7 @@ def test_a_base_judged_otherwise_has_no_score_to_compare_with(change):
     reference = live(subject, facts_of(subject, **change))
     assert reference.accuracy is None
     assert reference.missing == "origin/main was judged on another evaluation set or by another score"
-    assert reference.parameters == 600
+    assert value_of(reference, "parameters") == 600
 
 
 def test_a_gate_that_the_base_lacks_is_new_and_a_broken_base_is_not():

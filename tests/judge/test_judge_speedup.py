@@ -6,8 +6,8 @@ import math
 
 import pytest
 
+from pytest_speedacc.axes.units import Kind
 from pytest_speedacc.config.trades import parse_gain
-from pytest_speedacc.config.units import Kind
 from pytest_speedacc.judge.speedup import judge_speedup
 from pytest_speedacc.judge.verdict import Outcome
 from pytest_speedacc.measure.launches import PairTimes

@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pytest_speedacc.axes.units import Kind
 from pytest_speedacc.config.settings import parse_bound
 from pytest_speedacc.config.trades import parse_gain
-from pytest_speedacc.config.units import Kind
 from pytest_speedacc.judge.stored import DAY_TO_DAY, gain_of_ratios, judge_stored_increase, moved_apart
 from pytest_speedacc.judge.verdict import Outcome
 from pytest_speedacc.measure.yardstick import PARTS, Ratio, Ratios, ratios_of

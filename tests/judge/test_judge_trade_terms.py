@@ -7,17 +7,19 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from judge_examples import accuracy, bound, error, evidence, timed
+from values import reference_of
 
 from pytest_speedacc.adapters.base import ParameterCount
 from pytest_speedacc.baseline import SinceBase
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.config.trades import parse_trades
+from pytest_speedacc.facts import Unavailable
 from pytest_speedacc.judge.gate import judge
-from pytest_speedacc.judge.reference import LiveComparison, Reference
+from pytest_speedacc.judge.reference import LiveComparison
 from pytest_speedacc.judge.trades import allowed_text, excused
 from pytest_speedacc.judge.verdict import Leg, Outcome, TradeSum
 from pytest_speedacc.measure.launches import LiveGate, PairTimes
-from pytest_speedacc.measure.measurement import Measurement, Slice, Statics, Unavailable
+from pytest_speedacc.measure.measurement import Measurement, Slice, Statics
 from pytest_speedacc.measure.memory import MemoryPeak
 from pytest_speedacc.measure.yardstick import Ratios
 from pytest_speedacc.stats.paired import Interval
@@ -39,7 +41,7 @@ def traded(bounds, trade, statics=None, known=None, *, slices=None):
     usual = Statics(accuracy(0.95), ParameterCount(1000), 2000, None, peak(100_000), ())
     measurement = Measurement(replace(usual, **(statics or {})), timed(np.full(128, 0.001)))
     before = {"accuracy": evidence(0.95, difference=SURE), "parameters": 1000, "model_size": 2000, "memory": 100_000}
-    reference = Reference("missing", **(before | (known or {})))
+    reference = reference_of("missing", **(before | (known or {})))
     policy = Policy(
         tuple(bound(*each) for each in bounds.items()),
         "exact",

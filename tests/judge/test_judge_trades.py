@@ -10,19 +10,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from judge_examples import accuracy, bound, error, evidence, timed
+from values import reference_of
 
 from pytest_speedacc.adapters.base import ParameterCount
 from pytest_speedacc.baseline import SinceBase
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.config.trades import parse_trades
+from pytest_speedacc.facts import Unavailable
 from pytest_speedacc.judge.gate import judge
 from pytest_speedacc.judge.live_increase import undecided
-from pytest_speedacc.judge.reference import LiveComparison, Reference
+from pytest_speedacc.judge.reference import LiveComparison
 from pytest_speedacc.judge.repeats import Former
 from pytest_speedacc.judge.trades import excused
 from pytest_speedacc.judge.verdict import Outcome
 from pytest_speedacc.measure.launches import LiveGate, PairTimes
-from pytest_speedacc.measure.measurement import Measurement, Slice, Statics, Unavailable
+from pytest_speedacc.measure.measurement import Measurement, Slice, Statics
 from pytest_speedacc.measure.memory import MemoryPeak
 from pytest_speedacc.measure.yardstick import Ratios
 from pytest_speedacc.stats.paired import Interval
@@ -47,7 +49,7 @@ def reference(score=0.95, ratio=None, *, spread=0.01, **changes):
         gate = LiveGate(launches(ratio, spread), None, None, None, "")
         live = LiveComparison(gate, (), ALPHA, "0" * 40, SinceBase())
     usual = {"accuracy": evidence(score), "parameters": 1000, "model_size": 2000, "memory": 100_000}
-    return Reference("missing", live=live, source="base" if live else "baseline", **(usual | changes))
+    return reference_of("missing", live=live, source="base" if live else "baseline", **(usual | changes))
 
 
 def measured(score=0.95, *, parameters=1000, size=2000, memory=100_000, **statics):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from judge_examples import bound
 
-from pytest_speedacc.config.units import Kind
+from pytest_speedacc.axes.units import Kind
 from pytest_speedacc.judge.verdict import Outcome, Verdict, allowed_text, check_of
 
 LIMIT = bound("max_parameters", 10)

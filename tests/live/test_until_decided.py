@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 from filelock import FileLock, Timeout
+from values import facts
 
 from pytest_speedacc.errors import GateError
-from pytest_speedacc.facts import Facts
 from pytest_speedacc.live import until_decided
 from pytest_speedacc.live.launch import LaunchFindings, Orders
 from pytest_speedacc.live.until_decided import Budget, run_until_decided
@@ -105,8 +105,8 @@ def test_the_markers_of_the_base_are_kept_from_the_first_launch(play: Any) -> No
 
 def test_a_check_that_no_launch_timed_says_so(play: Any, tmp_path: Path) -> None:
     np.save(tmp_path / "predictions.npy", np.zeros(1))
-    facts = Facts("accuracy", True, 1.0, 1, "", str(tmp_path / "predictions.npy"), None, None, None, 0, 1)
-    run, _ = play(lambda orders: LaunchFindings(facts={A: (facts, facts)}), budget=Budget(1, 900.0))
+    known = facts(predictions=str(tmp_path / "predictions.npy"))
+    run, _ = play(lambda orders: LaunchFindings(facts={A: (known, known)}), budget=Budget(1, 900.0))
     assert run.gates[A].problem == "the budget ended before both came to it in one launch"
     assert not run.gates[A].is_lost
 

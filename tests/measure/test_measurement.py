@@ -10,8 +10,9 @@ import pytest
 from pytest_speedacc.adapters.base import Adapter, ParameterCount
 from pytest_speedacc.adapters.registry import _adapters, register
 from pytest_speedacc.errors import GateError
+from pytest_speedacc.facts import Unavailable
 from pytest_speedacc.measure.latency import time_calls
-from pytest_speedacc.measure.measurement import Measurement, Unavailable, measure_statics
+from pytest_speedacc.measure.measurement import Measurement, measure_statics
 from pytest_speedacc.measure.subject import CallOptions, check_unchanged, prepare
 
 SAMPLES = np.arange(20.0).reshape(10, 2)

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from pytest_speedacc.errors import GateError
+from pytest_speedacc.facts import Unavailable
 from pytest_speedacc.measure.evaluation import NO_PROBABILITIES
-from pytest_speedacc.measure.measurement import Unavailable, measure_statics
+from pytest_speedacc.measure.measurement import measure_statics
 from pytest_speedacc.measure.subject import CallOptions, prepare
 
 INPUTS = np.arange(10.0).reshape(10, 1)

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from pytest_speedacc.errors import GateError
+from pytest_speedacc.facts import Unavailable
 from pytest_speedacc.measure.accuracy import score_predictions
-from pytest_speedacc.measure.measurement import Unavailable, measure_statics
+from pytest_speedacc.measure.measurement import measure_statics
 from pytest_speedacc.measure.score import resolve_score
 from pytest_speedacc.measure.subject import CallOptions, prepare
 

@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("matplotlib")
 
-from pytest_speedacc.config.units import Kind
+from pytest_speedacc.axes.units import Kind
 from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.judge.verdict import Check, Observation, Outcome, Verdict
 from pytest_speedacc.report import plot

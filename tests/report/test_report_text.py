@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from pytest_speedacc.axes.units import Kind
 from pytest_speedacc.config.scale import Scale
 from pytest_speedacc.config.settings import parse_bound
-from pytest_speedacc.config.units import Kind
 from pytest_speedacc.judge.verdict import Observation, Outcome, Verdict, check_of
 from pytest_speedacc.report.document import gate_document
 from pytest_speedacc.report.text import observation_text, verdict_text

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from pytest_speedacc.axes.units import Kind
 from pytest_speedacc.config.project import parse_project
 from pytest_speedacc.config.scale import Scale
-from pytest_speedacc.config.units import Kind
 from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.judge.verdict import Check, Observation, Outcome, Verdict
 from pytest_speedacc.report.scale import at_scale, duration, scale_lines

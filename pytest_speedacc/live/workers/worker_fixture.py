@@ -18,6 +18,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from pytest_speedacc.axes import amounts_of
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.facts import Facts
 from pytest_speedacc.live.tree.identity import foreign_modules
@@ -27,7 +28,7 @@ from pytest_speedacc.measure.allocations import find_allocations
 from pytest_speedacc.measure.answers import Answers, check_answers
 from pytest_speedacc.measure.latency import Workload, run_untimed, time_calls, warm_up
 from pytest_speedacc.measure.loops import RunningLoop
-from pytest_speedacc.measure.measurement import Measurement, Statics, Unavailable, measure_statics
+from pytest_speedacc.measure.measurement import Measurement, Statics, measure_statics
 from pytest_speedacc.measure.profile import attempt_profile
 from pytest_speedacc.measure.stages import stage
 from pytest_speedacc.measure.subject import CallOptions, Subject, prepare
@@ -223,8 +224,6 @@ class WorkerGate:
 def _facts(statics: Statics, subject: Subject, spec: WorkerSpec) -> Facts:
     path = Path(spec.scratch) / f"{os.getpid()}-{time.monotonic_ns()}.npy"
     np.save(path, statics.accuracy.predictions, allow_pickle=False)
-    parameters, size, memory = statics.parameters, statics.model_size, statics.memory
-    peak, band = (None, 0) if isinstance(memory, Unavailable) else (memory.peak, memory.band)
     return Facts(
         score=statics.accuracy.score,
         greater_is_better=statics.accuracy.greater_is_better,
@@ -232,10 +231,7 @@ def _facts(statics: Statics, subject: Subject, spec: WorkerSpec) -> Facts:
         samples=subject.samples,
         fingerprint=subject.fingerprint,
         predictions=str(path),
-        parameters=None if isinstance(parameters, Unavailable) else parameters.total,
-        model_size=None if isinstance(size, Unavailable) else size,
-        memory=peak,
-        memory_band=band,
+        amounts=amounts_of(statics),
         batch_size=subject.batch_size,
         scores=statics.accuracy.scores,
     )

@@ -39,8 +39,8 @@ _SIZES = {
     "MiB": 2**20,
     "GiB": 2**30,
 }
-_UNITS: dict[Kind, Mapping[str, float]] = {Kind.TIME: _TIMES, Kind.SIZE: _SIZES, Kind.FRACTION: {"%": 0.01}}
-_EXAMPLES = {Kind.TIME: '"5 ms"', Kind.SIZE: '"64 MiB"', Kind.FRACTION: '"5 %"'}
+_UNITS: dict[str, Mapping[str, float]] = {Kind.TIME: _TIMES, Kind.SIZE: _SIZES, Kind.FRACTION: {"%": 0.01}}
+EXAMPLES: dict[str, str] = {Kind.TIME: '"5 ms"', Kind.SIZE: '"64 MiB"', Kind.FRACTION: '"5 %"'}
 
 _ROUNDS_UP = 0.9995
 """What three digits round up to one of a unit is written in that unit: never ``1000 ms``."""
@@ -51,19 +51,34 @@ _QUANTITY = re.compile(
 )
 
 
-def parse_quantity(value: object, kind: Kind, where: str) -> float:
+def parse_quantity(value: object, kind: str, where: str) -> float:
     """Read a time, a size or a fraction that carries its unit, such as ``"5 ms"``, into the unit of ``kind``.
 
     Raises ConfigError, naming ``where``, for a missing or foreign unit and for anything but a finite number
     that is not negative.
     """
-    units = _UNITS[kind]
-    number, unit = split_quantity(value, where, _EXAMPLES[kind])
+    units, example = _UNITS[kind], EXAMPLES[kind]
+    number, unit = split_quantity(value, where, example)
     if unit not in units:
         raise ConfigError(
-            f"{where} = {value!r} has {unit_text(unit)}; it takes one of {', '.join(units)}, as in {_EXAMPLES[kind]}."
+            f"{where} = {value!r} has {unit_text(unit)}; it takes one of {', '.join(units)}, as in {example}."
         )
     return number * units[unit]
+
+
+def parse_in_unit(value: object, unit: str, where: str) -> float:
+    """Read a number that is in ``unit``, whether or not that is written behind it: ``3`` or ``"3 J"``.
+
+    It may be negative. Raises ConfigError, naming ``where``, for another unit and for anything but a finite number.
+    """
+    text = str(value).strip()
+    try:
+        number = math.nan if isinstance(value, bool) else float(text.removesuffix(unit))
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise ConfigError(f"{where} = {value!r} must be a number{f' in {unit}' if unit else ''}.")
+    return number
 
 
 def split_quantity(value: object, where: str, example: str) -> tuple[float, str]:
@@ -103,7 +118,7 @@ def format_bytes(value: float) -> str:
     return f"{value:.0f} B"
 
 
-def format_value(value: float, kind: Kind) -> str:
+def format_value(value: float, kind: str) -> str:
     """Write a number of the given kind for people, with its unit."""
     match kind:
         case Kind.TIME:
@@ -121,20 +136,23 @@ def format_value(value: float, kind: Kind) -> str:
         case Kind.SCORE:
             # z: a perfect negated error is -0.0.
             return f"{value:z.6g}"
+        case _:
+            return f"{value:z.6g} {kind}".rstrip()
 
 
-def format_change(observed: float, reference: float, kind: Kind, *, points: bool) -> str:
+def format_change(observed: float, reference: float, kind: str, *, points: bool) -> str:
     """Write the change from ``reference`` to ``observed``: ``-0.2 pp``, ``+3.1 %``, ``4.5x``, ``+512 B``.
 
     A score changes in ``points`` where it lies within 0 to 1 by definition, else in its own unit. Other kinds
     change in per cent, from three times up and a third down as a ratio, and from nothing by an amount.
     """
-    if kind is Kind.SCORE:
+    if kind == Kind.SCORE:
         # Scores are quotients: what is left of equal ones after subtraction is not a change.
         difference = round(observed - reference, 12)
         return f"{difference * 100:+z.3g} pp" if points else f"{difference:+z.4g}"
-    if reference == 0:
-        return f"+{format_value(observed, kind)}"
+    if reference == 0 or min(observed, reference) < 0:
+        more = observed - reference
+        return f"{'-' if more < 0 else '+'}{format_value(abs(more), kind)}"
     ratio = observed / reference
     if ratio >= 100:
         return f"{ratio:,.0f}x"

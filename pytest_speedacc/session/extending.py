@@ -1,0 +1,49 @@
+"""What a ``conftest.py`` or another plugin adds to a run: axes and adapters. They go with the run that brought them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pytest
+
+from pytest_speedacc.adapters.registry import add_adapters
+from pytest_speedacc.axes import AXES, add_axes
+from pytest_speedacc.axes.axis import Axis
+from pytest_speedacc.config.called import metrics_named
+from pytest_speedacc.errors import ConfigError
+from pytest_speedacc.marks import is_gate
+
+_TAKEN = pytest.StashKey[set[str]]()
+_ADDED_BY: dict[str, Callable[[Any, str], Callable[[], None]]] = {
+    "pytest_speedacc_axes": add_axes,
+    "pytest_speedacc_adapters": add_adapters,
+}
+
+
+def extend(config: pytest.Config) -> None:
+    """Ask every hook that has not been asked yet. Raises pytest.UsageError for what cannot be added."""
+    taken = config.stash.setdefault(_TAKEN, set())
+    for hook, add in _ADDED_BY.items():
+        for implementation in getattr(config.hook, hook).get_hookimpls():
+            source = f"{hook} of {implementation.plugin_name}"
+            if source in taken:
+                continue
+            taken.add(source)
+            _add(config, add, implementation.function, source)
+
+
+def add_called(config: pytest.Config, items: Iterable[pytest.Item]) -> None:
+    """Add the axes that tests name in ``check(metrics={"energy": ...})`` and nobody described: less is better."""
+    gates = (item for item in items if is_gate(item) and isinstance(item, pytest.Function))
+    names = dict.fromkeys(name for item in gates for name in metrics_named(item.function))
+    _add(config, add_axes, lambda: [Axis(name) for name in names if name not in AXES], "metrics=")
+
+
+def _add(
+    config: pytest.Config, add: Callable[[Any, str], Callable[[], None]], bring: Callable[[], Any], source: str
+) -> None:
+    try:
+        config.add_cleanup(add(bring(), source))
+    except ConfigError as error:
+        raise pytest.UsageError(f"speedacc: {error}") from None

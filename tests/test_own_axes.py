@@ -1,0 +1,214 @@
+"""Axes of a user's own, through the public hook and through ``check(metrics=)``, with no other file touched."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from scratch_project import PRELUDE, Project
+
+CONFTEST = """
+import numpy as np
+from pytest_speedacc import Axis
+
+def joules(model, inputs):
+    return getattr(model, "joules", None)
+
+def sureness(model, inputs):
+    return np.abs(inputs[:, 0]) if hasattr(model, "joules") else None
+
+def pytest_speedacc_axes():
+    return [
+        Axis("energy", "J", measure=joules, noise=0.02),
+        Axis("sureness", better="higher", per_environment=False, measure=sureness),
+    ]
+"""
+TEST = """
+class Model:
+    joules = {joules}
+
+    def __call__(self, batch):
+        return model(batch)
+
+@pytest.mark.speedacc({marker})
+def test_it(speedacc):
+    speedacc.check(Model(), inputs, targets{more})
+"""
+
+
+@pytest.fixture
+def own(project: Project) -> Project:
+    """A project whose conftest has two axes."""
+    project.pytester.makeconftest(CONFTEST)
+    return project
+
+
+def write(project: Project, marker: str, joules: object = 3.0, pyproject: str = "", more: str = "") -> None:
+    project.write(TEST.format(marker=marker, joules=joules, more=more), pyproject)
+
+
+def report(project: Project, *options: str) -> tuple[pytest.RunResult, dict[str, Any]]:
+    result = project.run("--speedacc-report=report.json", *options)
+    return result, json.loads(Path(project.pytester.path, "report.json").read_text("utf-8"))["gates"][0]
+
+
+def test_a_limit_in_the_marker_holds(own: Project) -> None:
+    write(own, "max_energy=2.5, min_sureness=0.5")
+    result, gate = report(own)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*failed: energy 3 J (2.94 J to 3.06 J), allowed at most 2.5 J*"])
+    checks = {check["setting"]: check for check in gate["checks"]}
+    assert checks["max_energy"]["unit"] == "J"
+    assert {name: check["outcome"] for name, check in checks.items()} == {
+        "max_energy": "failed",
+        "min_sureness": "passed",
+    }
+    measured = {row["metric"]: row for row in gate["measured"]}
+    assert (measured["energy"]["observed"], measured["sureness"]["note"]) == (3.0, "mean of 60 samples")
+
+
+def test_a_limit_in_pyproject_holds_with_or_without_the_unit(own: Project) -> None:
+    for limit, outcome in (('"2 J"', "failed"), ("4", "passed")):
+        write(own, "", pyproject=f"max_energy = {limit}")
+        own.run().assert_outcomes(**{outcome: 1})
+    write(own, "", pyproject='max_energy = "4 kWh"')
+    own.run().stderr.fnmatch_lines(["*max_energy = '4 kWh' must be a number in J.*"])
+
+
+def test_within_its_noise_a_limit_is_inconclusive(own: Project) -> None:
+    write(own, "max_energy=2.95")
+    own.run().stdout.fnmatch_lines(
+        ["*energy: 0.05 J over the limit, within the 0.06 J that this figure moves by itself*"]
+    )
+
+
+def test_its_settings_are_listed_and_misspelt_ones_refused(own: Project) -> None:
+    own.run("--markers").stdout.fnmatch_lines(["*max_energy=5 (largest energy), max_energy_increase=*"])
+    write(own, "max_enrgy=3")
+    own.run().stderr.fnmatch_lines(["*unknown key 'max_enrgy'. Did you mean 'max_energy'?*"])
+
+
+def test_a_baseline_keeps_it_and_is_compared_with(own: Project) -> None:
+    tolerances = 'max_energy_increase="10 %", max_sureness_drop="1 %"'
+    write(own, tolerances)
+    own.run("--speedacc-update").assert_outcomes(passed=1)
+    (file,) = Path(own.pytester.path, "speedacc-baselines").glob("*.json")
+    stored = json.loads(file.read_text("utf-8"))
+    assert stored["metrics"]["sureness"]["value"] == pytest.approx(0.8, abs=0.2)
+    (here,) = stored["environments"].values()
+    assert here["metrics"] == {"energy": {"value": 3.0, "band": 0.06, "slices": {}}}
+    own.run().assert_outcomes(passed=1)
+    write(own, tolerances, joules=4.0)
+    result, gate = report(own)
+    result.assert_outcomes(failed=1)
+    energy = next(check for check in gate["checks"] if check["metric"] == "energy")
+    assert (energy["outcome"], energy["reference"]) == ("failed", 3.0)
+    assert energy["reason"] == "+33.3 % against the baseline's 3 J"
+    # Accepted like any other.
+    own.run("--speedacc-update", "--speedacc-reason=worth it").assert_outcomes(passed=1)
+    own.run().assert_outcomes(passed=1)
+
+
+def test_it_is_traded(own: Project) -> None:
+    marker = 'max_energy_increase="1 %", max_model_size_increase="0 %"'
+    trade = 'trades = [{ give = { energy = "50 %" }, gain = { sureness = "1.5 x" } }]'
+    write(own, marker, pyproject=trade)
+    own.run("--speedacc-update").assert_outcomes(passed=1)
+    write(own, marker, joules=4.0, pyproject=trade)
+    own.run().stdout.fnmatch_lines(["*does not allow this: give energy 50 % for sureness 1.5 x*", "*energy*+33.3 %*"])
+    surer = CONFTEST.replace("np.abs(inputs[:, 0])", "np.abs(inputs[:, 0]) * 1.6")
+    own.pytester.makeconftest(surer)
+    result = own.run()
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["*allows to give energy 50 % for sureness 1.5 x: given is energy +33.3 %, gained is*"])
+
+
+def test_a_slice_has_its_own_mean(own: Project) -> None:
+    more = ', slices={"small": np.abs(inputs[:, 0]) < 0.1}'
+    write(own, "min_sureness=0.5", more=more)
+    result, gate = report(own)
+    result.assert_outcomes(failed=1)
+    assert [(check["slice"], check["outcome"]) for check in gate["checks"]] == [("", "passed"), ("small", "failed")]
+    write(own, 'min_accuracy=0.5, slices={"small": {"max_energy": 5}}', more=more)
+    own.run().stdout.fnmatch_lines(["*energy is one number for all samples: have measure return one number a sample*"])
+
+
+def test_it_is_drawn_and_tabulated(own: Project) -> None:
+    pytest.importorskip("matplotlib")
+    write(own, "max_energy=5")
+    result = own.run("--speedacc-report=front.svg")
+    result.stdout.fnmatch_lines(["*gate*score*median*memory*energy*sureness*verdict*", "*3 J*"])
+    drawn = Path(own.pytester.path, "front.svg").read_text("utf-8")
+    assert "<!-- energy (log) -->" in drawn
+
+
+def test_a_check_brings_a_number_of_its_own(project: Project) -> None:
+    for value, outcome in (("7.0", "failed"), ("lambda model, inputs: len(inputs) / 20", "passed")):
+        write(project, "max_cost=5", more=f', metrics={{"cost": {value}}}')
+        project.run().assert_outcomes(**{outcome: 1})
+    write(project, 'max_cost_increase="10 %"', more=', metrics={"cost": 3.0}')
+    project.run("--speedacc-update").assert_outcomes(passed=1)
+    write(project, 'max_cost_increase="10 %"', more=', metrics={"cost": 3.4}')
+    project.run().stdout.fnmatch_lines(["*cost 3.4, was 3, allowed worse by at most 10 %*"])
+
+
+@pytest.mark.parametrize(
+    ("marker", "metrics", "said"),
+    [
+        (
+            "max_energy=5",
+            '{"enrgy": 3.0}',
+            "*'enrgy', which is no axis of yours. Did you mean 'energy'?*",
+        ),
+        ("max_energy=5", '{"energy": "many"}', "*metrics= energy gave 'many', which is no number.*"),
+        ("max_energy=5", '{"energy": True}', "*metrics= energy gave True, which is no finite number.*"),
+        ("max_energy=5", '{"energy": float("nan")}', "*metrics= energy gave nan, which is no finite number.*"),
+        ("max_energy=5", '{"energy": np.ones(7)}', "*gave an array of shape (7,): return a number, or one for each*"),
+        ("max_energy=5", '{"energy": lambda model, inputs: 1 / 0}', "*ZeroDivisionError*while energy was measured*"),
+        ("max_energy=5", "[3.0]", "*metrics=?3.0? must be a mapping of names to numbers.*"),
+        ("max_energy=5", '{"energy": None}', "*cannot be measured here: nothing measured energy: pass check(metrics=*"),
+    ],
+)
+def test_what_is_no_number_of_it_fails(own: Project, marker: str, metrics: str, said: str) -> None:
+    # Held in a variable, as nothing tells before the run.
+    own.write(f"given = {metrics}\n" + TEST.format(marker=marker, joules=3.0, more=", metrics=given"))
+    result = own.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([said])
+
+
+@pytest.mark.parametrize(
+    ("axes", "said"),
+    [
+        ("[Axis('latency')]", "*the name 'latency' is taken*"),
+        ("[Axis('model_size_increase'), Axis('x', better='most')]", "*better='most' must be 'lower' or 'higher'.*"),
+        ("[Axis('Energy')]", "*an axis is named in small letters, digits and underscores, not 'Energy'.*"),
+        ("[Axis('energy', 'score')]", "*the unit 'score' is for scores and changes*"),
+        ("[Axis('energy', noise=2)]", "*noise=2 must be a fraction*"),
+        ("['energy']", "*'energy' is not an Axis.*"),
+    ],
+)
+def test_what_is_no_axis_is_refused(project: Project, axes: str, said: str) -> None:
+    project.pytester.makeconftest(
+        f"from pytest_speedacc import Axis\n\ndef pytest_speedacc_axes():\n    return {axes}\n"
+    )
+    project.write("def test_it(): pass")
+    result = project.run()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([said])
+
+
+def test_it_goes_with_the_run_that_brought_it(own: Project) -> None:
+    write(own, "max_energy=5")
+    own.run().assert_outcomes(passed=1)
+    own.pytester.makeconftest("")
+    own.run().stderr.fnmatch_lines(["*unknown key 'max_energy'.*"])
+
+
+def test_a_conftest_further_down_is_asked_too(project: Project) -> None:
+    folder = project.pytester.mkdir("deep")
+    (folder / "conftest.py").write_text(CONFTEST)
+    (folder / "test_deep.py").write_text(PRELUDE + TEST.format(marker="max_energy=2", joules=3.0, more=""))
+    project.run(".").assert_outcomes(failed=1)
