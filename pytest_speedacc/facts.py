@@ -46,5 +46,7 @@ class Facts:
     """By axis, those that could be measured."""
     batch_size: int
     """Samples in a call."""
+    own_axes: tuple[str, ...] = ()
+    """The axes that its side has added, whether or not they could be measured."""
     scores: tuple[float, ...] = ()
     """Of each evaluation of a random model; empty where one says it all."""

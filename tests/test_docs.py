@@ -21,6 +21,7 @@ from scratch_project import Project
 
 from pytest_speedacc.adapters.registry import _adapters
 from pytest_speedacc.axes import SETTINGS
+from pytest_speedacc.axes.axis import Axis
 from pytest_speedacc.baseline import baseline_path, load_baseline, load_predictions
 from pytest_speedacc.config.live_settings import LiveSettings, parse_live
 from pytest_speedacc.config.policy import parse_marker
@@ -35,6 +36,7 @@ from pytest_speedacc.session.options import _against
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 PAGES = [README, ROOT / "SECURITY.md", *sorted(ROOT.glob("docs/*.md")), *sorted(ROOT.glob("examples/*/README.md"))]
+EXTENDING = ROOT / "docs" / "extending.md"
 EXAMPLES = sorted(path.parent for path in ROOT.glob("examples/*/pyproject.toml"))
 
 
@@ -44,7 +46,9 @@ def blocks(page: Path, language: str) -> list[str]:
 
 
 def every(language: str) -> list[object]:
-    return [pytest.param(block, id=page.name) for page in PAGES for block in blocks(page, language)]
+    """Of every page but the one whose examples are run as they are."""
+    pages = (page for page in PAGES if page != EXTENDING)
+    return [pytest.param(block, id=page.name) for page in pages for block in blocks(page, language)]
 
 
 def generate(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
@@ -87,6 +91,35 @@ class TestGenerated:
     def test_every_framework_has_its_row(self) -> None:
         documented = runpy.run_path(str(ROOT / "docs" / "generate.py"))["ADAPTERS"]
         assert {type(adapter) for adapter in _adapters} <= set(documented)
+
+
+class TestExtending:
+    """The examples are projects, each a test file with the conftest.py that stands before it."""
+
+    def examples(self) -> list[tuple[str, str]]:
+        found, conftest = [], ""
+        text = EXTENDING.read_text("utf-8")
+        for what, block in re.findall(r"<!-- run: ([^>]*) -->\n```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE):
+            if what == "conftest.py":
+                conftest = block
+            else:
+                found.append((conftest, block))
+        return found
+
+    @pytest.mark.parametrize("number", range(3))
+    def test_the_examples_pass(self, project: Project, number: int) -> None:
+        examples = self.examples()
+        assert (len(examples), len(blocks(EXTENDING, "python"))) == (3, 5)
+        conftest, block = examples[number]
+        project.pytester.makeconftest(conftest)
+        project.pytester.makepyfile(test_example=block)
+        project.run().assert_outcomes(passed=1)
+
+    def test_every_field_of_an_axis_is_told(self) -> None:
+        page = EXTENDING.read_text("utf-8")
+        told = ("name", "unit", "better", "measure", "per_environment", "noise")
+        assert [field.name for field in fields(Axis)][: len(told)] == list(told)
+        assert [name for name in told if f"| `{name}` |" not in page] == []
 
 
 class TestExamplesInPages:

@@ -30,6 +30,8 @@ from pytest_speedacc.measure.score import Mask
 
 NO_STORED_TAIL = "a baseline holds no evidence of a tail, of the median only"
 
+NEW_AXIS = "new axis: the base does not have it"
+
 
 def judge(
     measurement: Measurement, policy: Policy, reference: Reference, plan: Sequence[int], alpha: float
@@ -205,6 +207,8 @@ def _amount(bound: Bound, found: Amount | Unavailable, reference: Reference) -> 
     former = reference.amounts.get(axis)
     if former is not None:
         return judge_amount(bound, found, former, reference.source)
+    if axis in reference.new_axes:
+        return check_of(bound, found.value, Outcome.PASSED, NEW_AXIS)
     if axis in reference.absent:
         return check_of(bound, found.value, Outcome.NOT_COMPARED, reference.absent[axis])
     return _without_reference(bound, found.value, reference)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pytest_speedacc.axes import AXES, amounts_of
+from pytest_speedacc.axes import AXES, amounts_of, own_axes
 from pytest_speedacc.axes.axis import statistic_name
 from pytest_speedacc.axes.memory import MEMORY
 from pytest_speedacc.baseline import Baseline, SinceBase
@@ -64,6 +64,8 @@ class Reference:
     """By axis, those that are plain quantities and are known."""
     absent: Mapping[str, str] = field(default_factory=dict)
     """By axis, why it is not known; those that are not there are ``missing``."""
+    new_axes: frozenset[str] = frozenset()
+    """Axes that the base revision does not have, so that nothing can have got worse on them."""
     latency: Mapping[str, float | None] = field(default_factory=dict)
     """Seconds of this environment, by statistic; information, never evidence."""
     ratios: tuple[Ratios, Ratios] | str = ""
@@ -200,6 +202,7 @@ def from_live(comparison: LiveComparison, subject: Subject, accuracy: Accuracy, 
         slices=pair_slices(True, gate.base_predictions, subject, accuracy, "base") if comparable else {},
         amounts={name: amount for name, amount in facts.amounts.items() if name not in absent},
         absent=absent,
+        new_axes=frozenset(axis.name for axis in own_axes()).difference(facts.own_axes),
         live=comparison,
         source="base",
     )

@@ -18,7 +18,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from pytest_speedacc.axes import amounts_of
+from pytest_speedacc.axes import amounts_of, own_axes
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.facts import Facts
 from pytest_speedacc.live.tree.identity import foreign_modules
@@ -232,6 +232,7 @@ def _facts(statics: Statics, subject: Subject, spec: WorkerSpec) -> Facts:
         fingerprint=subject.fingerprint,
         predictions=str(path),
         amounts=amounts_of(statics),
+        own_axes=tuple(axis.name for axis in own_axes()),
         batch_size=subject.batch_size,
         scores=statics.accuracy.scores,
     )
