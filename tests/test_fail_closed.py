@@ -870,7 +870,7 @@ OPTIONS = (
     ),
     Row(
         "report-of-another-kind",
-        "speedacc: --speedacc-report=out.xml: a report is JSON or a plot: name a file that ends in .json, .svg, *",
+        "speedacc: --speedacc-report=out.xml: a report is JSON, Markdown or a plot: name a file that ends in .json*",
         options=("--speedacc-report=out.xml",),
         exit_code=USAGE,
     ),

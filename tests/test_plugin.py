@@ -69,7 +69,7 @@ class TestText:
         project.write(SOUND)
         project.run("--speedacc-update")
         project.write(WORSE)
-        result = project.run()
+        result = project.run("-v")
         assert result.ret == pytest.ExitCode.TESTS_FAILED
         result.stdout.re_match_lines(
             [
@@ -94,6 +94,7 @@ class TestText:
                 r"Also measured, not limited: confidence .+; latency p90 .+; latency p95 .+; .+; whole set .+\.",
                 r"",
                 r"Measured on .+\.",
+                r"",
                 rf'If this change is meant, accept it: {re.escape(UPDATE)} --speedacc-reason="why"',
             ],
             consecutive=True,

@@ -49,10 +49,14 @@ def write_report(
         "gates": [gate_document(verdict, scale) for verdict in verdicts],
         "groups": [_group(group) for group in groups],
     }
+    write_text(path, json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a report. Raises ConfigError when the file cannot be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-        # A lone surrogate, which UTF-8 has no bytes for, is then written as JSON's escape sequence for it.
+        # A lone surrogate, which UTF-8 has no bytes for, is then written as an escape sequence for it, in JSON its own.
         path.write_text(text, "utf-8", "backslashreplace")
     except OSError as error:
         raise ConfigError(f"--speedacc-report: {path} cannot be written: {error.strerror}.") from error

@@ -13,8 +13,8 @@ from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.report.printable import is_whole
 from pytest_speedacc.session.hidden_options import in_ci
 
-REPORTS = (".json", ".svg", ".png", ".pdf")
-"""What a report can be: the verdicts, or the plot of the alternatives."""
+REPORTS = (".json", ".md", ".svg", ".png", ".pdf")
+"""What a report can be: the verdicts, their summary, or the plot of the alternatives."""
 Writes = Literal["", "update", "missing"]
 
 
@@ -143,7 +143,8 @@ def _report_path(text: str) -> Path:
     path = Path(text)
     if path.suffix not in REPORTS:
         raise ConfigError(
-            f"--speedacc-report={text}: a report is JSON or a plot: name a file that ends in {', '.join(REPORTS)}."
+            f"--speedacc-report={text}: a report is JSON, Markdown or a plot: name a file that ends in "
+            f"{', '.join(REPORTS)}."
         )
     if path.is_dir():
         raise ConfigError(f"--speedacc-report={text} is a folder: name a file in it.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,19 +12,23 @@ import msgspec
 import pytest
 
 from pytest_speedacc.baseline import Content
-from pytest_speedacc.config.live_settings import LiveSettings
 from pytest_speedacc.config.policy import named_policies
 from pytest_speedacc.config.project import Project
 from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.judge.alternatives import Group, groups_of
 from pytest_speedacc.judge.verdict import Outcome, Verdict
-from pytest_speedacc.report.document import write_report
+from pytest_speedacc.report.document import write_report, write_text
 from pytest_speedacc.report.groups import group_lines
+from pytest_speedacc.report.markdown import markdown
 from pytest_speedacc.report.plot import write_plot
 from pytest_speedacc.report.printable import printable_lines
 from pytest_speedacc.report.scale import scale_lines
+from pytest_speedacc.report.summary import RunReport
+from pytest_speedacc.report.table import wrapped
 from pytest_speedacc.report.text import summary_lines
+from pytest_speedacc.session.github import ANNOTATES_ALREADY, annotation_lines, find_actions, write_summary
 from pytest_speedacc.session.hidden_options import Hidden
+from pytest_speedacc.session.live_run import LiveSession
 from pytest_speedacc.session.narrowed import Narrowed
 from pytest_speedacc.session.options import Options
 from pytest_speedacc.session.orphans import Found, Missing, find_missing
@@ -39,15 +43,12 @@ class Results:
         options: Options,
         project: Project,
         narrowed: Narrowed,
-        live: Callable[[], Mapping[str, Any] | None],
-        settings: Callable[[], LiveSettings],
+        live: LiveSession | None,
         hidden: Sequence[Hidden],
     ) -> None:
         self.config = config
         self.live = live
-        """The live run for the report; None without one."""
-        self.settings = settings
-        """What holds for a live run, which are the base's in one."""
+        """The live run; None without one."""
         self.hidden = hidden
         """Options that the command line does not show, to be told."""
         self.options = options
@@ -123,10 +124,7 @@ class Results:
         self.groups = groups_of(verdicts, named_policies(self.project)) if any(v.group for v in verdicts) else []
         for path in self.options.reports:
             try:
-                if path.suffix == ".json":
-                    write_report(path, verdicts, self.environment, self.live(), self.groups, self.project.scale)
-                else:
-                    write_plot(path, verdicts)
+                self._write(path, verdicts)
                 self.written.append(path)
             except ConfigError as error:
                 self.problems.append(str(error))
@@ -134,6 +132,49 @@ class Results:
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
         elif self._shows_nothing() and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _write(self, path: Path, verdicts: Sequence[Verdict]) -> None:
+        match path.suffix:
+            case ".json":
+                live = None if self.live is None else self.live.document()
+                write_report(path, verdicts, self.environment, live, self.groups, self.project.scale)
+            case ".md":
+                write_text(path, markdown(self.report()))
+            case _:
+                write_plot(path, verdicts)
+
+    def report(self) -> RunReport:
+        """All that this run found out."""
+        run = RunReport(
+            verdicts=tuple(self.verdicts.values()),
+            measured_on=self.environment.get("description", ""),
+            lost=tuple(each.sentence(self._losses_fail()) for each in self.missing.lost),
+            losses_fail=bool(self.missing.lost) and self._losses_fail(),
+            remarks=tuple(self._remarks()),
+            problems=tuple(self.problems),
+        )
+        return run if self.live is None else self.live.account(run)
+
+    def _remarks(self) -> Iterator[str]:
+        """What was left out, skipped or hidden, and why the run shows nothing though no gate failed."""
+        if self.hidden:
+            told = ", ".join(f"{each} ({each.source})" for each in self.hidden)
+            yield f"Options that the command line does not show: {told}."
+        if self.skipped:
+            gates = "1 gate was" if self.skipped == 1 else f"{self.skipped} gates were"
+            yield f"{gates} skipped: nothing was judged there."
+        if self.gates and self.narrowed.said and self.is_judged:
+            judged = len({test for test, _ in self.verdicts})
+            known = len(set(map(self.project.named, self.gates)) | self.missing.skipped)
+            share = f"{judged} of {known} gates" if judged < known else "every gate that was asked for"
+            yield f"Judged {share}: {' '.join(self.narrowed.said)}."
+        if self._all_skipped():
+            yield "Every gate was skipped, so this run shows nothing and fails: judge at least one where CI is set."
+        if self._nothing_decided():
+            yield (
+                "Every latency check was inconclusive, so this run shows nothing and fails: "
+                "the lines above say what helps."
+            )
 
     def _came_to_tests(self, session: pytest.Session) -> bool:
         """Whether it shows at all which gates a run has: an error of usage ends it before that."""
@@ -159,7 +200,8 @@ class Results:
         return self._nothing_decided() or self._all_skipped() or (bool(self.missing.lost) and self._losses_fail())
 
     def _losses_fail(self) -> bool:
-        return self.options.in_ci and self.settings().removed == "fail"
+        settings = self.project.live if self.live is None else self.live.settings
+        return self.options.in_ci and settings.removed == "fail"
 
     def _all_skipped(self) -> bool:
         """Where CI is set, a run that skipped every gate was not a gate, unless its command line asked for that."""
@@ -172,7 +214,9 @@ class Results:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """One table for the run, and every sentence that has no test of its own to stand in."""
-        lines = summary_lines(list(self.verdicts.values())) if self.verdicts else []
+        verdicts, width = list(self.verdicts.values()), self.config.get_terminal_writer().fullwidth
+        is_verbose = self.config.get_verbosity() > 0
+        lines = summary_lines(verdicts, width=width, is_verbose=is_verbose) if verdicts else []
         for group in self.groups:
             lines += ["", *group_lines(group)]
         scale = self.project.scale
@@ -181,29 +225,26 @@ class Results:
         if self.environment:
             lines.append(f"Measured on {self.environment['description']}.")
         lines += [f"Wrote {path}." for path in self.written]
-        if self.hidden:
-            told = ", ".join(f"{each} ({each.source})" for each in self.hidden)
-            lines.append(f"Options that the command line does not show: {told}.")
-        if self.skipped:
-            gates = "1 gate was" if self.skipped == 1 else f"{self.skipped} gates were"
-            lines.append(f"{gates} skipped: nothing was judged there.")
-        if self.gates and self.narrowed.said and self.is_judged:
-            judged = len({test for test, _ in self.verdicts})
-            known = len(set(map(self.project.named, self.gates)) | self.missing.skipped)
-            share = f"{judged} of {known} gates" if judged < known else "every gate that was asked for"
-            lines.append(f"Judged {share}: {' '.join(self.narrowed.said)}.")
-        lines += [each.sentence(self._losses_fail()) for each in self.missing.lost]
-        if self._all_skipped():
-            lines.append(
-                "Every gate was skipped, so this run shows nothing and fails: judge at least one where CI is set."
-            )
-        if self._nothing_decided():
-            lines.append(
-                "Every latency check was inconclusive, so this run shows nothing and fails: "
-                "the lines above say what helps."
-            )
+        lines += [*self._remarks(), *(each.sentence(self._losses_fail()) for each in self.missing.lost)]
         lines += [f"ERROR: {problem}" for problem in self.problems]
         if lines:
             terminalreporter.section("speedacc")
             for line in lines:
-                terminalreporter.line(printable_lines(line))
+                shown = printable_lines(line)
+                # Columns are two spaces apart, and sentences have but one.
+                for part in [shown] if is_verbose or "  " in shown else wrapped(shown, width):
+                    terminalreporter.line(part)
+        self._tell_actions(terminalreporter)
+
+    def _tell_actions(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """The job summary, outputs and annotations, where this run is a step of GitHub Actions."""
+        actions, run = find_actions(), self.report()
+        if actions is None or not (run.verdicts or run.lost or run.problems):
+            return
+        try:
+            write_summary(actions, run, self.written)
+        except OSError as error:
+            terminalreporter.line(f"The job summary could not be written: {error.strerror}.")
+        if not self.config.pluginmanager.hasplugin(ANNOTATES_ALREADY):
+            for command in annotation_lines(actions, run, self.config.rootpath):
+                terminalreporter.line(command)

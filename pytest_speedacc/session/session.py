@@ -7,6 +7,7 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -15,7 +16,6 @@ import pytest
 from pytest_speedacc.check.begun import Record
 from pytest_speedacc.check.case import Judged, Run
 from pytest_speedacc.check.conductor import wants_ratio
-from pytest_speedacc.config.live_settings import LiveSettings
 from pytest_speedacc.config.policy import (
     NO_GATE_WITH_LIMITS,
     Policy,
@@ -101,9 +101,7 @@ class Session:
         if not self.is_worker:
             # In a live run, what the base does not have of them is told there.
             told = hidden if self.options.in_ci and self.live is None else ()
-            self.results = Results(
-                config, self.options, self.project, self.narrowed, self._live, self._live_settings, told
-            )
+            self.results = Results(config, self.options, self.project, self.narrowed, self.live, told)
             config.pluginmanager.register(self.results, "speedacc-results")
 
     # Collection
@@ -278,12 +276,6 @@ class Session:
     def _comparison(self, test: str, name: str) -> LiveComparison | None:
         return None if self.live is None else self.live.comparison(test, name)
 
-    def _live(self) -> dict[str, Any] | None:
-        return None if self.live is None else self.live.document()
-
-    def _live_settings(self) -> LiveSettings:
-        return self.project.live if self.live is None else self.live.settings
-
     def _conclude(self, request: pytest.FixtureRequest, result: Judged | Verdict) -> None:
         item = request.node
         if isinstance(result, Verdict):
@@ -297,7 +289,14 @@ class Session:
         if isinstance(result, Judged):
             item.stash[_PAYLOAD]["contents"].append(result.content)
         if self.options.fails(verdict.outcome.word, self.project):
-            pytest.fail(verdict_text(verdict, environment.get("description", ""), self.project.scale), pytrace=False)
+            text = verdict_text(
+                verdict,
+                environment.get("description", ""),
+                self.project.scale,
+                width=self.config.get_terminal_writer().fullwidth,
+                is_verbose=self.config.get_verbosity() > 0,
+            )
+            pytest.fail(text, pytrace=False)
         if verdict.outcome is not Outcome.PASSED:
             item.warn(SpeedaccWarning(f"speedacc {headline(verdict)}"))
 
@@ -307,6 +306,7 @@ class Session:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Verdicts travel on the report, so that they reach the controller of a parallel run."""
         report = yield
+        _shorten(item, call, report)
         gate = item.stash.get(_GATE, None)
         if report.when == "call" and gate is not None and not gate.record.is_closed:
             return report  # of a subtest: the test goes on
@@ -322,6 +322,20 @@ class Session:
             # pytest holds its items to the end of the run.
             del item.stash[_GATE]
         return report
+
+
+def _shorten(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
+    """Have a verdict's failure stand where the test asked for it, with its headline alone in pytest's short summary."""
+    failure = call.excinfo
+    if failure is None or not isinstance(failure.value, pytest.fail.Exception):
+        return
+    crash = getattr(report.longrepr, "reprcrash", None)
+    if crash is None or not str(failure.value).startswith("speedacc"):
+        return
+    lines = [entry.lineno + 1 for entry in failure.traceback if Path(entry.path) == item.path]
+    if lines:
+        crash.path, crash.lineno = str(item.path), lines[-1]
+    crash.message = str(failure.value).partition("\n")[0]
 
 
 def _marker(item: pytest.Item) -> Table:
@@ -341,7 +355,8 @@ def _empty_payload() -> dict[str, Any]:
 def _record(item: pytest.Item, verdict: Verdict, environment: dict[str, Any]) -> None:
     """Note what a check came to, for the report of its test and for junit."""
     payload = item.stash.setdefault(_PAYLOAD, _empty_payload())
-    payload["verdicts"].append(msgspec.to_builtins(verdict))
+    file, line, _ = item.location
+    payload["verdicts"].append(msgspec.to_builtins(replace(verdict, file=file, line=0 if line is None else line + 1)))
     payload["environment"] = environment or payload["environment"]
     prefix = f"speedacc.{printable(verdict.name)}." if verdict.name else "speedacc."
     item.user_properties.append((f"{prefix}verdict", verdict.outcome.word))

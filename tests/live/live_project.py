@@ -132,11 +132,15 @@ class LiveProject:
 
     def environment(self, **variables: str) -> dict[str, str]:
         """Only the plugins that a run names are loaded."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("CI", "PYTEST_", "COV"))}
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("CI", "GITHUB_", "PYTEST_", "COV"))
+        }
         return {
             **kept,
             "TMPDIR": str(self.scratch),
-            "COLUMNS": "300",
+            "COLUMNS": "500",
             "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
             **variables,
         }

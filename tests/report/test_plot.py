@@ -35,9 +35,9 @@ def drawn(monkeypatch):
     seen = []
     draw = plot._draw
 
-    def watch(axes, name, verdicts):
-        draw(axes, name, verdicts)
-        seen.append((name, axes))
+    def watch(axes, panel):
+        draw(axes, panel)
+        seen.append((panel.group, axes))
 
     monkeypatch.setattr(plot, "_draw", watch)
     return seen
