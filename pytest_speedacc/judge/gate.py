@@ -122,7 +122,8 @@ def _judges_of(
     """What judges the axes that rest on the predictions for a part of the samples."""
 
     def accuracy(bound: Bound) -> Check:
-        return _of_predictions(bound, part, statics, reference, partial(_drop, policy=policy))
+        check = _of_predictions(bound, part, statics, reference, partial(_drop, policy=policy))
+        return check if isinstance(part.accuracy, Unavailable) else replace(check, title=part.accuracy.score)
 
     def churn(bound: Bound) -> Check:
         return _of_predictions(bound, part, statics, reference, accuracy_rules.judge_churn)

@@ -55,6 +55,8 @@ class Check:
     """What it came to."""
     reason: str
     """Why, in one sentence."""
+    title: str = ""
+    """What the axis is called here: a score by its own name; empty for the axis's."""
     sides: tuple[float, float] | None = None
     """Seconds of both sides behind a change of a time, this one first; None where they are not known."""
     accepted: str = ""

@@ -13,7 +13,9 @@ from typing import Any, TypeVar
 import numpy as np
 
 from pytest_speedacc.adapters.base import DeviceMemory, ParameterCount
-from pytest_speedacc.axes.axis import NOT_MEASURED
+from pytest_speedacc.axes import AXES, amounts_of
+from pytest_speedacc.axes.axis import NOT_MEASURED, statistic_name
+from pytest_speedacc.axes.units import Kind, format_value
 from pytest_speedacc.errors import GateError, model_raised
 from pytest_speedacc.facts import Amount, Unavailable
 from pytest_speedacc.measure.accuracy import Accuracy, labels, score_predictions, shape_note, to_numpy
@@ -114,6 +116,20 @@ class Measurement:
     """Calls of the shape that is timed, which warmed the model up."""
     busy: Busy = QUIET
     """How long it waited for a processor while it was timed."""
+
+    def __str__(self) -> str:
+        """All of it in words, a line each."""
+        latency, quantiles = self.latency, (0.5, 0.95) if self.latency.has_tail else (0.5,)
+        rows = {
+            self.statics.accuracy.score: format_value(self.accuracy, Kind.SCORE),
+            **{f"latency {statistic_name(q)}": format_value(latency.quantile(q), Kind.TIME) for q in quantiles},
+            **{
+                AXES[name].title: format_value(amount.value, AXES[name].unit)
+                for name, amount in amounts_of(self.statics).items()
+            },
+        }
+        width = max(map(len, rows))
+        return "\n".join(f"{name.ljust(width)}  {value}" for name, value in rows.items())
 
     @property
     def accuracy(self) -> float:

@@ -125,7 +125,8 @@ def _trade_lines(found: TradeSum) -> list[str]:
 
 def observation_text(row: Observation, compared_with: str) -> str:
     """One measured number with its unit, and the former one, of ``compared_with``, beside it."""
-    name = _name(row.metric, row.statistic, row.slice)
+    # A score has its own name, which is all that its note says.
+    name = _name(row.note if row.metric == ACCURACY.name else row.metric, row.statistic, row.slice)
     if row.observed is None:
         return f"{name} not measured ({row.note})"
     shown = format_value(row.observed, row.kind)
@@ -136,8 +137,8 @@ def observation_text(row: Observation, compared_with: str) -> str:
 
 
 def axis(check: Check) -> str:
-    """``latency p95``; with the slice where there is one."""
-    return _name(check.metric, check.statistic, check.slice)
+    """``latency p95``; with the slice where there is one. A score has its own name."""
+    return _name(check.title or check.metric, check.statistic, check.slice)
 
 
 def summary_lines(verdicts: Sequence[Verdict], *, width: int = WIDEST, is_verbose: bool = True) -> list[str]:

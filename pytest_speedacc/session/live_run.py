@@ -25,6 +25,7 @@ from pytest_speedacc.session.hidden_options import Hidden
 from pytest_speedacc.session.interop import progress
 from pytest_speedacc.session.narrowed import Narrowed
 from pytest_speedacc.session.options import Options
+from pytest_speedacc.session.telling import tell_failed
 from pytest_speedacc.stats.sequence import launch_bounds
 
 
@@ -139,13 +140,13 @@ class LiveSession:
         Before the report is written, which says the same as the exit code.
         """
         self.is_complete = session.exitstatus == pytest.ExitCode.OK and not session.shouldstop
-        lost = self.against is not None and (self.against.run.lost or self._is_failed_by_losses())
-        if lost and session.exitstatus == pytest.ExitCode.OK:
+        against, removed = self.against, self.removed()
+        if against is not None and against.settings.removed == "fail":
+            for test, sentence in zip(removed, lost_sentences(against, removed), strict=True):
+                tell_failed(session, test, sentence)
+        if against is not None and against.run.lost and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         return (yield)
-
-    def _is_failed_by_losses(self) -> bool:
-        return self.settings.removed == "fail" and bool(self.removed())
 
     @property
     def settings(self) -> LiveSettings:
@@ -231,7 +232,8 @@ def live_lines(against: Against, removed: Sequence[str], loosened: Sequence[str]
         *([f"ERROR: {run.lost}"] if run.lost else []),
         *([base.canary] if base.canary else []),
         *(f"New gate, so there is nothing to compare: {test}" for (test, _), gate in run.gates.items() if gate.is_new),
-        *lost_sentences(against, removed),
+        # Those that fail are failures of their own.
+        *(lost_sentences(against, removed) if against.settings.removed == "warn" else ()),
         *(f"Loosened: {sentence}." for sentence in loosened),
         *(f"Changed baseline: {sentence}." for sentence in changed_baselines(against)),
         *(f"Note: {note}." for note in against.notes),

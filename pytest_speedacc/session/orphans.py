@@ -49,9 +49,14 @@ class Orphan:
     renamed: str
     """The gate that has its content now; empty for none."""
 
+    @property
+    def nodeid(self) -> str:
+        """What is gone."""
+        return f"{self.test} ({self.name})" if self.name else self.test
+
     def sentence(self, fails: bool) -> str:
         """What the summary says of it."""
-        gone = f"{self.test} ({self.name})" if self.name else self.test
+        gone = self.nodeid
         shown = Path(os.path.relpath(self.path)).as_posix()
         verb = _verb(fails)
         if self.renamed:
@@ -71,6 +76,11 @@ class Damaged:
 
     path: Path
 
+    @property
+    def nodeid(self) -> str:
+        """What is gone."""
+        return guessed_test(self.path) or Path(os.path.relpath(self.path)).as_posix()
+
     def sentence(self, fails: bool) -> str:
         """What the summary says of it."""
         test = guessed_test(self.path)
@@ -87,6 +97,11 @@ class Taken:
     """A gate that was collected and that something other than the command line took out of the run."""
 
     test: str
+
+    @property
+    def nodeid(self) -> str:
+        """What is gone."""
+        return self.test
 
     def sentence(self, fails: bool) -> str:
         """What the summary says of it."""

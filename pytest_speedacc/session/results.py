@@ -32,6 +32,7 @@ from pytest_speedacc.session.live_run import LiveSession
 from pytest_speedacc.session.narrowed import Narrowed
 from pytest_speedacc.session.options import Options
 from pytest_speedacc.session.orphans import Found, Missing, find_missing
+from pytest_speedacc.session.telling import tell_failed
 
 
 class Results:
@@ -120,6 +121,8 @@ class Results:
         if self._came_to_tests(session):
             self.missing = find_missing(self.project, self.narrowed, self._found())
             self.skipped += len(self.missing.skipped)
+            for each in self.missing.lost if self._losses_fail() else ():
+                tell_failed(session, each.nodeid, each.sentence(True))
         verdicts = list(self.verdicts.values())
         self.groups = groups_of(verdicts, named_policies(self.project)) if any(v.group for v in verdicts) else []
         for path in self.options.reports:
@@ -197,7 +200,7 @@ class Results:
         return Found(gates, broken, taken, skipped, checks, contents)
 
     def _shows_nothing(self) -> bool:
-        return self._nothing_decided() or self._all_skipped() or (bool(self.missing.lost) and self._losses_fail())
+        return self._nothing_decided() or self._all_skipped()
 
     def _losses_fail(self) -> bool:
         settings = self.project.live if self.live is None else self.live.settings
@@ -225,7 +228,9 @@ class Results:
         if self.environment:
             lines.append(f"Measured on {self.environment['description']}.")
         lines += [f"Wrote {path}." for path in self.written]
-        lines += [*self._remarks(), *(each.sentence(self._losses_fail()) for each in self.missing.lost)]
+        lines += self._remarks()
+        # Those that fail are failures of their own.
+        lines += [each.sentence(False) for each in self.missing.lost if not self._losses_fail()]
         lines += [f"ERROR: {problem}" for problem in self.problems]
         if lines:
             terminalreporter.section("speedacc")
