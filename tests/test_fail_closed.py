@@ -876,7 +876,7 @@ OPTIONS = (
     ),
     Row(
         "report-that-cannot-be-written",
-        "ERROR: --speedacc-report: *report.json cannot be written: ",
+        "speedacc: --speedacc-report: *report.json cannot be written: *pyproject.toml is no folder to write to.",
         options=("--speedacc-report=pyproject.toml/report.json",),
         exit_code=USAGE,
     ),
@@ -995,7 +995,7 @@ PARALLEL = (
     ),
     Row(
         "report-that-cannot-be-written-in-parallel",
-        "ERROR: --speedacc-report: *report.json cannot be written: ",
+        "speedacc: --speedacc-report: *report.json cannot be written: *pyproject.toml is no folder to write to.",
         options=("-n1", "--speedacc-report=pyproject.toml/report.json"),
         plugins=("xdist",),
         needs="xdist",

@@ -5,8 +5,10 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from pytest_speedacc.judge.verdict import Outcome, Verdict
+from pytest_speedacc.report.document import write_text
 from pytest_speedacc.report.printable import printable, shortened
 from pytest_speedacc.report.summary import (
     LOUD,
@@ -52,6 +54,11 @@ def markdown(run: RunReport, *, most_bytes: int | None = None) -> str:
             return "\n\n".join(kept) + left_out
         kept.append(part)
     return "\n\n".join(kept) + "\n"
+
+
+def write_markdown(path: Path, run: RunReport) -> None:
+    """Write the summary. Raises ConfigError when the file cannot be written."""
+    write_text(path, markdown(run))
 
 
 def _head(run: RunReport) -> str:

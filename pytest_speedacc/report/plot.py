@@ -17,6 +17,7 @@ from pytest_speedacc.axes.units import format_value
 from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.judge.verdict import Outcome, Verdict
 from pytest_speedacc.report.printable import shown_title
+from pytest_speedacc.report.summary import RunReport
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 """Okabe and Ito's, which people with colour-blindness tell apart."""
@@ -50,7 +51,7 @@ class Panel:
     verdicts: Sequence[Verdict]
 
 
-def write_plot(path: Path, verdicts: Sequence[Verdict]) -> None:
+def write_plot(path: Path, run: RunReport) -> None:
     """Draw every group of alternatives, or all gates where there is none, a panel each.
 
     Raises ConfigError without matplotlib, for a run that measured nothing to draw, and for a file that cannot be
@@ -65,7 +66,7 @@ def write_plot(path: Path, verdicts: Sequence[Verdict]) -> None:
             f"--speedacc-report={path.name} is a plot, and matplotlib is not installed: "
             "install pytest-speedacc[report]."
         ) from error
-    panels = _panels(verdicts)
+    panels = _panels(run.verdicts)
     if not panels:
         raise ConfigError(f"--speedacc-report={path.name}: no gate of this run has both a score and a latency to draw.")
     # Whatever the user or the code under test made matplotlib's settings: usetex would want a LaTeX.

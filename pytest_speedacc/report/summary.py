@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from pytest_speedacc.axes.units import Kind, format_change, format_value
+from pytest_speedacc.config.scale import Scale
+from pytest_speedacc.judge.alternatives import Group
 from pytest_speedacc.judge.verdict import Check, Observation, Outcome, Verdict
 from pytest_speedacc.report.text import axis
 
@@ -22,6 +25,8 @@ class BaseLine:
     """The commit, in full."""
     description: str
     """Its short name and subject."""
+    ref: str
+    """As the user wrote it."""
     how: str
     """How it was found: ``merge base with main``."""
     mode: str
@@ -37,14 +42,20 @@ class RunReport:
 
     verdicts: tuple[Verdict, ...]
     """In the order of the run."""
-    measured_on: str = ""
-    """The environment in words; empty where nothing was measured."""
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    """Where it was measured, with a ``description`` in words; empty where nothing was measured."""
+    groups: tuple[Group, ...] = ()
+    """Alternatives for one job."""
+    scale: Scale = field(default_factory=Scale)
+    """What a latency is translated into."""
     base: BaseLine | None = None
     """None without a live run."""
     new: tuple[str, ...] = ()
     """Gates that the base does not have."""
     lost: tuple[str, ...] = ()
     """Gates that are gone, a sentence each."""
+    removed: tuple[str, ...] = ()
+    """Of those, the gates that the base of a live run has, by node id."""
     losses_fail: bool = False
     """Whether a lost gate fails the run."""
     loosened: tuple[str, ...] = ()
@@ -57,6 +68,11 @@ class RunReport:
     """What was left out, skipped or hidden, a sentence each."""
     problems: tuple[str, ...] = ()
     """Why the run shows nothing, or could not write what was asked for, a sentence each."""
+
+    @property
+    def measured_on(self) -> str:
+        """The environment in words; empty where nothing was measured."""
+        return str(self.environment.get("description", ""))
 
     @property
     def outcome(self) -> Outcome:

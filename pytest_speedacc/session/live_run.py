@@ -6,7 +6,6 @@ import json
 import math
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
@@ -174,20 +173,6 @@ class LiveSession:
         why = "it is expected to fail (xfail), which no mark of the base says"
         return (*self.against.loosened, *(f"{test}: {why}" for test in news))
 
-    def document(self) -> dict[str, Any] | None:
-        """The live run for the JSON report; None where it came to nothing."""
-        if self.against is None:
-            return None
-        against = self.against
-        return {
-            "base": against.base.sha,
-            "mode": against.mode,
-            "removed": list(self.removed()),
-            "loosened": list(self.loosened()),
-            "changed_baselines": changed_baselines(against),
-            "notes": list(against.notes),
-        }
-
     def account(self, run: RunReport) -> RunReport:
         """``run`` with what the live run found out."""
         if self.against is None:
@@ -198,6 +183,7 @@ class LiveSession:
             run,
             base=base_line(against),
             new=tuple(test for (test, _), gate in against.run.gates.items() if gate.is_new),
+            removed=self.removed(),
             lost=(*lost_sentences(against, self.removed()), *run.lost),
             losses_fail=run.losses_fail or (fails and bool(self.removed())),
             loosened=self.loosened(),
@@ -251,7 +237,7 @@ def base_line(against: Against) -> BaseLine:
             f"in {len(differences)} launches, where 0 % is true."
         )
     launches = max((len(gate.launches) for gate in run.gates.values()), default=0)
-    return BaseLine(base.sha, base.description, base.how, against.mode, launches, run.seconds, canary)
+    return BaseLine(base.sha, base.description, base.ref, base.how, against.mode, launches, run.seconds, canary)
 
 
 def lost_sentences(against: Against, removed: Sequence[str]) -> list[str]:

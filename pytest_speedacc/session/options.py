@@ -11,10 +11,9 @@ from typing import Any, Literal
 from pytest_speedacc.config.project import Leniency, Project
 from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.report.printable import is_whole
+from pytest_speedacc.report.writers import report_path
 from pytest_speedacc.session.hidden_options import in_ci
 
-REPORTS = (".json", ".md", ".svg", ".png", ".pdf")
-"""What a report can be: the verdicts, their summary, or the plot of the alternatives."""
 Writes = Literal["", "update", "missing"]
 
 
@@ -73,7 +72,7 @@ def read_options(values: Any) -> Options:
     return Options(
         writes=writes,
         reason=reason,
-        reports=tuple(_report_path(text) for text in values.speedacc_report),
+        reports=tuple(report_path(text) for text in values.speedacc_report),
         budget=None if values.speedacc_budget is None else _seconds(values.speedacc_budget),
         inconclusive=values.speedacc_inconclusive,
         not_compared=values.speedacc_not_compared,
@@ -136,16 +135,4 @@ def _folder(text: str) -> Path:
     path = Path(text)
     if not text or path.is_file():
         raise ConfigError(f"--speedacc-profile={text} must be a folder.")
-    return path.absolute()
-
-
-def _report_path(text: str) -> Path:
-    path = Path(text)
-    if path.suffix not in REPORTS:
-        raise ConfigError(
-            f"--speedacc-report={text}: a report is JSON, Markdown or a plot: name a file that ends in "
-            f"{', '.join(REPORTS)}."
-        )
-    if path.is_dir():
-        raise ConfigError(f"--speedacc-report={text} is a folder: name a file in it.")
     return path.absolute()

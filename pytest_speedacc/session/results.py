@@ -17,15 +17,13 @@ from pytest_speedacc.config.project import Project
 from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.judge.alternatives import Group, groups_of
 from pytest_speedacc.judge.verdict import Outcome, Verdict
-from pytest_speedacc.report.document import write_report, write_text
 from pytest_speedacc.report.groups import group_lines
-from pytest_speedacc.report.markdown import markdown
-from pytest_speedacc.report.plot import write_plot
 from pytest_speedacc.report.printable import printable_lines
 from pytest_speedacc.report.scale import scale_lines
 from pytest_speedacc.report.summary import RunReport
 from pytest_speedacc.report.table import wrapped
 from pytest_speedacc.report.text import summary_lines
+from pytest_speedacc.report.writers import WRITERS
 from pytest_speedacc.session.github import ANNOTATES_ALREADY, annotation_lines, find_actions, write_summary
 from pytest_speedacc.session.hidden_options import Hidden
 from pytest_speedacc.session.live_run import LiveSession
@@ -57,8 +55,8 @@ class Results:
         self.narrowed = narrowed
         self.verdicts: dict[tuple[str, str], Verdict] = {}
         self.environment: dict[str, Any] = {}
-        self.gates: set[str] = set()
-        """Node ids of all that were collected."""
+        self.gates: dict[str, None] = {}
+        """Node ids of all that were collected, in that order."""
         self.taken: set[str] = set()
         """Of those that neither ran nor were left out by the command line."""
         self.broken: set[str] = set()
@@ -109,7 +107,7 @@ class Results:
     def pytest_testnodedown(self, node: Any, error: object | None) -> None:
         """A worker cannot raise an error of configuration; it hands it over, with the gates that it collected."""
         said = getattr(node, "workeroutput", {})
-        self.gates.update(said.get("speedacc_gates", ()))
+        self.gates.update(dict.fromkeys(said.get("speedacc_gates", ())))
         self.taken.update(said.get("speedacc_taken", ()))
         problem = said.get("speedacc_problem")
         if problem and problem not in self.problems:
@@ -123,11 +121,11 @@ class Results:
             self.skipped += len(self.missing.skipped)
             for each in self.missing.lost if self._losses_fail() else ():
                 tell_failed(session, each.nodeid, each.sentence(True))
-        verdicts = list(self.verdicts.values())
+        verdicts = self._in_order()
         self.groups = groups_of(verdicts, named_policies(self.project)) if any(v.group for v in verdicts) else []
         for path in self.options.reports:
             try:
-                self._write(path, verdicts)
+                WRITERS[path.suffix].write(path, self.report())
                 self.written.append(path)
             except ConfigError as error:
                 self.problems.append(str(error))
@@ -136,21 +134,18 @@ class Results:
         elif self._shows_nothing() and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
-    def _write(self, path: Path, verdicts: Sequence[Verdict]) -> None:
-        match path.suffix:
-            case ".json":
-                live = None if self.live is None else self.live.document()
-                write_report(path, verdicts, self.environment, live, self.groups, self.project.scale)
-            case ".md":
-                write_text(path, markdown(self.report()))
-            case _:
-                write_plot(path, verdicts)
+    def _in_order(self) -> tuple[Verdict, ...]:
+        """The verdicts as their tests were collected, whichever process ran them first."""
+        order = {test: place for place, test in enumerate(self.gates)}
+        return tuple(sorted(self.verdicts.values(), key=lambda verdict: order.get(verdict.test, len(order))))
 
     def report(self) -> RunReport:
         """All that this run found out."""
         run = RunReport(
-            verdicts=tuple(self.verdicts.values()),
-            measured_on=self.environment.get("description", ""),
+            verdicts=self._in_order(),
+            environment=self.environment,
+            groups=tuple(self.groups),
+            scale=self.project.scale,
             lost=tuple(each.sentence(self._losses_fail()) for each in self.missing.lost),
             losses_fail=bool(self.missing.lost) and self._losses_fail(),
             remarks=tuple(self._remarks()),
@@ -217,13 +212,13 @@ class Results:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """One table for the run, and every sentence that has no test of its own to stand in."""
-        verdicts, width = list(self.verdicts.values()), self.config.get_terminal_writer().fullwidth
+        verdicts, width = self._in_order(), self.config.get_terminal_writer().fullwidth
         is_verbose = self.config.get_verbosity() > 0
         lines = summary_lines(verdicts, width=width, is_verbose=is_verbose) if verdicts else []
         for group in self.groups:
             lines += ["", *group_lines(group)]
         scale = self.project.scale
-        if scale.is_wanted and (translated := scale_lines(list(self.verdicts.values()), scale)):
+        if scale.is_wanted and (translated := scale_lines(verdicts, scale)):
             lines += ["", "At scale, one request after the other:", *translated, ""]
         if self.environment:
             lines.append(f"Measured on {self.environment['description']}.")

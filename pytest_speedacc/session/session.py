@@ -143,7 +143,7 @@ class Session:
         if self.is_worker:
             self.config.workeroutput |= {"speedacc_gates": names, "speedacc_taken": taken}  # type: ignore[attr-defined]
         else:
-            self.results.gates.update(names)
+            self.results.gates.update(dict.fromkeys(names))
             self.results.taken.update(taken)
         self._begin(items)
 
