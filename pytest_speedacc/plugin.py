@@ -50,8 +50,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="PATH",
         action="append",
         default=[],
-        help="Write the verdicts to PATH (.json), their summary (.md), or a plot of them (.svg, .png, .pdf). May be "
-        "given several times.",
+        help="Write the verdicts to PATH (.json), their summary (.md), a page (.html), or a plot of them (.svg, .png, "
+        ".pdf). May be given several times.",
     )
     group.addoption(
         f"{PREFIX}profile",

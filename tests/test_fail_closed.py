@@ -870,7 +870,7 @@ OPTIONS = (
     ),
     Row(
         "report-of-another-kind",
-        "speedacc: --speedacc-report=out.xml: a report is JSON, Markdown or a plot: name a file that ends in .json*",
+        "speedacc: --speedacc-report=out.xml: a report is JSON, Markdown, a page or a plot: name a file that ends in *",
         options=("--speedacc-report=out.xml",),
         exit_code=USAGE,
     ),

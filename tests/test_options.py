@@ -74,7 +74,7 @@ def test_missing_baselines_alone_can_be_written():
 
 
 SECONDS = "must be a number of seconds above zero, such as 5 or 0.5."
-JSON = "a report is JSON, Markdown or a plot: name a file that ends in .json, .md, .svg, .png, .pdf."
+JSON = "a report is JSON, Markdown, a page or a plot: name a file that ends in .json, .md, .html, .svg, .png, .pdf."
 UNWRITTEN = (
     "--speedacc-reason is recorded with a baseline, and none is written: add --speedacc-update or --speedacc-missing."
 )

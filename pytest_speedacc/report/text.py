@@ -71,10 +71,13 @@ def verdict_text(
     if is_verbose:
         lines += _other_lines(verdict, environment, scale)
     lines += [f"Note: {note}." for note in verdict.notes]
-    if verdict.accept:
-        lines += ["", f"If this change is meant, accept it: {verdict.accept}"]
     # The news stays on one line, which is pytest's short summary as well.
-    return "\n".join([title, *(part for line in lines for part in wrapped(printable(line), width, 2 + _indent(line)))])
+    shown = [title, *(part for line in lines for part in wrapped(printable(line), width, 2 + _indent(line)))]
+    if verdict.accept:
+        # A command stays whole, to be copied.
+        meant, command = "If this change is meant, accept it:", printable(verdict.accept)
+        shown += ["", f"{meant} {command}"] if len(meant) + len(command) < width else ["", meant, command]
+    return "\n".join(shown)
 
 
 def _indent(line: str) -> int:

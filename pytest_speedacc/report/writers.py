@@ -11,6 +11,7 @@ from pathlib import Path
 from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.report.document import write_json
 from pytest_speedacc.report.markdown import write_markdown
+from pytest_speedacc.report.page import write_page
 from pytest_speedacc.report.plot import write_plot
 from pytest_speedacc.report.summary import RunReport
 
@@ -29,6 +30,7 @@ _PLOT = Writer(write_plot, "matplotlib")
 WRITERS: Mapping[str, Writer] = {
     ".json": Writer(write_json),
     ".md": Writer(write_markdown),
+    ".html": Writer(write_page, "jinja2"),
     ".svg": _PLOT,
     ".png": _PLOT,
     ".pdf": _PLOT,
@@ -41,14 +43,14 @@ def report_path(text: str) -> Path:
     writer = WRITERS.get(path.suffix)
     if writer is None:
         raise ConfigError(
-            f"--speedacc-report={text}: a report is JSON, Markdown or a plot: name a file that ends in "
+            f"--speedacc-report={text}: a report is JSON, Markdown, a page or a plot: name a file that ends in "
             f"{', '.join(WRITERS)}."
         )
     if path.is_dir():
         raise ConfigError(f"--speedacc-report={text} is a folder: name a file in it.")
     if writer.needs and importlib.util.find_spec(writer.needs) is None:
         raise ConfigError(
-            f"--speedacc-report={path.name} is a plot, and {writer.needs} is not installed: "
+            f"--speedacc-report={path.name} needs {writer.needs}, which is not installed: "
             "install pytest-speedacc[report]."
         )
     folder = next((folder for folder in path.absolute().parents if folder.exists()), Path.cwd())

@@ -19,6 +19,7 @@ from pytest_speedacc.live.workers.arguments import arguments_of
 from pytest_speedacc.marks import is_gate
 from pytest_speedacc.report.printable import printable_lines
 from pytest_speedacc.report.summary import BaseLine, RunReport
+from pytest_speedacc.report.table import wrapped
 from pytest_speedacc.session.both_sides import Against, Request, run_against
 from pytest_speedacc.session.hidden_options import Hidden
 from pytest_speedacc.session.interop import progress
@@ -196,8 +197,10 @@ class LiveSession:
         """With what the gates were compared, how, and what may explain a difference other than the change."""
         if self.against is not None:
             terminalreporter.section("speedacc, against the base")
+            width = self.config.get_terminal_writer().fullwidth
             for line in live_lines(self.against, self.removed(), self.loosened()):
-                terminalreporter.line(printable_lines(line))
+                for part in wrapped(printable_lines(line), width):
+                    terminalreporter.line(part)
 
 
 def changed_baselines(against: Against) -> list[str]:
