@@ -131,6 +131,11 @@ MEASURED_NOTHING = (
         "speedacc.measure(model, inputs, targets)",
     ),
     Row(
+        "limit-in-the-call",
+        "check() takes no limits, and max_latency is one: write @pytest.mark.speedacc(max_latency='5 ms') above the ",
+        "speedacc.check(model, inputs, targets, max_latency='5 ms')",
+    ),
+    Row(
         "marker-without-fixture",
         "speedacc: the test is marked speedacc and does not use the speedacc fixture: "
         "add it to the arguments and call speedacc.check(model, inputs, targets). "
