@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from scratch_repository import Repository
 pytestmark = pytest.mark.slow
 
 FAILED, USAGE = pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.USAGE_ERROR
+COMMENT = Path(__file__).parents[2] / "examples/github-actions/speedacc_comment.py"
 SIZED = """
 from arrays import *
 from model import SPEED
@@ -48,6 +51,12 @@ def test_a_pull_request_is_compared_with_its_base_and_not_with_itself(tmp_path: 
     assert f"Base: {hub.main[:7]} Speak of the weather (first parent of the merge)." in run.words
     assert f"Note: the event's pull_request.base.sha is {hub.event_base[:9]}, and main had moved on" in run.words
     assert "--speedacc-update --speedacc-against=auto --speedacc-reason" in run.words
+    said = subprocess.run([sys.executable, COMMENT, run.report], capture_output=True, text=True, check=True).stdout
+    assert f"* compared with {hub.main[:12]}" in said
+    assert (
+        "| `test_it.py::test_it` | `parameters` | 2 | `worse by at most 0 %` | ❌ `+100 % against the base's 1` |"
+        in said
+    )
 
     live.repository.git("remote", "set-url", "origin", hub.bare.path.as_uri())
     live.repository.git("fetch", "--quiet", "--depth=2", "origin", hub.head)
