@@ -17,6 +17,7 @@ from pytest_speedacc.live.tree.choice import choose_base
 from pytest_speedacc.live.tree.git import Base
 
 NOBODY = "0" * 40
+NO_NAME = json.dumps({"pull_request": {"base": {"ref": "a\n::x", "sha": NOBODY}, "head": {"ref": "x", "sha": NOBODY}}})
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +105,16 @@ class TestPullRequest:
     def test_the_parent_of_the_merge_is_taken_by_its_name_too(self, hub: Hub, ref: str) -> None:
         assert choose_base(hub.checkout(2).path, ref, hub.event("pull_request")).sha == hub.main
 
+    @pytest.mark.parametrize("ref", ["HEAD^2", "origin/feature"])
+    def test_the_head_of_the_change_is_no_base_of_its_merge(self, hub: Hub, ref: str) -> None:
+        clone = hub.checkout(0)
+        assert refusal(clone, hub.event("pull_request"), ref).startswith(
+            f"--speedacc-against={ref} leads to {hub.head[:7]} Mend a typing mistake, the head of pull_request itself, "
+            "so that all that the change made slower is in both: name the branch"
+        )
+        # What is checked out may be compared with what is not committed.
+        assert choose_base(hub.work.path, "HEAD", hub.event("pull_request")).is_head
+
     def test_a_parent_is_what_it_is_where_no_change_asks_to_be_merged(self, hub: Hub) -> None:
         clone = hub.checkout(0, hub.head)
         for variables in ({}, hub.event("push", {"before": hub.main})):
@@ -164,9 +175,10 @@ class TestEventFile:
             '{"pull_request": null}',
             '{"pull_request": {"base": {"ref": "main", "sha": "main"}, "head": {"ref": "x", "sha": "y"}}}',
             "[" * 100_000,
+            NO_NAME,
             '{"pull_request": "\udcff"}',
         ],
-        ids=["empty", "list", "torn", "null", "no-commits", "deep", "no-text"],
+        ids=["empty", "list", "torn", "null", "no-commits", "deep", "no-name", "no-text"],
     )
     def test_a_damaged_one_is_refused(self, hub: Hub, content: str) -> None:
         clone, event = hub.checkout(2), hub.event("pull_request")

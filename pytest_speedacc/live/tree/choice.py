@@ -33,11 +33,7 @@ def choose_base(root: Path, ref: str, variables: Mapping[str, str]) -> Base:
     """
     if ref != AUTO:
         base = resolve_base(root, ref)
-        # Counted from what is checked out, in whichever of its names.
-        if (start := ANCESTOR.match(ref)) and find_commit(root, start[1]) == (head := head_of(root)):
-            event = read_event(variables)
-            if event is not None and event.change:
-                _first_parent(root, event, head)
+        _refuse_part_of_change(root, base, variables)
         return base
     head = head_of(root)
     event = read_event(variables)
@@ -50,6 +46,28 @@ def choose_base(root: Path, ref: str, variables: Mapping[str, str]) -> Base:
     branch, why = _left_branch(root)
     base = resolve_base(root, branch)
     return base_at(root, ref, base.sha, f"{base.how}, {why}")
+
+
+def _refuse_part_of_change(root: Path, base: Base, variables: Mapping[str, str]) -> None:
+    start, head = ANCESTOR.match(base.ref), head_of(root)
+    # Counted from what is checked out, in whichever of its names.
+    is_counted = start is not None and find_commit(root, start[1]) == head
+    try:
+        event = read_event(variables)
+    except ConfigError:
+        if is_counted:
+            raise
+        return
+    if event is None or not event.change:
+        return
+    if is_counted:
+        _first_parent(root, event, head)
+    if base.sha == event.change and not base.is_head:
+        raise ConfigError(
+            f"--speedacc-against={base.ref} leads to {base.description}, the head of {event.name} itself, so that all "
+            "that the change made slower is in both: name the branch that it is to be merged into, or leave the choice "
+            "to --speedacc-against=auto."
+        )
 
 
 def _before_merge(root: Path, event: Event, head: str) -> Base:

@@ -20,7 +20,7 @@ NOBODY = re.compile("0{40}|0{64}")
 
 Sha = Annotated[str, msgspec.Meta(pattern=r"\A(?:[0-9a-f]{40}|[0-9a-f]{64})\Z")]
 T = TypeVar("T")
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
+Name = Annotated[str, msgspec.Meta(pattern=r"\A[^\x00-\x20\x7f]{1,255}\Z")]
 
 
 @dataclass(frozen=True, slots=True)
