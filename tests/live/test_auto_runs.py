@@ -11,7 +11,8 @@ from hub import start_hub
 from live_project import ARRAYS, GATE, ONE_LAUNCH, LiveProject, start_project
 from scratch_repository import Repository
 
-pytestmark = pytest.mark.slow
+from pytest_speedacc.live.tree.choice import choose_base
+from pytest_speedacc.session.both_sides import _is_itself
 
 FAILED, USAGE = pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.USAGE_ERROR
 COMMENT = Path(__file__).parents[2] / "examples/github-actions/speedacc_comment.py"
@@ -33,6 +34,7 @@ def in_checkout(clone: Repository, folder: Path) -> LiveProject:
     return LiveProject(clone, clone.path, scratch)
 
 
+@pytest.mark.slow
 def test_a_pull_request_is_compared_with_its_base_and_not_with_itself(tmp_path: Path) -> None:
     hub = start_hub(
         tmp_path,
@@ -64,11 +66,9 @@ def test_a_pull_request_is_compared_with_its_base_and_not_with_itself(tmp_path: 
     run = live.run("--speedacc-against=HEAD^1", **event)
     assert run.code == USAGE, run.output
     assert "is the head of pull_request, so that a parent of it may be a part of the change" in run.words
-    # What would have been green: the last commit alone changes nothing.
-    run = live.run("--speedacc-against=HEAD^1")
-    assert run.check("test_it.py::test_it", "max_parameters_increase")["outcome"] == "passed", run.output
 
 
+@pytest.mark.slow
 def test_a_commit_is_not_compared_with_itself_where_ci_is_set(tmp_path: Path) -> None:
     live = start_project(tmp_path)
     live.commit(test_it_py=GATE.replace('="60 %"', '="60 %", max_parameters_increase="0 %"'))
@@ -79,7 +79,18 @@ def test_a_commit_is_not_compared_with_itself_where_ci_is_set(tmp_path: Path) ->
         assert check["outcome"] == "not_compared"
         assert "the base is this checkout's own commit, which shows nothing where CI is set" in check["reason"]
 
-    # What is not committed is nothing that auto is asked about.
-    live.write(test_it_py=(live.folder / "test_it.py").read_text("utf-8") + "\n# what CI made of it\n")
-    run = live.run("--speedacc-against=auto", CI="true")
-    assert run.check("test_it.py::test_it", "max_parameters_increase")["outcome"] == "not_compared", run.output
+
+def test_what_is_not_committed_is_beside_the_commit_where_it_is_named(repository: Repository) -> None:
+    def is_itself(ref: str) -> bool:
+        return _is_itself(choose_base(repository.path, ref, {}))
+
+    assert not is_itself("main")
+    assert is_itself("HEAD")
+    repository.write(untracked_txt="")
+    assert is_itself("HEAD")
+    repository.write(model_py="SPEED = 4  # what CI made of it\n")
+    assert not is_itself("HEAD")
+    # Nobody asks auto for what is not committed.
+    repository.git("switch", "--quiet", "main", "--discard-changes")
+    repository.write(model_py="SPEED = 4  # what CI made of it\n")
+    assert is_itself("auto")
