@@ -35,7 +35,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         f"{PREFIX}against",
         metavar="REF",
-        help="Compare with this revision, run beside the candidate: a branch stands for its merge base with HEAD.",
+        help="Compare with this revision, run beside the candidate: a branch stands for its merge base with HEAD, and "
+        "auto for what was there before: the pull request's base, the push's, or where this branch left.",
     )
     group.addoption(
         f"{PREFIX}base-python", metavar="PATH", help="The interpreter that runs the base. Default: this one."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import importlib
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -48,10 +49,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 @pytest.fixture(autouse=True)
 def neutral_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither a developer's own settings nor those of CI decide in a test."""
-    for name in ("CI", "GITHUB_ACTIONS", "PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTEST_XDIST_WORKER"):
+    for name in ("CI", "PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTEST_XDIST_WORKER"):
         monkeypatch.delenv(name, raising=False)
     # Sentences stay whole, but where a test is about a narrow terminal.
     monkeypatch.setenv("COLUMNS", "500")
+    for name in [name for name in os.environ if name.startswith(("CI_", "GITHUB_", "GITLAB_"))]:
+        monkeypatch.delenv(name)
 
 
 ONCE = (

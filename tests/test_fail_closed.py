@@ -898,6 +898,12 @@ OPTIONS = (
         exit_code=USAGE,
     ),
     Row(
+        "base-to-be-found-outside-a-repository",
+        "speedacc: * is not in a git repository, so there is no other revision to compare with: ",
+        options=("--speedacc-against=auto",),
+        exit_code=USAGE,
+    ),
+    Row(
         "no-base-named",
         "speedacc: --speedacc-against names no revision, so nothing would be compared: is a variable of the command ",
         options=("--speedacc-against=",),
