@@ -137,7 +137,8 @@ def amount(check: dict[str, Any]) -> str:
     unit = of(check.get("unit"), str, "unit")
     if unit == "change":
         return f"{observed:+.1%}"
-    return f"{observed:.6g}{'' if unit in BARE or not unit else f' {unit}'}"
+    shown = f"{observed:.6g}"
+    return shown if unit in BARE or not unit else f"{shown} {unit}" if unit.isalnum() else f"{shown} {code(unit)}"
 
 
 def code(text: str) -> str:
