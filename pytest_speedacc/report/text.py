@@ -8,7 +8,7 @@ from pytest_speedacc.axes import AXES
 from pytest_speedacc.axes.accuracy import ACCURACY
 from pytest_speedacc.axes.axis import Comparison
 from pytest_speedacc.axes.latency import LATENCY
-from pytest_speedacc.axes.units import format_change, format_value
+from pytest_speedacc.axes.units import Kind, format_change, format_value
 from pytest_speedacc.config.scale import Scale
 from pytest_speedacc.judge.accuracy import formerly
 from pytest_speedacc.judge.verdict import Check, Observation, Outcome, TradeSum, Verdict
@@ -135,6 +135,9 @@ def observation_text(row: Observation, compared_with: str) -> str:
     shown = format_value(row.observed, row.kind)
     if row.reference is None or (former := format_value(row.reference, row.kind)) == shown:
         return f"{name} {shown}"
+    if row.kind == Kind.TIME and compared_with == "baseline":
+        # Of another process, at another time: the difference says nothing of the model.
+        return f"{name} {shown} ({former} when the baseline was written)"
     change = format_change(row.observed, row.reference, row.kind, points=row.points)
     return f"{name} {shown} ({change} from {former} in the {compared_with})"
 
