@@ -13,7 +13,7 @@ from pytest_speedacc.check.case import Case, Judged, Run, Say
 from pytest_speedacc.check.comparison import Comparison, Terms, parse_terms, run_comparison
 from pytest_speedacc.check.conductor import measure, run_gate
 from pytest_speedacc.config.policy import Policy
-from pytest_speedacc.errors import ConfigError, GateError
+from pytest_speedacc.errors import ConfigError, GateError, shown
 from pytest_speedacc.judge.reference import LiveComparison
 from pytest_speedacc.judge.verdict import Verdict
 from pytest_speedacc.measure.calls import PredictLike
@@ -337,5 +337,5 @@ class Speedacc:
 def _name_problem(name: object) -> str:
     """Why this cannot name a check; empty where it can."""
     if not isinstance(name, str):
-        return f"name={name!r} must be a text."
+        return f"name={shown(name)} must be a text."
     return "" if is_whole(name) else f"name={name!r} holds half of a character (a lone surrogate), as no file can."

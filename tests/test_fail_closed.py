@@ -382,6 +382,28 @@ BAD_MODELS = (
         above="from concurrent.futures import ThreadPoolExecutor\n"
         "def broken(batch):\n    raise StopIteration('used up')",
     ),
+    *(
+        Row(
+            f"raises-{id}",
+            f"the model raised {name.rpartition('.')[2]} while predicting samples 0 to 59{text}",
+            check("broken"),
+            above=f"import asyncio\nclass Mute(Exception):\n    def __str__(self):\n        raise ValueError\n"
+            f"{kind} broken(batch):\n    raise {name}",
+        )
+        for id, kind, name, text in (
+            ("what-cannot-be-shown", "def", "Mute", ": <Mute that cannot be shown: its __str__ raised ValueError>"),
+            ("the-end-of-python", "def", "SystemExit", ""),
+            ("the-end-of-a-generator", "def", "GeneratorExit", ""),
+            ("the-end-of-its-task", "def", "asyncio.CancelledError", ""),
+            ("the-end-of-its-task-in-a-loop", "async def", "asyncio.CancelledError", ""),
+        )
+    ),
+    Row(
+        "exits-in-an-event-loop",
+        "the model raised SystemExit in its event loop: 0",
+        check("broken", concurrency="2"),
+        above="async def broken(batch):\n    raise SystemExit(0)",
+    ),
     Row(
         "raises-on-single-samples",
         "the model raised ValueError on a batch of 1 while its memory was measured: too few",

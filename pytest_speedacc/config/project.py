@@ -132,6 +132,10 @@ def parse_table(section: object, where: str, *, known: tuple[str, ...] = ()) -> 
     """
     bounds: dict[str, Bound] = {}
     rules: dict[str, Any] = {}
+    try:
+        repr(section)
+    except Exception as error:  # of a value's own; every sentence about a wrong one shows it
+        raise ConfigError(f"{where}: a value cannot be shown, its __repr__ raised {type(error).__name__}.") from error
     for key, value in _table(section, where).items():
         if key in SETTINGS:
             bound = parse_bound(key, value, where)

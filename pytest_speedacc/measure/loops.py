@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, Self, TypeVar
 
 from pytest_speedacc.errors import GateError
+from pytest_speedacc.measure.raised import model_raised
 
 _T = TypeVar("_T")
 _ENDED = "the test, or its event loop, ended before its model was measured."
@@ -106,7 +107,15 @@ class Awaited:
 
 
 async def _answer(function: Callable[[Any], Awaitable[Any]], batch: Any) -> Any:
-    return await function(batch)
+    return await staying_in(function(batch))
+
+
+async def staying_in(answer: Awaitable[_T]) -> _T:
+    """Await what would end its event loop, and not only its own task, where it raises SystemExit."""
+    try:
+        return await answer
+    except SystemExit as error:
+        raise model_raised(error, "in its event loop") from error
 
 
 def is_async(function: Any) -> bool:
