@@ -148,7 +148,7 @@ class Speedacc:
         For a model that needs this very loop: its connections, its locks, its background tasks. The keywords are those
         of ``check``. The measurement is conducted from another thread, and the calls are timed in the loop.
         """
-        with RunningLoop(asyncio.get_running_loop()) as loop:
+        with RunningLoop(asyncio.get_running_loop(), lambda: self.record.is_closed) as loop:
             call_options = CallOptions(**options, loop=loop)
             result = await asyncio.to_thread(self._checked, model, inputs, targets, call_options, name)
         return self._concluded(result)

@@ -34,6 +34,7 @@ from pytest_speedacc.judge.reference import LiveComparison
 from pytest_speedacc.judge.verdict import Outcome, Verdict
 from pytest_speedacc.live.tree.worktree import shared_digests
 from pytest_speedacc.marks import is_gate, is_ungated, marks_of
+from pytest_speedacc.measure.quiet import put_back
 from pytest_speedacc.report.document import environment_document
 from pytest_speedacc.report.printable import printable, printable_lines
 from pytest_speedacc.report.text import headline, verdict_text
@@ -256,6 +257,8 @@ class Session:
             return
         missing, failures = gate.record.close()
         news = [News(str(failure), failure, is_verdict=True) for failure in failures]
+        if any(begun.raised is None for begun in missing):
+            put_back()
         for begun in missing:
             verdict = Verdict(item.nodeid, begun.name, (), (), (), error=begun.problem)
             # A rerun gets it again.
