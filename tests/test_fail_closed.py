@@ -154,6 +154,31 @@ MEASURED_NOTHING = (
         marker="gate=False",
     ),
     Row(
+        "check-in-what-is-no-gate-that-is-swallowed",
+        "speedacc: check was called in a test that is marked speedacc(gate=False), where nothing is judged: *",
+        f"try:\n    {CHECK}\nexcept BaseException:\n    pass",
+        marker="gate=False",
+    ),
+    Row(
+        "check-after-its-test",
+        "check() was called after its test test_model.py::test_it had ended.",
+        f"kept.append(speedacc)\n{CHECK}",
+        above="kept = []\n"
+        "def test_other():\n"
+        "    try:\n"
+        "        kept[0].check(lambda batch: 1 - model(batch), inputs, targets)\n"
+        "    except BaseException:\n"
+        "        pass",
+        options=("test_model.py::test_it", "test_model.py::test_other"),
+    ),
+    Row(
+        "check-in-a-forked-process",
+        "check() was called in a process that its test test_model.py::test_it had forked, where its verdict is lost: *",
+        "child = os.fork()\nif not child:\n    try:\n"
+        f"        {CHECK}\n    finally:\n        os._exit(0)\nos.waitpid(child, 0)\n" + check(name="'here'"),
+        above="import os",
+    ),
+    Row(
         "fixture-asked-for-late",
         "speedacc: the fixture was asked for while the test ran; name it among the test's arguments.",
         "request.getfixturevalue('speedacc')",
