@@ -224,6 +224,15 @@ LOST = (
         arguments="speedacc, size",
         in_ci=True,
     ),
+    Row(
+        "one-of-two-skipped",
+        "Skipped gate: test_model.py::test_it (no GPU) has a baseline and was not judged, which fails this run "
+        '(skipped = "warn" or "fail"): where that is meant, as without a GPU, run with --speedacc-skipped=warn, or *',
+        "pytest.skip('no GPU')",
+        above="@pytest.mark.speedacc(min_accuracy=0.5)\ndef test_more(speedacc):\n    " + CHECK,
+        accepted=CHECK,
+        in_ci=True,
+    ),
     Row("all-skipped-by-hand", "1 gate was skipped: nothing was judged there.", "pytest.skip()", exit_code=PASSED),
     Row(
         "baseline-without-its-gate",
