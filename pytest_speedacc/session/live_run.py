@@ -227,6 +227,11 @@ def live_lines(against: Against, removed: Sequence[str], loosened: Sequence[str]
         if new := against.renamed.get(test):
             what = f"Renamed gate: {test} of the base is {new} here, and the two were not compared"
         lines.append(f'{what}, {verb} (removed = "warn" or "fail").')
+    if removed and against.settings.removed == "fail":
+        lines.append(
+            'If that is meant, set removed = "warn" in [tool.speedacc.live] in a change that is merged before this one: a '
+            "live run reads it from the base."
+        )
     lines += [f"Loosened: {sentence}." for sentence in loosened]
     lines += [f"Changed baseline: {sentence}." for sentence in changed_baselines(against)]
     return [*lines, *(f"Note: {note}." for note in against.notes)]
