@@ -229,8 +229,8 @@ def live_lines(against: Against, removed: Sequence[str], loosened: Sequence[str]
         lines.append(f'{what}, {verb} (removed = "warn" or "fail").')
     if removed and against.settings.removed == "fail":
         lines.append(
-            'If that is meant, set removed = "warn" in [tool.speedacc.live] in a change that is merged before this one: a '
-            "live run reads it from the base."
+            'If that is meant, set removed = "warn" in [tool.speedacc.live] in a change that is merged before: '
+            "a live run reads it from the base."
         )
     lines += [f"Loosened: {sentence}." for sentence in loosened]
     lines += [f"Changed baseline: {sentence}." for sentence in changed_baselines(against)]
