@@ -15,7 +15,7 @@ from pytest_speedacc.check.comparison import Comparison, Terms, parse_terms, run
 from pytest_speedacc.check.conductor import measure, run_gate
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.config.settings import suggestion
-from pytest_speedacc.errors import ConfigError, GateError
+from pytest_speedacc.errors import ConfigError, GateError, shown
 from pytest_speedacc.facts import Unavailable
 from pytest_speedacc.judge.reference import LiveComparison
 from pytest_speedacc.judge.verdict import Verdict
@@ -162,7 +162,7 @@ class Speedacc:
         """
         if unknown := {key: value for key, value in options.items() if key not in Options.__annotations__}:
             return self._concluded(self._refusal("", _misplaced("acheck()", unknown)))
-        with RunningLoop(asyncio.get_running_loop()) as loop:
+        with RunningLoop(asyncio.get_running_loop(), lambda: self.record.is_closed) as loop:
             call_options = CallOptions(**options, loop=loop)
             result = await asyncio.to_thread(self._checked, model, inputs, targets, call_options, name)
         return self._concluded(result)
@@ -371,5 +371,5 @@ def _misplaced(call: str, unknown: Mapping[str, Any]) -> str:
 def _name_problem(name: object) -> str:
     """Why this cannot name a check; empty where it can."""
     if not isinstance(name, str):
-        return f"name={name!r} must be a text."
+        return f"name={shown(name)} must be a text."
     return "" if is_whole(name) else f"name={name!r} holds half of a character (a lone surrogate), as no file can."

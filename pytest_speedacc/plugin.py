@@ -74,6 +74,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         choices=("warn", "fail"),
         help="What a tolerance does that has nothing to be compared with. Default: warn, and fail where CI is set.",
     )
+    group.addoption(
+        f"{PREFIX}skipped",
+        choices=("warn", "fail"),
+        help="What a gate does that has a baseline and is skipped. Default: warn, and fail where CI is set.",
+    )
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import importlib
 import os
 import signal
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -81,11 +79,9 @@ def imported_once() -> None:
 
 
 @pytest.fixture
-def pytester(imported_once: None, pytester: pytest.Pytester) -> Iterator[pytest.Pytester]:
+def pytester(imported_once: None, pytester: pytest.Pytester) -> pytest.Pytester:
     """pytest's own, in a process that has imported what cannot come twice."""
-    yield pytester
-    # A check that a run inside abandoned in the middle of its timing has no end that would do it.
-    gc.enable()
+    return pytester
 
 
 @pytest.fixture

@@ -159,6 +159,31 @@ MEASURED_NOTHING = (
         marker="gate=False",
     ),
     Row(
+        "check-in-what-is-no-gate-that-is-swallowed",
+        "speedacc: check was called in a test that is marked speedacc(gate=False), where nothing is judged: *",
+        f"try:\n    {CHECK}\nexcept BaseException:\n    pass",
+        marker="gate=False",
+    ),
+    Row(
+        "check-after-its-test",
+        "check() was called after its test test_model.py::test_it had ended.",
+        f"kept.append(speedacc)\n{CHECK}",
+        above="kept = []\n"
+        "def test_other():\n"
+        "    try:\n"
+        "        kept[0].check(lambda batch: 1 - model(batch), inputs, targets)\n"
+        "    except BaseException:\n"
+        "        pass",
+        options=("test_model.py::test_it", "test_model.py::test_other"),
+    ),
+    Row(
+        "check-in-a-forked-process",
+        "check() was called in a process that its test test_model.py::test_it had forked, where its verdict is lost: *",
+        "child = os.fork()\nif not child:\n    try:\n"
+        f"        {CHECK}\n    finally:\n        os._exit(0)\nos.waitpid(child, 0)\n" + check(name="'here'"),
+        above="import os",
+    ),
+    Row(
         "fixture-asked-for-late",
         "speedacc: the fixture was asked for while the test ran; name it among the test's arguments.",
         "request.getfixturevalue('speedacc')",
@@ -202,6 +227,15 @@ LOST = (
         SKIPPED,
         above="pytestmark = pytest.mark.parametrize('size', [])",
         arguments="speedacc, size",
+        in_ci=True,
+    ),
+    Row(
+        "one-of-two-skipped",
+        "Skipped gate: test_model.py::test_it (no GPU) has a baseline and was not judged, which fails this run "
+        '(skipped = "warn" or "fail"): where that is meant, as without a GPU, run with --speedacc-skipped=warn, or *',
+        "pytest.skip('no GPU')",
+        above="@pytest.mark.speedacc(min_accuracy=0.5)\ndef test_more(speedacc):\n    " + CHECK,
+        accepted=CHECK,
         in_ci=True,
     ),
     Row("all-skipped-by-hand", "1 gate was skipped: nothing was judged there.", "pytest.skip()", exit_code=PASSED),
@@ -386,6 +420,28 @@ BAD_MODELS = (
         check("broken", executor="ThreadPoolExecutor(1)"),
         above="from concurrent.futures import ThreadPoolExecutor\n"
         "def broken(batch):\n    raise StopIteration('used up')",
+    ),
+    *(
+        Row(
+            f"raises-{id}",
+            f"the model raised {name.rpartition('.')[2]} while predicting samples 0 to 59{text}",
+            check("broken"),
+            above=f"import asyncio\nclass Mute(Exception):\n    def __str__(self):\n        raise ValueError\n"
+            f"{kind} broken(batch):\n    raise {name}",
+        )
+        for id, kind, name, text in (
+            ("what-cannot-be-shown", "def", "Mute", ": <Mute that cannot be shown: its __str__ raised ValueError>"),
+            ("the-end-of-python", "def", "SystemExit", ""),
+            ("the-end-of-a-generator", "def", "GeneratorExit", ""),
+            ("the-end-of-its-task", "def", "asyncio.CancelledError", ""),
+            ("the-end-of-its-task-in-a-loop", "async def", "asyncio.CancelledError", ""),
+        )
+    ),
+    Row(
+        "exits-in-an-event-loop",
+        "the model raised SystemExit in its event loop: 0",
+        check("broken", concurrency="2"),
+        above="async def broken(batch):\n    raise SystemExit(0)",
     ),
     Row(
         "raises-on-single-samples",

@@ -16,7 +16,7 @@ from pytest_speedacc.adapters.base import DeviceMemory, ParameterCount
 from pytest_speedacc.axes import AXES, amounts_of
 from pytest_speedacc.axes.axis import NOT_MEASURED, statistic_name
 from pytest_speedacc.axes.units import Kind, format_value
-from pytest_speedacc.errors import GateError, model_raised
+from pytest_speedacc.errors import GateError, described
 from pytest_speedacc.facts import Amount, Unavailable
 from pytest_speedacc.measure.accuracy import Accuracy, labels, score_predictions, shape_note, to_numpy
 from pytest_speedacc.measure.busy import QUIET, Busy
@@ -28,6 +28,7 @@ from pytest_speedacc.measure.garbage import at_rest, stayed
 from pytest_speedacc.measure.latency import Latency
 from pytest_speedacc.measure.memory import MemoryPeak, leak_note, measure_memory
 from pytest_speedacc.measure.metrics import measure_metrics
+from pytest_speedacc.measure.raised import RAISED, model_raised
 from pytest_speedacc.measure.randomness import seeded
 from pytest_speedacc.measure.samples import take
 from pytest_speedacc.measure.score import Mask
@@ -250,7 +251,7 @@ def _unstable(subject: Subject, accuracy: Accuracy, seconds: float) -> int:
         again = subject.evaluator.batch(first).predictions
     except GateError:
         raise
-    except Exception as error:
+    except RAISED as error:
         raise model_raised(error, "when it was to predict the first samples again") from error
     before, score = accuracy.predictions[: len(again)], subject.score
     if score.wants_labels:
@@ -274,7 +275,7 @@ def _memory(subject: Subject) -> MemoryPeak | Unavailable:
             return replace(found, of=subject.worst.how)
     except GateError as error:
         return Unavailable(str(error))
-    except Exception as error:
+    except RAISED as error:
         raise model_raised(error, f"on a batch of {subject.batch_size} while its memory was measured") from error
 
 
@@ -295,8 +296,8 @@ def _attempt(measure: Callable[[], _T], what: str) -> _T | Unavailable:
     except GateError as error:
         # Many gates of one kind of model are refused in the same words, which a run holds to its end.
         return Unavailable(sys.intern(str(error)))
-    except Exception as error:  # an adapter met a model it was not written for
-        return Unavailable(f"looking for the model's {what} raised {type(error).__name__}: {error}")
+    except RAISED as error:  # an adapter met a model it was not written for
+        return Unavailable(f"looking for the model's {what} raised {described(error)}")
 
 
 def _available(value: _T | Unavailable) -> _T:

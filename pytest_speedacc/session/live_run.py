@@ -28,6 +28,11 @@ from pytest_speedacc.session.options import Options
 from pytest_speedacc.session.telling import tell_failed
 from pytest_speedacc.stats.sequence import launch_bounds
 
+HOW_TO_LOSE = (
+    'If that is meant, set removed = "warn" in [tool.speedacc.live] in a change that is merged before: a live run '
+    "reads it from the base."
+)
+
 
 class LiveSession:
     """Runs the base beside the candidate once, and answers for every check what came of it."""
@@ -223,6 +228,7 @@ def live_lines(against: Against, removed: Sequence[str], loosened: Sequence[str]
         *(f"New gate, so there is nothing to compare: {test}" for (test, _), gate in run.gates.items() if gate.is_new),
         # Those that fail are failures of their own.
         *(lost_sentences(against, removed) if against.settings.removed == "warn" else ()),
+        *([HOW_TO_LOSE] if removed and against.settings.removed == "fail" else []),
         *(f"Loosened: {sentence}." for sentence in loosened),
         *(f"Changed baseline: {sentence}." for sentence in changed_baselines(against)),
         *(f"Note: {note}." for note in against.notes),

@@ -33,6 +33,8 @@ class Options:
     """Overrides pyproject; None leaves it to that."""
     not_compared: Leniency | None
     """Overrides pyproject; None leaves it to that."""
+    skipped: Leniency | None
+    """Overrides pyproject; None leaves it to that."""
     against: str
     """The revision to compare with in a live run; empty for none."""
     base_python: str
@@ -43,15 +45,15 @@ class Options:
     """Whether ``CI`` is set: a gate that compares nothing then fails."""
 
     def fails(self, outcome: str, project: Project) -> bool:
-        """Whether a check with this outcome fails its test."""
+        """Whether a check with this outcome fails its test, or a gate that was skipped its run."""
         match outcome:
             case "passed":
                 return False
             case "inconclusive":
                 return (self.inconclusive or project.inconclusive) == "fail"
-            case "not_compared":
+            case "not_compared" | "skipped":
                 default = "fail" if self.in_ci else "warn"
-                return (self.not_compared or project.not_compared or default) == "fail"
+                return (getattr(self, outcome) or getattr(project, outcome) or default) == "fail"
             case _:
                 return True
 
@@ -76,6 +78,7 @@ def read_options(values: Any) -> Options:
         budget=None if values.speedacc_budget is None else _seconds(values.speedacc_budget),
         inconclusive=values.speedacc_inconclusive,
         not_compared=values.speedacc_not_compared,
+        skipped=values.speedacc_skipped,
         against=_against(values),
         base_python=_interpreter(values),
         profile=None if values.speedacc_profile is None else _folder(values.speedacc_profile),

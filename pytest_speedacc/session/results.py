@@ -30,6 +30,7 @@ from pytest_speedacc.session.live_run import LiveSession
 from pytest_speedacc.session.narrowed import Narrowed
 from pytest_speedacc.session.options import Options
 from pytest_speedacc.session.orphans import Found, Missing, find_missing
+from pytest_speedacc.session.skipped import reason_of, skipped_line
 from pytest_speedacc.session.telling import tell_failed
 
 
@@ -61,12 +62,14 @@ class Results:
         """Of those that neither ran nor were left out by the command line."""
         self.broken: set[str] = set()
         """Of files and folders that could not be collected."""
-        self.skipped_files: set[str] = set()
+        self.skipped_files: dict[str, str] = {}
+        """Those that were skipped as a whole, and why."""
         self.ran: set[str] = set()
         """Of gates that ran and were not skipped, whatever came of it."""
         self.passed: set[str] = set()
         self.contents: dict[Content, str] = {}
-        self.skipped = 0
+        self.idle: dict[str, str] = {}
+        """Gates that were skipped one by one, and why."""
         self.is_judged = False
         """Whether the run came to its tests."""
         self.missing = Missing()
@@ -83,9 +86,11 @@ class Results:
         del report.speedacc
         payload = json.loads(text)
         self.environment = payload["environment"] or self.environment
-        self.skipped += report.skipped and not payload["verdicts"]
         if payload["verdicts"] or not report.skipped:
             self.ran.add(report.nodeid)
+            self.idle.pop(report.nodeid, None)
+        else:
+            self.idle[report.nodeid] = reason_of(report)
         if report.passed:
             self.passed.add(report.nodeid)
         self.contents |= {tuple(content): report.nodeid for content in payload["contents"]}
@@ -95,8 +100,10 @@ class Results:
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Gates that cannot be collected are not lost: something else is said of them."""
-        if not report.passed:
-            (self.skipped_files if report.skipped else self.broken).add(report.nodeid)
+        if report.skipped:
+            self.skipped_files[report.nodeid] = reason_of(report)
+        elif report.failed:
+            self.broken.add(report.nodeid)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -118,7 +125,6 @@ class Results:
         """Write the report files, and settle the exit code where no test could."""
         if self._came_to_tests(session):
             self.missing = find_missing(self.project, self.narrowed, self._found())
-            self.skipped += len(self.missing.skipped)
             for each in self.missing.lost if self._losses_fail() else ():
                 tell_failed(session, each.nodeid, each.sentence(True))
         verdicts = self._in_order()
@@ -161,6 +167,8 @@ class Results:
         if self.skipped:
             gates = "1 gate was" if self.skipped == 1 else f"{self.skipped} gates were"
             yield f"{gates} skipped: nothing was judged there."
+        if idle := self._idle():
+            yield skipped_line(idle, self._skips_fail())
         if self.gates and self.narrowed.said and self.is_judged:
             judged = len({test for test, _ in self.verdicts})
             known = len(set(map(self.project.named, self.gates)) | self.missing.skipped)
@@ -189,13 +197,31 @@ class Results:
             if test in self.passed:
                 checks[named(test)].add(name)
         gates, broken, skipped = (set(map(named, tests)) for tests in (self.gates, self.broken, self.skipped_files))
+        idle = set(map(named, self.idle))
         # A live run asks the base what is lost.
         taken = set() if self.options.against else set(map(named, self.taken))
         contents = {content: named(test) for content, test in self.contents.items()}
-        return Found(gates, broken, taken, skipped, checks, contents)
+        return Found(gates, broken, taken, skipped, idle, checks, contents)
 
     def _shows_nothing(self) -> bool:
-        return self._nothing_decided() or self._all_skipped()
+        return self._nothing_decided() or self._all_skipped() or (bool(self._idle()) and self._skips_fail())
+
+    @property
+    def skipped(self) -> int:
+        """How many gates were skipped, as far as it is known."""
+        return len(self.idle) + len(self.missing.skipped)
+
+    def _idle(self) -> dict[str, str]:
+        """Why each gate was skipped that has a baseline, unless the command line asked for that."""
+        if self.narrowed.judges_none:
+            return {}
+        named = self.project.named
+        why = {named(test): reason for test, reason in self.idle.items()}
+        of_files = {named(file): reason for file, reason in self.skipped_files.items()}
+        return {test: why.get(test) or of_files.get(test.partition("::")[0], "") for test in sorted(self.missing.idle)}
+
+    def _skips_fail(self) -> bool:
+        return self.options.fails("skipped", self.project)
 
     def _losses_fail(self) -> bool:
         settings = self.project.live if self.live is None else self.live.settings
