@@ -99,6 +99,8 @@ def from_baseline(
     if stored is None:
         return Reference(f"no baseline yet: create it with {command}, and commit it")
     accept = f'If the change is meant: {command} --speedacc-reason="why"'
+    if problem := _score_or_none(stored, accuracy):
+        raise GateError(f"{problem}. {accept}")
     if stored.evaluation_set.fingerprint != subject.fingerprint:
         what = "outputs" if isinstance(accuracy, Outputs) else "scores"
         raise GateError(
@@ -146,11 +148,18 @@ def from_baseline(
     return _paired(reference, former_score, record is not None, before, subject, accuracy)
 
 
+def _score_or_none(stored: Baseline, now: Accuracy | Outputs) -> str:
+    """Why a baseline is not of this kind of gate, one with a score or a step; empty where it is."""
+    then = stored.accuracy
+    if isinstance(now, Outputs):
+        return f"the baseline holds the score {then.score!r} and this gate asks for none" if then else ""
+    is_of_step = then is None and stored.predictions is not None
+    return f"the baseline is of score=None and this gate asks for {now.score!r}" if is_of_step else ""
+
+
 def _other_score(then: StoredAccuracy, now: Accuracy | Outputs) -> str:
     """Why the score of a baseline cannot be compared with this one; empty where it can."""
-    if isinstance(now, Outputs):
-        return f"the baseline holds the score {then.score!r} and this gate asks for none"
-    if (then.score, then.greater_is_better) == (now.score, now.greater_is_better):
+    if isinstance(now, Outputs) or (then.score, then.greater_is_better) == (now.score, now.greater_is_better):
         return ""
     was, here = (
         f"{each.score!r} ({'higher' if each.greater_is_better else 'lower'} is better)" for each in (then, now)

@@ -46,9 +46,7 @@ def _resolved(
     if adapter.is_untyped(model):
         return adapter.responder(model, adapter.responses(model)[0]), responses[0]
     if not score:
-        raise GateError(
-            f"{class_name(model)} has neither predict nor transform: say with predict= what is to be called."
-        )
+        raise GateError(f"{class_name(model)} has neither predict nor transform: pass predict= with what is called.")
     raise GateError(f"the score {score!r} needs {' or '.join(responses)}: {problems[-1]}")
 
 

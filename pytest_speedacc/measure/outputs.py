@@ -200,9 +200,8 @@ def _without_numbers(value: Any, numbers: list[Array]) -> Any:
             return [(name, _without_numbers(value[name], numbers)) for name in sorted(value, key=repr)]
         case list() | tuple():
             kinds = set(map(type, value))
-            if kinds == {float} or kinds == {int}:
-                array = np.array(value)
-                return _array_without(array, numbers) if array.dtype.kind in "fi" else list(value)
+            if len(kinds) == 1 and kinds <= {float, int, bool}:
+                return _array_without(np.array(value), numbers)
             return [_without_numbers(each, numbers) for each in value]
         case _ if hasattr(value, "tocsr"):
             return [_without_numbers(each, numbers) for each in _sparse_rows(value)]
@@ -213,6 +212,8 @@ def _without_numbers(value: Any, numbers: list[Array]) -> Any:
 
 
 def _array_without(array: Array, numbers: list[Array]) -> Any:
+    if array.shape == (0,):
+        return []  # as of an empty list, which has no type
     match array.dtype.kind:
         case "f":
             numbers.append(array.ravel())
@@ -220,13 +221,18 @@ def _array_without(array: Array, numbers: list[Array]) -> Any:
         case "c":
             numbers.append(array.ravel().astype(np.complex128).view(np.float64))
             return ("complex", *array.shape)
-        case "i" | "u":
+        case "i" | "u" if array.ndim:
             # Whole numbers are the same in whatever width.
             wide = array.astype(np.int64)
             return wide if (wide == array).all() else array
-        case "O" | "U" | "S" | "T":
+        case "i" | "u" | "b" if array.ndim == 0:
+            return array.item()
+        case "O":
+            values = array.tolist()
+            return [_without_numbers(each, numbers) for each in values] if array.ndim else values
+        case "U" | "S" | "T":
             # By their values: the width of a text is that of the longest one of its batch.
-            return _without_numbers(array.tolist(), numbers)
+            return array.tolist()
         case _:
             return array
 
