@@ -18,7 +18,7 @@ from pytest_speedacc.judge.accuracy import (
     OTHER_ENVIRONMENT_SAMPLES,
 )
 from pytest_speedacc.judge.verdict import Check, Outcome, check_of
-from pytest_speedacc.measure.outputs import MOST_NUMBERS, Outputs, changed, is_exact
+from pytest_speedacc.measure.outputs import DIGEST, MOST_NUMBERS, Outputs, changed, is_exact
 from pytest_speedacc.measure.score import Array, Mask
 from pytest_speedacc.measure.subject import Subject
 
@@ -38,8 +38,8 @@ class OutputChange:
     """The places of the first of those in the evaluation set."""
     is_exact: bool
     """Whether the former numbers are known by a digest only, so that the last bit of each counts."""
-    same_environment: bool
-    """Whether both sides computed on like hardware."""
+    rounds: bool
+    """Whether the rounding of other hardware may account for it: texts and whole numbers are not rounded."""
 
 
 def compare_outputs(
@@ -50,11 +50,12 @@ def compare_outputs(
         return {}
     now = outputs.predictions
     other, exact = changed(before, now, outputs.closeness), is_exact(before, now)
+    rounds = not same_environment and now.shape[1] > DIGEST
 
     def among(mask: Mask) -> OutputChange:
         places = np.flatnonzero(other & mask)
         first = tuple(places[:MOST_SHOWN].tolist())
-        return OutputChange(int(mask.sum()), len(places), first, exact, same_environment)
+        return OutputChange(int(mask.sum()), len(places), first, exact, rounds)
 
     whole = np.ones(len(now), dtype=bool)
     return {name: among(mask) for name, mask in {"": whole, **subject.slices}.items()}
@@ -71,7 +72,7 @@ def judge_outputs(bound: Bound, change: OutputChange, source: str) -> Check:
         reason += f"; to the last bit, for a baseline keeps {MOST_NUMBERS:,} numbers at most: pass fewer samples"
     outcome = Outcome.PASSED if beyond <= 0 else Outcome.FAILED
     rounding = max(OTHER_ENVIRONMENT_POINTS, OTHER_ENVIRONMENT_SAMPLES / change.samples)
-    if beyond > 0 and not change.same_environment and (change.is_exact or beyond <= rounding):
+    if beyond > 0 and change.rounds and (change.is_exact or beyond <= rounding):
         outcome = Outcome.NOT_COMPARED if change.is_exact else Outcome.INCONCLUSIVE
         reason = f"{reason}; {OTHER_ENVIRONMENT}"
     return check_of(bound, share, outcome, reason)

@@ -45,8 +45,8 @@ def measured(step=None):
     return subject, Measurement(measure_statics(subject), timed(np.full(128, 0.001)))
 
 
-def change(count, samples=1000, *, is_exact=False, same_environment=True):
-    return OutputChange(samples, count, tuple(range(min(count, 5))), is_exact, same_environment)
+def change(count, samples=1000, *, is_exact=False, rounds=False):
+    return OutputChange(samples, count, tuple(range(min(count, 5))), is_exact, rounds)
 
 
 @pytest.mark.parametrize(("count", "outcome"), [(0, PASSED), (9, PASSED), (10, PASSED), (11, FAILED), (1000, FAILED)])
@@ -66,17 +66,17 @@ def test_the_first_that_changed_are_named(count, named):
 
 @pytest.mark.parametrize(("count", "outcome"), [(10, PASSED), (12, INCONCLUSIVE), (13, FAILED)])
 def test_another_environment_rounds_otherwise(count, outcome):
-    check = judge_outputs(bound("max_churn", "1 %"), change(count, same_environment=False), "baseline")
+    check = judge_outputs(bound("max_churn", "1 %"), change(count, rounds=True), "baseline")
     assert check.outcome is outcome
     assert ("rounding can do as much" in check.reason) is (outcome is INCONCLUSIVE)
 
 
 @pytest.mark.parametrize(
-    ("count", "same_environment", "outcome"),
-    [(0, True, PASSED), (0, False, PASSED), (10, False, PASSED), (500, False, NOT_COMPARED), (500, True, FAILED)],
+    ("count", "rounds", "outcome"),
+    [(0, False, PASSED), (0, True, PASSED), (10, True, PASSED), (500, True, NOT_COMPARED), (500, False, FAILED)],
 )
-def test_what_is_known_by_a_digest_cannot_be_told_from_rounding(count, same_environment, outcome):
-    found = change(count, is_exact=True, same_environment=same_environment)
+def test_what_is_known_by_a_digest_cannot_be_told_from_rounding(count, rounds, outcome):
+    found = change(count, is_exact=True, rounds=rounds)
     check = judge_outputs(bound("max_churn", "1 %"), found, "baseline")
     assert check.outcome is outcome
     assert ("a baseline keeps 2,097,152 numbers at most: pass fewer samples" in check.reason) is (count > 0)
@@ -87,9 +87,9 @@ class TestCompared:
         subject, found = measured(split(1, 6, 19))
         before = rows_of(split()(INPUTS), 20)
         assert compare_outputs(before, subject, found.statics.accuracy, True) == {
-            "": OutputChange(20, 3, (1, 6, 19), False, True),
-            "first": OutputChange(4, 1, (1,), False, True),
-            "rest": OutputChange(16, 2, (6, 19), False, True),
+            "": OutputChange(20, 3, (1, 6, 19), False, False),
+            "first": OutputChange(4, 1, (1,), False, False),
+            "rest": OutputChange(16, 2, (6, 19), False, False),
         }
 
     def test_without_former_outputs_nothing_is(self):
@@ -101,7 +101,7 @@ class TestCompared:
         subject = prepare(np.asarray, np.eye(4), None, CallOptions(score=None))
         outputs = Outputs(rows_of(np.eye(4), 4), CLOSENESS)
         found = compare_outputs(compact(outputs.predictions), subject, outputs, True)
-        assert found == {"": OutputChange(4, 0, (), True, True)}
+        assert found == {"": OutputChange(4, 0, (), True, False)}
 
 
 def stored_of(step, **changes):
@@ -133,10 +133,15 @@ class TestReference:
             ("rest", PASSED, 0.0),
         ]
 
-    def test_another_environment_s_baseline_is_told(self):
-        stored, before = stored_of(split(), environments={})
-        subject, found = measured()
-        assert not of_baseline(subject, found, stored, before).outputs[""].same_environment
+    @pytest.mark.parametrize(
+        ("step", "rounds"), [(split(), False), (lambda batch: [float(len(text)) for text in batch], True)]
+    )
+    def test_only_numbers_are_rounded_in_another_environment(self, step, rounds):
+        stored, before = stored_of(step, environments={})
+        subject, found = measured(step)
+        assert of_baseline(subject, found, stored, before).outputs[""].rounds is rounds
+        stored, before = stored_of(step)
+        assert not of_baseline(subject, found, stored, before).outputs[""].rounds
 
     def test_without_outputs_nothing_is_compared(self):
         stored, _ = stored_of(split())
