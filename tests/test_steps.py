@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import json
 from typing import Any
 
@@ -9,6 +11,11 @@ import pytest
 from scratch_project import Project, assert_says
 
 from pytest_speedacc.baseline import baseline_path
+
+for name in ("pandas", "sklearn", "torch", "transformers"):
+    # Outside of the runs below, which would forget them, and compiled modules cannot come twice.
+    with contextlib.suppress(ImportError):
+        importlib.import_module(name)
 
 TEXTS = """
 import pytest

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -45,22 +45,28 @@ class Outputs:
 
 def rows_of(raw: Any, count: int) -> Array:
     """The rows of a raw answer to ``count`` samples. Raises GateError for what is not one output a sample."""
-    fields = list(_fields(raw, count, ""))
-    if not fields:
-        raise GateError(
-            f"the step returned an empty {type(raw).__name__} for {count} samples: one output each is needed."
-        )
-    header = "".join(f"{len(label)}:{label}" for label, _ in fields)
-    found: list[tuple[bytes, list[Array]]] = []
     try:
-        for sample in zip(*(values for _, values in fields), strict=True):
-            numbers: list[Array] = []
-            exact = [_without_numbers(value, numbers) for value in sample]
-            found.append((digest_of((header, exact)), numbers))
+        return _rows(list(_fields(raw, count, "")), raw, count)
+    except GateError:
+        raise
     except UnknownKindError as error:
         raise _refusal(error) from None
     except RecursionError:
         raise GateError("the outputs of the step are nested too deeply, or contain themselves.") from None
+    except Exception as error:  # of the outputs' own conversion, whatever type they are of
+        kind = f"{type(raw).__name__} ({type(error).__name__}: {error})"
+        raise GateError(f"the outputs of the step cannot be read as arrays: they are a {kind}.") from error
+
+
+def _rows(fields: Sequence[tuple[str, Samples]], raw: Any, count: int) -> Array:
+    if not fields:
+        raise GateError(f"the step returned an empty {type(raw).__name__} for {count} samples: one each is needed.")
+    header = "".join(f"{len(label)}:{label}" for label, _ in fields)
+    found: list[tuple[bytes, list[Array]]] = []
+    for sample in zip(*(values for _, values in fields), strict=True):
+        numbers: list[Array] = []
+        exact = [_without_numbers(value, numbers) for value in sample]
+        found.append((digest_of((header, exact)), numbers))
     return _table(found)
 
 
@@ -135,6 +141,9 @@ def _fields(raw: Any, count: int, label: str) -> Iterator[tuple[str, Samples]]:
     elif hasattr(raw, "get_columns"):
         for column in raw.get_columns():
             yield from _fields(column, count, f"{label}[{column.name!r}]")
+    elif isinstance(raw, np.ma.MaskedArray):
+        yield from _fields(raw.filled(cast(Any, np.zeros((), raw.dtype))[()]), count, label)
+        yield f"{label} mask", np.ma.getmaskarray(raw)
     elif isinstance(raw, tuple) and raw and all(getattr(part, "shape", ())[:1] == (count,) for part in raw):
         for place, part in enumerate(raw):
             yield from _fields(part, count, f"{label}[{place}]")

@@ -78,6 +78,7 @@ def plain_kinds():
             {"ids": TOKENS, "vectors": moved(NUMBERS)},
             (UserDict({"vectors": NUMBERS, "ids": TOKENS}), {"ids": TOKENS, "vectors": NUMBERS.astype("f4")}),
         ),
+        "masked": Kind(np.ma.masked_equal(NUMBERS, 9.0), np.ma.masked_equal(NUMBERS, NUMBERS[4, 0])),
         "arrays in a tuple": Kind((NUMBERS, np.arange(6)), (moved(NUMBERS), np.arange(6))),
         "dates": Kind(np.arange(6).astype("M8[D]"), np.array(put(np.arange(6), 9)).astype("M8[D]")),
     }
@@ -255,6 +256,11 @@ def test_what_is_no_rows_is_another_output_everywhere(kept):
     assert changed(kept, rows_of(NUMBERS, 6), CLOSENESS).all()
 
 
+class Unwilling:
+    def __array__(self, dtype=None, copy=None):
+        raise TypeError("not today")
+
+
 def squares():
     yield from range(6)
 
@@ -278,6 +284,7 @@ def circle():
         ({}, "the step returned an empty dict for 6 samples"),
         ([squares()] * 6, "the outputs of the step hold a builtins.generator, of which nobody can tell whether it has"),
         ([object()] * 6, "the outputs of the step hold a builtins.object, .* or pick them out with predict="),
+        (Unwilling(), r"cannot be read as arrays: they are a Unwilling \(TypeError: not today\)"),
         ([circle()] * 6, "the outputs of the step are nested too deeply, or contain themselves"),
     ],
 )
