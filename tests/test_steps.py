@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -264,3 +265,14 @@ def test_numbers_for_the_test_s_own_assertions(project: Project) -> None:
         ).replace("@pytest.mark.speedacc()\n", "")
     )
     assert project.run().ret == pytest.ExitCode.OK
+
+
+def test_the_documented_example(project: Project) -> None:
+    pytest.importorskip("sklearn")
+    pytest.importorskip("pandas")
+    page = (Path(__file__).parents[1] / "docs" / "measures.md").read_text("utf-8")
+    example = page.partition("## Steps without a score")[2].partition("```python\n")[2].partition("```")[0]
+    project.pytester.makepyfile(test_model=example)
+    assert project.run("--speedacc-update").ret == pytest.ExitCode.OK
+    result = project.run()
+    result.assert_outcomes(passed=3)
