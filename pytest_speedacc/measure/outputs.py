@@ -105,12 +105,11 @@ def changed(before: Array, now: Array, closeness: float) -> Mask:
 
 
 def _are_close(before: Array, now: Array, closeness: float) -> Mask:
-    finite = np.isfinite(before) & np.isfinite(now)
-    sizes = np.abs(np.where(finite, before, 0.0))
+    sizes = np.abs(np.where(np.isfinite(before), before, 0.0))
     # By place, since the columns of a frame have sizes of their own.
     room = closeness * (sizes + OF_LARGEST * sizes.max(axis=0, initial=0.0))
     with np.errstate(invalid="ignore", over="ignore"):
-        near = finite & (np.abs(now - before) <= room)
+        near = np.abs(now - before) <= room
     return np.asarray(near | (before == now) | (np.isnan(before) & np.isnan(now)))
 
 
