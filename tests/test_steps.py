@@ -12,6 +12,8 @@ import pytest
 from scratch_project import Project, assert_says
 
 from pytest_speedacc.baseline import baseline_path
+from pytest_speedacc.baseline.archive import decode_predictions
+from pytest_speedacc.measure import outputs
 
 for name in ("pandas", "sklearn", "torch", "transformers"):
     # Outside of the runs below, which would forget them, and compiled modules cannot come twice.
@@ -207,6 +209,17 @@ class TestBaseline:
         assert project.run().ret == pytest.ExitCode.OK
         project.pytester.makepyfile(test_model=f"FACTOR = 1.02\n{scaled}")
         assert project.run().ret == pytest.ExitCode.TESTS_FAILED
+
+    def test_of_too_many_numbers_it_holds_digests(self, project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(outputs, "MOST_NUMBERS", 39)
+        counted = step("speedacc.check(lambda batch: [FACTOR * len(text) for text in batch], texts, score=None)")
+        project.pytester.makepyfile(test_model=f"FACTOR = 1.0\n{counted}")
+        project.run("--speedacc-update")
+        (kept,) = project.pytester.path.glob("speedacc-baselines/*.npz")
+        assert decode_predictions(kept.read_bytes(), 40).shape == (40, outputs.DIGEST)
+        assert project.run().ret == pytest.ExitCode.OK
+        project.pytester.makepyfile(test_model=f"FACTOR = 1.000001\n{counted}")
+        assert_says(project.run(), "40 of 40 outputs are not those of the baseline, *; to the last bit, for a baseline")
 
 
 class TestReports:

@@ -170,6 +170,36 @@ def cut(data, start, stop):
     return data.iloc[start:stop] if hasattr(data, "iloc") else data[start:stop]
 
 
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        ({"ids": TOKENS}, {"tokens": TOKENS}),
+        ({"ids": TOKENS}, TOKENS),
+        ({"ids": TOKENS, "mask": TOKENS}, {"ids": TOKENS}),
+        (NUMBERS, NUMBERS[:, :2]),
+        (NUMBERS, NUMBERS[:, :, None]),
+        (NUMBERS.round(), NUMBERS.round().astype(int)),
+        ([["a", "b"]] * 6, [["ab"]] * 6),
+    ],
+)
+def test_a_name_or_a_shape_that_changes_is_another_output_everywhere(before, now):
+    assert changed(rows_of(before, 6), rows_of(now, 6), CLOSENESS).all()
+
+
+def test_columns_that_change_their_names_are_other_outputs():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"a": NUMBERS[:, 0], "n": range(6)})
+    for other in (frame.rename(columns={"a": "b"}), frame.rename(columns={"n": "m"}), frame[["n", "a"]]):
+        assert changed(rows_of(frame, 6), rows_of(other, 6), CLOSENESS).all()
+
+
+def test_what_was_returned_stays_as_it_was():
+    rows = pytest.importorskip("scipy.sparse").csr_matrix(([1.0, 2.0, 0.0], [2, 0, 1], [0, 2, 3]), shape=(2, 3))
+    assert not rows.has_sorted_indices
+    rows_of(rows, 2)
+    assert (rows.indices.tolist(), rows.data.tolist()) == ([2, 0, 1], [1.0, 2.0, 0.0])
+
+
 def test_texts_and_tokens_take_a_few_bytes_a_sample():
     texts = [f"a long text of many words, number {place} " * 50 for place in range(1000)]
     assert len(encode_predictions(compact(rows_of(texts, 1000)))) < 25 * 1000

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from pytest_speedacc.errors import GateError
+from pytest_speedacc.judge.advice import advice
 from pytest_speedacc.measure import scoring
 from pytest_speedacc.measure.answers import Answers, check_answers
 from pytest_speedacc.measure.latency import time_calls
@@ -77,6 +78,12 @@ def test_transformers_of_scikit_learn_are_counted_and_sized():
     clusters = cluster.KMeans(2, n_init=1, random_state=0).fit(numbers)
     kept = measure_statics(of(clusters, numbers)).accuracy.predictions
     assert not changed(rows_of(clusters.predict(numbers), 30), kept, CLOSENESS).any()
+
+
+def test_a_step_is_not_advised_to_learn_more():
+    normalizer = pytest.importorskip("sklearn.preprocessing").Normalizer()
+    subject = of(normalizer, np.ones((5, 3)))
+    assert advice(subject, measure_statics(subject)) == []
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 20])
