@@ -35,13 +35,14 @@ class Amount:
 class Facts:
     """What a worker says of its side's model, but for its times."""
 
-    score: str
-    greater_is_better: bool
-    value: float
+    score: str | None
+    """None of a step, which has no score, as the two below."""
+    greater_is_better: bool | None
+    value: float | None
     samples: int
     fingerprint: str
     predictions: str
-    """Path of an ``.npy`` file with one prediction a sample."""
+    """Path of an ``.npy`` file with one prediction a sample, or the outputs of a step."""
     amounts: dict[str, Amount]
     """By axis, those that could be measured."""
     batch_size: int

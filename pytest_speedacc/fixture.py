@@ -38,7 +38,7 @@ T = TypeVar("T")
 class Options(TypedDict, total=False):
     """Keywords of ``acheck``, which are those of ``check``."""
 
-    score: ScoreLike
+    score: ScoreLike | None
     greater_is_better: bool | None
     predict: PredictLike
     batch_size: int
@@ -47,6 +47,7 @@ class Options(TypedDict, total=False):
     repeats: int
     training_samples: int | None
     concurrency: int
+    closeness: float | None
     metrics: Mapping[str, Any] | None
 
 
@@ -104,7 +105,7 @@ class Speedacc:
         inputs: Any,
         targets: Any = None,
         *,
-        score: ScoreLike = "accuracy",
+        score: ScoreLike | None = "accuracy",
         greater_is_better: bool | None = None,
         predict: PredictLike = None,
         batch_size: int = 1,
@@ -113,6 +114,7 @@ class Speedacc:
         repeats: int = 1,
         training_samples: int | None = None,
         concurrency: int = 1,
+        closeness: float | None = None,
         metrics: Mapping[str, Any] | None = None,
         name: str = "",
         **unknown: Any,
@@ -125,6 +127,10 @@ class Speedacc:
         or functions that load one. ``executor``, of the shape of ``concurrent.futures``, predicts them.
 
         ``score`` is a scikit-learn scorer name, or ``callable(targets, predictions)`` with ``greater_is_better``.
+        With ``score=None`` the model is a step: a vectorizer, a tokenizer, any function. It takes no targets and may
+        return anything; ``max_churn`` bounds the share of its outputs that are not what they were, where numbers may
+        move by ``closeness`` of themselves, 1e-5.
+
         ``predict`` is a method's name or ``callable(model, batch)``, for a model that does not predict as its
         framework usually does. Latency and memory are those of calls with ``batch_size`` samples. ``slices`` are parts
         of the set by name, each held to the limits as well: a mask, positions, or a function of inputs and targets.
@@ -147,6 +153,7 @@ class Speedacc:
             repeats=repeats,
             training_samples=training_samples,
             concurrency=concurrency,
+            closeness=closeness,
             metrics=metrics,
         )
         return self._concluded(self._checked(model, inputs, targets, call_options, name))
@@ -173,7 +180,7 @@ class Speedacc:
         inputs: Any,
         targets: Any = None,
         *,
-        score: ScoreLike = "accuracy",
+        score: ScoreLike | None = "accuracy",
         greater_is_better: bool | None = None,
         predict: PredictLike = None,
         batch_size: int = 1,
@@ -215,16 +222,17 @@ class Speedacc:
         model: Any,
         other: Any,
         inputs: Any,
-        targets: Any,
+        targets: Any = None,
         *,
         min_speedup: str | None = None,
         trades: Sequence[Mapping[str, Any]] | None = None,
         launches: int | None = None,
-        score: ScoreLike = "accuracy",
+        score: ScoreLike | None = "accuracy",
         greater_is_better: bool | None = None,
         predict: PredictLike = None,
         other_predict: PredictLike = None,
         batch_size: int = 1,
+        closeness: float | None = None,
         name: str = "",
         **tolerances: Any,
     ) -> Verdict:
@@ -245,8 +253,8 @@ class Speedacc:
         else:
             self.judged.append(name)
             self.compared.add(name)
-            common = {"score": score, "greater_is_better": greater_is_better, "batch_size": batch_size}
-            options = {**common, "predict": predict, "other_predict": other_predict}
+            scoring = {"score": score, "greater_is_better": greater_is_better, "closeness": closeness}
+            options = {**scoring, "batch_size": batch_size, "predict": predict, "other_predict": other_predict}
             try:
                 terms = parse_terms(tolerances, min_speedup, trades, launches, self.policy.budget)
                 result = self.doors.recall(name) or self._compare(model, other, inputs, targets, terms, options, name)

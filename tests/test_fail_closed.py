@@ -1022,6 +1022,163 @@ UNDECIDABLE = (
     ),
 )
 
+STEP = "speedacc.check(model, inputs, score=None)"
+CHURN = 'max_churn="1 %"'
+
+# What has no score is held to its other axes, and to none that needs one.
+STEPS = (
+    Row("step-with-a-limit-of-a-score", "score=None has no score, and min_accuracy is set for this gate: *", STEP),
+    Row(
+        "step-with-a-limit-of-a-score-in-pyproject",
+        "score=None has no score, and max_accuracy_drop, min_confidence is set for this gate: take it out of",
+        STEP,
+        marker=CHURN,
+        pyproject='max_accuracy_drop = "1 pp"\nmin_confidence = 0.5',
+    ),
+    Row(
+        "step-with-a-limit-of-a-slice",
+        "score=None has no score, and max_error is set for this gate",
+        STEP,
+        marker=f"{CHURN}, slices={{'night': {{'max_error': 0.5}}}}",
+    ),
+    Row(
+        "step-without-a-limit",
+        "no limit or tolerance is set for this gate, so nothing would be judged",
+        STEP,
+        marker="",
+    ),
+    Row(
+        "step-with-targets",
+        "score=None looks at no targets: leave them out, or name a score.",
+        check(score="None"),
+        marker=CHURN,
+    ),
+    Row(
+        "step-with-seeds",
+        "repeats= evaluates the score of a random model, and score=None has none: seed the step.",
+        STEP.replace("None", "None, repeats=5"),
+        marker=CHURN,
+    ),
+    Row(
+        "step-with-a-direction",
+        "greater_is_better= is the direction of a score, and score=None has none.",
+        STEP.replace("None", "None, greater_is_better=True"),
+        marker=CHURN,
+    ),
+    Row(
+        "closeness-of-a-score",
+        "closeness=0.1 is for score=None: it says how outputs are compared.",
+        check(closeness="0.1"),
+    ),
+    *(
+        Row(
+            f"closeness-{given}",
+            f"closeness={given} must be a number from 1e-06 to below 1.",
+            STEP.replace("None", f"None, closeness={given}"),
+            marker=CHURN,
+        )
+        for given in ("0.0", "1.0", "'1 %'", "True")
+    ),
+    Row(
+        "step-of-a-stream",
+        "the inputs must be an array, a DataFrame, a tensor, a list of samples or a mapping of these, not a generator.",
+        STEP.replace("inputs", "(batch for batch in [inputs])"),
+        marker=CHURN,
+    ),
+    Row(
+        "step-that-cannot-be-called",
+        "object is not a model: it is of no known framework, cannot be called and has no predict method.",
+        STEP.replace("model", "object()"),
+        marker=CHURN,
+    ),
+    Row(
+        "step-that-only-fits",
+        "TSNE has neither predict nor transform: pass predict= with what is called.",
+        STEP.replace("model", "TSNE(perplexity=5).fit(inputs)"),
+        marker=CHURN,
+        above="from sklearn.manifold import TSNE",
+        needs="sklearn",
+    ),
+    Row(
+        "step-that-is-not-fitted",
+        "StandardScaler is not fitted. Fit it before the check, or pass the model that was fitted.",
+        STEP.replace("model", "StandardScaler()"),
+        marker=CHURN,
+        above="from sklearn.preprocessing import StandardScaler",
+        needs="sklearn",
+    ),
+    Row(
+        "step-that-does-its-work-later",
+        "the step returned one generator for 1 samples: one output each is needed",
+        STEP.replace("model", "lambda batch: (row for row in batch)"),
+        marker=CHURN,
+    ),
+    Row(
+        "step-that-answers-more",
+        "the step returned 2 outputs for 1 samples: one each is needed.",
+        STEP.replace("model", "lambda batch: [*batch, *batch]"),
+        marker=CHURN,
+    ),
+    Row(
+        "step-that-answers-unlike-when-timed",
+        "the timed calls answered something else than the scored ones: * samples got another output, the first of them",
+        STEP.replace("model", "lambda batch: next(answers)"),
+        marker=f"{CHURN}, max_latency='5 s'",
+        above="import itertools\nanswers = itertools.chain([[0]] * 121, itertools.repeat([1]))",
+    ),
+    Row(
+        "step-that-raises",
+        "the model raised ValueError while predicting samples 0 to 0: no",
+        STEP.replace("model", "refuse"),
+        marker=CHURN,
+        above="def refuse(batch):\n    raise ValueError('no')",
+    ),
+    Row(
+        "random-step",
+        "cannot be judged: the step is random: asked twice about the first samples, it gave 60 of them two different",
+        STEP.replace("model", "lambda batch: np.random.random(len(batch))"),
+        marker=CHURN,
+        accepted=STEP,
+    ),
+    Row("step-without-a-baseline", "not compared: *churn: no baseline yet: *", STEP, marker=CHURN, in_ci=True),
+    Row(
+        "step-without-outputs",
+        "not compared: *churn: the baseline does not hold it: add it with *",
+        STEP,
+        marker=CHURN,
+        in_ci=True,
+        accepted=STEP,
+        spoil=lambda path: rewrite(path, predictions=None),
+    ),
+    Row(
+        "step-whose-outputs-are-gone",
+        f"*.npz is damaged: it is missing, and *.json refers to it ($.predictions). {MEND}",
+        STEP,
+        marker=CHURN,
+        accepted=STEP,
+        spoil=lambda path: [file.unlink() for file in path.parent.glob("*.npz")],
+    ),
+    Row(
+        "step-that-had-a-score",
+        "the baseline holds the score 'accuracy' and this gate asks for none. If the change is meant: ",
+        STEP,
+        marker=CHURN,
+        accepted=CHECK,
+    ),
+    Row(
+        "score-that-was-a-step",
+        "the baseline is of score=None and this gate asks for 'accuracy'. If the change is meant: ",
+        marker=CHURN,
+        accepted=STEP,
+    ),
+    Row(
+        "comparison-of-steps-by-score",
+        "compare(): score=None has no score, and max_accuracy_drop is set for this gate",
+        "speedacc.compare(model, model, inputs, score=None, max_accuracy_drop='1 pp')",
+        marker="",
+    ),
+)
+
 # In a parallel run tests are collected by the workers, whose errors must reach the terminal and the exit code.
 IN_PARALLEL = {"options": ("-n1",), "plugins": ("xdist",), "needs": "xdist"}
 PARALLEL = (
@@ -1091,6 +1248,7 @@ ROWS = (
     *OPTIONS,
     *SMUGGLED,
     *UNDECIDABLE,
+    *STEPS,
     *PARALLEL,
 )
 

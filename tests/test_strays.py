@@ -62,7 +62,8 @@ def test_next():
     )
     result = project.run("--tb=short")
     result.assert_outcomes(passed=1, failed=1)
-    assert output(result).count(f"GateError: {ENDED}") == 1
+    # In the failure, and in pytest's short summary.
+    assert output(result).count(f"GateError: {ENDED}") == 2
 
 
 @pytest.mark.parametrize("options", [(), ("-n1",)], ids=["alone", "parallel"])

@@ -10,5 +10,5 @@ CHURN = Axis(
     Kind.FRACTION,
     compared=Comparison.CHURN,
     is_sliced=True,
-    settings=(Setting("max_churn", Role.CHANGE, "share of samples with another prediction", '"1 %"'),),
+    settings=(Setting("max_churn", Role.CHANGE, "share of samples with another prediction or output", '"1 %"'),),
 )

@@ -25,7 +25,7 @@ def check_agreement(path: Path, baseline: Baseline, predictions: Predictions | N
     from the mean. To be called with the evaluation set of the baseline. Raises GateError, naming the field.
     """
     stored, score = baseline.accuracy, subject.score
-    if stored is None:
+    if stored is None or score is None:
         return
     if score.within_unit and not 0 <= stored.value <= 1:
         raise damaged(path, "$.accuracy.value", f"it is {stored.value:g}, and {score.name} lies within 0 to 1")

@@ -27,9 +27,11 @@ from pytest_speedacc.baseline.schema import (
     Updated,
 )
 from pytest_speedacc.facts import Amount, Unavailable
+from pytest_speedacc.measure.accuracy import Accuracy
 from pytest_speedacc.measure.environment import Environment, commit, library_versions
 from pytest_speedacc.measure.latency import Latency
 from pytest_speedacc.measure.measurement import Measurement
+from pytest_speedacc.measure.outputs import Outputs
 from pytest_speedacc.measure.profile import Profile
 from pytest_speedacc.measure.subject import Subject
 from pytest_speedacc.measure.yardstick import VERSION, Ratios
@@ -77,13 +79,7 @@ def record(
         name=name,
         updated=Updated(commit=revision, date=now, reason=reason),
         evaluation_set=EvaluationSet(samples=subject.samples, fingerprint=subject.fingerprint),
-        accuracy=StoredAccuracy(
-            score=accuracy.score,
-            value=accuracy.value,
-            greater_is_better=accuracy.greater_is_better,
-            repeats=max(1, len(accuracy.scores)),
-            spread=mean_and_sd(accuracy.scores)[1] if accuracy.scores else 0.0,
-        ),
+        accuracy=None if isinstance(accuracy, Outputs) else _score(accuracy),
         parameters=None if isinstance(parameters, Unavailable) else parameters.total,
         model_size=None if isinstance(size, Unavailable) else size,
         versions=versions,
@@ -129,6 +125,16 @@ def _ratio(ratios: Ratios) -> StoredRatio:
         launches=ratios.launches,
         parts=(first, second, third),
         parts_spread=ratios.parts_spread,
+    )
+
+
+def _score(accuracy: Accuracy) -> StoredAccuracy:
+    return StoredAccuracy(
+        score=accuracy.score,
+        value=accuracy.value,
+        greater_is_better=accuracy.greater_is_better,
+        repeats=max(1, len(accuracy.scores)),
+        spread=mean_and_sd(accuracy.scores)[1] if accuracy.scores else 0.0,
     )
 
 

@@ -208,6 +208,7 @@ class Baseline(Record, frozen=True, kw_only=True):
     """Every slow-down that was ever accepted, the oldest first; files from before there could be any lack it."""
     evaluation_set: EvaluationSet
     accuracy: StoredAccuracy | None
+    """None of a step, which has no score."""
     parameters: Amount | None
     """None where the model has none, or they cannot be counted."""
     model_size: Amount | None
@@ -215,7 +216,7 @@ class Baseline(Record, frozen=True, kw_only=True):
     versions: dict[str, str]
     """Of the libraries that the values above were measured with."""
     predictions: Digest | None
-    """Of the array file beside this one, whose name has the first digits of it."""
+    """Of the array file beside this one, whose name has the first digits of it; of a step it holds the outputs."""
     shared: dict[str, Digest] | UnsetType = UNSET
     """Of the files and folders that live runs share with the base, by path; left out where there are none."""
     metrics: Metrics = UNSET

@@ -66,15 +66,15 @@ class SinceBase:
                 now = replace(now, accuracy=None, parameters=None, model_size=None, metrics=UNSET, predictions=None)
         return replace(now, environments={environment: record} if record is not None and kept else {})
 
-    def unreplaced(self, now: Baseline | None, environment: str) -> Baseline | None:
+    def unreplaced(self, now: Baseline | None, environment: str, *, scored: bool = True) -> Baseline | None:
         """What of the base's file holds still: what ``now``, this checkout's, does not say, or says without an update.
 
-        None where an update replaced all of it, or nobody touched it.
+        None where an update replaced all of it, or nobody touched it. A step is not ``scored``: its file has none.
         """
         before = self.before
         if before is None or now is None:
             return before
-        by_hand, score = self.is_by_hand(now), self.lacks_score(now)
+        by_hand, score = self.is_by_hand(now), self.lacks_score(now, scored=scored)
         was, record = before.environments.get(environment), now.environments.get(environment)
         parameters = before.parameters if by_hand or now.parameters is None else None
         size = before.model_size if by_hand or now.model_size is None else None
@@ -93,8 +93,8 @@ class SinceBase:
             metrics=_without(before.metrics, {} if by_hand else now.metrics),
             environments={environment: was} if was is not None and holds else {},
         )
-        once = (left.accuracy, left.parameters, left.model_size, left.metrics or None)
-        nothing = once == (None, None, None, None) and not left.environments
+        once = (left.accuracy, left.predictions, left.parameters, left.model_size, left.metrics or None)
+        nothing = not any(value is not None for value in once) and not left.environments
         return None if nothing else left
 
     def is_by_hand(self, now: Baseline) -> bool:
@@ -102,9 +102,10 @@ class SinceBase:
         before = self.before
         return before is not None and not is_updated(before, now) and _held_once(now) != _held_once(before)
 
-    def lacks_score(self, now: Baseline) -> bool:
-        """Whether ``now`` has no whole score that an update wrote or the base has."""
-        return now.accuracy is None or now.predictions is None or self.is_by_hand(now)
+    def lacks_score(self, now: Baseline, *, scored: bool = True) -> bool:
+        """Whether ``now`` has no whole score that an update wrote or the base has; of a step, which is not ``scored``,
+        no outputs."""
+        return (scored and now.accuracy is None) or now.predictions is None or self.is_by_hand(now)
 
     def made_with(self, now: Baseline | None) -> Baseline | None:
         """The file that says what the baseline was made with: this checkout's where an update wrote it."""

@@ -20,6 +20,7 @@ from pytest_speedacc.facts import Unavailable
 from pytest_speedacc.judge.bare_drop import bare_drop
 from pytest_speedacc.judge.gate import judge
 from pytest_speedacc.judge.observations import observe
+from pytest_speedacc.judge.outputs import needs_score
 from pytest_speedacc.judge.reference import from_other
 from pytest_speedacc.judge.speedup import judge_speedup
 from pytest_speedacc.judge.trades import excused
@@ -99,7 +100,7 @@ class Comparison:
 def run_comparison(comparison: Comparison, inputs: Any, say: Say) -> Judged:
     """Measure both, time them in turn, and judge. Raises GateError for what cannot be measured."""
     terms, score = comparison.terms, comparison.subject.score
-    if problem := bare_drop(terms.policy, score.name, score.within_unit):
+    if problem := bare_drop(terms.policy, score.name, score.within_unit) if score else needs_score(terms.policy):
         raise GateError(f"compare(): {problem}")
     if comparison.subject.fingerprint != comparison.other.fingerprint:
         raise GateError("the two models were given different samples.")

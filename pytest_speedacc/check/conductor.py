@@ -15,6 +15,7 @@ from pytest_speedacc.baseline import (
     load_predictions,
     merged,
 )
+from pytest_speedacc.baseline.archive import Predictions
 from pytest_speedacc.check.baseline_file import load, not_written, recorded, suspicions, update_command, write
 from pytest_speedacc.check.case import Case, Judged, Say
 from pytest_speedacc.check.explanation import explain, explain_memory, explain_score
@@ -29,17 +30,20 @@ from pytest_speedacc.judge.held import BY_HAND, UNREPLACED, is_held, shared_note
 from pytest_speedacc.judge.latency import Progress, next_action, plan_looks
 from pytest_speedacc.judge.live_increase import refused_entries
 from pytest_speedacc.judge.observations import observe
+from pytest_speedacc.judge.outputs import needs_score
 from pytest_speedacc.judge.reference import LiveComparison, Reference, from_baseline, from_live
 from pytest_speedacc.judge.repeats import Former, Repeated, is_decided
 from pytest_speedacc.judge.trades import allowed_text, excused
 from pytest_speedacc.judge.verdict import Check, Outcome, TradeSum, Verdict
 from pytest_speedacc.measure import clocks
+from pytest_speedacc.measure.accuracy import Accuracy
 from pytest_speedacc.measure.answers import Answers, check_answers
 from pytest_speedacc.measure.busy import look, since
 from pytest_speedacc.measure.environment import Environment
 from pytest_speedacc.measure.latency import Latency, WarmUp, Workload, joined, time_calls
 from pytest_speedacc.measure.lock import timing_lock
 from pytest_speedacc.measure.measurement import Measurement, measure_statics
+from pytest_speedacc.measure.outputs import Outputs, compact
 from pytest_speedacc.measure.subject import Subject, check_unchanged
 from pytest_speedacc.measure.surroundings import moved, surroundings
 from pytest_speedacc.measure.training import Training
@@ -120,7 +124,7 @@ def run_gate(case: Case, inputs: Any, say: Say) -> Judged:
     Raises GateError for what cannot be judged or written.
     """
     run, score = case.run, case.subject.score
-    if problem := bare_drop(case.policy, score.name, score.within_unit):
+    if problem := bare_drop(case.policy, score.name, score.within_unit) if score else needs_score(case.policy):
         raise GateError(problem)
     old = load(case)
     measured = measure(case.subject, inputs, case.policy, run.alpha, say, case.training, _decides(case, old))
@@ -152,6 +156,8 @@ def run_gate(case: Case, inputs: Any, say: Say) -> Judged:
     statics = measurement.statics
     notes = [*statics.notes, *measurement.notes, *_remarks(case.training), *advice(case.subject, statics), *notes]
     notes += [allowed_text(found) for found in trades if found.applies]
+    if score is None and case.policy.group:
+        notes.append(f"it is left out of the alternatives for {case.policy.group}, which are ranked by score")
     if case.live is not None:
         notes += refused_entries(case.policy, case.live.gate, case.live.since)
         made = None if writes else case.live.since.made_with(stored)
@@ -170,7 +176,7 @@ def run_gate(case: Case, inputs: Any, say: Say) -> Judged:
         notes.append(not_written(case))
     elif stored is not None and writes:
         new = replace(stored, profile=explained.stored)
-        notes.append(write(case, old, new, statics.accuracy.predictions, environment.key, must=accepts))
+        notes.append(write(case, old, new, _kept(statics.accuracy), environment.key, must=accepts))
     elif stored is not None and (reference.live is None or is_held(checks)):
         notes += suspicions(stored)
     accept = f'{update_command(case)} --speedacc-reason="why"' if acceptable and known else ""
@@ -191,8 +197,15 @@ def run_gate(case: Case, inputs: Any, say: Say) -> Judged:
         compared_with=reference.source,
     )
     accuracy = statics.accuracy
+    if isinstance(accuracy, Outputs):
+        return Judged(verdict, measurement.latency, environment)
     content = (case.subject.fingerprint, accuracy.score, accuracy.value)
     return Judged(verdict, measurement.latency, environment, content)
+
+
+def _kept(accuracy: Accuracy | Outputs) -> Predictions:
+    """What the file beside the baseline holds."""
+    return compact(accuracy.predictions) if isinstance(accuracy, Outputs) else accuracy.predictions
 
 
 def _judged(case: Case, measured: Measured, reference: Reference) -> tuple[tuple[Check, ...], tuple[TradeSum, ...]]:
@@ -203,16 +216,16 @@ def _judged(case: Case, measured: Measured, reference: Reference) -> tuple[tuple
 
 def _decides(case: Case, old: Baseline | None) -> Callable[[Sequence[float]], bool]:
     """What says whether the scores of a random model are enough: never, for a baseline that others will rely on."""
-    if case.run.writes:
+    score = case.subject.score
+    if case.run.writes or score is None:
         return lambda scores: False
     facts = case.live.gate.base if case.live else None
     stored = old.accuracy if old else None
     formers: list[Former | None] = []
-    if facts is not None and facts.scores:
+    if facts is not None and facts.value is not None and facts.scores:
         formers.append(Former(facts.value, mean_and_sd(facts.scores)[1], len(facts.scores)))
     if stored is not None and stored.repeats > 1:
         formers.append(Former(stored.value, stored.spread, stored.repeats))
-    score = case.subject.score
 
     def decides(scores: Sequence[float]) -> bool:
         found = Repeated(scores, score.greater_is_better, score.within_unit)
@@ -312,7 +325,8 @@ def _held(
         except GateError as error:
             own = str(error)
         checks = stricter(checks, measurement, policy, own, live, live.alpha)
-    if (left := live.since.unreplaced(stored, environment.key)) is not None:
+    scored = case.subject.score is not None
+    if (left := live.since.unreplaced(stored, environment.key, scored=scored)) is not None:
         try:
             own = from_baseline(left, live.since.predictions, case.subject, accuracy, environment, "", command)
         except GateError as error:

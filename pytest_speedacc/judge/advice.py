@@ -12,7 +12,7 @@ FAR_ABOVE = 10
 
 def advice(subject: Subject, statics: Statics) -> list[str]:
     """What the number of parameters says beside that of training samples and of features, where they are known."""
-    if isinstance(statics.parameters, Unavailable):
+    if isinstance(statics.parameters, Unavailable) or subject.score is None:
         return []
     parameters, samples, features = statics.parameters.total, subject.training_samples, subject.features
     said = []

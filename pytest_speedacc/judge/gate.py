@@ -19,6 +19,7 @@ from pytest_speedacc.judge.accuracy import LAST_DIGIT, PairedEvidence
 from pytest_speedacc.judge.busy import unless_busy
 from pytest_speedacc.judge.exact import judge_amount
 from pytest_speedacc.judge.live_increase import judge_live_increase
+from pytest_speedacc.judge.outputs import judge_outputs, unstable_text
 from pytest_speedacc.judge.reference import Reference
 from pytest_speedacc.judge.repeats import judge_repeated
 from pytest_speedacc.judge.stored import judge_stored_increase
@@ -26,6 +27,7 @@ from pytest_speedacc.judge.training import judge_training_time
 from pytest_speedacc.judge.verdict import Check, Outcome, check_of
 from pytest_speedacc.measure.accuracy import Accuracy
 from pytest_speedacc.measure.measurement import Confidence, Measurement, Statics
+from pytest_speedacc.measure.outputs import Outputs
 from pytest_speedacc.measure.score import Mask
 
 NO_STORED_TAIL = "a baseline holds no evidence of a tail, of the median only"
@@ -108,7 +110,7 @@ class Part:
 
     name: str
     """Of the slice; empty for all samples."""
-    accuracy: Accuracy | Unavailable
+    accuracy: Accuracy | Outputs | Unavailable
     confidence: Confidence | Unavailable
     mask: Mask | None
     """Which samples it has; None for all."""
@@ -123,9 +125,11 @@ def _judges_of(
 
     def accuracy(bound: Bound) -> Check:
         check = _of_predictions(bound, part, statics, reference, partial(_drop, policy=policy))
-        return check if isinstance(part.accuracy, Unavailable) else replace(check, title=part.accuracy.score)
+        return replace(check, title=part.accuracy.score) if isinstance(part.accuracy, Accuracy) else check
 
     def churn(bound: Bound) -> Check:
+        if isinstance(part.accuracy, Outputs):
+            return _of_outputs(bound, part, statics, reference)
         return _of_predictions(bound, part, statics, reference, accuracy_rules.judge_churn)
 
     return {
@@ -152,6 +156,8 @@ def _of_predictions(
     compare: Callable[[Bound, Accuracy, PairedEvidence], Check],
 ) -> Check:
     accuracy = part.accuracy
+    if isinstance(accuracy, Outputs):
+        accuracy = Unavailable("score=None has no score")
     if isinstance(accuracy, Unavailable):
         return check_of(bound, None, Outcome.FAILED, f"cannot be measured here: {accuracy.reason}")
     if statics.unstable:
@@ -163,6 +169,14 @@ def _of_predictions(
     if part.evidence is None:
         return _without_reference(bound, accuracy.value if bound.setting.metric == "accuracy" else None, reference)
     return compare(bound, accuracy, part.evidence)
+
+
+def _of_outputs(bound: Bound, part: Part, statics: Statics, reference: Reference) -> Check:
+    if statics.unstable:
+        return check_of(bound, None, Outcome.FAILED, unstable_text(statics.unstable))
+    if part.name not in reference.outputs:
+        return _without_reference(bound, None, reference)
+    return judge_outputs(bound, reference.outputs[part.name], reference.source)
 
 
 def _unstable_text(samples: int) -> str:

@@ -11,6 +11,7 @@ from pytest_speedacc.judge.gate import Part
 from pytest_speedacc.judge.reference import QUANTILES, Reference
 from pytest_speedacc.judge.retained import observe_retained
 from pytest_speedacc.judge.verdict import Observation
+from pytest_speedacc.measure.accuracy import Accuracy
 from pytest_speedacc.measure.measurement import Measurement
 from pytest_speedacc.measure.waiting import Waiting
 
@@ -53,7 +54,7 @@ def _observe_part(part: Part) -> list[Observation]:
     """The score of all samples or of a slice, and how sure the model is of them where that is known."""
     rows = []
     former = part.evidence.reference if part.evidence else None
-    if not isinstance(part.accuracy, Unavailable):
+    if isinstance(part.accuracy, Accuracy):
         of = part.accuracy
         rows.append(
             Observation(

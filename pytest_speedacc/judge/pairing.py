@@ -14,7 +14,7 @@ from pytest_speedacc.judge.accuracy import ClassChange, Confusion, Flipped, Pair
 from pytest_speedacc.judge.repeats import Former
 from pytest_speedacc.measure.accuracy import Accuracy, score_predictions, to_numpy
 from pytest_speedacc.measure.raised import RAISED
-from pytest_speedacc.measure.score import Mask, ScoreFunction, right
+from pytest_speedacc.measure.score import Mask, Score, ScoreFunction, right
 from pytest_speedacc.measure.subject import Subject
 from pytest_speedacc.stats.paired import Flips, Interval, difference_interval
 from pytest_speedacc.stats.resampling import score_difference
@@ -36,16 +36,14 @@ def pair_slices(
     """The former score of every slice, from the former predictions of its samples; without those there is none."""
     if before is None or before.shape != accuracy.predictions.shape:
         return {}
-    truth, found = to_numpy(subject.targets), {}
+    truth, score, found = to_numpy(subject.targets), _score_of(subject), {}
     for name, mask in subject.slices.items():
         try:
-            was, now = (
-                score_predictions(subject.score, truth[mask], each[mask]) for each in (before, accuracy.predictions)
-            )
+            was, now = (score_predictions(score, truth[mask], each[mask]) for each in (before, accuracy.predictions))
         except GateError:
             # The slice's own check says why it has no score.
             continue
-        part = Sides(truth[mask], before[mask], now, subject.score.function)
+        part = Sides(truth[mask], before[mask], now, score.function)
         found[name] = _pair(was.value, same_environment, part, source)
     return found
 
@@ -75,8 +73,13 @@ def pair_all(
     source: str = "baseline",
 ) -> PairedEvidence:
     """The score of all samples beside the former ``value``, with the predictions ``before`` where there are any."""
-    whole = Sides(to_numpy(subject.targets), before, accuracy, subject.score.function)
+    whole = Sides(to_numpy(subject.targets), before, accuracy, _score_of(subject).function)
     return _pair(value, same_environment, whole, source)
+
+
+def _score_of(subject: Subject) -> Score:
+    assert subject.score is not None, "a step has outputs, and no accuracy"
+    return subject.score
 
 
 def _flipped(truth: Predictions, now: Predictions, lost: Mask) -> tuple[Flipped, ...]:

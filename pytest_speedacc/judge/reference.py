@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pytest_speedacc.axes import AXES, amounts_of, own_axes
 from pytest_speedacc.axes.axis import statistic_name
 from pytest_speedacc.axes.memory import MEMORY
 from pytest_speedacc.baseline import Baseline, SinceBase
-from pytest_speedacc.baseline.schema import StoredRatio
+from pytest_speedacc.baseline.schema import StoredAccuracy, StoredRatio
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.facts import Amount
 from pytest_speedacc.judge.accuracy import PairedEvidence
+from pytest_speedacc.judge.outputs import OutputChange, compare_outputs
 from pytest_speedacc.judge.pairing import Predictions, pair_all, pair_slices, with_repeats
 from pytest_speedacc.measure.accuracy import Accuracy
 from pytest_speedacc.measure.allocations import Allocations
 from pytest_speedacc.measure.environment import Environment
 from pytest_speedacc.measure.launches import NEW_GATE, LiveGate, PairTimes
 from pytest_speedacc.measure.measurement import Measurement
+from pytest_speedacc.measure.outputs import Outputs
 from pytest_speedacc.measure.profile import Profile
 from pytest_speedacc.measure.subject import Subject
 from pytest_speedacc.measure.yardstick import VERSION, Ratios
@@ -60,6 +62,8 @@ class Reference:
     accuracy: PairedEvidence | None = None
     slices: Mapping[str, PairedEvidence] = field(default_factory=dict)
     """The same of each slice of the evaluation set whose former score is known."""
+    outputs: Mapping[str, OutputChange] = field(default_factory=dict)
+    """Of a step, in the place of both: by slice, with all samples under an empty name."""
     amounts: Mapping[str, Amount] = field(default_factory=dict)
     """By axis, those that are plain quantities and are known."""
     absent: Mapping[str, str] = field(default_factory=dict)
@@ -81,7 +85,7 @@ def from_baseline(
     stored: Baseline | None,
     before: Predictions | None,
     subject: Subject,
-    accuracy: Accuracy,
+    accuracy: Accuracy | Outputs,
     environment: Environment,
     ratios: Ratios | str,
     command: str,
@@ -95,18 +99,17 @@ def from_baseline(
     if stored is None:
         return Reference(f"no baseline yet: create it with {command}, and commit it")
     accept = f'If the change is meant: {command} --speedacc-reason="why"'
+    if problem := _score_or_none(stored, accuracy):
+        raise GateError(f"{problem}. {accept}")
     if stored.evaluation_set.fingerprint != subject.fingerprint:
+        what = "outputs" if isinstance(accuracy, Outputs) else "scores"
         raise GateError(
             f"the evaluation set is not the one of the baseline ({subject.samples} samples now, "
-            f"{stored.evaluation_set.samples} then): scores on different samples cannot be compared. {accept}"
+            f"{stored.evaluation_set.samples} then): {what} on different samples cannot be compared. {accept}"
         )
     score = stored.accuracy
-    if score and (score.score, score.greater_is_better) != (accuracy.score, accuracy.greater_is_better):
-        then, now = (
-            f"{each.score!r} ({'higher' if each.greater_is_better else 'lower'} is better)"
-            for each in (score, accuracy)
-        )
-        raise GateError(f"the baseline holds the score {then} and this gate asks for {now}. {accept}")
+    if score and (problem := _other_score(score, accuracy)):
+        raise GateError(f"{problem}. {accept}")
     record = stored.environments.get(environment.key)
     times = record.latency if record else None
     former = record.yardstick if record else None
@@ -134,19 +137,56 @@ def from_baseline(
             what = "memory peak" if axis is MEMORY else axis.title
             nothing = f"the baseline of this environment holds no {what}: add it with {command}"
             absent[axis.name] = incomparable or nothing
-    return Reference(
+    reference = Reference(
         missing=missing,
-        accuracy=with_repeats(
-            pair_all(score.value, record is not None, before, subject, accuracy), score.spread, score.repeats
-        )
-        if score
-        else None,
-        slices=pair_slices(record is not None, before, subject, accuracy, "baseline"),
         amounts=amounts,
         absent=absent,
         ratios=incomparable or _ratios(ratios, former, command),
         latency={name: getattr(times, name) for name in ("median", "p90", "p95", "p99")} if times else {},
     )
+    former_score = (score.value, score.spread, score.repeats) if score else None
+    return _paired(reference, former_score, record is not None, before, subject, accuracy)
+
+
+def _score_or_none(stored: Baseline, now: Accuracy | Outputs) -> str:
+    """Why a baseline is not of this kind of gate, one with a score or a step; empty where it is."""
+    then = stored.accuracy
+    if isinstance(now, Outputs):
+        return f"the baseline holds the score {then.score!r} and this gate asks for none" if then else ""
+    is_of_step = then is None and stored.predictions is not None
+    return f"the baseline is of score=None and this gate asks for {now.score!r}" if is_of_step else ""
+
+
+def _other_score(then: StoredAccuracy, now: Accuracy | Outputs) -> str:
+    """Why the score of a baseline cannot be compared with this one; empty where it can."""
+    if isinstance(now, Outputs) or (then.score, then.greater_is_better) == (now.score, now.greater_is_better):
+        return ""
+    was, here = (
+        f"{each.score!r} ({'higher' if each.greater_is_better else 'lower'} is better)" for each in (then, now)
+    )
+    return f"the baseline holds the score {was} and this gate asks for {here}"
+
+
+def _paired(
+    reference: Reference,
+    score: tuple[float, float, int] | None,
+    same_environment: bool,
+    before: Predictions | None,
+    subject: Subject,
+    accuracy: Accuracy | Outputs,
+) -> Reference:
+    """The reference with what became of the score, or of a step's outputs, of all samples and of every slice.
+
+    ``score`` is the former one, its standard deviation over seeds, and their number; None where it is not known.
+    """
+    if isinstance(accuracy, Outputs):
+        return replace(reference, outputs=compare_outputs(before, subject, accuracy, same_environment))
+    slices = pair_slices(same_environment, before, subject, accuracy, reference.source)
+    if score is None:
+        return replace(reference, slices=slices)
+    value, spread, repeats = score
+    whole = pair_all(value, same_environment, before, subject, accuracy, reference.source)
+    return replace(reference, accuracy=with_repeats(whole, spread, repeats), slices=slices)
 
 
 def _known(other: Environment, here: Environment) -> str:
@@ -172,57 +212,52 @@ def _ratios(now: Ratios | str, then: StoredRatio | None, command: str) -> tuple[
     return now, Ratios(then.log_ratio, then.spread, then.launches, then.parts, then.parts_spread)
 
 
-def from_live(comparison: LiveComparison, subject: Subject, accuracy: Accuracy, base: str) -> Reference:
+def from_live(comparison: LiveComparison, subject: Subject, accuracy: Accuracy | Outputs, base: str) -> Reference:
     """The base revision, as its own worker measured it; ``base`` names it."""
     gate, facts = comparison.gate, comparison.gate.base
     if gate.is_new:
         return Reference(missing=NEW_GATE, live=comparison, source="base", is_new=True)
     if facts is None:
         return Reference(missing=f"not compared with {base}: {gate.problem}", live=comparison, source="base")
-    comparable = (facts.fingerprint, facts.score, facts.greater_is_better) == (
-        subject.fingerprint,
-        accuracy.score,
-        accuracy.greater_is_better,
-    )
+    score, direction = (None, None) if isinstance(accuracy, Outputs) else (accuracy.score, accuracy.greater_is_better)
+    comparable = (facts.fingerprint, facts.score, facts.greater_is_better) == (subject.fingerprint, score, direction)
     absent: dict[str, str] = {}
     if facts.batch_size != subject.batch_size:
         why = f"the base is called with batch_size={facts.batch_size}, and this with {subject.batch_size}"
         absent = {axis.name: why for axis in AXES.values() if axis.per_call}
-    return Reference(
+    reference = Reference(
         missing=f"{base} was judged on another evaluation set or by another score"
         if not comparable
         else f"{base} could not measure this",
-        accuracy=with_repeats(
-            pair_all(facts.value, True, gate.base_predictions, subject, accuracy, "base"),
-            mean_and_sd(facts.scores)[1] if facts.scores else 0.0,
-            len(facts.scores),
-        )
-        if comparable
-        else None,
-        slices=pair_slices(True, gate.base_predictions, subject, accuracy, "base") if comparable else {},
         amounts={name: amount for name, amount in facts.amounts.items() if name not in absent},
         absent=absent,
         new_axes=frozenset(axis.name for axis in own_axes()).difference(facts.own_axes),
         live=comparison,
         source="base",
     )
+    if not comparable:
+        return reference
+    former_score = None if facts.value is None else (facts.value, _spread(facts.scores), len(facts.scores))
+    return _paired(reference, former_score, True, gate.base_predictions, subject, accuracy)
 
 
 def from_other(
-    other: Measurement, accuracy: Accuracy, subject: Subject, launches: Sequence[PairTimes], alpha: float
+    other: Measurement, accuracy: Accuracy | Outputs, subject: Subject, launches: Sequence[PairTimes], alpha: float
 ) -> Reference:
     """Another model, measured in the same test on the same samples; ``launches`` timed both in turn."""
     statics, latency = other.statics, other.latency
-    before = statics.accuracy.predictions
-    paired = pair_all(statics.accuracy.value, True, before, subject, accuracy, "other")
-    scores = statics.accuracy.scores
+    scored = statics.accuracy if isinstance(statics.accuracy, Accuracy) else None
     gate = LiveGate(tuple(launches), None, None, None, "")
-    return Reference(
+    reference = Reference(
         missing="the other could not be measured in this",
-        accuracy=with_repeats(paired, mean_and_sd(scores)[1] if scores else 0.0, len(scores)),
-        slices=pair_slices(True, before, subject, accuracy, "other"),
         amounts=amounts_of(statics),
         latency={statistic_name(q): latency.quantile(q) for q in (QUANTILES if latency.has_tail else QUANTILES[:1])},
         live=LiveComparison(gate, (), alpha, "", SinceBase(), once=True) if launches else None,
         source="other",
     )
+    score = None if scored is None else (scored.value, _spread(scored.scores), len(scored.scores))
+    return _paired(reference, score, True, statics.accuracy.predictions, subject, accuracy)
+
+
+def _spread(scores: Sequence[float]) -> float:
+    return mean_and_sd(scores)[1] if scores else 0.0

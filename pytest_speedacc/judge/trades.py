@@ -21,6 +21,7 @@ from pytest_speedacc.judge.stored import gain_of_ratios
 from pytest_speedacc.judge.verdict import Check, Leg, Outcome, TradeSum
 from pytest_speedacc.measure.accuracy import Accuracy
 from pytest_speedacc.measure.measurement import Measurement
+from pytest_speedacc.measure.outputs import Outputs
 
 NOT_KNOWN = "not known"
 
@@ -89,11 +90,11 @@ def _given(term: Term, measurement: Measurement, policy: Policy, reference: Refe
     return Leg(term.axis, term.written, observed, worst.outcome is Outcome.PASSED)
 
 
-def _as_tolerance(term: Term, accuracy: Accuracy, evidence: PairedEvidence | None) -> Bound | str:
+def _as_tolerance(term: Term, accuracy: Accuracy | Outputs, evidence: PairedEvidence | None) -> Bound | str:
     """The tolerance that a given term stands for, or why there is none."""
     if term.axis != "error":
         return Bound(term.setting, term.value, term.unit)
-    if evidence is None:
+    if evidence is None or isinstance(accuracy, Outputs):
         return NOT_KNOWN
     error = _error(evidence.reference, accuracy)
     if error is None:
@@ -109,7 +110,8 @@ def _change_text(check: Check, measurement: Measurement) -> str:
         return format_value(check.observed, Kind.CHANGE) + part
     if check.reference is None:
         return NOT_KNOWN + part
-    points = measurement.statics.accuracy.within_unit
+    accuracy = measurement.statics.accuracy
+    points = isinstance(accuracy, Accuracy) and accuracy.within_unit
     return format_change(check.observed, check.reference, check.kind, points=points) + part
 
 
@@ -128,8 +130,10 @@ def _gained(term: Term, measurement: Measurement, policy: Policy, reference: Ref
     return Leg(term.axis, term.written, observed, holds)
 
 
-def _gain_of_score(term: Term, accuracy: Accuracy, policy: Policy, evidence: PairedEvidence | None) -> tuple[str, bool]:
-    if evidence is None:
+def _gain_of_score(
+    term: Term, accuracy: Accuracy | Outputs, policy: Policy, evidence: PairedEvidence | None
+) -> tuple[str, bool]:
+    if evidence is None or isinstance(accuracy, Outputs):
         return NOT_KNOWN, False
     former = evidence.reference
     better = accuracy.value - former if accuracy.greater_is_better else former - accuracy.value

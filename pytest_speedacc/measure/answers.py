@@ -12,6 +12,7 @@ from pytest_speedacc.errors import GateError, said
 from pytest_speedacc.measure.accuracy import labels, to_numpy
 from pytest_speedacc.measure.evaluation import differing, typed
 from pytest_speedacc.measure.measurement import Statics
+from pytest_speedacc.measure.outputs import changed, joined, rows_of
 from pytest_speedacc.measure.raised import RAISED
 from pytest_speedacc.measure.score import Array
 from pytest_speedacc.measure.subject import Subject
@@ -79,6 +80,9 @@ def check_answers(subject: Subject, answers: Answers, statics: Statics | None = 
     Raises GateError for answers that no rounding explains. A random model is held to their form alone.
     """
     numbers = sorted(answers.kept)
+    if subject.score is None:
+        _check_outputs(subject, numbers, answers, statics)
+        return
     shape = statics.answer_shape if statics else None
     timed = {number: _as_scored(subject, number, answers.kept[number], shape) for number in numbers}
     if subject.repeats > 1 or (statics is not None and statics.unstable):
@@ -91,6 +95,38 @@ def check_answers(subject: Subject, answers: Answers, statics: Statics | None = 
     again, twice = (_asked(subject, asked) for _ in range(2))
     if not differing(again, twice).any():
         _compare(subject, asked, again, again, timed)
+
+
+def _check_outputs(subject: Subject, numbers: list[int], answers: Answers, statics: Statics | None) -> None:
+    """The same of a step, whose batches were answered as they are timed: all but rounding is to be the same."""
+    if statics is None:
+        numbers = numbers[:: max(1, len(numbers) // MOST_ASKED)]
+    timed = joined([_as_rows(subject, number, answers.kept[number]) for number in numbers])
+    if statics is not None:
+        is_random, once = statics.unstable > 0, statics.accuracy.predictions[_rows(subject, numbers)]
+    else:
+        once, twice = (
+            joined([_as_rows(subject, number, subject.call(subject.batches[number])) for number in numbers])
+            for _ in range(2)
+        )
+        is_random = bool(changed(once, twice, subject.closeness).any())
+    if is_random:
+        return
+    unlike = changed(once, timed, subject.closeness)
+    if unlike.mean() > FLIPS:
+        first = _rows(subject, numbers)[int(unlike.argmax())]
+        raise _another(
+            f"{int(unlike.sum())} of {len(unlike)} samples got another output, the first of them sample {first}"
+        )
+
+
+def _as_rows(subject: Subject, number: int, raw: Any) -> Array:
+    try:
+        return rows_of(raw, subject.batch_size)
+    except GateError as error:
+        raise _another(
+            f"{type(raw).__name__} for the batch from sample {subject.starts[number]} on ({error})"
+        ) from error
 
 
 def _compare(subject: Subject, numbers: list[int], whole: Array, scored: Array, timed: dict[int, Array]) -> None:
@@ -138,7 +174,7 @@ def _as_scored(subject: Subject, number: int, raw: Any, shape: tuple[int, ...] |
             found = found.reshape(size, *shape)
         if len(found) != size:
             raise GateError(f"{len(found)} predictions")
-        if subject.score.wants_labels:
+        if subject.score is not None and subject.score.wants_labels:
             found = labels(found, to_numpy(subject.targets)[rows], subject.score)
         return found
     except RAISED as error:  # of the answer's own conversion, whatever type that is

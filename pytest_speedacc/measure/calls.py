@@ -23,8 +23,8 @@ def resolve_call(
 ) -> tuple[Call, str]:
     """What takes one batch, and the response that it gives: one of ``responses``, which ``score`` can use, or OWN.
 
-    An async model is an ``Awaited`` one, in ``loop``. Raises GateError where the model has none of the responses, or
-    ``predict`` names what it does not have.
+    ``score`` is empty for a step. An async model is an ``Awaited`` one, in ``loop``. Raises GateError where the model
+    has none of the responses, or ``predict`` names what it does not have.
     """
     call, response = _resolved(model, adapter, predict, score, responses)
     if inspect.isasyncgenfunction(call):
@@ -45,6 +45,8 @@ def _resolved(
             problems.append(error)
     if adapter.is_untyped(model):
         return adapter.responder(model, adapter.responses(model)[0]), responses[0]
+    if not score:
+        raise GateError(f"{class_name(model)} has neither predict nor transform: pass predict= with what is called.")
     raise GateError(f"the score {score!r} needs {' or '.join(responses)}: {problems[-1]}")
 
 

@@ -22,6 +22,7 @@ from pytest_speedacc.measure.calls import OWN, PredictLike, inputs_for, resolve_
 from pytest_speedacc.measure.fingerprint import fingerprint
 from pytest_speedacc.measure.forks import one_process
 from pytest_speedacc.measure.loops import Loop
+from pytest_speedacc.measure.outputs import joined, rows_of
 from pytest_speedacc.measure.raised import RAISED, model_raised
 from pytest_speedacc.measure.samples import count_samples, take
 from pytest_speedacc.measure.score import Array, Mask
@@ -30,6 +31,7 @@ from pytest_speedacc.measure.stream import Source, load
 
 CHUNK = 1024
 """Samples predicted at a time: bounds the memory of a large set, and is large enough to cost nothing."""
+NO_SCORE = "score=None looks at outputs as they are, and at no probabilities"
 NO_PROBABILITIES = "the model gives no probabilities: name a score or predict= that does"
 IN_FLIGHT = 16
 """Batches that an executor holds at a time: enough for a dozen workers, and bounded whatever the set."""
@@ -47,7 +49,7 @@ class Evaluated:
     """One batch, predicted."""
 
     predictions: Array
-    """Shape (samples,) or (samples, outputs)."""
+    """Shape (samples,) or (samples, outputs); of a step the rows that ``outputs`` makes of what it returns."""
     largest: Array | str
     """The largest probability of each sample, shape (samples,); or why there is none."""
     seconds: float
@@ -75,6 +77,8 @@ class Evaluator:
     """Where an async model is awaited."""
     slices: Mapping[str, Any] = field(default_factory=dict)
     """Functions of a stream's batch, by the slice's name."""
+    scored: bool = True
+    """False of a step, which may return anything."""
 
     def batch(self, inputs: Any) -> Evaluated:
         """Predict inputs as the adapter gives them. Raises GateError for what is not one prediction a sample."""
@@ -88,6 +92,9 @@ class Evaluator:
             if inspect.iscoroutine(raw):
                 raw.close()
                 raise GateError("the model is no async function and returned a coroutine: declare it with async def.")
+            if not self.scored:
+                seconds = clocks.seconds() - began
+                return Evaluated(rows_of(raw, count), NO_SCORE, seconds)
             predictions = self.array(raw)
             seconds = clocks.seconds() - began
             _check_count(predictions, count)
@@ -152,16 +159,22 @@ class StreamEvaluation:
     masks: Mapping[str, Mask]
 
 
-def evaluate_set(evaluator: Evaluator, inputs: Any, samples: int, executor: Executor | None = None) -> Evaluation:
-    """Predict a set that is held whole, CHUNK samples at a time.
+def evaluate_set(
+    evaluator: Evaluator, inputs: Any, samples: int, executor: Executor | None = None, size: int = CHUNK
+) -> Evaluation:
+    """Predict a set that is held whole, ``size`` samples at a time.
 
     Raises GateError when the model raises, returns another number of predictions than it was given samples, or
     predicts nothing, NaN or infinity for one.
     """
-    starts = range(0, samples, CHUNK)
-    chunks = (take(inputs, start, min(start + CHUNK, samples)) for start in starts)
-    names = [f"samples {start} to {min(start + CHUNK, samples) - 1}" for start in starts]
-    return _gathered(list(zip(names, _each(evaluator.batch, chunks, names, executor), strict=True)))
+    starts = range(0, samples, size)
+    chunks = (take(inputs, start, min(start + size, samples)) for start in starts)
+    names = [f"samples {start} to {min(start + size, samples) - 1}" for start in starts]
+    found = list(zip(names, _each(evaluator.batch, chunks, names, executor), strict=True))
+    if evaluator.scored:
+        return _gathered(found)
+    parts = [part for _, part in found]
+    return Evaluation(joined([part.predictions for part in parts]), NO_SCORE, sum(part.seconds for part in parts))
 
 
 def evaluate_stream(evaluator: Evaluator, sources: Iterable[Source], executor: Executor | None) -> StreamEvaluation:

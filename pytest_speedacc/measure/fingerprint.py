@@ -35,7 +35,7 @@ def fingerprint(inputs: Any, targets: Any) -> str:
     for what, data in (("inputs", inputs), ("targets", targets)):
         try:
             _add(digest.update, data)
-        except _UnknownKindError as error:
+        except UnknownKindError as error:
             raise GateError(
                 f"the {what} hold a {error}, of which no fingerprint can be taken, so that a changed "
                 "evaluation set would go unnoticed: pass arrays, DataFrames, tensors, or lists of these, of "
@@ -48,7 +48,14 @@ def fingerprint(inputs: Any, targets: Any) -> str:
     return f"sha256:{digest.hexdigest()}"
 
 
-class _UnknownKindError(Exception):
+def digest_of(value: Any) -> bytes:
+    """A digest of one value of those kinds. Raises UnknownKindError for anything else."""
+    digest = hashlib.sha256()
+    _add(digest.update, value)
+    return digest.digest()
+
+
+class UnknownKindError(Exception):
     """Carries the name of the type."""
 
 
@@ -105,7 +112,7 @@ def _add_foreign(feed: Feed, value: Any) -> None:
     elif hasattr(value, "__array__") or hasattr(value, "__array_interface__"):
         _add_array(feed, np.asarray(value))
     else:
-        raise _UnknownKindError(f"{type(value).__module__}.{type(value).__qualname__}")
+        raise UnknownKindError(f"{type(value).__module__}.{type(value).__qualname__}")
 
 
 def _token(feed: Feed, *parts: object) -> None:
@@ -149,7 +156,7 @@ def _add_array(feed: Feed, array: np.ndarray[Any, Any]) -> None:
         _token(feed, "objects", *array.shape)
         _add_all(feed, "sequence", array.size, array.ravel().tolist())
     elif array.dtype.kind in "fc" and array.dtype.itemsize > (8 if array.dtype.kind == "f" else 16):
-        raise _UnknownKindError(f"numpy array of {array.dtype}, which differs from machine to machine")
+        raise UnknownKindError(f"numpy array of {array.dtype}, which differs from machine to machine")
     else:
         portable = np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("<"))
         _token(feed, "array", portable.dtype.str, *array.shape)
@@ -159,7 +166,7 @@ def _add_array(feed: Feed, array: np.ndarray[Any, Any]) -> None:
 def _add_tensor(feed: Feed, tensor: Any) -> None:
     torch = sys.modules["torch"]
     if tensor.layout is not torch.strided or tensor.is_quantized:
-        raise _UnknownKindError(f"sparse or quantised tensor of {tensor.dtype}")
+        raise UnknownKindError(f"sparse or quantised tensor of {tensor.dtype}")
     plain = tensor.detach().cpu().resolve_conj().resolve_neg().contiguous()
     _token(feed, "tensor", tensor.dtype, *tensor.shape)
     # As bytes, since numpy does not know every type of torch's.

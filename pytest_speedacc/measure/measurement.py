@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import statistics
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,20 +17,18 @@ from pytest_speedacc.axes.axis import NOT_MEASURED, statistic_name
 from pytest_speedacc.axes.units import Kind, format_value
 from pytest_speedacc.errors import GateError, described
 from pytest_speedacc.facts import Amount, Unavailable
-from pytest_speedacc.measure.accuracy import Accuracy, labels, score_predictions, shape_note, to_numpy
+from pytest_speedacc.measure.accuracy import Accuracy
 from pytest_speedacc.measure.busy import QUIET, Busy
-from pytest_speedacc.measure.evaluation import (
-    differing,
-)
 from pytest_speedacc.measure.forks import one_process
 from pytest_speedacc.measure.garbage import at_rest, stayed
 from pytest_speedacc.measure.latency import Latency
 from pytest_speedacc.measure.memory import MemoryPeak, leak_note, measure_memory
 from pytest_speedacc.measure.metrics import measure_metrics
+from pytest_speedacc.measure.outputs import Outputs
 from pytest_speedacc.measure.raised import RAISED, model_raised
 from pytest_speedacc.measure.randomness import seeded
-from pytest_speedacc.measure.samples import take
 from pytest_speedacc.measure.score import Mask
+from pytest_speedacc.measure.scoring import score_pass
 from pytest_speedacc.measure.subject import Subject
 from pytest_speedacc.measure.training import Training
 from pytest_speedacc.measure.waiting import Waiting
@@ -40,9 +37,6 @@ _T = TypeVar("_T")
 
 
 DEVICE_REPEATS = 3
-SLOW_EVALUATION = 10.0
-"""Seconds; no more than a moment is spent on asking twice."""
-FEW_ASKED = 32
 NEVER_FITTED = "the model was not trained by speedacc.fit(train) in this test"
 UNTRAINED = Unavailable(NEVER_FITTED)
 UNASKED = Unavailable("nobody asked for it")
@@ -66,7 +60,7 @@ class Slice:
 
     mask: Mask
     """Which samples it has, shape (samples,)."""
-    accuracy: Accuracy | Unavailable
+    accuracy: Accuracy | Outputs | Unavailable
     """Its own score; unavailable where these samples alone cannot have one."""
 
 
@@ -74,7 +68,8 @@ class Slice:
 class Statics:
     """What does not depend on time: score, parameters, size and memory."""
 
-    accuracy: Accuracy
+    accuracy: Accuracy | Outputs
+    """The score; of a step, which has none, its outputs."""
     parameters: ParameterCount | Unavailable
     model_size: int | Unavailable
     """Bytes of the canonical serialisation."""
@@ -121,8 +116,9 @@ class Measurement:
     def __str__(self) -> str:
         """All of it in words, a line each."""
         latency, quantiles = self.latency, (0.5, 0.95) if self.latency.has_tail else (0.5,)
+        scored = self.statics.accuracy
         rows = {
-            self.statics.accuracy.score: format_value(self.accuracy, Kind.SCORE),
+            **({scored.score: format_value(scored.value, Kind.SCORE)} if isinstance(scored, Accuracy) else {}),
             **{f"latency {statistic_name(q)}": format_value(latency.quantile(q), Kind.TIME) for q in quantiles},
             **{
                 AXES[name].title: format_value(amount.value, AXES[name].unit)
@@ -134,7 +130,9 @@ class Measurement:
 
     @property
     def accuracy(self) -> float:
-        """The score."""
+        """The score. Raises GateError for a step, which has none."""
+        if isinstance(self.statics.accuracy, Outputs):
+            raise GateError("score=None has no accuracy: name a score, and pass targets.")
         return self.statics.accuracy.value
 
     @property
@@ -181,21 +179,16 @@ def measure_statics(
     with _watched_output() as wrote, seeded(0) if subject.repeats > 1 else contextlib.nullcontext():
         evaluation = subject.evaluate()
     retained = 0 if subject.streamed or subject.executor else stayed(resting, evaluation.predictions.nbytes)
-    accuracy, largest = score_predictions(subject.score, subject.targets, evaluation.predictions), evaluation.largest
-    unstable = 0 if subject.repeats > 1 else _unstable(subject, accuracy, evaluation.seconds)
-    parts = {name: _score_slice(subject, accuracy, mask) for name, mask in subject.slices.items()}
-    if subject.repeats > 1:
-        accuracy, parts = _repeated(subject, accuracy, parts, is_decided)
+    scored, largest = score_pass(subject, evaluation, is_decided), evaluation.largest
     notes = ("the model writes to the terminal while it predicts; its times include that",) if wrote() else ()
-    if reshaped := shape_note(subject.score, subject.targets, evaluation.predictions):
-        notes = (*notes, reshaped)
+    notes = (*notes, *scored.notes)
     memory = _memory(subject)
     if isinstance(memory, MemoryPeak) and memory.retained:
         notes = (*notes, leak_note(memory.retained))
     adapter, model = subject.adapter, subject.model
     weights = _attempt(partial(adapter.weights_bytes, model), "weights")
     return Statics(
-        accuracy=accuracy,
+        accuracy=scored.accuracy,
         parameters=_attempt(partial(adapter.count_parameters, model), "parameters"),
         model_size=_attempt(lambda: len(adapter.serialise(model)), "size"),
         weights=None if isinstance(weights, Unavailable) else weights,
@@ -203,67 +196,13 @@ def measure_statics(
         notes=notes,
         evaluation_seconds=evaluation.seconds,
         confidence=Unavailable(largest) if isinstance(largest, str) else Confidence(largest),
-        slices={name: Slice(mask, parts[name]) for name, mask in subject.slices.items()},
-        unstable=unstable,
+        slices={name: Slice(mask, scored.slices[name]) for name, mask in subject.slices.items()},
+        unstable=scored.unstable,
         training=training,
         retained=retained,
         metrics=measure_metrics(subject),
         answer_shape=evaluation.predictions.shape[1:],
     )
-
-
-_Part = Accuracy | Unavailable
-
-
-def _repeated(
-    subject: Subject, first: Accuracy, parts: Mapping[str, _Part], is_decided: Callable[[Sequence[float]], bool]
-) -> tuple[Accuracy, dict[str, _Part]]:
-    """The score, and that of every slice, over evaluations under one seed each; predictions are the first one's."""
-    found = [first]
-    of_parts = [parts]
-    while len(found) < subject.repeats and not is_decided([each.value for each in found]):
-        with seeded(len(found)):
-            predictions = subject.evaluate().predictions
-        found.append(score_predictions(subject.score, subject.targets, predictions))
-        of_parts.append({name: _score_slice(subject, found[-1], mask) for name, mask in subject.slices.items()})
-    return _over(found), {name: _over_parts([each[name] for each in of_parts]) for name in parts}
-
-
-def _over(found: Sequence[Accuracy]) -> Accuracy:
-    scores = tuple(each.value for each in found)
-    return replace(found[0], value=statistics.fmean(scores), scores=scores)
-
-
-def _over_parts(found: Sequence[_Part]) -> _Part:
-    refused = next((each for each in found if isinstance(each, Unavailable)), None)
-    return refused or _over([each for each in found if isinstance(each, Accuracy)])
-
-
-def _unstable(subject: Subject, accuracy: Accuracy, seconds: float) -> int:
-    """Of how many of the first samples the model gives another prediction when it is asked again.
-
-    Of a slow model, whose whole set took ``seconds``, few are asked for.
-    """
-    first = subject.first
-    if seconds > SLOW_EVALUATION:
-        first = take(first, 0, FEW_ASKED)
-    try:
-        again = subject.evaluator.batch(first).predictions
-    except GateError:
-        raise
-    except RAISED as error:
-        raise model_raised(error, "when it was to predict the first samples again") from error
-    before, score = accuracy.predictions[: len(again)], subject.score
-    if score.wants_labels:
-        again = labels(again, to_numpy(subject.targets)[: len(again)], score)
-    return int(differing(before, again).sum()) if before.shape == again.shape else len(again)
-
-
-def _score_slice(subject: Subject, accuracy: Accuracy, mask: Mask) -> Accuracy | Unavailable:
-    try:
-        return score_predictions(subject.score, to_numpy(subject.targets)[mask], accuracy.predictions[mask])
-    except GateError as error:
-        return Unavailable(str(error))
 
 
 def _memory(subject: Subject) -> MemoryPeak | Unavailable:

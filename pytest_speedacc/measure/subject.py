@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 from typing import Any
 
@@ -22,6 +22,7 @@ from pytest_speedacc.measure.evaluation import (
 from pytest_speedacc.measure.fingerprint import fingerprint
 from pytest_speedacc.measure.latency import Call, Keeper, Workload
 from pytest_speedacc.measure.loops import OWN_LOOP, Awaited, Loop
+from pytest_speedacc.measure.outputs import CLOSENESS, FINEST
 from pytest_speedacc.measure.samples import MOST_DISTINCT, batches, count_samples, held, take
 from pytest_speedacc.measure.score import Mask, Score, resolve_score
 from pytest_speedacc.measure.slices import check_not_empty, resolve_slices, stream_slices
@@ -43,7 +44,8 @@ ScoreLike = str | Callable[[Any, Any], float]
 class CallOptions:
     """How a model is to be called and scored, as the user said it."""
 
-    score: ScoreLike = "accuracy"
+    score: ScoreLike | None = "accuracy"
+    """None for a step, whose outputs are kept and compared instead."""
     greater_is_better: bool | None = None
     predict: PredictLike = None
     batch_size: int = 1
@@ -59,6 +61,8 @@ class CallOptions:
     """Calls of an async model in flight at a time."""
     loop: Loop = OWN_LOOP
     """Where an async model is awaited."""
+    closeness: float | None = None
+    """By how much of itself a number in the outputs of a step may move and be called the same; None for CLOSENESS."""
     metrics: Mapping[str, Any] | None = None
     """What the check says of axes of the user's own, by name: numbers, numbers of each sample, or functions."""
     confident: bool = False
@@ -80,6 +84,7 @@ class Subject:
     inputs: Any
     """On the model's device, in the type it was fitted with; of a stream, its first batches."""
     targets: Any
+    """None of a step."""
     batches: Sequence[Any]
     """Distinct batches of the inputs, for the calls that are timed and tracked."""
     starts: Sequence[int]
@@ -92,7 +97,8 @@ class Subject:
     batch_size: int
     concurrency: int
     """Calls of an async model in flight at a time; 1 for any other."""
-    score: Score
+    score: Score | None
+    """None of a step."""
     slices: Mapping[str, Mask]
     """Which samples each slice has, shape (samples,)."""
     fingerprint: str
@@ -101,6 +107,8 @@ class Subject:
     """Of the inputs and the first batches as the model is called with them, which may be copies."""
     repeats: int = 1
     """Evaluations at most, each under its own seed."""
+    closeness: float = CLOSENESS
+    """By how much of itself a number in the outputs of a step may move and be called the same."""
     training_samples: int | None = None
     """Samples that the model was trained on; None where nobody said."""
     metrics: Mapping[str, Any] = field(default_factory=dict)
@@ -110,7 +118,13 @@ class Subject:
 
     def evaluate(self) -> Evaluation:
         """The accuracy pass. Raises GateError as ``evaluate_set`` does."""
-        return self.streamed or evaluate_set(self.evaluator, self.inputs, self.samples, self.executor)
+        return self.streamed or evaluate_set(self.evaluator, self.inputs, self.samples, self.executor, self.at_a_time)
+
+    @property
+    def at_a_time(self) -> int:
+        """Samples that the accuracy pass takes. A step may pad what it returns to the longest of its batch, so it is
+        called as it is timed."""
+        return CHUNK if self.score else self.batch_size
 
     @property
     def features(self) -> int | None:
@@ -129,16 +143,19 @@ class Subject:
 
 
 def prepare(model: Any, inputs: Any, targets: Any, call_options: CallOptions, *, whole: bool = True) -> Subject:
-    """Check what ``check`` was given. Without targets it is a stream, which is evaluated here, while it is read.
+    """Check what ``check`` was given. With a score and no targets it is a stream, evaluated here, while it is read.
 
     With ``whole`` false only so much of a stream is read as timing needs. Raises GateError for anything that cannot be
     measured.
     """
-    if targets is None:
+    _check_scored(targets, call_options)
+    if call_options.score is None:
+        call_options = _as_step(model, call_options)
+    elif targets is None:
         return _prepare_stream(model, sources(inputs), call_options, whole)
     called = held(inputs)
     samples = count_samples(called, "the inputs")
-    truths = count_samples(targets, "the targets")
+    truths = samples if targets is None else count_samples(targets, "the targets")
     if samples != truths:
         raise GateError(f"there are {samples} inputs and {truths} targets: they must belong together one to one.")
     _check_batch_size(call_options.batch_size, samples)
@@ -166,6 +183,7 @@ def prepare(model: Any, inputs: Any, targets: Any, call_options: CallOptions, *,
         score=score,
         slices=masks,
         repeats=call_options.repeats,
+        closeness=CLOSENESS if call_options.closeness is None else call_options.closeness,
         training_samples=call_options.training_samples,
         metrics=_metrics(call_options),
         fingerprint=fingerprint(inputs, targets),
@@ -222,9 +240,35 @@ def _prepare_stream(model: Any, stream: Iterator[Source], call_options: CallOpti
     )
 
 
+def _check_scored(targets: Any, call_options: CallOptions) -> None:
+    """Raises GateError for what a step does not take, and for what only a step takes."""
+    closeness = call_options.closeness
+    if call_options.score is not None:
+        if closeness is not None:
+            raise GateError(f"closeness={closeness!r} is for score=None: it says how outputs are compared.")
+        return
+    if targets is not None:
+        raise GateError("score=None looks at no targets: leave them out, or name a score.")
+    if call_options.greater_is_better is not None:
+        raise GateError("greater_is_better= is the direction of a score, and score=None has none.")
+    if call_options.repeats != 1:
+        raise GateError("repeats= evaluates the score of a random model, and score=None has none: seed the step.")
+    is_number = isinstance(closeness, int | float) and not isinstance(closeness, bool)
+    if closeness is not None and not (is_number and FINEST <= closeness < 1):
+        raise GateError(f"closeness={closeness!r} must be a number from {FINEST:g} to below 1.")
+
+
+def _as_step(model: Any, call_options: CallOptions) -> CallOptions:
+    """The options with ``transform`` for what has that and neither predicts nor can be called."""
+    transforms = callable(getattr(model, "transform", None))
+    if call_options.predict is not None or not transforms or callable(model) or hasattr(model, "predict"):
+        return call_options
+    return replace(call_options, predict="transform")
+
+
 def _ways(
     model: Any, call_options: CallOptions, slices: Mapping[str, Any], is_small: bool
-) -> tuple[Adapter, Score, Call, Evaluator]:
+) -> tuple[Adapter, Score | None, Call, Evaluator]:
     """How the model is scored, called and evaluated."""
     for name in ("repeats", "concurrency"):
         value = getattr(call_options, name)
@@ -235,12 +279,16 @@ def _ways(
     classes = adapter.classes(model)
     # Numbers are what the framework's own call gives, and whoever makes labels of it gives what they like.
     classes = None if isinstance(classes, range) and call_options.predict is not None else classes
-    score = resolve_score(call_options.score, call_options.greater_is_better, classes)
-    call, response = resolve_call(model, adapter, call_options.predict, score.name, score.responses, call_options.loop)
+    wanted, direction = call_options.score, call_options.greater_is_better
+    score = None if wanted is None else resolve_score(wanted, direction, classes)
+    name, responses = (score.name, score.responses) if score else ("", ("predict",))
+    call, response = resolve_call(model, adapter, call_options.predict, name, responses, call_options.loop)
     if call_options.concurrency > 1 and not isinstance(call, Awaited):
         raise GateError(f"concurrency={call_options.concurrency} is for async models, and this one returns its answer.")
     confident = call_options.confident or is_small
-    evaluator = Evaluator(model, adapter, call_options.predict, response, confident, call_options.loop, slices)
+    evaluator = Evaluator(
+        model, adapter, call_options.predict, response, confident, call_options.loop, slices, score is not None
+    )
     return adapter, score, call, evaluator
 
 

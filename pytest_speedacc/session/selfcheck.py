@@ -203,8 +203,11 @@ def _judge(bound: Bound, gate: LiveGate, run: LiveRun, alpha: float) -> Check:
         raise GateError(f"the first launch did not measure both sides: {gate.problem}")
     if bound.setting.metric == MEMORY.name:
         return _judge_memory(bound, ours.amounts.get(MEMORY.name), theirs.amounts.get(MEMORY.name))
-    accuracy = Accuracy(ours.score, ours.value, ours.greater_is_better, True, np.empty(0), None)
-    return judge_drop(bound, accuracy, PairedEvidence(theirs.value, True, theirs.samples, None, None), "exact")
+    now, former = ours.value, theirs.value
+    if now is None or former is None:
+        raise GateError("one side of the self-check's gate has no score")
+    accuracy = Accuracy("accuracy", now, True, True, np.empty(0), None)
+    return judge_drop(bound, accuracy, PairedEvidence(former, True, theirs.samples, None, None), "exact")
 
 
 def _judge_memory(bound: Bound, ours: Amount | None, theirs: Amount | None) -> Check:

@@ -148,6 +148,31 @@ def test_the_base_s_file_holds_what_no_update_replaced(now: Baseline | None, lef
     assert unreplaced(now, None) is None
 
 
+STEP = replace(WHOLE, accuracy=None, parameters=None, model_size=None, environments={})
+
+
+@pytest.mark.parametrize(
+    ("now", "left"),
+    [
+        (STEP, None),
+        (replace(STEP, updated=LATER, predictions=f"sha256:{'2' * 64}"), None),
+        (replace(STEP, predictions=f"sha256:{'2' * 64}"), DIGEST),  # by hand
+        (replace(STEP, predictions=None), DIGEST),
+        (replace(STEP, updated=LATER, predictions=None), DIGEST),
+        (None, DIGEST),
+    ],
+)
+def test_the_outputs_of_a_step_hold_until_an_update_replaces_them(now: Baseline | None, left: str | None) -> None:
+    kept = SinceBase((), STEP, known=True).unreplaced(now, HERE, scored=False)
+    assert (kept and kept.predictions) == left
+
+
+def test_a_gate_that_became_a_step_needs_no_score() -> None:
+    left = SinceBase((), WHOLE, known=True).unreplaced(replace(STEP, updated=LATER), HERE, scored=False)
+    assert left is not None
+    assert (left.accuracy, left.predictions, left.evaluation_set) == (None, None, STEP.evaluation_set)
+
+
 def test_a_new_evaluation_set_is_no_matter_of_what_is_left_of_the_rest() -> None:
     newer = replace(BASELINE.evaluation_set, fingerprint=f"sha256:{'2' * 64}")
     since = SinceBase((), WHOLE, known=True)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from pytest_speedacc.errors import GateError
-from pytest_speedacc.measure import measurement
+from pytest_speedacc.measure import scoring
 from pytest_speedacc.measure.measurement import measure_statics
 from pytest_speedacc.measure.randomness import seeded
 from pytest_speedacc.measure.subject import CallOptions, prepare
@@ -105,7 +105,7 @@ def test_a_stream_cannot_be_repeated():
 
 
 def test_a_slow_model_is_asked_twice_about_few_samples(monkeypatch):
-    monkeypatch.setattr(measurement, "SLOW_EVALUATION", -1.0)
+    monkeypatch.setattr(scoring, "SLOW_EVALUATION", -1.0)
     sizes = []
 
     def sound(batch):

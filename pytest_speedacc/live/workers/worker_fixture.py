@@ -24,6 +24,7 @@ from pytest_speedacc.facts import Facts
 from pytest_speedacc.live.tree.identity import foreign_modules
 from pytest_speedacc.live.workers.process import CAN_PIN, pin
 from pytest_speedacc.live.workers.protocol import Ready, WorkerSpec
+from pytest_speedacc.measure.accuracy import Accuracy
 from pytest_speedacc.measure.allocations import find_allocations
 from pytest_speedacc.measure.answers import Answers, check_answers
 from pytest_speedacc.measure.latency import Workload, run_untimed, time_calls, warm_up
@@ -224,15 +225,16 @@ class WorkerGate:
 def _facts(statics: Statics, subject: Subject, spec: WorkerSpec) -> Facts:
     path = Path(spec.scratch) / f"{os.getpid()}-{time.monotonic_ns()}.npy"
     np.save(path, statics.accuracy.predictions, allow_pickle=False)
+    scored = statics.accuracy if isinstance(statics.accuracy, Accuracy) else None
     return Facts(
-        score=statics.accuracy.score,
-        greater_is_better=statics.accuracy.greater_is_better,
-        value=statics.accuracy.value,
+        score=scored.score if scored else None,
+        greater_is_better=scored.greater_is_better if scored else None,
+        value=scored.value if scored else None,
         samples=subject.samples,
         fingerprint=subject.fingerprint,
         predictions=str(path),
         amounts=amounts_of(statics),
         own_axes=tuple(axis.name for axis in own_axes()),
         batch_size=subject.batch_size,
-        scores=statics.accuracy.scores,
+        scores=scored.scores if scored else (),
     )
