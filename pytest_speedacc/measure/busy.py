@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_speedacc.measure import clocks
-from pytest_speedacc.measure.environment import Environment, control_groups
+from pytest_speedacc.measure.environment import control_groups, usable_cores
 
 CROWDED = 1.25
 """Times the cores: more than that asked for at a time is a remark."""
@@ -119,7 +119,7 @@ def since(before: Look | None, proc: Path = Path("/proc")) -> Busy:
         counted = max(0.0, wait - (after.throttled - before.throttled))
         by_others.append(min(others, counted * others / rest) / seconds if rest > 0 else 0.0)
     taken = max(ran.values()) / seconds * stolen / (everyone + stolen) if everyone + stolen > 0 else 0.0
-    cores = Environment.current().cores
+    cores = usable_cores()
     share = min(1.0, max(by_others) + taken)
     asked = [(ran[thread] + waited[thread]) / seconds for thread in ran]
     # Where others are busy too, threads wait for them, and not for each other.

@@ -92,7 +92,7 @@ class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     @classmethod
     def current(cls, accelerator: str = "") -> Environment:
         """This process now, for a model on the device named ``accelerator``."""
-        cores = _cores()
+        cores = usable_cores()
         return cls(
             cpu=_cpu(),
             cpu_flags=_cpu_flags(),
@@ -145,14 +145,14 @@ def library_versions(modules: Iterable[str] = DISTRIBUTIONS) -> dict[str, str]:
     """Versions by distribution: Python, this plugin, and those of ``modules`` that are imported already."""
     versions = {"python": platform.python_version()}
     with contextlib.suppress(metadata.PackageNotFoundError):
-        versions["pytest-speedacc"] = metadata.version("pytest-speedacc")
+        versions["pytest-speedacc"] = _installed("pytest-speedacc")
     for name in modules:
         if name in sys.modules:
             # The module's own word comes first: a variant such as xgboost-cpu goes by another name.
             version = getattr(sys.modules[name], "__version__", None)
             distribution = DISTRIBUTIONS.get(name, name)
             with contextlib.suppress(metadata.PackageNotFoundError):
-                versions[distribution] = str(version) if version else metadata.version(distribution)
+                versions[distribution] = str(version) if version else _installed(distribution)
     return versions
 
 
@@ -175,6 +175,11 @@ def _output(*command: str) -> str:
     except (OSError, subprocess.SubprocessError):
         return ""
     return ran.stdout.strip() if ran.returncode == 0 else ""
+
+
+@cache
+def _installed(distribution: str) -> str:
+    return metadata.version(distribution)
 
 
 def _digest(text: str) -> str:
@@ -250,7 +255,8 @@ def _system() -> str:
     return f"{release.get('NAME', 'Linux')} {release.get('VERSION_ID', '')}".strip()
 
 
-def _cores() -> float:
+def usable_cores() -> float:
+    """Cores that this process may use, by affinity and container quota."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(float(allowed), _quota(Path("/")))
 

@@ -20,7 +20,7 @@ from pytest_speedacc.measure.evaluation import (
     differing,
 )
 from pytest_speedacc.measure.forks import one_process
-from pytest_speedacc.measure.garbage import at_rest, stayed
+from pytest_speedacc.measure.garbage import settled, stayed
 from pytest_speedacc.measure.latency import Latency
 from pytest_speedacc.measure.memory import MemoryPeak, leak_note, measure_memory
 from pytest_speedacc.measure.randomness import seeded
@@ -157,7 +157,7 @@ def measure_statics(
     A subject with ``repeats`` is evaluated under one seed after the other until ``is_decided`` says that the scores so
     far are enough. Raises GateError when the model fails, changes its inputs, or gives what cannot be scored.
     """
-    resting = at_rest()
+    resting = settled()
     with _watched_output() as wrote, seeded(0) if subject.repeats > 1 else contextlib.nullcontext():
         evaluation = subject.evaluate()
     retained = 0 if subject.streamed or subject.executor else stayed(resting, evaluation.predictions.nbytes)

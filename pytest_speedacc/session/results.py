@@ -8,7 +8,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
 from pytest_speedacc.baseline import Content
@@ -25,6 +24,7 @@ from pytest_speedacc.report.printable import printable_lines
 from pytest_speedacc.report.scale import scale_lines
 from pytest_speedacc.report.text import summary_lines
 from pytest_speedacc.session.hidden_options import Hidden
+from pytest_speedacc.session.kept import Kept
 from pytest_speedacc.session.narrowed import Narrowed
 from pytest_speedacc.session.options import Options
 from pytest_speedacc.session.orphans import Found, Missing, find_missing
@@ -53,7 +53,9 @@ class Results:
         self.options = options
         self.project = project
         self.narrowed = narrowed
+        self.kept = Kept()
         self.verdicts: dict[tuple[str, str], Verdict] = {}
+        """By node id and name, once the tests have ended."""
         self.environment: dict[str, Any] = {}
         self.gates: set[str] = set()
         """Node ids of all that were collected."""
@@ -90,8 +92,7 @@ class Results:
             self.passed.add(report.nodeid)
         self.contents |= {tuple(content): report.nodeid for content in payload["contents"]}
         for plain in payload["verdicts"]:
-            verdict = msgspec.convert(plain, Verdict)
-            self.verdicts[verdict.test, verdict.name] = verdict
+            self.kept.put(plain)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Gates that cannot be collected are not lost: something else is said of them."""
@@ -116,6 +117,7 @@ class Results:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write the report files, and settle the exit code where no test could."""
+        self.verdicts = self.kept.verdicts()
         if self._came_to_tests(session):
             self.missing = find_missing(self.project, self.narrowed, self._found())
             self.skipped += len(self.missing.skipped)

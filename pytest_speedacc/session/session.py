@@ -7,6 +7,7 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from sys import intern
 from typing import Any
 
 import msgspec
@@ -93,6 +94,7 @@ class Session:
         self.marks: dict[str, tuple[pytest.Mark, ...]] = {}
         """What the policies were made of."""
         self.done: dict[tuple[str, str], Judged | Verdict] = {}
+        """By node id and name: all that did not pass, and what the present test came to, as it may be run again."""
         self.solo = SoloSession(config, self.project.live.timeout)
         self.live: LiveSession | None = None
         if self.options.against:
@@ -197,6 +199,7 @@ class Session:
         if not isinstance(policy, Policy):
             why = policy or "the fixture was asked for while the test ran; name it among the test's arguments."
             pytest.fail(printable_lines(f"speedacc: {why}"), pytrace=False)
+        self._forget_passed(item.nodeid)
         claim_benchmark(request)
         say = progress(self.config, item.nodeid)
         doors = Doors(
@@ -211,6 +214,14 @@ class Session:
         record, marked = Record(item.nodeid), tuple(_marker(item).bounds)
         item.stash[_GATE] = gate = Speedacc(item.nodeid, policy, self.run, doors, record, marked=marked)
         return gate
+
+    def _forget_passed(self, test: str) -> None:
+        """Give up what passed in other tests than this one, which a run would hold to its end."""
+        self.done = {
+            key: result
+            for key, result in self.done.items()
+            if key[0] == test or _verdict(result).outcome is not Outcome.PASSED
+        }
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
@@ -334,6 +345,10 @@ def _marker(item: pytest.Item) -> Table:
     return join(*reversed([parse_marker(mark.args, mark.kwargs) for mark in marks_of(item)]))
 
 
+def _verdict(result: Judged | Verdict) -> Verdict:
+    return result.verdict if isinstance(result, Judged) else result
+
+
 def _empty_payload() -> dict[str, Any]:
     return {"verdicts": [], "environment": {}, "contents": []}
 
@@ -344,11 +359,12 @@ def _record(item: pytest.Item, verdict: Verdict, environment: dict[str, Any]) ->
     payload["verdicts"].append(msgspec.to_builtins(verdict))
     payload["environment"] = environment or payload["environment"]
     prefix = f"speedacc.{printable(verdict.name)}." if verdict.name else "speedacc."
-    item.user_properties.append((f"{prefix}verdict", verdict.outcome.word))
+    # pytest holds them to the end of the run, under names that are the same in every gate.
+    item.user_properties.append((intern(f"{prefix}verdict"), verdict.outcome.word))
     for row in verdict.observations:
         if row.observed is not None:
             key = ".".join(filter(None, (row.metric, row.statistic, printable(row.slice))))
-            item.user_properties.append((prefix + key, row.observed))
+            item.user_properties.append((intern(prefix + key), row.observed))
 
 
 def _news(failure: pytest.ExceptionInfo[BaseException]) -> str:
