@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom, binomtest
 
-from pytest_speedacc.stats import at_least, at_most, proportion_interval
+from pytest_speedacc.stats.binomial import at_least, at_most, proportion_interval
 
 SIZES = [0, 1, 2, 10, 64, 1000, 10**5, 10**6]
 CHANCES = [0.0, 1e-9, 1e-6, 0.001, 0.01, 0.05, 0.5, 0.9, 0.99, 0.999999, 1.0]

@@ -6,22 +6,19 @@ import numpy as np
 import pytest
 
 from pytest_speedacc.errors import GateError
-from pytest_speedacc.stats import (
-    Flips,
-    at_least,
-    at_most,
-    difference_interval,
+from pytest_speedacc.stats.binomial import at_least, at_most, proportion_interval
+from pytest_speedacc.stats.paired import Flips, difference_interval, resolvable_drop
+from pytest_speedacc.stats.quantiles import quantile_interval
+from pytest_speedacc.stats.resampling import score_difference
+from pytest_speedacc.stats.sequence import (
     half_width,
     judge_launches,
     launch_bounds,
+    launch_gain,
+    mean_and_sd,
     prediction_interval,
-    proportion_interval,
-    quantile_interval,
     resolution,
-    resolvable_drop,
-    score_difference,
 )
-from pytest_speedacc.stats.sequence import launch_gain, mean_and_sd
 
 
 def test_no_probability_exceeds_one():
