@@ -16,6 +16,9 @@ from pathlib import Path
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from pytest_speedacc.measure.this_process import allowed_cores
+from pytest_speedacc.measure.threads import OF_ENVIRONMENT
+
 DISTRIBUTIONS = {
     "numpy": "numpy",
     "scipy": "scipy",
@@ -35,16 +38,6 @@ DISTRIBUTIONS = {
     "onnxruntime": "onnxruntime",
 }
 """Modules that what a model does may depend on, and the names they are installed under."""
-
-THREAD_VARIABLES = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "BLIS_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-    "LOKY_MAX_CPU_COUNT",
-)
 GIT_SECONDS = 10
 FORMER_FIELDS = 8
 """Of an environment, in files from before a processor was told from another of the same name."""
@@ -101,7 +94,7 @@ class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
             machine=platform.machine(),
             cores=cores,
             threads=_threads(cores),
-            thread_variables=" ".join(f"{name}={os.environ[name]}" for name in THREAD_VARIABLES if name in os.environ),
+            thread_variables=" ".join(f"{name}={os.environ[name]}" for name in OF_ENVIRONMENT if name in os.environ),
             processor=_identity(),
             caches=_caches(Path("/")),
             hypervisor=_hypervisor(),
@@ -257,7 +250,7 @@ def _system() -> str:
 
 def usable_cores() -> float:
     """Cores that this process may use, by affinity and container quota."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    allowed = len(allowed_cores()) or os.cpu_count() or 1
     return min(float(allowed), _quota(Path("/")))
 
 

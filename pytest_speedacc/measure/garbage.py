@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import gc
-import os
 from dataclasses import dataclass, field
 from functools import cache
 
 from pytest_speedacc.config.units import format_bytes
+from pytest_speedacc.measure.this_process import resident
 
 ENOUGH = 2**26
 """Bytes by which resident memory grows before anything is collected: less is the allocator's own to and fro."""
@@ -22,7 +22,6 @@ SEEN = 2**23
 """Bytes by which it moves though nothing is kept that anybody would look for."""
 GROWN = 2**20
 """Bytes by which it grows from one gate to another before everything is collected."""
-_STATM = "/proc/self/statm"
 _held = 0
 """Resident bytes after the last collection of everything."""
 
@@ -109,12 +108,3 @@ def at_rest() -> int:
 def _c_library() -> ctypes.CDLL:
     # Each one is a class of its own, and cyclic garbage afterwards.
     return ctypes.CDLL(None)
-
-
-def resident() -> int:
-    """Bytes of this process that are in memory; 0 where that cannot be read."""
-    try:
-        with open(_STATM, "rb") as file:  # noqa: PTH123 - no object of its own
-            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except OSError:
-        return 0

@@ -247,7 +247,7 @@ def _mode(settings: LiveSettings) -> str:
 
 
 def _notes(request: Request, base: Base, tree: BaseTree, settings: LiveSettings) -> list[str]:
-    notes = process.limitations(settings.threads == "all")
+    notes = process.limitations()
     if base.is_head:
         notes.append("the base is this checkout's own commit, so only uncommitted changes can differ")
     changed = changed_dependency_files(base.top, base.sha)

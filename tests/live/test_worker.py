@@ -16,8 +16,7 @@ import numpy as np
 import pytest
 import yappi
 
-from pytest_speedacc.live.workers import process
-from pytest_speedacc.live.workers import worker_fixture
+from pytest_speedacc.live.workers import process, worker_fixture
 from pytest_speedacc.live.workers import worker_plugin as worker
 from pytest_speedacc.live.workers.protocol import WorkerSpec
 from pytest_speedacc.live.workers.worker_fixture import WorkerGate
