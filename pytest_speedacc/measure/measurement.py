@@ -106,7 +106,7 @@ class Measurement:
     latency: Latency
     """Its ``median``, ``p90``, ``p95`` and ``p99`` are seconds."""
     waiting: Waiting | None = None
-    """What a call of an async model waits for; None of any other."""
+    """What a call of an async model waits for; None of any other, and where nobody looked."""
     notes: tuple[str, ...] = ()
     """Remarks on what measuring the model has left behind, and on what it was measured beside."""
     first_call: float | None = None
