@@ -38,7 +38,8 @@ DISTRIBUTIONS = {
     "onnxruntime": "onnxruntime",
 }
 """Modules that what a model does may depend on, and the names they are installed under."""
-GIT_SECONDS = 10
+SECONDS = 10
+"""For a command that tells something of the machine."""
 FORMER_FIELDS = 8
 """Of an environment, in files from before a processor was told from another of the same name."""
 IDENTITY = (
@@ -149,21 +150,12 @@ def library_versions(modules: Iterable[str] = DISTRIBUTIONS) -> dict[str, str]:
     return versions
 
 
-def commit(root: Path) -> str | None:
-    """Commit of the repository around ``root``, with ``-dirty`` when tracked files differ from it.
-
-    None without git, a repository, or a first commit.
-    """
-    described = _output("git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
-    return described or None
-
-
 def _output(*command: str) -> str:
     """What a command prints; empty when it is missing, fails or hangs."""
-    quiet = os.environ | {"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+    quiet = os.environ | {"LC_ALL": "C"}
     try:
         ran = subprocess.run(
-            command, capture_output=True, text=True, timeout=GIT_SECONDS, env=quiet, stdin=subprocess.DEVNULL
+            command, capture_output=True, text=True, timeout=SECONDS, env=quiet, stdin=subprocess.DEVNULL
         )
     except (OSError, subprocess.SubprocessError):
         return ""
