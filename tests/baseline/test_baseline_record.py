@@ -11,9 +11,16 @@ from baseline_examples import environment
 from msgspec import UNSET
 
 from pytest_speedacc.adapters.base import ParameterCount
-from pytest_speedacc.baseline import Baseline, StoredAccuracy, StoredFunction, StoredMemory
+from pytest_speedacc.baseline import Baseline
 from pytest_speedacc.baseline.record import record, record_profile
-from pytest_speedacc.baseline.schema import StoredLatency, StoredRatio, StoredTraining
+from pytest_speedacc.baseline.schema import (
+    StoredAccuracy,
+    StoredFunction,
+    StoredLatency,
+    StoredMemory,
+    StoredRatio,
+    StoredTraining,
+)
 from pytest_speedacc.measure.accuracy import Accuracy
 from pytest_speedacc.measure.environment import library_versions
 from pytest_speedacc.measure.latency import Latency

@@ -9,7 +9,8 @@ import pytest
 from judge_examples import accuracy, bound, evidence, timed
 
 from pytest_speedacc.adapters.base import ParameterCount
-from pytest_speedacc.baseline import SCHEMA, Accepted, Baseline, EvaluationSet, SinceBase, Updated
+from pytest_speedacc.baseline import Accepted, Baseline, SinceBase
+from pytest_speedacc.baseline.schema import SCHEMA, EvaluationSet, Updated
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.judge.accepted import accept_by_file, accept_now, is_acceptable
 from pytest_speedacc.judge.gate import judge

@@ -10,7 +10,8 @@ from judge_examples import accuracy, bound, evidence, timed
 from msgspec import UNSET
 
 from pytest_speedacc.adapters.base import ParameterCount
-from pytest_speedacc.baseline import SCHEMA, Baseline, EvaluationSet, SinceBase, Updated
+from pytest_speedacc.baseline import Baseline, SinceBase
+from pytest_speedacc.baseline.schema import SCHEMA, EvaluationSet, Updated
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.config.trades import parse_trades
 from pytest_speedacc.judge.gate import judge
