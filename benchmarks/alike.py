@@ -18,7 +18,8 @@ from scipy.stats import norm
 
 from pytest_speedacc.judge.latency import DESCRIPTIVE_CALLS
 from pytest_speedacc.measure.latency import MOST_WARM_UP_SECONDS, Workload, time_calls, warm_up
-from pytest_speedacc.stats import judge_calls, judge_quantile, look_sizes
+from pytest_speedacc.stats.alike import judge_calls
+from pytest_speedacc.stats.quantiles import judge_quantile, look_sizes
 
 RUNS = 4000
 CALLS = 1024

@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pytest_speedacc.adapters import Adapter, ParameterCount, count_parameters, model_size
+    from pytest_speedacc.adapters import Adapter, count_parameters, model_size
+    from pytest_speedacc.adapters.base import ParameterCount
     from pytest_speedacc.axes.axis import Axis
     from pytest_speedacc.errors import ConfigError, GateError
     from pytest_speedacc.measure.stages import stage
@@ -27,7 +28,7 @@ __all__ = [
 _HOMES = {
     "Adapter": "pytest_speedacc.adapters",
     "Axis": "pytest_speedacc.axes.axis",
-    "ParameterCount": "pytest_speedacc.adapters",
+    "ParameterCount": "pytest_speedacc.adapters.base",
     "ConfigError": "pytest_speedacc.errors",
     "GateError": "pytest_speedacc.errors",
     "count_parameters": "pytest_speedacc.adapters",

@@ -33,9 +33,56 @@ def test_it(speedacc):
     project.run("--speedacc-report=out.json").assert_outcomes(passed=1)
     found = gate(project)
     assert found["latency", "median"]["observed"] > 0.0015
-    assert found["latency", "awaited"]["observed"] > 0.001
-    assert found["latency", "own code"]["observed"] < found["latency", "awaited"]["observed"]
     assert ("throughput", "") not in found
+
+
+WATCHED = f"""{PAUSES}
+seen = []
+
+async def sees(batch):
+    seen.append("call_soon" in vars(asyncio.get_running_loop()))
+    if seen[-1] and RAISES:
+        raise OSError("watched")
+    return await pauses(batch)
+
+RAISES = False
+
+@pytest.mark.speedacc(min_accuracy=1, max_latency="LIMIT")
+def test_it(speedacc):
+    try:
+        speedacc.check(sees, inputs, targets)
+    finally:
+        print("watched:", any(seen))
+"""
+
+
+@pytest.mark.parametrize(
+    ("limit", "options", "watched"),
+    [("1 s", (), False), ("20 us", (), True), ("1 s", ("--speedacc-profile",), True)],
+    ids=["fast enough", "too slow", "asked for"],
+)
+def test_the_loop_is_watched_where_a_latency_is_too_slow_or_somebody_asks(
+    project: Project, limit: str, options: tuple[str, ...], watched: bool
+) -> None:
+    pytest.importorskip("yappi")
+    project.write(WATCHED.replace("LIMIT", limit))
+    # A busy machine may leave open what is too slow.
+    result = project.run("-s", "--speedacc-report=out.json", "--speedacc-inconclusive=fail", *options)
+    assert result.ret == (pytest.ExitCode.TESTS_FAILED if limit == "20 us" else pytest.ExitCode.OK)
+    assert_says(result, f"*watched: {watched}*")
+    found = gate(project)
+    assert (("latency", "awaited") in found) == watched
+    if watched:
+        assert found["latency", "awaited"]["observed"] > 0.001
+        assert found["latency", "own code"]["observed"] < found["latency", "awaited"]["observed"]
+
+
+def test_a_model_that_cannot_be_watched_is_judged_all_the_same(project: Project) -> None:
+    project.write(WATCHED.replace("LIMIT", "20 us").replace("RAISES = False", "RAISES = True"))
+    result = project.run("--speedacc-report=out.json", "--speedacc-inconclusive=fail")
+    result.assert_outcomes(failed=1)
+    assert gate(project)["latency", "median"]["observed"] > 0.0015
+    assert_says(result, "*the model raised OSError while it was watched for what it waits for: watched*")
 
 
 def test_under_load_there_is_a_throughput_and_the_calls_in_flight_are_told(project: Project) -> None:

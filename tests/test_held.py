@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from checkout import EXACT, TARGETS, TIME, Change
 
-from pytest_speedacc.baseline import StoredAccuracy
+from pytest_speedacc.baseline.schema import StoredAccuracy
 from pytest_speedacc.check.conductor import _decides
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.config.settings import parse_bound

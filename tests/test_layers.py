@@ -42,7 +42,7 @@ def test_a_run_without_gates_loads_nothing_heavy(pytester: pytest.Pytester, monk
         import sys
 
         def test_without_a_gate():
-            assert set(sys.modules) & {FRAMEWORKS | {"numpy", "rich"}} == set()
+            assert set(sys.modules) & {FRAMEWORKS | {"numpy", "psutil", "rich"}} == set()
         """
     )
     result = pytester.runpytest_subprocess("-p", "pytest_benchmark.plugin", "-p", "pytest_speedacc.plugin")

@@ -27,11 +27,12 @@ from pytest_speedacc.judge.live_increase import undecided
 from pytest_speedacc.live import launch as live_launch
 from pytest_speedacc.live import pair as live_pair
 from pytest_speedacc.live.ratio_launches import LAUNCHES as STORED_LAUNCHES
+from pytest_speedacc.live.tree.history import checked_out
 from pytest_speedacc.live.until_decided import Budget, run_until_decided
 from pytest_speedacc.live.workers.arguments import worker_arguments
 from pytest_speedacc.live.workers.protocol import Ready
 from pytest_speedacc.live.workers.worker_process import Side
-from pytest_speedacc.measure.environment import Environment, commit
+from pytest_speedacc.measure.environment import Environment
 from pytest_speedacc.measure.launches import Key, LiveRun, PairTimes
 
 from . import gates
@@ -120,7 +121,7 @@ def run_suites(group: Together) -> list[Suite]:
             say=lambda text: None,
         )
     launched = partial(_launch, recorded=recorded, started=started)
-    machine, revision = _machine(), commit(Path(__file__).parents[2]) or "unknown"
+    machine, revision = _machine(), checked_out(Path(__file__).parents[2]) or "unknown"
     return [
         Suite(
             cell=member,

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from pytest_speedacc.config.live_settings import LiveSettings
-from pytest_speedacc.stats.binomial import proportion_interval
 
 from .record import Suite, read_suites
 from .rules import RULES, TOLERANCE, trials
@@ -23,6 +22,7 @@ from .tally import (
     Tally,
     alarms,
     efforts,
+    share_interval,
     smallest_measured,
     smallest_replayed,
     spreads,
@@ -153,7 +153,7 @@ def _spread_table(own: Sequence[Spread]) -> str:
 def _share(count: int, total: int) -> str:
     if not total:
         return "not measured"
-    low, high = proportion_interval(count, total)
+    low, high = share_interval(count, total)
     return f"{count} of {total}: {_percent(count / total)} ({100 * low:.1f} to {100 * high:.1f})"
 
 

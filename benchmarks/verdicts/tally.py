@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from pytest_speedacc.stats.binomial import proportion_interval
+from scipy.stats import binomtest
 
 from .record import Suite
 from .rules import RULES, Trial, judge, live, slowed, trials
@@ -55,7 +55,13 @@ class Tally:
     @property
     def interval(self) -> tuple[float, float]:
         """The exact 95 % interval of that fraction."""
-        return proportion_interval(self.failed, self.gates)
+        return share_interval(self.failed, self.gates)
+
+
+def share_interval(count: int, total: int) -> tuple[float, float]:
+    """The exact 95 % interval of a share (Clopper and Pearson)."""
+    found = binomtest(count, total).proportion_ci()
+    return float(found.low), float(found.high)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pytest_speedacc.adapters.base import Adapter, DeviceMemory, ParameterCount, class_name
+from pytest_speedacc.adapters.base import Adapter, class_name
 from pytest_speedacc.adapters.callables import CallableAdapter, PredictorAdapter
 from pytest_speedacc.adapters.catboost import CatBoostAdapter
 from pytest_speedacc.adapters.exported import ExportedAdapter
@@ -24,8 +24,6 @@ from pytest_speedacc.errors import GateError
 
 __all__ = [
     "Adapter",
-    "DeviceMemory",
-    "ParameterCount",
     "count_parameters",
     "find_adapter",
     "model_size",

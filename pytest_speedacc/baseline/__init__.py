@@ -5,35 +5,19 @@ from pytest_speedacc.baseline.files import baseline_path, guessed_test, is_named
 from pytest_speedacc.baseline.folder import Content, content, kept, list_folder, read_folder
 from pytest_speedacc.baseline.merge import confirms, merged
 from pytest_speedacc.baseline.schema import (
-    SCHEMA,
     Accepted,
     Baseline,
-    EnvironmentRecord,
-    EvaluationSet,
-    StoredAccuracy,
-    StoredFunction,
-    StoredLatency,
-    StoredMemory,
     StoredProfile,
-    Updated,
 )
 from pytest_speedacc.baseline.since import SinceBase, since_base
 from pytest_speedacc.baseline.update import is_held, save_baseline, settle_baseline
 
 __all__ = [
-    "SCHEMA",
     "Accepted",
     "Baseline",
     "Content",
-    "EnvironmentRecord",
-    "EvaluationSet",
     "SinceBase",
-    "StoredAccuracy",
-    "StoredFunction",
-    "StoredLatency",
-    "StoredMemory",
     "StoredProfile",
-    "Updated",
     "baseline_path",
     "check_agreement",
     "confirms",

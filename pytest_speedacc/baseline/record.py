@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 
 from msgspec import UNSET
 
@@ -28,7 +27,7 @@ from pytest_speedacc.baseline.schema import (
 )
 from pytest_speedacc.facts import Amount, Unavailable
 from pytest_speedacc.measure.accuracy import Accuracy
-from pytest_speedacc.measure.environment import Environment, commit, library_versions
+from pytest_speedacc.measure.environment import Environment, library_versions
 from pytest_speedacc.measure.latency import Latency
 from pytest_speedacc.measure.measurement import Measurement
 from pytest_speedacc.measure.outputs import Outputs
@@ -47,11 +46,11 @@ def record(
     test: str,
     name: str,
     reason: str,
-    root: Path,
+    commit: str | None,
     ratios: Ratios | None,
     shared: Mapping[str, str],
 ) -> Baseline:
-    """The baseline of this measurement alone; ``root`` is a folder of the repository whose commit is recorded.
+    """The baseline of this measurement alone, made at a ``commit``; None without git.
 
     ``shared`` are the digests of what live runs share with the base.
     """
@@ -59,11 +58,11 @@ def record(
     accuracy, parameters, size, memory = statics.accuracy, statics.parameters, statics.model_size, statics.memory
     training = statics.training
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    revision, versions = commit(root), library_versions()
+    versions = library_versions()
     here = EnvironmentRecord(
         environment=environment,
         versions=versions,
-        commit=revision,
+        commit=commit,
         date=now,
         latency=_latency(measurement.latency),
         memory=None if isinstance(memory, Unavailable) else StoredMemory(peak=memory.peak, band=memory.band),
@@ -77,7 +76,7 @@ def record(
         schema=SCHEMA,
         test=test,
         name=name,
-        updated=Updated(commit=revision, date=now, reason=reason),
+        updated=Updated(commit=commit, date=now, reason=reason),
         evaluation_set=EvaluationSet(samples=subject.samples, fingerprint=subject.fingerprint),
         accuracy=None if isinstance(accuracy, Outputs) else _score(accuracy),
         parameters=None if isinstance(parameters, Unavailable) else parameters.total,

@@ -18,6 +18,7 @@ from pytest_speedacc.baseline.archive import Predictions
 from pytest_speedacc.baseline.record import record
 from pytest_speedacc.check.case import Case
 from pytest_speedacc.errors import GateError
+from pytest_speedacc.live.tree.history import checked_out
 from pytest_speedacc.measure.environment import Environment, library_versions
 from pytest_speedacc.measure.measurement import Measurement
 from pytest_speedacc.measure.yardstick import Ratios
@@ -65,7 +66,7 @@ def recorded(case: Case, measurement: Measurement, environment: Environment, rat
         test=case.filed,
         name=case.name,
         reason=run.reason,
-        root=run.root,
+        commit=checked_out(run.root),
         ratios=None if isinstance(ratios, str) else ratios,
         shared=run.shared,
     )

@@ -18,7 +18,7 @@ from pytest_speedacc.baseline import (
 from pytest_speedacc.baseline.archive import Predictions
 from pytest_speedacc.check.baseline_file import load, not_written, recorded, suspicions, update_command, write
 from pytest_speedacc.check.case import Case, Judged, Say
-from pytest_speedacc.check.explanation import explain, explain_memory, explain_score
+from pytest_speedacc.check.explanation import explain, explain_memory, explain_score, watch
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.facts import Unavailable
@@ -47,7 +47,6 @@ from pytest_speedacc.measure.outputs import Outputs, compact
 from pytest_speedacc.measure.subject import Subject, check_unchanged
 from pytest_speedacc.measure.surroundings import moved, surroundings
 from pytest_speedacc.measure.training import Training
-from pytest_speedacc.measure.waiting import measure_waiting
 from pytest_speedacc.measure.warming import first_call, until_warm
 from pytest_speedacc.measure.yardstick import Ratios
 from pytest_speedacc.stats.sequence import mean_and_sd
@@ -88,11 +87,10 @@ def measure(
             began = look()
             warm, latency, plan = _time(work, policy, alpha, say)
             busy = since(began)
-            waiting = measure_waiting(subject.workload(), latency.median)
         check_answers(subject, answers, statics)
     check_unchanged(subject, inputs)
     notes = (*work.garbage.remarks(), *moved(before), *busy.remarks)
-    return Measured(Measurement(statics, latency, waiting, notes, first, warm.calls, busy), plan)
+    return Measured(Measurement(statics, latency, None, notes, first, warm.calls, busy), plan)
 
 
 def _time(work: Workload, policy: Policy, alpha: float, say: Say) -> tuple[WarmUp, Latency, tuple[int, ...]]:
@@ -169,9 +167,10 @@ def run_gate(case: Case, inputs: Any, say: Say) -> Judged:
         notes.append(
             "what the base's own baseline file holds is not known, so nothing is accepted: mend it there first"
         )
+    measurement, watched = watch(case, checks, measurement)
     explained = explain(case, checks, measurement, stored, writes)
     allocated = explain_memory(case, checks)
-    notes += [*explained.notes, *allocated.notes]
+    notes += [*watched, *explained.notes, *allocated.notes]
     if writes and _fails(checks):
         notes.append(not_written(case))
     elif stored is not None and writes:

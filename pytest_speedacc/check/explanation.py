@@ -6,7 +6,7 @@ Each by itself, or beside former ones or another model's.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pytest_speedacc.axes.units import Kind
 from pytest_speedacc.baseline import Baseline, StoredProfile
@@ -25,6 +25,7 @@ from pytest_speedacc.measure.environment import library_versions
 from pytest_speedacc.measure.measurement import Measurement
 from pytest_speedacc.measure.profile import Profile, attempt_profile, profiled_calls
 from pytest_speedacc.measure.subject import Subject
+from pytest_speedacc.measure.waiting import measure_waiting
 
 MOST_TIMES = 10
 """The usual number of calls, that a profile beside the baseline's may take."""
@@ -75,6 +76,23 @@ def explain(
     waits = measurement.waiting
     waiting = explain_waiting(waits, measurement.latency.median) if waits else ()
     return Explanation("", (*waiting, *explain_time(profile)), notes, kept)
+
+
+def watch(case: Case, checks: tuple[Check, ...], measurement: Measurement) -> tuple[Measurement, tuple[str, ...]]:
+    """The measurement with what a call of an async model waits for, and what there is to say of it.
+
+    The event loop, which is the user's own, is not watched where a gate is fast enough, unless profiles are asked for.
+    """
+    if case.run.profiles is None and all(
+        check.outcome is Outcome.PASSED for check in checks if check.metric == "latency"
+    ):
+        return measurement, ()
+    try:
+        with case.subject.adapter.running(case.subject.model):
+            waiting = measure_waiting(case.subject.workload(), measurement.latency.median)
+    except GateError as error:
+        return measurement, (str(error),)
+    return replace(measurement, waiting=waiting), ()
 
 
 def explain_memory(case: Case, checks: tuple[Check, ...]) -> Explanation:

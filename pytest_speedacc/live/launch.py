@@ -9,7 +9,6 @@ from typing import Any
 
 from pytest_speedacc.facts import Facts
 from pytest_speedacc.live.pair import time_pair
-from pytest_speedacc.live.workers.process import CAN_STOP
 from pytest_speedacc.live.workers.protocol import Ready
 from pytest_speedacc.live.workers.worker_process import Side, Start, WorkerProcess, started
 from pytest_speedacc.measure.launches import NEW_GATE, Key, PairTimes
@@ -188,5 +187,5 @@ class _Walk:
             ready,
             rounds=self.orders.rounds.get((self.test, ready[1].name), USUAL_ROUNDS),
             tail=self.test in self.orders.tails,
-            stopping=not self.base.side.one_thread and CAN_STOP,
+            stopping=not self.base.side.one_thread,
         )

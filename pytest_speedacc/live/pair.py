@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import statistics
 
+import numpy as np
+
 from pytest_speedacc.live.workers.protocol import Ready
 from pytest_speedacc.live.workers.worker_process import WorkerProcess
 from pytest_speedacc.measure.launches import PairTimes
 from pytest_speedacc.measure.turns import Round, round_of, take_turns
-from pytest_speedacc.stats.quantiles import quantile
 
 TAIL = 0.95
 FEWEST_TAIL_CALLS = 150
@@ -69,4 +70,4 @@ def _round(worker: WorkerProcess, turn: Round, number: int, single: bool, stoppi
 
 
 def _tail(seconds: list[float]) -> float:
-    return quantile(sorted(seconds), TAIL)
+    return float(np.quantile(seconds, TAIL))

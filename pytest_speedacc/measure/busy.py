@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_speedacc.measure import clocks
-from pytest_speedacc.measure.environment import Environment, control_groups
+from pytest_speedacc.measure.environment import control_groups, usable_cores
+from pytest_speedacc.measure.this_process import allowed_cores
+from pytest_speedacc.measure.threads import OF_POOLS
 
 CROWDED = 1.25
 """Times the cores: more than that asked for at a time is a remark."""
@@ -22,13 +24,6 @@ ACTIVE = 0.1
 SHORTEST = 0.2
 """Seconds that tell whose the waiting was: what all have used is counted in hundredths of one."""
 _ADOPTERS = ("init", "systemd", "launchd")
-_POOLS = {
-    "openmp": "OMP_NUM_THREADS",
-    "openblas": "OPENBLAS_NUM_THREADS",
-    "mkl": "MKL_NUM_THREADS",
-    "blis": "BLIS_NUM_THREADS",
-}
-"""What limits the threads of a library, by what threadpoolctl calls it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +114,7 @@ def since(before: Look | None, proc: Path = Path("/proc")) -> Busy:
         counted = max(0.0, wait - (after.throttled - before.throttled))
         by_others.append(min(others, counted * others / rest) / seconds if rest > 0 else 0.0)
     taken = max(ran.values()) / seconds * stolen / (everyone + stolen) if everyone + stolen > 0 else 0.0
-    cores = Environment.current().cores
+    cores = usable_cores()
     share = min(1.0, max(by_others) + taken)
     asked = [(ran[thread] + waited[thread]) / seconds for thread in ran]
     # Where others are busy too, threads wait for them, and not for each other.
@@ -139,7 +134,7 @@ def _crowding(active: int, asked: float, cores: float) -> tuple[str, ...]:
         return ()
     from threadpoolctl import threadpool_info  # type: ignore[import-untyped]
 
-    pools = {_POOLS[pool["internal_api"]]: pool["num_threads"] for pool in threadpool_info() if _is_pool(pool)}
+    pools = {OF_POOLS[pool["internal_api"]]: pool["num_threads"] for pool in threadpool_info() if _is_pool(pool)}
     most = max(1, int(cores))
     large = {name: most for name, threads in pools.items() if threads > most}
     # None is too large by itself, so one is within another, or within threads of the model's own.
@@ -153,7 +148,7 @@ def _crowding(active: int, asked: float, cores: float) -> tuple[str, ...]:
 
 def _is_pool(pool: Mapping[str, object]) -> bool:
     threads = pool["num_threads"]
-    return pool["internal_api"] in _POOLS and isinstance(threads, int) and threads > 1
+    return pool["internal_api"] in OF_POOLS and isinstance(threads, int) and threads > 1
 
 
 def _own(proc: Path, table: Mapping[int, _Process]) -> list[int]:
@@ -210,7 +205,7 @@ def _threads(proc: Path, process: int) -> Iterator[tuple[tuple[int, int], tuple[
 
 def _machine(proc: Path) -> tuple[float, float]:
     """Seconds that the cores that this process may use were busy, and that were stolen from them."""
-    ticks, allowed = os.sysconf("SC_CLK_TCK"), os.sched_getaffinity(0)
+    ticks, allowed = os.sysconf("SC_CLK_TCK"), allowed_cores()
     busy = stolen = 0
     for line in (proc / "stat").read_text().splitlines():
         name, *counts = line.split()

@@ -16,6 +16,9 @@ from pathlib import Path
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from pytest_speedacc.measure.this_process import allowed_cores
+from pytest_speedacc.measure.threads import OF_ENVIRONMENT
+
 DISTRIBUTIONS = {
     "numpy": "numpy",
     "scipy": "scipy",
@@ -35,17 +38,8 @@ DISTRIBUTIONS = {
     "onnxruntime": "onnxruntime",
 }
 """Modules that what a model does may depend on, and the names they are installed under."""
-
-THREAD_VARIABLES = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "BLIS_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-    "LOKY_MAX_CPU_COUNT",
-)
-GIT_SECONDS = 10
+SECONDS = 10
+"""For a command that tells something of the machine."""
 FORMER_FIELDS = 8
 """Of an environment, in files from before a processor was told from another of the same name."""
 IDENTITY = (
@@ -92,7 +86,7 @@ class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     @classmethod
     def current(cls, accelerator: str = "") -> Environment:
         """This process now, for a model on the device named ``accelerator``."""
-        cores = _cores()
+        cores = usable_cores()
         return cls(
             cpu=_cpu(),
             cpu_flags=_cpu_flags(),
@@ -101,7 +95,7 @@ class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
             machine=platform.machine(),
             cores=cores,
             threads=_threads(cores),
-            thread_variables=" ".join(f"{name}={os.environ[name]}" for name in THREAD_VARIABLES if name in os.environ),
+            thread_variables=" ".join(f"{name}={os.environ[name]}" for name in OF_ENVIRONMENT if name in os.environ),
             processor=_identity(),
             caches=_caches(Path("/")),
             hypervisor=_hypervisor(),
@@ -145,36 +139,32 @@ def library_versions(modules: Iterable[str] = DISTRIBUTIONS) -> dict[str, str]:
     """Versions by distribution: Python, this plugin, and those of ``modules`` that are imported already."""
     versions = {"python": platform.python_version()}
     with contextlib.suppress(metadata.PackageNotFoundError):
-        versions["pytest-speedacc"] = metadata.version("pytest-speedacc")
+        versions["pytest-speedacc"] = _installed("pytest-speedacc")
     for name in modules:
         if name in sys.modules:
             # The module's own word comes first: a variant such as xgboost-cpu goes by another name.
             version = getattr(sys.modules[name], "__version__", None)
             distribution = DISTRIBUTIONS.get(name, name)
             with contextlib.suppress(metadata.PackageNotFoundError):
-                versions[distribution] = str(version) if version else metadata.version(distribution)
+                versions[distribution] = str(version) if version else _installed(distribution)
     return versions
-
-
-def commit(root: Path) -> str | None:
-    """Commit of the repository around ``root``, with ``-dirty`` when tracked files differ from it.
-
-    None without git, a repository, or a first commit.
-    """
-    described = _output("git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
-    return described or None
 
 
 def _output(*command: str) -> str:
     """What a command prints; empty when it is missing, fails or hangs."""
-    quiet = os.environ | {"GIT_OPTIONAL_LOCKS": "0", "LC_ALL": "C"}
+    quiet = os.environ | {"LC_ALL": "C"}
     try:
         ran = subprocess.run(
-            command, capture_output=True, text=True, timeout=GIT_SECONDS, env=quiet, stdin=subprocess.DEVNULL
+            command, capture_output=True, text=True, timeout=SECONDS, env=quiet, stdin=subprocess.DEVNULL
         )
     except (OSError, subprocess.SubprocessError):
         return ""
     return ran.stdout.strip() if ran.returncode == 0 else ""
+
+
+@cache
+def _installed(distribution: str) -> str:
+    return metadata.version(distribution)
 
 
 def _digest(text: str) -> str:
@@ -250,8 +240,9 @@ def _system() -> str:
     return f"{release.get('NAME', 'Linux')} {release.get('VERSION_ID', '')}".strip()
 
 
-def _cores() -> float:
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def usable_cores() -> float:
+    """Cores that this process may use, by affinity and container quota."""
+    allowed = len(allowed_cores()) or os.cpu_count() or 1
     return min(float(allowed), _quota(Path("/")))
 
 

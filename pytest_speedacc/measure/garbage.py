@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import gc
-import os
 from dataclasses import dataclass, field
+from functools import cache
 
 from pytest_speedacc.axes.units import format_bytes
+from pytest_speedacc.measure.this_process import resident
 
 ENOUGH = 2**26
 """Bytes by which resident memory grows before anything is collected: less is the allocator's own to and fro."""
@@ -19,7 +20,10 @@ FIRST, MOST = 8, 4096
 """The same in calls, at first and at most."""
 SEEN = 2**23
 """Bytes by which it moves though nothing is kept that anybody would look for."""
-_STATM = "/proc/self/statm"
+GROWN = 2**20
+"""Bytes by which it grows from one gate to another before everything is collected."""
+_held = 0
+"""Resident bytes after the last collection of everything."""
 
 
 @dataclass(slots=True)
@@ -79,17 +83,28 @@ def stayed(before: int, expected: int) -> int:
     return kept if kept >= SEEN else 0
 
 
+def settled() -> int:
+    """As ``at_rest``, with all garbage collected where memory has grown since that was last done.
+
+    Python does not by itself in a run of gates: whatever a gate leaves behind is set aside in the memory pass of the
+    next, and each collection there puts off Python's own of everything.
+    """
+    global _held
+    now = at_rest()
+    if now - _held >= GROWN:
+        gc.collect()
+        now = _held = at_rest()
+    return now
+
+
 def at_rest() -> int:
     """Resident bytes without what the allocator has kept of what was freed, where that can be told."""
     with contextlib.suppress(OSError, AttributeError):  # of glibc alone
-        ctypes.CDLL(None).malloc_trim(0)
+        _c_library().malloc_trim(0)
     return resident()
 
 
-def resident() -> int:
-    """Bytes of this process that are in memory; 0 where that cannot be read."""
-    try:
-        with open(_STATM, "rb") as file:  # noqa: PTH123 - no object of its own
-            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except OSError:
-        return 0
+@cache
+def _c_library() -> ctypes.CDLL:
+    # Each one is a class of its own, and cyclic garbage afterwards.
+    return ctypes.CDLL(None)

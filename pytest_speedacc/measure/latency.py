@@ -19,7 +19,7 @@ from pytest_speedacc.measure.quiet import quietly
 from pytest_speedacc.measure.raised import RAISED, model_raised
 from pytest_speedacc.measure.stack import with_room
 from pytest_speedacc.stats.alike import alike
-from pytest_speedacc.stats.quantiles import quantile, quantile_interval
+from pytest_speedacc.stats.quantiles import quantile_interval
 
 SHORTEST_CALL_IN_CLOCK_READS = 20
 """A call shorter than this many clock reads is timed in rounds: the read itself would be over 5 % of it."""
@@ -109,7 +109,7 @@ class Latency:
                 f"p{q * 100:g} cannot be measured: one call is too short for this machine's clock, so "
                 f"{self.calls_per_round} calls were timed together. Use the median, or a larger batch_size."
             )
-        return quantile(np.sort(self.seconds).tolist(), q)
+        return float(np.quantile(self.seconds, q))
 
     def interval(self, q: float) -> tuple[float, float] | None:
         """Distribution-free 95 % interval of the q-quantile, in seconds; None when there are too few calls for one."""

@@ -20,7 +20,7 @@ from pytest_speedacc.facts import Amount, Unavailable
 from pytest_speedacc.measure.accuracy import Accuracy
 from pytest_speedacc.measure.busy import QUIET, Busy
 from pytest_speedacc.measure.forks import one_process
-from pytest_speedacc.measure.garbage import at_rest, stayed
+from pytest_speedacc.measure.garbage import settled, stayed
 from pytest_speedacc.measure.latency import Latency
 from pytest_speedacc.measure.memory import MemoryPeak, leak_note, measure_memory
 from pytest_speedacc.measure.metrics import measure_metrics
@@ -103,7 +103,7 @@ class Measurement:
     latency: Latency
     """Its ``median``, ``p90``, ``p95`` and ``p99`` are seconds."""
     waiting: Waiting | None = None
-    """What a call of an async model waits for; None of any other."""
+    """What a call of an async model waits for; None of any other, and where nobody looked."""
     notes: tuple[str, ...] = ()
     """Remarks on what measuring the model has left behind, and on what it was measured beside."""
     first_call: float | None = None
@@ -175,7 +175,7 @@ def measure_statics(
     A subject with ``repeats`` is evaluated under one seed after the other until ``is_decided`` says that the scores so
     far are enough. Raises GateError when the model fails, changes its inputs, or gives what cannot be scored.
     """
-    resting = at_rest()
+    resting = settled()
     with _watched_output() as wrote, seeded(0) if subject.repeats > 1 else contextlib.nullcontext():
         evaluation = subject.evaluate()
     retained = 0 if subject.streamed or subject.executor else stayed(resting, evaluation.predictions.nbytes)

@@ -16,10 +16,11 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from pytest_speedacc.measure.this_process import allowed_cores, children, open_files
 
 SHOWN = 60
 """Characters of a value."""
@@ -90,27 +91,6 @@ def _signals() -> dict[str, Any]:
     return {number.name: signal.getsignal(number) for number in signal.Signals}
 
 
-def _files() -> int:
-    """Open files; 0 where they cannot be counted."""
-    try:
-        return len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - no objects
-    except OSError:
-        return 0
-
-
-def _children() -> tuple[str, ...]:
-    """Process numbers of children that are running; none where they cannot be looked up."""
-    try:
-        tasks = Path("/proc/self/task")
-        return tuple(child for task in tasks.iterdir() for child in (task / "children").read_text().split())
-    except OSError:
-        return ()
-
-
-def _cores() -> tuple[int, ...]:
-    return tuple(sorted(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else ()
-
-
 _READERS: Mapping[str, Callable[[], Any]] = {
     "the working directory": _folder,
     _VARIABLES: lambda: dict(os.environ),
@@ -119,7 +99,7 @@ _READERS: Mapping[str, Callable[[], Any]] = {
     "the filters of warnings": lambda: tuple(warnings.filters),
     "numpy's random state": lambda: pickle.dumps(np.random.get_state(legacy=False)),
     "numpy.errstate's": lambda: dict(np.geterr()),
-    "the cores that it may run on": _cores,
+    "the cores that it may run on": allowed_cores,
     "the locale": lambda: locale.setlocale(locale.LC_ALL),
     "decimal's precision": lambda: decimal.getcontext().prec,
     "the recursion limit": sys.getrecursionlimit,
@@ -128,8 +108,8 @@ _READERS: Mapping[str, Callable[[], Any]] = {
     "the timeout of sockets": socket.getdefaulttimeout,
     "the interval between threads": sys.getswitchinterval,
     "threads": threading.active_count,
-    "open files": _files,
-    "child processes": _children,
+    "open files": open_files,
+    "child processes": children,
 }
 _OF_TORCH: Mapping[str, Callable[[Any], Any]] = {
     "torch's threads": lambda torch: torch.get_num_threads(),

@@ -140,7 +140,7 @@ def run_against(request: Request, say: Callable[[str], None]) -> Against:
             base_side.rootdir, run.base_markers, request.project, request.policies, started=base_side.folder
         )
         hidden = new_since(request.hidden, addopts_of(base_side.ini_file))
-    notes = (*_notes(request, base, tree, settings), *profiled.problems, *rules.unread, *loosened.unread)
+    notes = (*_notes(request, base, tree), *profiled.problems, *rules.unread, *loosened.unread)
     notes += tuple(
         f"which gates the base has in {file} is not known, since it cannot be collected there: {why}"
         for file, why in run.base_unread.items()
@@ -268,8 +268,8 @@ def _mode(settings: LiveSettings) -> str:
     return "one thread, one core, a steady allocator"
 
 
-def _notes(request: Request, base: Base, tree: BaseTree, settings: LiveSettings) -> list[str]:
-    notes = process.limitations(settings.threads == "all")
+def _notes(request: Request, base: Base, tree: BaseTree) -> list[str]:
+    notes = process.limitations()
     if base.is_head:
         notes.append("the base is this checkout's own commit, so only uncommitted changes can differ")
     notes += base.notes

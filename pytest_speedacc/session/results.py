@@ -8,7 +8,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
 from pytest_speedacc.baseline import Content
@@ -26,6 +25,7 @@ from pytest_speedacc.report.text import summary_lines
 from pytest_speedacc.report.writers import WRITERS
 from pytest_speedacc.session.github import ANNOTATES_ALREADY, annotation_lines, find_actions, write_summary
 from pytest_speedacc.session.hidden_options import Hidden
+from pytest_speedacc.session.kept import Kept
 from pytest_speedacc.session.live_run import LiveSession
 from pytest_speedacc.session.narrowed import Narrowed
 from pytest_speedacc.session.options import Options
@@ -54,7 +54,9 @@ class Results:
         self.options = options
         self.project = project
         self.narrowed = narrowed
+        self.kept = Kept()
         self.verdicts: dict[tuple[str, str], Verdict] = {}
+        """By node id and name, once the tests have ended."""
         self.environment: dict[str, Any] = {}
         self.gates: dict[str, None] = {}
         """Node ids of all that were collected, in that order."""
@@ -95,8 +97,7 @@ class Results:
             self.passed.add(report.nodeid)
         self.contents |= {tuple(content): report.nodeid for content in payload["contents"]}
         for plain in payload["verdicts"]:
-            verdict = msgspec.convert(plain, Verdict)
-            self.verdicts[verdict.test, verdict.name] = verdict
+            self.kept.put(plain)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Gates that cannot be collected are not lost: something else is said of them."""
@@ -123,6 +124,7 @@ class Results:
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write the report files, and settle the exit code where no test could."""
+        self.verdicts = self.kept.verdicts()
         if self._came_to_tests(session):
             self.missing = find_missing(self.project, self.narrowed, self._found())
             for each in self.missing.lost if self._losses_fail() else ():

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from sys import intern
 from typing import Any
 
 import msgspec
@@ -100,6 +101,7 @@ class Session:
         self.marks: dict[str, tuple[pytest.Mark, ...]] = {}
         """What the policies were made of."""
         self.done: dict[tuple[str, str], Judged | Verdict] = {}
+        """By node id and name: all that did not pass, and what the present test came to, as it may be run again."""
         self.strays = Strays()
         self.solo = SoloSession(config, self.project.live.timeout)
         self.live: LiveSession | None = None
@@ -203,6 +205,7 @@ class Session:
         if not isinstance(policy, Policy):
             why = policy or "the fixture was asked for while the test ran; name it among the test's arguments."
             pytest.fail(printable_lines(f"speedacc: {why}"), pytrace=False)
+        self._forget_passed(item.nodeid)
         claim_benchmark(request)
         say = progress(self.config, item.nodeid)
         doors = Doors(
@@ -217,6 +220,14 @@ class Session:
         record, marked = Record(item.nodeid, self.strays), tuple(_marker(item).bounds)
         item.stash[_GATE] = gate = Speedacc(item.nodeid, policy, self.run, doors, record, marked=marked)
         return gate
+
+    def _forget_passed(self, test: str) -> None:
+        """Give up what passed in other tests than this one, which a run would hold to its end."""
+        self.done = {
+            key: result
+            for key, result in self.done.items()
+            if key[0] == test or _verdict(result).outcome is not Outcome.PASSED
+        }
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, object, object]:
@@ -369,6 +380,10 @@ def _marker(item: pytest.Item) -> Table:
     return join(*reversed([parse_marker(mark.args, mark.kwargs) for mark in marks_of(item)]))
 
 
+def _verdict(result: Judged | Verdict) -> Verdict:
+    return result.verdict if isinstance(result, Judged) else result
+
+
 def _empty_payload() -> dict[str, Any]:
     return {"verdicts": [], "environment": {}, "contents": []}
 
@@ -380,11 +395,12 @@ def _record(item: pytest.Item, verdict: Verdict, environment: dict[str, Any]) ->
     payload["verdicts"].append(msgspec.to_builtins(replace(verdict, file=file, line=0 if line is None else line + 1)))
     payload["environment"] = environment or payload["environment"]
     prefix = f"speedacc.{printable(verdict.name)}." if verdict.name else "speedacc."
-    item.user_properties.append((f"{prefix}verdict", verdict.outcome.word))
+    # pytest holds them to the end of the run, under names that are the same in every gate.
+    item.user_properties.append((intern(f"{prefix}verdict"), verdict.outcome.word))
     for row in verdict.observations:
         if row.observed is not None:
             key = ".".join(filter(None, (row.metric, row.statistic, printable(row.slice))))
-            item.user_properties.append((prefix + key, row.observed))
+            item.user_properties.append((intern(prefix + key), row.observed))
 
 
 def _news(failure: pytest.ExceptionInfo[BaseException]) -> str:

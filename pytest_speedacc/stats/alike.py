@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .quantiles import QuantileVerdict, judge_quantile, quantile
+from .quantiles import QuantileVerdict, judge_quantile
 
 CAUTION = 2
 """Standard errors by which a correlation time is taken to be longer than it is estimated."""
@@ -48,7 +48,7 @@ def alike(values: Values, q: float, limit: float | None = None) -> float:
     The correlation time of being over the quantile, or over ``limit`` where some calls are and some are not: of the
     two the longer.
     """
-    at = quantile(np.sort(values).tolist(), q)
+    at = float(np.quantile(values, q))
     return max(_correlation_time(values > each) for each in (at, limit) if each is not None)
 
 
@@ -82,7 +82,7 @@ def _beyond(values: Values, limit: float, q: float) -> QuantileVerdict:
     √(64/n) times as far. No wandering reaches MOST_WANDERING.
     """
     parts = np.array_split(values, min(PARTS, len(values)))
-    quantiles = [math.log(max(quantile(np.sort(part).tolist(), q), SHORTEST)) for part in parts]
+    quantiles = [math.log(max(float(np.quantile(part, q)), SHORTEST)) for part in parts]
     lowest, highest, at = min(quantiles), max(quantiles), math.log(limit)
     reach = (highest - lowest) * max(1.0, math.sqrt(FEWEST / len(values)))
     reach = min(reach, math.log(MOST_WANDERING))

@@ -1,4 +1,4 @@
-"""Exact binomial tails and the exact interval for a proportion."""
+"""Exact binomial tails."""
 
 import math
 from typing import Any
@@ -23,33 +23,6 @@ def at_least(t: int, n: int, p: float) -> float:
     """
     start, probabilities = _probabilities(n, p)
     return min(1.0, float(probabilities[max(0, t - start) :].sum()))
-
-
-def proportion_interval(successes: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
-    """The exact two-sided interval for a proportion (Clopper and Pearson, Biometrika 26, 1934).
-
-    Raises ValueError unless 0 <= successes <= n, n >= 1 and 0 < confidence < 1.
-    """
-    if not 0 <= successes <= n or n < 1:
-        raise ValueError(f"a proportion needs 0 <= successes <= n and n >= 1, got {successes} of {n}")
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence must lie between 0 and 1, got {confidence}")
-    tail = (1 - confidence) / 2
-    return _lower_limit(successes, n, tail), 1 - _lower_limit(n - successes, n, tail)
-
-
-def _lower_limit(successes: int, n: int, tail: float) -> float:
-    """The p at which `successes` or more of n have probability `tail`; 0 when there are no successes."""
-    if successes == 0:
-        return 0.0
-    low, high = 0.0, successes / n
-    for _ in range(60):  # halves an interval of at most 1 to below 1e-18
-        middle = (low + high) / 2
-        if at_least(successes, n, middle) > tail:
-            high = middle
-        else:
-            low = middle
-    return (low + high) / 2
 
 
 def _probabilities(n: int, p: float) -> tuple[int, npt.NDArray[np.floating[Any]]]:

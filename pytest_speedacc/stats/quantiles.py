@@ -71,20 +71,6 @@ def largest_allowed(calls: int, q: float, level: float) -> int | None:
     return t if t >= 0 else None
 
 
-def quantile(sorted_values: Sequence[float], q: float) -> float:
-    """The q-quantile of values in ascending order, interpolated linearly as `numpy.quantile` does.
-
-    Raises ValueError when there are no values, or q lies outside 0 to 1.
-    """
-    if not len(sorted_values) or not 0 <= q <= 1:
-        raise ValueError(f"a quantile needs values and 0 <= q <= 1, got {len(sorted_values)} values, q = {q}")
-    position = q * (len(sorted_values) - 1)
-    index = int(position)
-    low = sorted_values[index]
-    high = sorted_values[min(index + 1, len(sorted_values) - 1)]
-    return float(low + (high - low) * (position - index))
-
-
 def quantile_interval(
     sorted_values: Sequence[float], q: float, confidence: float = 0.95, alike: float = 1.0
 ) -> tuple[float, float] | None:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from pytest_speedacc.baseline import (
+from pytest_speedacc.baseline import Accepted, Baseline, StoredProfile
+from pytest_speedacc.baseline.schema import (
     SCHEMA,
-    Accepted,
-    Baseline,
     EnvironmentRecord,
     EvaluationSet,
     StoredAccuracy,
     StoredFunction,
     StoredLatency,
     StoredMemory,
-    StoredProfile,
     Updated,
 )
 from pytest_speedacc.measure.environment import Environment

@@ -19,9 +19,12 @@ from baseline_examples import BASELINE, SLOWER, TEST, environment
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from pytest_speedacc.baseline import (
-    Accepted,
-    Baseline,
+from pytest_speedacc.baseline import Accepted, Baseline
+from pytest_speedacc.baseline.archive import MEMBER
+from pytest_speedacc.baseline.document import encode_document
+from pytest_speedacc.baseline.files import digest_of, load_baseline, load_predictions, predictions_path
+from pytest_speedacc.baseline.predictions import encode_predictions
+from pytest_speedacc.baseline.schema import (
     EnvironmentRecord,
     EvaluationSet,
     StoredAccuracy,
@@ -29,10 +32,6 @@ from pytest_speedacc.baseline import (
     StoredMemory,
     Updated,
 )
-from pytest_speedacc.baseline.archive import MEMBER
-from pytest_speedacc.baseline.document import encode_document
-from pytest_speedacc.baseline.files import digest_of, load_baseline, load_predictions, predictions_path
-from pytest_speedacc.baseline.predictions import encode_predictions
 from pytest_speedacc.errors import GateError
 
 SAMPLES = 3

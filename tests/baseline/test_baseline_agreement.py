@@ -11,7 +11,8 @@ import pytest
 from baseline_examples import BASELINE
 from msgspec.structs import replace
 
-from pytest_speedacc.baseline import Baseline, StoredAccuracy, check_agreement
+from pytest_speedacc.baseline import Baseline, check_agreement
+from pytest_speedacc.baseline.schema import StoredAccuracy
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.measure.environment import library_versions
 from pytest_speedacc.measure.measurement import measure_statics

@@ -9,9 +9,9 @@ import pytest
 from baseline_examples import BASELINE, PROFILE, SLOWER, TEST, environment, measured
 from msgspec.structs import replace
 
-from pytest_speedacc.baseline import Baseline, StoredAccuracy, StoredMemory, Updated, save_baseline, since_base
+from pytest_speedacc.baseline import Baseline, save_baseline, since_base
 from pytest_speedacc.baseline.changes import changes
-from pytest_speedacc.baseline.schema import StoredRatio
+from pytest_speedacc.baseline.schema import StoredAccuracy, StoredMemory, StoredRatio, Updated
 
 KEY = environment().key
 LATER = Updated(commit="1" * 40, date="2026-02-03T04:05:06+00:00", reason="twice\nthe features")

@@ -6,8 +6,8 @@ import pytest
 from baseline_examples import BASELINE, PROFILE, SLOWER, environment, measured
 from msgspec.structs import replace
 
-from pytest_speedacc.baseline import Baseline, StoredAccuracy, StoredMemory, Updated, confirms, merged
-from pytest_speedacc.baseline.schema import StoredRatio, StoredTraining
+from pytest_speedacc.baseline import Baseline, confirms, merged
+from pytest_speedacc.baseline.schema import StoredAccuracy, StoredMemory, StoredRatio, StoredTraining, Updated
 
 OTHER = measured("Slow CPU", median=0.9)
 BOTH = replace(BASELINE, environments=OTHER | BASELINE.environments)

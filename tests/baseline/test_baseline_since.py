@@ -10,8 +10,9 @@ import pytest
 from baseline_examples import BASELINE, SLOWER, TEST, environment, measured
 from msgspec.structs import replace
 
-from pytest_speedacc.baseline import Baseline, SinceBase, Updated, save_baseline, since_base
+from pytest_speedacc.baseline import Baseline, SinceBase, save_baseline, since_base
 from pytest_speedacc.baseline.changes import GONE
+from pytest_speedacc.baseline.schema import Updated
 
 HERE = environment().key
 NEWER = replace(SLOWER, ratio=1.2)

@@ -10,7 +10,8 @@ from judge_examples import accuracy, bound, evidence, timed
 from values import amounts, reference_of
 
 from pytest_speedacc.adapters.base import ParameterCount
-from pytest_speedacc.baseline import SCHEMA, Accepted, Baseline, EvaluationSet, SinceBase, Updated
+from pytest_speedacc.baseline import Accepted, Baseline, SinceBase
+from pytest_speedacc.baseline.schema import SCHEMA, EvaluationSet, Updated
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.facts import Unavailable
 from pytest_speedacc.judge.accepted import accept_by_file, accept_now, is_acceptable

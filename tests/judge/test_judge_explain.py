@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_speedacc.baseline import StoredFunction, StoredProfile
+from pytest_speedacc.baseline import StoredProfile
+from pytest_speedacc.baseline.schema import StoredFunction
 from pytest_speedacc.judge.explain import explain_difference, explain_stored, explain_time, other_versions
 from pytest_speedacc.measure.profile import Function, Profile
 

@@ -11,7 +11,8 @@ from msgspec import UNSET
 from values import reference_of
 
 from pytest_speedacc.adapters.base import ParameterCount
-from pytest_speedacc.baseline import SCHEMA, Baseline, EvaluationSet, SinceBase, Updated
+from pytest_speedacc.baseline import Baseline, SinceBase
+from pytest_speedacc.baseline.schema import SCHEMA, EvaluationSet, Updated
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.config.trades import parse_trades
 from pytest_speedacc.judge.gate import judge

@@ -193,7 +193,7 @@ def measured(subject, predictions=TARGETS, **changes):
 
 
 def stored_of(tmp_path, subject, environment=HERE, **changes):
-    options = {"test": "x", "name": "", "reason": "", "root": tmp_path, "ratios": None, "shared": {}}
+    options = {"test": "x", "name": "", "reason": "", "commit": None, "ratios": None, "shared": {}}
     return record(measured(subject, **changes), subject, environment, **options)
 
 

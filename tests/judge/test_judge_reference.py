@@ -54,7 +54,7 @@ def measurement_of(subject, memory=PEAK):
 
 def recorded(subject, tmp_path, ratios=None, **changes):
     measured = measurement_of(subject, **changes)
-    return record(measured, subject, HERE, test="x", name="", reason="why", root=tmp_path, ratios=ratios, shared={})
+    return record(measured, subject, HERE, test="x", name="", reason="why", commit=None, ratios=ratios, shared={})
 
 
 def compared(stored, subject, environment=HERE, ratios=""):
@@ -80,7 +80,7 @@ def test_a_record_keeps_no_tail_of_rounds_and_nothing_that_could_not_be_measured
     subject = subject_of()
     statics = Statics(accuracy_of(subject), Unavailable("no"), Unavailable("no"), None, Unavailable("no"), ())
     measured = Measurement(statics, timed(np.full(200, 1e-7), calls_per_round=50))
-    stored = record(measured, subject, HERE, test="x", name="n", reason="", root=tmp_path, ratios=None, shared={})
+    stored = record(measured, subject, HERE, test="x", name="n", reason="", commit=None, ratios=None, shared={})
     here = stored.environments[HERE.key]
     assert (stored.parameters, stored.model_size, here.memory) == (None, None, None)
     assert (here.latency.calls_per_round, here.latency.median, here.latency.p90) == (50, pytest.approx(1e-7), None)

@@ -21,7 +21,7 @@ from pytest_speedacc.judge.repeats import (
     judge_repeated,
 )
 from pytest_speedacc.judge.verdict import Check, Outcome
-from pytest_speedacc.stats import half_width
+from pytest_speedacc.stats.sequence import half_width
 
 RUNS = 4000
 ENOUGH = {"passed": 30, "failed": 45}

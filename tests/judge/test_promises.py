@@ -10,8 +10,7 @@ import pytest
 
 from pytest_speedacc.config.settings import parse_bound
 from pytest_speedacc.judge.live_increase import SUITE_ALPHA, live_alpha
-from pytest_speedacc.stats import half_width, judge_launches
-from pytest_speedacc.stats.sequence import FEWEST_LAUNCHES, launch_gain
+from pytest_speedacc.stats.sequence import FEWEST_LAUNCHES, half_width, judge_launches, launch_gain
 
 GATES, MOST = 10, 24
 STRICT = parse_bound("max_latency_increase", "0 %", "test")

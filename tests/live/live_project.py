@@ -22,7 +22,8 @@ LONGEST = 120
 """Seconds after which a run counts as hanging."""
 ARRAYS = """
 import numpy as np
-from pytest_speedacc.adapters import ParameterCount, register
+from pytest_speedacc.adapters import register
+from pytest_speedacc.adapters.base import ParameterCount
 from pytest_speedacc.adapters.callables import CallableAdapter
 
 x = np.random.default_rng(0).normal(size=(50, 4))

@@ -1,13 +1,19 @@
-"""Which commits this checkout descends from."""
+"""Which commit this checkout is, and which ones it descends from."""
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from scratch_project import Project
 from scratch_repository import Repository
 
-from pytest_speedacc.live.tree.history import foreign
+from pytest_speedacc.live.tree import history
+from pytest_speedacc.live.tree.history import checked_out, foreign
 
 
 @pytest.mark.parametrize("revision", ["HEAD", "main", "v1"])
@@ -36,3 +42,61 @@ def test_a_commit_beyond_a_shallow_clone_is_said_to_be(repository: Repository, t
         "is not in this clone, which is shallow: the base alone needs two commits, and this one the whole history, so "
         "give actions/checkout `with: {fetch-depth: 0}`"
     )
+
+
+def git(folder: Path, *arguments: str) -> str:
+    identity = ("-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false")
+    ran = subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True, text=True)
+    return ran.stdout.strip()
+
+
+def test_the_commit_and_whether_files_differ_from_it(tmp_path: Path) -> None:
+    git(tmp_path, "init", "--quiet")
+    assert checked_out(tmp_path) is None
+    (tmp_path / "model.py").write_text("1")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "--quiet", "-m", "first")
+    git(tmp_path, "tag", "-a", "-m", "v1", "v1")
+    sha = git(tmp_path, "rev-parse", "HEAD")
+    assert checked_out(tmp_path) == sha
+    (tmp_path / "notes.txt").write_text("untracked")
+    assert checked_out(tmp_path) == sha
+    (tmp_path / "model.py").write_text("2")
+    assert checked_out(tmp_path) == f"{sha}-dirty"
+
+
+def test_no_commit_without_a_repository_or_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    assert checked_out(tmp_path) is None
+    assert checked_out(tmp_path / "missing") is None
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert checked_out(tmp_path) is None
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a script in place of git")
+def test_a_git_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hanging = tmp_path / "git"
+    hanging.write_text("#!/bin/sh\nexec tail -f /dev/null\n")
+    hanging.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setattr(history, "GIT_SECONDS", 0.1)
+    assert checked_out(tmp_path) is None
+
+
+def test_an_update_records_the_commit_that_is_checked_out(project: Project) -> None:
+    project.write(
+        """
+@pytest.mark.speedacc(min_accuracy=0.9)
+def test_it(speedacc):
+    speedacc.check(model, inputs, targets)
+"""
+    )
+    folder = project.pytester.path
+    git(folder, "init", "--quiet")
+    git(folder, "add", ".")
+    git(folder, "commit", "--quiet", "-m", "first")
+    project.run("--speedacc-update").assert_outcomes(passed=1)
+    (written,) = (folder / "speedacc-baselines").rglob("*.json")
+    stored = json.loads(written.read_text())
+    (here,) = stored["environments"].values()
+    assert stored["updated"]["commit"] == here["commit"] == git(folder, "rev-parse", "HEAD")

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from pytest_speedacc.live.workers import process
+from pytest_speedacc.measure import threads
 
 needs_affinity = pytest.mark.skipif(not process.CAN_PIN, reason="this system cannot pin")
-needs_signals = pytest.mark.skipif(not process.CAN_STOP, reason="this system cannot stop a process")
 PINNED = """
 import os, sys, threading
 os.sched_setaffinity(0, {int(core) for core in sys.argv[1].split(",")})
@@ -63,17 +63,16 @@ def test_every_thread_is_pinned_to_an_allowed_core_and_let_go_to_all_of_them(all
 
 def test_without_pinning_nothing_is_pinned_and_the_report_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(process, "CAN_PIN", False)
-    monkeypatch.setattr(process, "CAN_STOP", False)
     process.pin((10**6,))
     assert process.quiet_core() == ()
-    assert len(process.limitations(all_threads=False)) == 1
-    assert len(process.limitations(all_threads=True)) == 2
+    assert len(process.limitations()) == 1
 
 
 def test_libraries_are_told_before_they_are_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     one, all_threads = (process.worker_environment(one, hash_seed=5) for one in (True, False))
     assert (one["OMP_NUM_THREADS"], all_threads["OMP_NUM_THREADS"]) == ("1", "7")
+    assert {one[name] for name in threads.ALL} == {"1"}
     assert one["PYTHONHASHSEED"] == all_threads["PYTHONHASHSEED"] == "5"
     assert process.STEADY_ALLOCATOR.items() <= one.items()
     assert process.STEADY_ALLOCATOR.items() <= all_threads.items()
@@ -88,9 +87,12 @@ def test_options_and_tracers_do_not_travel_in_the_environment(monkeypatch: pytes
     assert environment["MY_MODELS"] == "there"
 
 
-@needs_signals
 @pytest.mark.skipif(sys.platform != "linux", reason="states are read in /proc")
-def test_a_stopped_process_goes_on_and_ends_with_its_children(tmp_path: Path) -> None:
+@pytest.mark.parametrize("groups", [True, False], ids=["by signals to the group", "one after the other"])
+def test_a_stopped_process_goes_on_and_ends_with_its_children(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, groups: bool
+) -> None:
+    monkeypatch.setattr(process, "GROUPS", groups)
     child = "import signal, subprocess, sys; subprocess.Popen([sys.executable, '-c', 'import signal; signal.pause()'])"
     log = tmp_path / "log"
     parent = python("-c", f"{child}; print('there', flush=True); signal.pause()", log=log)
@@ -111,8 +113,11 @@ def test_a_stopped_process_goes_on_and_ends_with_its_children(tmp_path: Path) ->
         assert time.monotonic() < end
 
 
-@needs_signals
-def test_a_process_that_has_ended_needs_no_signal(tmp_path: Path) -> None:
+@pytest.mark.parametrize("groups", [True, False])
+def test_a_process_that_has_ended_needs_no_signal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, groups: bool
+) -> None:
+    monkeypatch.setattr(process, "GROUPS", groups)
     ended = python("-c", "", log=tmp_path / "log")
     ended.wait()
     process.stop(ended)

@@ -111,7 +111,7 @@ def test_a_worker_that_does_not_come_up_is_named_with_its_last_words(
 @pytest.mark.parametrize(
     ("body", "how"),
     [
-        ("say('finished', code=2); sys.exit(2)", "ended with exit code 2 while collecting"),
+        ("say('finished'); sys.exit(2)", "ended with exit code 2 while collecting"),
         ("os._exit(5)", "ended with exit code 5 while collecting"),
         ("connection.sendall(b'rubbish\\n'); signal.pause()", r"did not answer \(what it says is no message\)"),
         (

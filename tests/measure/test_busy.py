@@ -182,8 +182,7 @@ def test_more_busy_threads_than_cores_are_a_remark_with_what_to_set(measured, mo
     threadpoolctl = pytest.importorskip("threadpoolctl")
     info = [{"internal_api": name, "num_threads": threads} for name, threads in pools]
     monkeypatch.setattr(threadpoolctl, "threadpool_info", lambda: info)
-    here = busy.Environment.current()
-    monkeypatch.setattr(busy.Environment, "current", classmethod(lambda cls: msgspec_replace(here, cores=2.0)))
+    monkeypatch.setattr(busy, "usable_cores", lambda: 2.0)
     crowd = Proc(parent=2, seconds=20, threads={ME + thread: (2.5, 7.0) for thread in range(8)})
     found = measured(Machine({ME: crowd}, everyone=20.0))
     assert found.remarks == (f"the model keeps 8 threads busy on 2 cores, where they wait for each other: {remedy}",)
@@ -192,12 +191,6 @@ def test_more_busy_threads_than_cores_are_a_remark_with_what_to_set(measured, mo
     assert measured(Machine({ME: crowd, 77: replace(NEIGHBOUR, seconds=10)}, everyone=30.0)).remarks == ()
     two = Proc(parent=2, seconds=20, threads={ME: (10.0, 0.0), ME + 1: (9.0, 0.5), ME + 2: (0.5, 0.1)})
     assert measured(Machine({ME: two}, everyone=20.0)).remarks == ()
-
-
-def msgspec_replace(environment, **changes):
-    from msgspec.structs import replace
-
-    return replace(environment, **changes)
 
 
 BURN = "import time\nend = time.monotonic() + 20\nwhile time.monotonic() < end:\n    pass"

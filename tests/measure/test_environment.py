@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from pytest_speedacc.measure import environment as module
-from pytest_speedacc.measure.environment import Environment, commit, library_versions
+from pytest_speedacc.measure.environment import Environment, library_versions
 
 CACHED = (
     module._cpuinfo,
@@ -302,42 +302,3 @@ def test_versions_are_named_as_they_are_installed() -> None:
     assert library_versions()["scikit-learn"] == sklearn.__version__
     assert library_versions([]).keys() <= {"python", "pytest-speedacc"}
     assert library_versions(["msgspec"])["msgspec"] == msgspec.__version__
-
-
-def git(folder: Path, *arguments: str) -> str:
-    identity = ("-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false")
-    ran = subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True, text=True)
-    return ran.stdout.strip()
-
-
-def test_the_commit_and_whether_files_differ_from_it(tmp_path: Path) -> None:
-    git(tmp_path, "init", "--quiet")
-    assert commit(tmp_path) is None
-    (tmp_path / "model.py").write_text("1")
-    git(tmp_path, "add", ".")
-    git(tmp_path, "commit", "--quiet", "-m", "first")
-    git(tmp_path, "tag", "-a", "-m", "v1", "v1")
-    sha = git(tmp_path, "rev-parse", "HEAD")
-    assert commit(tmp_path) == sha
-    (tmp_path / "notes.txt").write_text("untracked")
-    assert commit(tmp_path) == sha
-    (tmp_path / "model.py").write_text("2")
-    assert commit(tmp_path) == f"{sha}-dirty"
-
-
-def test_no_commit_without_a_repository_or_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    assert commit(tmp_path) is None
-    assert commit(tmp_path / "missing") is None
-    monkeypatch.setenv("PATH", str(tmp_path))
-    assert commit(tmp_path) is None
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="needs a script in place of git")
-def test_a_git_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    hanging = tmp_path / "git"
-    hanging.write_text("#!/bin/sh\nexec tail -f /dev/null\n")
-    hanging.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-    monkeypatch.setattr(module, "GIT_SECONDS", 0.1)
-    assert commit(tmp_path) is None

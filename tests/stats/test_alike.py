@@ -9,7 +9,8 @@ import pytest
 from scipy.signal import lfilter
 from scipy.stats import binom, norm
 
-from pytest_speedacc.stats import alike, judge_calls, judge_quantile, look_sizes, quantile_interval
+from pytest_speedacc.stats.alike import alike, judge_calls
+from pytest_speedacc.stats.quantiles import judge_quantile, look_sizes, quantile_interval
 
 ALPHA = 0.01
 MOST_CALLS = 512

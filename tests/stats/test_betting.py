@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_speedacc.stats import winnings
+from pytest_speedacc.stats.betting import winnings
 
 LEVEL = 0.05
 

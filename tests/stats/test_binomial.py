@@ -3,9 +3,9 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import binom, binomtest
+from scipy.stats import binom
 
-from pytest_speedacc.stats import at_least, at_most, proportion_interval
+from pytest_speedacc.stats.binomial import at_least, at_most
 
 SIZES = [0, 1, 2, 10, 64, 1000, 10**5, 10**6]
 CHANCES = [0.0, 1e-9, 1e-6, 0.001, 0.01, 0.05, 0.5, 0.9, 0.99, 0.999999, 1.0]
@@ -47,26 +47,3 @@ def test_a_greater_chance_makes_few_less_likely(n, t, low, high):
 def test_what_is_no_binomial_is_refused(n, p):
     with pytest.raises(ValueError, match="a binomial needs"):
         at_most(0, n, p)
-
-
-@pytest.mark.parametrize(
-    ("successes", "n"), [(0, 1), (1, 1), (0, 100), (3, 100), (50, 100), (99, 100), (1, 10**6), (1234, 10**5)]
-)
-@pytest.mark.parametrize("confidence", [0.5, 0.95, 0.999])
-def test_the_interval_for_a_proportion_agrees_with_scipy(successes, n, confidence):
-    oracle = binomtest(successes, n).proportion_ci(confidence, method="exact")
-    assert proportion_interval(successes, n, confidence) == pytest.approx((oracle.low, oracle.high), abs=1e-12)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ((0, 0), "got 0 of 0"),
-        ((-1, 5), "got -1 of 5"),
-        ((6, 5), "got 6 of 5"),
-        ((1, 5, 1.0), "confidence must lie between 0 and 1, got 1.0"),
-    ],
-)
-def test_an_impossible_proportion_is_refused(arguments, message):
-    with pytest.raises(ValueError, match=message):
-        proportion_interval(*arguments)

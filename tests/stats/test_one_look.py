@@ -13,7 +13,7 @@ from pytest_speedacc.config.trades import parse_gain
 from pytest_speedacc.judge.speedup import FAIL_LEVEL, PASS_LEVEL, judge_speedup
 from pytest_speedacc.judge.verdict import Outcome
 from pytest_speedacc.measure.launches import PairTimes
-from pytest_speedacc.stats import half_width, half_width_once, judge_launches, launch_bounds, resolution
+from pytest_speedacc.stats.sequence import half_width, half_width_once, judge_launches, launch_bounds, resolution
 
 TOLERANCE = math.log(1.05)
 RUNS = 2000

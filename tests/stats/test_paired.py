@@ -8,7 +8,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import xlogy
 from scipy.stats import binom, binomtest, norm
 
-from pytest_speedacc.stats import Flips, difference_interval, mcnemar, resolvable_drop
+from pytest_speedacc.stats.paired import Flips, difference_interval, mcnemar, resolvable_drop
 
 
 @st.composite

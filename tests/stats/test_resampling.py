@@ -13,7 +13,7 @@ import pytest
 from scipy.stats import norm, rankdata, t
 
 from pytest_speedacc.errors import GateError
-from pytest_speedacc.stats import score_difference
+from pytest_speedacc.stats.resampling import score_difference
 
 
 def mean_of(values: Any) -> Any:

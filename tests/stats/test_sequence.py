@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import norm, t
 
-from pytest_speedacc.stats import half_width, judge_launches, launch_bounds, prediction_interval, resolution
+from pytest_speedacc.stats.sequence import half_width, judge_launches, launch_bounds, prediction_interval, resolution
 
 TOLERANCE = math.log(1.03)
 ALPHA = 0.01 / 10

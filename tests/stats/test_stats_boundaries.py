@@ -6,22 +6,19 @@ import numpy as np
 import pytest
 
 from pytest_speedacc.errors import GateError
-from pytest_speedacc.stats import (
-    Flips,
-    at_least,
-    at_most,
-    difference_interval,
+from pytest_speedacc.stats.binomial import at_least, at_most
+from pytest_speedacc.stats.paired import Flips, difference_interval, resolvable_drop
+from pytest_speedacc.stats.quantiles import quantile_interval
+from pytest_speedacc.stats.resampling import score_difference
+from pytest_speedacc.stats.sequence import (
     half_width,
     judge_launches,
     launch_bounds,
+    launch_gain,
+    mean_and_sd,
     prediction_interval,
-    proportion_interval,
-    quantile_interval,
     resolution,
-    resolvable_drop,
-    score_difference,
 )
-from pytest_speedacc.stats.sequence import launch_gain, mean_and_sd
 
 
 def test_no_probability_exceeds_one():
@@ -29,15 +26,6 @@ def test_no_probability_exceeds_one():
     for n, p in ((2, 0.01), (5, 0.3), (6, 0.1)):
         assert at_most(n, n, p) <= 1
         assert at_least(0, n, p) <= 1
-
-
-def test_an_interval_for_a_proportion_has_95_percent_where_nothing_else_is_said():
-    assert proportion_interval(3, 10) == proportion_interval(3, 10, 0.95)
-
-
-def test_no_confidence_is_refused():
-    with pytest.raises(ValueError, match="between 0 and 1, got 0"):
-        proportion_interval(1, 5, 0)
 
 
 def test_a_narrow_interval_of_no_flips_has_its_closed_form_too():

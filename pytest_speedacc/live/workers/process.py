@@ -10,29 +10,18 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-CAN_PIN = hasattr(os, "sched_setaffinity") and Path("/proc/self/task").is_dir()
-CAN_STOP = hasattr(signal, "SIGSTOP")
-_ALLOWED = os.sched_getaffinity(0) if CAN_PIN else set()
+import psutil
 
-ONE_THREAD = dict.fromkeys(
-    (
-        "OMP_NUM_THREADS",
-        "OPENBLAS_NUM_THREADS",
-        "MKL_NUM_THREADS",
-        "BLIS_NUM_THREADS",
-        "NUMEXPR_NUM_THREADS",
-        "VECLIB_MAXIMUM_THREADS",
-        "POLARS_MAX_THREADS",
-        "RAYON_NUM_THREADS",
-        "NUMBA_NUM_THREADS",
-        "TF_NUM_INTRAOP_THREADS",
-        "TF_NUM_INTEROP_THREADS",
-    ),
-    "1",
-)
+from pytest_speedacc.measure import threads
+from pytest_speedacc.measure.this_process import CAN_PIN, allowed_cores
+
+GROUPS = hasattr(os, "killpg")
+"""Whether one signal reaches a process with all that it has started."""
+_ALLOWED = allowed_cores()
+
 STEADY_ALLOCATOR = {
     # Whether a process hits the mmap threshold is a coin tossed at its start: keep every block instead.
     "MALLOC_MMAP_THRESHOLD_": str(1 << 30),
@@ -48,7 +37,12 @@ _NOT_FOR_WORKERS = ("PYTEST_ADDOPTS", "COV_CORE_", "COVERAGE_PROCESS_")
 def worker_environment(one_thread: bool, hash_seed: int) -> dict[str, str]:
     """The environment of a worker, set before it starts because libraries read it when they are loaded."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_FOR_WORKERS)}
-    return {**kept, **STEADY_ALLOCATOR, **(ONE_THREAD if one_thread else {}), "PYTHONHASHSEED": str(hash_seed)}
+    return {
+        **kept,
+        **STEADY_ALLOCATOR,
+        **(dict.fromkeys(threads.ALL, "1") if one_thread else {}),
+        "PYTHONHASHSEED": str(hash_seed),
+    }
 
 
 def start(command: list[str], folder: Path, environment: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
@@ -67,10 +61,10 @@ def start(command: list[str], folder: Path, environment: Mapping[str, str], log:
 
 def end(process: subprocess.Popen[bytes]) -> None:
     """End a process with all it has started."""
-    if sys.platform == "win32":
-        process.kill()
-    else:
+    if GROUPS:
         _signal(process, signal.SIGKILL)
+    else:
+        _each(process, psutil.Process.kill)
     process.wait()
 
 
@@ -78,32 +72,50 @@ def pin(cores: tuple[int, ...]) -> None:
     """Keep every thread of this process on ``cores``; on all that were allowed at its start when empty."""
     if not CAN_PIN:
         return
-    wanted = set(cores) or _ALLOWED
+    wanted, process = cores or _ALLOWED, psutil.Process()
+    if not psutil.LINUX:
+        process.cpu_affinity(wanted)
+        return
     # Threads inherit the mask of their creator, so those that exist already have to be moved one by one.
-    for task in Path("/proc/self/task").iterdir():
+    for thread in process.threads():
         with contextlib.suppress(ProcessLookupError):
-            os.sched_setaffinity(int(task.name), wanted)
+            os.sched_setaffinity(thread.id, wanted)
 
 
 def quiet_core() -> tuple[int, ...]:
     """The core to time on: the last allowed one, because the first takes most of the machine's interrupts."""
-    return (max(_ALLOWED),) if CAN_PIN else ()
+    return _ALLOWED[-1:] if CAN_PIN else ()
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
     """Stop an idle worker with all its threads, so that none spins while the other side is timed."""
-    _signal(process, signal.SIGSTOP)
+    if GROUPS:
+        _signal(process, signal.SIGSTOP)
+    else:
+        _each(process, psutil.Process.suspend)
 
 
 def resume(process: subprocess.Popen[bytes]) -> None:
     """Let a stopped worker go on."""
-    _signal(process, signal.SIGCONT)
+    if GROUPS:
+        _signal(process, signal.SIGCONT)
+    else:
+        _each(process, psutil.Process.resume)
 
 
 def _signal(process: subprocess.Popen[bytes], number: int) -> None:
     # One that has ended is noticed when it is next spoken to; macOS forbids signals to it.
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, number)
+
+
+def _each(process: subprocess.Popen[bytes], act: Callable[[psutil.Process], None]) -> None:
+    """Have it done to a process and to all it has started, one after the other."""
+    with contextlib.suppress(psutil.Error):
+        parent = psutil.Process(process.pid)
+        for each in (parent, *parent.children(recursive=True)):
+            with contextlib.suppress(psutil.Error):
+                act(each)
 
 
 def die_with_parent() -> None:
@@ -115,13 +127,8 @@ def die_with_parent() -> None:
         ctypes.CDLL(None, use_errno=True).prctl(parent_death_signal, signal.SIGKILL, 0, 0, 0)
 
 
-def limitations(all_threads: bool) -> list[str]:
+def limitations() -> list[str]:
     """What this platform cannot do for a fair comparison, in sentences."""
-    missing = []
-    if not CAN_PIN:
-        missing.append(
-            "this system cannot pin a process to a core, so launches differ more and more of them are needed"
-        )
-    if all_threads and not CAN_STOP:
-        missing.append("this system cannot stop an idle worker, whose threads may disturb the other")
-    return missing
+    if CAN_PIN:
+        return []
+    return ["this system cannot pin a process to a core, so launches differ more and more of them are needed"]

@@ -22,7 +22,7 @@ from pytest_speedacc.axes import amounts_of, own_axes
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.facts import Facts
 from pytest_speedacc.live.tree.identity import foreign_modules
-from pytest_speedacc.live.workers.process import CAN_PIN, pin
+from pytest_speedacc.live.workers.process import pin
 from pytest_speedacc.live.workers.protocol import Ready, WorkerSpec
 from pytest_speedacc.measure.accuracy import Accuracy
 from pytest_speedacc.measure.allocations import find_allocations
@@ -33,6 +33,7 @@ from pytest_speedacc.measure.measurement import Measurement, Statics, measure_st
 from pytest_speedacc.measure.profile import attempt_profile
 from pytest_speedacc.measure.stages import stage
 from pytest_speedacc.measure.subject import CallOptions, Subject, prepare
+from pytest_speedacc.measure.this_process import allowed_cores
 from pytest_speedacc.measure.two_models import call_options_of, time_in_turn
 from pytest_speedacc.measure.yardstick import measure_ratio
 
@@ -180,10 +181,10 @@ class WorkerGate:
 
     def _problem(self, check_answers: Callable[[], None]) -> str:
         """Why what was timed is not what it is taken for; empty where it is."""
-        cores = set(self._worker.spec.cores)
-        if cores and CAN_PIN and (now := os.sched_getaffinity(0)) != cores:
+        cores = self._worker.spec.cores
+        if cores and (now := allowed_cores()) != cores:
             return (
-                f"the model moved its process from core {min(cores)} to {', '.join(map(str, sorted(now)))} while "
+                f"the model moved its process from core {cores[0]} to {', '.join(map(str, now))} while "
                 "it was timed, and both sides must run on one core: leave os.sched_setaffinity alone"
             )
         try:

@@ -151,7 +151,7 @@ def main(path: str) -> int:
             code = pytest.main([*_arguments(spec), *paths], plugins=[plugin])
         else:
             channel.send("collected", gates=[])
-        channel.send("finished", code=int(code))
+        channel.send("finished")
         return int(code)
     except ChannelClosed:
         return 1
