@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from baseline_examples import BASELINE, TEST
 from damaged_files import baselines
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -252,6 +252,8 @@ def test_predictions_must_be_as_many_as_the_samples(path: Path) -> None:
         load_predictions(path, loaded)
 
 
+# A whole file takes long to make up where a machine is busy.
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(baselines)
 def test_every_baseline_survives_the_round_trip(baseline: Baseline) -> None:
     assert decode_document(Path("file.json"), encode_document(baseline)) == baseline
