@@ -1,6 +1,8 @@
-"""The two ways in which a gate can refuse to give a verdict."""
+"""The two ways in which a gate can refuse to give a verdict, and foreign errors and values in its sentences."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 
 class GateError(Exception):
@@ -13,11 +15,24 @@ class ConfigError(Exception):
 
 def described(error: BaseException) -> str:
     """``ValueError: too few``, or the name alone of an error that says nothing."""
-    text = str(error)
+    text = said(error)
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def model_raised(error: Exception, when: str) -> GateError:
-    """The refusal of a model that raised; ``when`` ends the sentence. To be raised ``from`` the error itself."""
-    name, colon, text = described(error).partition(": ")
-    return GateError(f"the model raised {name} {when}{colon}{text}")
+def said(error: BaseException) -> str:
+    """What an error says, or that it cannot."""
+    return _asked(error, str)
+
+
+def shown(value: object) -> str:
+    """A value as it would be written in code, or that it cannot be shown."""
+    return _asked(value, repr)
+
+
+def _asked(value: object, how: Callable[[object], str]) -> str:
+    try:
+        return how(value)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # of the value's own code, whatever that is
+        return f"<{type(value).__name__} that cannot be shown: its __{how.__name__}__ raised {type(error).__name__}>"

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypedDict, TypeVar, Unpack
 
+from pytest_speedacc.axes import SETTINGS
 from pytest_speedacc.check.begun import Record, begins
 from pytest_speedacc.check.case import Case, Judged, Run, Say
 from pytest_speedacc.check.comparison import Comparison, Terms, parse_terms, run_comparison
 from pytest_speedacc.check.conductor import measure, run_gate
 from pytest_speedacc.config.policy import Policy
-from pytest_speedacc.errors import ConfigError, GateError
+from pytest_speedacc.config.settings import suggestion
+from pytest_speedacc.errors import ConfigError, GateError, shown
 from pytest_speedacc.facts import Unavailable
 from pytest_speedacc.judge.reference import LiveComparison
 from pytest_speedacc.judge.verdict import Verdict
@@ -98,6 +100,7 @@ class Speedacc:
     @begins
     def check(
         self,
+        /,
         model: Any,
         inputs: Any,
         targets: Any = None,
@@ -114,6 +117,7 @@ class Speedacc:
         closeness: float | None = None,
         metrics: Mapping[str, Any] | None = None,
         name: str = "",
+        **unknown: Any,
     ) -> Verdict:
         """Judge ``model`` on an evaluation set; the test fails where a limit or tolerance is violated.
 
@@ -137,6 +141,8 @@ class Speedacc:
         either; the marker then takes ``max_energy`` and ``max_energy_increase``. A second check in one test needs a
         ``name``.
         """
+        if unknown:
+            return self._concluded(self._refusal("", _misplaced("check()", unknown)))
         call_options = CallOptions(
             score=score,
             greater_is_better=greater_is_better,
@@ -161,7 +167,9 @@ class Speedacc:
         For a model that needs this very loop: its connections, its locks, its background tasks. The keywords are those
         of ``check``. The measurement is conducted from another thread, and the calls are timed in the loop.
         """
-        with RunningLoop(asyncio.get_running_loop()) as loop:
+        if unknown := {key: value for key, value in options.items() if key not in Options.__annotations__}:
+            return self._concluded(self._refusal("", _misplaced("acheck()", unknown)))
+        with RunningLoop(asyncio.get_running_loop(), lambda: self.record.is_closed) as loop:
             call_options = CallOptions(**options, loop=loop)
             result = await asyncio.to_thread(self._checked, model, inputs, targets, call_options, name)
         return self._concluded(result)
@@ -357,8 +365,19 @@ class Speedacc:
         return Verdict(self.test, name, (), (), (), error=why)
 
 
+def _misplaced(call: str, unknown: Mapping[str, Any]) -> str:
+    """What is wrong with keywords that a check does not have."""
+    name, value = next(iter(unknown.items()))
+    if name in SETTINGS:
+        return (
+            f"{call} takes no limits, and {name} is one: write @pytest.mark.speedacc({name}={value!r}) above the test, "
+            "or set it in [tool.speedacc]."
+        )
+    return f"{call} has no keyword {name!r}. {suggestion(name, (*Options.__annotations__, 'name'))}"
+
+
 def _name_problem(name: object) -> str:
     """Why this cannot name a check; empty where it can."""
     if not isinstance(name, str):
-        return f"name={name!r} must be a text."
+        return f"name={shown(name)} must be a text."
     return "" if is_whole(name) else f"name={name!r} holds half of a character (a lone surrogate), as no file can."

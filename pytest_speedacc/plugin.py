@@ -35,7 +35,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         f"{PREFIX}against",
         metavar="REF",
-        help="Compare with this revision, run beside the candidate: a branch stands for its merge base with HEAD.",
+        help="Compare with this revision, run beside the candidate: a branch stands for its merge base with HEAD, and "
+        "auto for what was there before: the pull request's base, the push's, or where this branch left.",
     )
     group.addoption(
         f"{PREFIX}base-python", metavar="PATH", help="The interpreter that runs the base. Default: this one."
@@ -50,7 +51,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="PATH",
         action="append",
         default=[],
-        help="Write the verdicts to PATH (.json), or a plot of them (.svg, .png, .pdf). May be given several times.",
+        help="Write the verdicts to PATH (.json), their summary (.md), a page (.html), or a plot of them (.svg, .png, "
+        ".pdf). May be given several times.",
     )
     group.addoption(
         f"{PREFIX}profile",
@@ -71,6 +73,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         f"{PREFIX}not-compared",
         choices=("warn", "fail"),
         help="What a tolerance does that has nothing to be compared with. Default: warn, and fail where CI is set.",
+    )
+    group.addoption(
+        f"{PREFIX}skipped",
+        choices=("warn", "fail"),
+        help="What a gate does that has a baseline and is skipped. Default: warn, and fail where CI is set.",
     )
 
 

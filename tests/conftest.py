@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import importlib
+import os
 import signal
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -50,6 +49,10 @@ def neutral_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither a developer's own settings nor those of CI decide in a test."""
     for name in ("CI", "PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTEST_XDIST_WORKER"):
         monkeypatch.delenv(name, raising=False)
+    # Sentences stay whole, but where a test is about a narrow terminal.
+    monkeypatch.setenv("COLUMNS", "500")
+    for name in [name for name in os.environ if name.startswith(("CI_", "GITHUB_", "GITLAB_"))]:
+        monkeypatch.delenv(name)
 
 
 ONCE = (
@@ -76,11 +79,9 @@ def imported_once() -> None:
 
 
 @pytest.fixture
-def pytester(imported_once: None, pytester: pytest.Pytester) -> Iterator[pytest.Pytester]:
+def pytester(imported_once: None, pytester: pytest.Pytester) -> pytest.Pytester:
     """pytest's own, in a process that has imported what cannot come twice."""
-    yield pytester
-    # A check that a run inside abandoned in the middle of its timing has no end that would do it.
-    gc.enable()
+    return pytester
 
 
 @pytest.fixture

@@ -131,6 +131,11 @@ MEASURED_NOTHING = (
         "speedacc.measure(model, inputs, targets)",
     ),
     Row(
+        "limit-in-the-call",
+        "check() takes no limits, and max_latency is one: write @pytest.mark.speedacc(max_latency='5 ms') above the ",
+        "speedacc.check(model, inputs, targets, max_latency='5 ms')",
+    ),
+    Row(
         "marker-without-fixture",
         "speedacc: the test is marked speedacc and does not use the speedacc fixture: "
         "add it to the arguments and call speedacc.check(model, inputs, targets). "
@@ -152,6 +157,31 @@ MEASURED_NOTHING = (
         "check-in-what-is-no-gate",
         "speedacc: check was called in a test that is marked speedacc(gate=False), where nothing is judged: *",
         marker="gate=False",
+    ),
+    Row(
+        "check-in-what-is-no-gate-that-is-swallowed",
+        "speedacc: check was called in a test that is marked speedacc(gate=False), where nothing is judged: *",
+        f"try:\n    {CHECK}\nexcept BaseException:\n    pass",
+        marker="gate=False",
+    ),
+    Row(
+        "check-after-its-test",
+        "check() was called after its test test_model.py::test_it had ended.",
+        f"kept.append(speedacc)\n{CHECK}",
+        above="kept = []\n"
+        "def test_other():\n"
+        "    try:\n"
+        "        kept[0].check(lambda batch: 1 - model(batch), inputs, targets)\n"
+        "    except BaseException:\n"
+        "        pass",
+        options=("test_model.py::test_it", "test_model.py::test_other"),
+    ),
+    Row(
+        "check-in-a-forked-process",
+        "check() was called in a process that its test test_model.py::test_it had forked, where its verdict is lost: *",
+        "child = os.fork()\nif not child:\n    try:\n"
+        f"        {CHECK}\n    finally:\n        os._exit(0)\nos.waitpid(child, 0)\n" + check(name="'here'"),
+        above="import os",
     ),
     Row(
         "fixture-asked-for-late",
@@ -197,6 +227,15 @@ LOST = (
         SKIPPED,
         above="pytestmark = pytest.mark.parametrize('size', [])",
         arguments="speedacc, size",
+        in_ci=True,
+    ),
+    Row(
+        "one-of-two-skipped",
+        "Skipped gate: test_model.py::test_it (no GPU) has a baseline and was not judged, which fails this run "
+        '(skipped = "warn" or "fail"): where that is meant, as without a GPU, run with --speedacc-skipped=warn, or *',
+        "pytest.skip('no GPU')",
+        above="@pytest.mark.speedacc(min_accuracy=0.5)\ndef test_more(speedacc):\n    " + CHECK,
+        accepted=CHECK,
         in_ci=True,
     ),
     Row("all-skipped-by-hand", "1 gate was skipped: nothing was judged there.", "pytest.skip()", exit_code=PASSED),
@@ -381,6 +420,28 @@ BAD_MODELS = (
         check("broken", executor="ThreadPoolExecutor(1)"),
         above="from concurrent.futures import ThreadPoolExecutor\n"
         "def broken(batch):\n    raise StopIteration('used up')",
+    ),
+    *(
+        Row(
+            f"raises-{id}",
+            f"the model raised {name.rpartition('.')[2]} while predicting samples 0 to 59{text}",
+            check("broken"),
+            above=f"import asyncio\nclass Mute(Exception):\n    def __str__(self):\n        raise ValueError\n"
+            f"{kind} broken(batch):\n    raise {name}",
+        )
+        for id, kind, name, text in (
+            ("what-cannot-be-shown", "def", "Mute", ": <Mute that cannot be shown: its __str__ raised ValueError>"),
+            ("the-end-of-python", "def", "SystemExit", ""),
+            ("the-end-of-a-generator", "def", "GeneratorExit", ""),
+            ("the-end-of-its-task", "def", "asyncio.CancelledError", ""),
+            ("the-end-of-its-task-in-a-loop", "async def", "asyncio.CancelledError", ""),
+        )
+    ),
+    Row(
+        "exits-in-an-event-loop",
+        "the model raised SystemExit in its event loop: 0",
+        check("broken", concurrency="2"),
+        above="async def broken(batch):\n    raise SystemExit(0)",
     ),
     Row(
         "raises-on-single-samples",
@@ -870,13 +931,13 @@ OPTIONS = (
     ),
     Row(
         "report-of-another-kind",
-        "speedacc: --speedacc-report=out.xml: a report is JSON or a plot: name a file that ends in .json, .svg, *",
+        "speedacc: --speedacc-report=out.xml: a report is JSON, Markdown, a page or a plot: name a file that ends in *",
         options=("--speedacc-report=out.xml",),
         exit_code=USAGE,
     ),
     Row(
         "report-that-cannot-be-written",
-        "ERROR: --speedacc-report: *report.json cannot be written: ",
+        "speedacc: --speedacc-report: *report.json cannot be written: *pyproject.toml is no folder to write to.",
         options=("--speedacc-report=pyproject.toml/report.json",),
         exit_code=USAGE,
     ),
@@ -890,6 +951,12 @@ OPTIONS = (
         "base-python-alone",
         "speedacc: --speedacc-base-python is the base's interpreter, and there is none: add --speedacc-against=REF.",
         options=("--speedacc-base-python=python",),
+        exit_code=USAGE,
+    ),
+    Row(
+        "base-to-be-found-outside-a-repository",
+        "speedacc: * is not in a git repository, so there is no other revision to compare with: ",
+        options=("--speedacc-against=auto",),
         exit_code=USAGE,
     ),
     Row(
@@ -1152,7 +1219,7 @@ PARALLEL = (
     ),
     Row(
         "report-that-cannot-be-written-in-parallel",
-        "ERROR: --speedacc-report: *report.json cannot be written: ",
+        "speedacc: --speedacc-report: *report.json cannot be written: *pyproject.toml is no folder to write to.",
         options=("-n1", "--speedacc-report=pyproject.toml/report.json"),
         plugins=("xdist",),
         needs="xdist",

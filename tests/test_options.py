@@ -17,6 +17,7 @@ NOT_GIVEN = {
     "speedacc_budget": None,
     "speedacc_inconclusive": None,
     "speedacc_not_compared": None,
+    "speedacc_skipped": None,
     "speedacc_against": None,
     "speedacc_base_python": None,
 }
@@ -35,6 +36,7 @@ def test_nothing_given_is_nothing_asked():
         budget=None,
         inconclusive=None,
         not_compared=None,
+        skipped=None,
         against="",
         base_python="",
         profile=None,
@@ -51,6 +53,7 @@ def test_everything_given_is_read(tmp_path, monkeypatch):
         budget="0.5",
         inconclusive="fail",
         not_compared="warn",
+        skipped="warn",
         profile="profiles",
     )
     assert options == Options(
@@ -61,6 +64,7 @@ def test_everything_given_is_read(tmp_path, monkeypatch):
         budget=0.5,
         inconclusive="fail",
         not_compared="warn",
+        skipped="warn",
         against="",
         base_python="",
         profile=tmp_path / "profiles",
@@ -74,7 +78,7 @@ def test_missing_baselines_alone_can_be_written():
 
 
 SECONDS = "must be a number of seconds above zero, such as 5 or 0.5."
-JSON = "a report is JSON or a plot: name a file that ends in .json, .svg, .png, .pdf."
+JSON = "a report is JSON, Markdown, a page or a plot: name a file that ends in .json, .md, .html, .svg, .png, .pdf."
 UNWRITTEN = (
     "--speedacc-reason is recorded with a baseline, and none is written: add --speedacc-update or --speedacc-missing."
 )
@@ -155,20 +159,24 @@ def test_ci_is_what_the_environment_says(monkeypatch, value, in_ci):
         ("not_compared", True, "warn", "fail", True),
         ("not_compared", True, "fail", "warn", False),
         ("not_compared", False, "fail", None, True),
+        ("skipped", False, None, None, False),
+        ("skipped", True, None, None, True),
+        ("skipped", True, "warn", None, False),
+        ("skipped", True, "fail", "warn", False),
     ],
 )
 def test_what_fails_a_test(monkeypatch, outcome, in_ci, pyproject, command_line, fails):
     if in_ci:
         monkeypatch.setenv("CI", "true")
-    project = Project(Path(), Path(), inconclusive=pyproject, not_compared=pyproject)
-    options = read(inconclusive=command_line, not_compared=command_line)
+    project = Project(Path(), Path(), inconclusive=pyproject, not_compared=pyproject, skipped=pyproject)
+    options = read(inconclusive=command_line, not_compared=command_line, skipped=command_line)
     assert options.fails(outcome, project) is fails
 
 
-@pytest.mark.parametrize("outcome", ["inconclusive", "not_compared"])
+@pytest.mark.parametrize("outcome", ["inconclusive", "not_compared", "skipped"])
 def test_each_outcome_obeys_its_own_option(outcome):
     project = Project(Path(), Path(), **{outcome: "fail"})
-    other = {"inconclusive": "not_compared", "not_compared": "inconclusive"}[outcome]
+    other = {"inconclusive": "not_compared", "not_compared": "skipped", "skipped": "inconclusive"}[outcome]
     assert read().fails(outcome, project)
     assert not read().fails(other, project)
     assert read(**{outcome: "fail"}).fails(outcome, Project(Path(), Path()))

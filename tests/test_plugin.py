@@ -69,7 +69,7 @@ class TestText:
         project.write(SOUND)
         project.run("--speedacc-update")
         project.write(WORSE)
-        result = project.run()
+        result = project.run("-v")
         assert result.ret == pytest.ExitCode.TESTS_FAILED
         result.stdout.re_match_lines(
             [
@@ -94,6 +94,7 @@ class TestText:
                 r"Also measured, not limited: confidence .+; latency p90 .+; latency p95 .+; .+; whole set .+\.",
                 r"",
                 r"Measured on .+\.",
+                r"",
                 rf'If this change is meant, accept it: {re.escape(UPDATE)} --speedacc-reason="why"',
             ],
             consecutive=True,
@@ -183,7 +184,19 @@ def _read(terminal: int) -> bytes:
 
 
 NUMBER, MAYBE = (int, float), (int, float, type(None))
-DOCUMENT = {"schema": int, "environment": dict, "live": (dict, type(None)), "gates": list, "groups": list}
+DOCUMENT = {
+    "schema": int,
+    "date": str,
+    "verdict": str,
+    "headline": str,
+    "environment": dict,
+    "live": (dict, type(None)),
+    "gates": list,
+    "groups": list,
+    "lost": list,
+    "remarks": list,
+    "problems": list,
+}
 ENVIRONMENT = {
     "description": str,
     "cpu": str,
@@ -202,6 +215,8 @@ ENVIRONMENT = {
 GATE = {
     "test": str,
     "name": str,
+    "file": str,
+    "line": int,
     "verdict": str,
     "group": str,
     "compared_with": str,
@@ -228,6 +243,7 @@ CHECK = {
     "allowed": str,
     "outcome": str,
     "reason": str,
+    "sides": (list, type(None)),
     "accepted": str,
 }
 MEASURED = {
@@ -238,6 +254,7 @@ MEASURED = {
     "interval": (list, type(None)),
     "unit": str,
     "reference": MAYBE,
+    "better": str,
     "note": str,
 }
 
@@ -253,7 +270,7 @@ class TestReports:
         project.write(SOUND)
         document = report(project, "--speedacc-update")
         assert_fields(document, DOCUMENT)
-        assert document["schema"] == 1
+        assert document["schema"] == 2
         assert_fields(document["environment"], ENVIRONMENT)
         assert {"python", "numpy", "scikit-learn"} <= document["environment"]["versions"].keys()
         [gate] = document["gates"]

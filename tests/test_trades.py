@@ -136,6 +136,6 @@ def test_it(speedacc):
     speedacc.check(slow, inputs, targets)
 """
     )
-    result = project.run()
+    result = project.run("-v")
     assert result.ret == FAILED
     assert_says(result, "*a request  100 requests  10,000 requests  100,000 requests")

@@ -13,7 +13,7 @@ import numpy as np
 
 from pytest_speedacc.adapters.base import class_name
 from pytest_speedacc.adapters.registry import own_format
-from pytest_speedacc.errors import GateError
+from pytest_speedacc.errors import GateError, said
 
 PROTOCOL = 5
 
@@ -87,7 +87,7 @@ def canonical_pickle(model: Any, strip: Callable[[Any], None] | None = None) -> 
         raise
     except Exception as error:  # pickling runs the model's own code, which may raise anything
         raise GateError(
-            f"{class_name(model)} has no size, for it cannot be pickled: {error}. "
+            f"{class_name(model)} has no size, for it cannot be pickled: {said(error)}. "
             "Define its classes and functions at the top level of a module."
         ) from error
 

@@ -26,6 +26,8 @@ Commit = Annotated[str, Meta(pattern=r"^[0-9a-f]{40,64}(-dirty)?\Z")]
 """Of the repository; ends with ``-dirty`` when files differed from it."""
 Ratio = Annotated[float, Meta(gt=0, le=1e9)]
 LogTime = Annotated[float, Meta(ge=-50, le=50)]
+# Between launches of one model: by 1, they would differ as 1 and 2.7 do, and open every tolerance.
+LogSpread = Annotated[float, Meta(ge=0, le=1)]
 MOST_FUNCTIONS = 8
 """Of a profile, that are kept: those with the most time."""
 
@@ -100,12 +102,12 @@ class StoredRatio(Record, frozen=True):
     """Of the yardstick: ratios to different versions are not compared."""
     log_ratio: LogTime
     """log(model/yardstick), the mean over launches."""
-    spread: Annotated[float, Meta(ge=0, le=100)]
+    spread: LogSpread
     """Standard deviation between launches."""
     launches: Annotated[int, Meta(ge=2, le=1_000_000)]
     parts: tuple[LogTime, LogTime, LogTime] | None = None
     """Logarithms of what the yardstick's parts take by themselves, less their mean; files from before lack it."""
-    parts_spread: Annotated[float, Meta(ge=0, le=100)] = 0.0
+    parts_spread: LogSpread = 0.0
     """Standard deviation of one of them between launches."""
 
 

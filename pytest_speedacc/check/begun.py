@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
+from pytest_speedacc.check.strays import Strays
 from pytest_speedacc.errors import GateError, described
 
 P = ParamSpec("P")
@@ -55,6 +57,8 @@ class Record:
 
     test: str
     """The node id."""
+    strays: Strays = field(default_factory=Strays)
+    """Takes what is called where the test can not be told of it."""
     begun: list[Begun] = field(default_factory=list)
     failures: list[BaseException] = field(default_factory=list)
     """What was raised to fail the test, each with a verdict as its text."""
@@ -62,16 +66,28 @@ class Record:
     """Whether the test has ended, so that no verdict counts any more."""
     lock: threading.Lock = field(default_factory=threading.Lock)
     """A thread may begin a check while the test ends."""
+    process: int = field(default_factory=os.getpid)
+    """Where the test runs."""
 
     def begin(self, call: str, name: object) -> Begun:
-        """Note a call. Raises GateError when the test has ended."""
+        """Note a call. Raises GateError when the test has ended, or runs in another process."""
         name = name if isinstance(name, str) else ""
         begun = Begun(f"{call}(name={name!r})" if name else f"{call}()", name)
         with self.lock:
             self.begun.append(begun)
-        if self.is_closed:
+        problem = ""
+        if os.getpid() != self.process:
+            problem = (
+                f"{begun.call} was called in a process that its test {self.test} had forked, where its verdict is "
+                "lost: call it in the test itself; executor= evaluates a model on other processes."
+            )
+        elif self.is_closed:
+            problem = f"{begun.call} was called after its test {self.test} had ended."
+        if problem:
             with begun.ending():
-                raise GateError(f"{begun.call} was called after its test {self.test} had ended.")
+                error = GateError(problem)
+                self.strays.note(problem, error)
+                raise error
         return begun
 
     def close(self) -> tuple[list[Begun], list[BaseException]]:

@@ -15,7 +15,7 @@ from pytest_speedacc.check.explanation import explain_beside_other, explain_memo
 from pytest_speedacc.config.policy import DEFAULT_BUDGET, Policy
 from pytest_speedacc.config.settings import parse_bound, suggestion
 from pytest_speedacc.config.trades import Term, check_applies, parse_gain, parse_trades
-from pytest_speedacc.errors import ConfigError, GateError
+from pytest_speedacc.errors import ConfigError, GateError, shown
 from pytest_speedacc.facts import Unavailable
 from pytest_speedacc.judge.bare_drop import bare_drop
 from pytest_speedacc.judge.gate import judge
@@ -65,7 +65,7 @@ def parse_terms(
     if launches is None:
         count = 0
     elif isinstance(launches, bool) or not isinstance(launches, int) or launches < FEWEST_LAUNCHES:
-        raise ConfigError(f"{where}: launches={launches!r} must be a whole number from {FEWEST_LAUNCHES}.")
+        raise ConfigError(f"{where}: launches={shown(launches)} must be a whole number from {FEWEST_LAUNCHES}.")
     else:
         count = launches
     timed = [bound.setting.name for bound in bounds if bound.setting.is_noisy]

@@ -73,6 +73,7 @@ def loosened_project(base: Project, candidate: Project) -> list[str]:
     for name, was, now in (
         ("inconclusive", base.inconclusive or "warn", candidate.inconclusive or "warn"),
         ("not_compared", base.not_compared or "fail", candidate.not_compared or "fail"),
+        ("skipped", base.skipped or "fail", candidate.skipped or "fail"),
     ):
         if _STRICTNESS[now] < _STRICTNESS[was]:
             said.append(f"{name} was {was!r} in CI and is {now!r}")

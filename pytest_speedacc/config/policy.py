@@ -11,7 +11,7 @@ from pytest_speedacc.config.builtin import BUILT_IN
 from pytest_speedacc.config.project import AccuracyRule, Project, Table, built_in, parse_table
 from pytest_speedacc.config.settings import Bound, parse_bound, suggestion
 from pytest_speedacc.config.trades import Trade, check_applies
-from pytest_speedacc.errors import ConfigError
+from pytest_speedacc.errors import ConfigError, shown
 
 LIVE_TOLERANCE = "3 %"
 """What a latency may lose against the base where nobody says otherwise."""
@@ -61,12 +61,12 @@ def parse_marker(arguments: tuple[Any, ...], keywords: Mapping[str, Any]) -> Tab
     """Read ``@pytest.mark.speedacc(...)``. Raises ConfigError."""
     if arguments:
         raise ConfigError(
-            f'@pytest.mark.speedacc takes keywords only, such as max_latency="5 ms", not {arguments[0]!r}.'
+            f'@pytest.mark.speedacc takes keywords only, such as max_latency="5 ms", not {shown(arguments[0])}.'
         )
     rest = {name: value for name, value in keywords.items() if name != "gate"}
     gate = keywords.get("gate", True)
     if not isinstance(gate, bool):
-        raise ConfigError(f"marker: gate = {gate!r} must be True or False.")
+        raise ConfigError(f"marker: gate = {shown(gate)} must be True or False.")
     if not gate and rest:
         raise ConfigError(NO_GATE_WITH_LIMITS.format(name=next(iter(rest))))
     return parse_table(rest, "marker", known=("gate",))

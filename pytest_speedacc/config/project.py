@@ -59,6 +59,8 @@ class Project:
     """What an inconclusive check does; None leaves it to the default."""
     not_compared: Leniency | None = None
     """What a check with nothing to compare does; None leaves it to the default."""
+    skipped: Leniency | None = None
+    """What a gate does that has a baseline and is skipped; None leaves it to the default."""
     defaults: Table = field(default_factory=Table)
     """``[tool.speedacc]`` itself."""
     policies: Mapping[str, Table] = field(default_factory=dict)
@@ -107,7 +109,7 @@ def parse_project(section: object, root: Path) -> Project:
     tests = _table(keys.pop("tests", {}), "[tool.speedacc.tests]")
     outcomes = {
         key: _choice(keys.pop(key), get_args(Leniency), f"{where}: {key}")
-        for key in ("inconclusive", "not_compared")
+        for key in ("inconclusive", "not_compared", "skipped")
         if key in keys
     }
     clock = _choice(keys.pop("profile_clock", "wall"), get_args(Clock), f"{where}: profile_clock")
@@ -133,6 +135,10 @@ def parse_table(section: object, where: str, *, known: tuple[str, ...] = ()) -> 
     """
     bounds: dict[str, Bound] = {}
     rules: dict[str, Any] = {}
+    try:
+        repr(section)
+    except Exception as error:  # of a value's own; every sentence about a wrong one shows it
+        raise ConfigError(f"{where}: a value cannot be shown, its __repr__ raised {type(error).__name__}.") from error
     for key, value in _table(section, where).items():
         if key in SETTINGS:
             bound = parse_bound(key, value, where)
@@ -217,4 +223,14 @@ _RULES: Mapping[str, Callable[[object, str], Any]] = {
     "trades": parse_trades,
 }
 """What else a table or marker can say, and how it is read."""
-_RUN_KEYS = ("baselines", "inconclusive", "live", "not_compared", "policies", "profile_clock", "tests", *SCALE_KEYS)
+_RUN_KEYS = (
+    "baselines",
+    "inconclusive",
+    "live",
+    "not_compared",
+    "policies",
+    "profile_clock",
+    "skipped",
+    "tests",
+    *SCALE_KEYS,
+)

@@ -124,7 +124,8 @@ def _judges_of(
     """What judges the axes that rest on the predictions for a part of the samples."""
 
     def accuracy(bound: Bound) -> Check:
-        return _of_predictions(bound, part, statics, reference, partial(_drop, policy=policy))
+        check = _of_predictions(bound, part, statics, reference, partial(_drop, policy=policy))
+        return replace(check, title=part.accuracy.score) if isinstance(part.accuracy, Accuracy) else check
 
     def churn(bound: Bound) -> Check:
         if isinstance(part.accuracy, Outputs):

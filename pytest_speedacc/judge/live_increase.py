@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
@@ -150,7 +151,9 @@ def judge_live_increase(
         reason += f"; too close to call here: {_resolution_text(bound, differences, alpha, entry, once)}"
     elif high < 0:
         reason += "; it is faster"
-    check = check_of(bound, slower, outcome, reason, interval=interval, kind=Kind.CHANGE)
+    check = check_of(
+        bound, slower, outcome, reason, interval=interval, kind=Kind.CHANGE, sides=_sides(bound, gate.launches)
+    )
     return check if entry is None else _on_top_of(entry, check)
 
 
@@ -212,6 +215,16 @@ def _resolution_text(
         few = "one launch is" if len(differences) == 1 else f"{len(differences)} launches are"
         return f"{few} too few for any verdict"
     return f"the smallest slow-down these launches could have shown is {math.expm1(smallest):.1%}"
+
+
+def _sides(bound: Bound, launches: Sequence[PairTimes]) -> tuple[float, float] | None:
+    """The median times of the launches, of which a tail has none."""
+    if _is_tail(bound):
+        return None
+    return (
+        statistics.median(launch.candidate_seconds for launch in launches),
+        statistics.median(launch.base_seconds for launch in launches),
+    )
 
 
 def _own_difference(bound: Bound, canary: Sequence[PairTimes]) -> float:

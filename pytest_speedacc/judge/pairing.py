@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from pytest_speedacc.errors import GateError
+from pytest_speedacc.errors import GateError, said
 from pytest_speedacc.judge.accuracy import ClassChange, Confusion, Flipped, PairedEvidence
 from pytest_speedacc.judge.repeats import Former
 from pytest_speedacc.measure.accuracy import Accuracy, score_predictions, to_numpy
+from pytest_speedacc.measure.raised import RAISED
 from pytest_speedacc.measure.score import Mask, Score, ScoreFunction, right
 from pytest_speedacc.measure.subject import Subject
 from pytest_speedacc.stats.paired import Flips, Interval, difference_interval
@@ -147,7 +148,7 @@ def _pair(value: float, same_environment: bool, sides: Sides, source: str) -> Pa
             resamples=RESAMPLES,
             confidence=CONFIDENCE,
         )
-    except Exception as error:
+    except RAISED as error:
         # The interval is beside the point of an exact comparison: a score that a resample cannot have is no failure.
-        return paired(None, None, f"the score cannot be resampled ({error})")
+        return paired(None, None, f"the score cannot be resampled ({said(error)})")
     return paired(None, difference)

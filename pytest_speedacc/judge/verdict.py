@@ -55,6 +55,10 @@ class Check:
     """What it came to."""
     reason: str
     """Why, in one sentence."""
+    title: str = ""
+    """What the axis is called here: a score by its own name; empty for the axis's."""
+    sides: tuple[float, float] | None = None
+    """Seconds of both sides behind a change of a time, this one first; None where they are not known."""
     accepted: str = ""
     """What somebody accepted of it since the base, how much and why; empty where nothing was."""
 
@@ -148,6 +152,10 @@ class Verdict:
     """Where former values are from: the ``baseline``, or the ``base`` of a live run."""
     error: str = ""
     """Why nothing could be judged; the verdict is then failed."""
+    file: str = ""
+    """Of the test, relative to the folder that node ids start from; empty where it is not known."""
+    line: int = 0
+    """Of the test, from 1; 0 where it is not known."""
 
     @property
     def outcome(self) -> Outcome:
@@ -173,6 +181,7 @@ def check_of(
     interval: tuple[float, float] | None = None,
     reference: float | None = None,
     kind: str | None = None,
+    sides: tuple[float, float] | None = None,
 ) -> Check:
     """The check that ``bound`` came to; ``kind`` where what was observed is not of the setting's own."""
     setting = bound.setting
@@ -189,6 +198,7 @@ def check_of(
         allowed=allowed_text(bound),
         outcome=outcome,
         reason=reason,
+        sides=sides,
     )
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from pytest_speedacc.errors import GateError
+from pytest_speedacc.errors import GateError, described
 from pytest_speedacc.measure.columns import check_positions, label_of_columns
+from pytest_speedacc.measure.raised import RAISED
 from pytest_speedacc.measure.score import Array, Mask, Score, matched, right
 
 
@@ -51,8 +52,8 @@ def score_predictions(score: Score, targets: Any, predictions: Array) -> Accurac
         value = float(score.function(truth, predictions))
     except GateError as error:
         raise GateError(f"the score {score.name!r}: {error}") from error
-    except Exception as error:
-        raise GateError(f"the score {score.name!r} raised {type(error).__name__}: {error}") from error
+    except RAISED as error:
+        raise GateError(f"the score {score.name!r} raised {described(error)}") from error
     if not np.isfinite(value):
         raise GateError(f"the score {score.name!r} is {value} on this evaluation set: it must be a finite number.")
     return Accuracy(

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pytest_speedacc.errors import GateError, model_raised
+from pytest_speedacc.errors import GateError
 from pytest_speedacc.measure.memory import recorded
 from pytest_speedacc.measure.places import COMPREHENSIONS, OWN, is_library, shown
+from pytest_speedacc.measure.raised import RAISED, model_raised
 from pytest_speedacc.measure.subject import Subject
 
 STEPS = ("transform", "predict", "predict_proba", "predict_log_proba", "decision_function", "forward")
@@ -67,7 +68,7 @@ def find_allocations(subject: Subject, root: Path) -> Allocations:
             sites = _sites(reader.get_high_watermark_allocation_records(merge_threads=True), root)
     except GateError:
         raise
-    except Exception as error:
+    except RAISED as error:
         raise model_raised(error, "while the memory at its peak was looked through") from error
     return Allocations(sum(site.bytes for site in sites), sites)
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from pytest_speedacc.errors import GateError
+from pytest_speedacc.errors import GateError, said
 from pytest_speedacc.measure.accuracy import labels, to_numpy
 from pytest_speedacc.measure.evaluation import differing, typed
 from pytest_speedacc.measure.measurement import Statics
 from pytest_speedacc.measure.outputs import changed, joined, rows_of
+from pytest_speedacc.measure.raised import RAISED
 from pytest_speedacc.measure.score import Array
 from pytest_speedacc.measure.subject import Subject
 from pytest_speedacc.stats.binomial import at_least
@@ -176,10 +177,10 @@ def _as_scored(subject: Subject, number: int, raw: Any, shape: tuple[int, ...] |
         if subject.score is not None and subject.score.wants_labels:
             found = labels(found, to_numpy(subject.targets)[rows], subject.score)
         return found
-    except Exception as error:  # of the answer's own conversion, whatever type that is
-        said = f"{type(raw).__name__} ({error})" if raw is not None else "None"
+    except RAISED as error:  # of the answer's own conversion, whatever type that is
+        answer = f"{type(raw).__name__} ({said(error)})" if raw is not None else "None"
         samples = f"sample {rows[0]}" if size == 1 else f"samples {rows[0]} to {rows[-1]}"
-        raise _another(f"{said} for {samples}") from error
+        raise _another(f"{answer} for {samples}") from error
 
 
 def _asked(subject: Subject, numbers: Iterable[int]) -> Array:

@@ -15,7 +15,7 @@ import numpy as np
 
 from pytest_speedacc.adapters.base import Adapter, class_name, to_array
 from pytest_speedacc.adapters.labels import are_distributions
-from pytest_speedacc.errors import GateError, model_raised
+from pytest_speedacc.errors import GateError, described, said
 from pytest_speedacc.measure import clocks
 from pytest_speedacc.measure.accuracy import missing, to_numpy
 from pytest_speedacc.measure.calls import OWN, PredictLike, inputs_for, resolve_call
@@ -23,6 +23,7 @@ from pytest_speedacc.measure.fingerprint import fingerprint
 from pytest_speedacc.measure.forks import one_process
 from pytest_speedacc.measure.loops import Loop
 from pytest_speedacc.measure.outputs import joined, rows_of
+from pytest_speedacc.measure.raised import RAISED, model_raised
 from pytest_speedacc.measure.samples import count_samples, take
 from pytest_speedacc.measure.score import Array, Mask
 from pytest_speedacc.measure.slices import mask_of
@@ -131,8 +132,8 @@ class Evaluator:
             return _largest_of(self._array(call(inputs), "predict_proba"))
         except GateError as error:
             return str(error)
-        except Exception as error:
-            return f"predict_proba of {class_name(self.model)} raised {type(error).__name__}: {error}"
+        except RAISED as error:
+            return f"predict_proba of {class_name(self.model)} raised {described(error)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,13 +221,13 @@ def _each(
         except GateError:
             raise
         except BrokenExecutor as error:
-            raise GateError(f"a process of executor= ended while it predicted {where}: {error}") from error
-        except Exception as error:
-            said = f"{type(error).__name__} {error}".lower()
+            raise GateError(f"a process of executor= ended while it predicted {where}: {said(error)}") from error
+        except RAISED as error:
+            told = described(error).lower()
             # Python 3.13 says the second, and older ones the first.
-            if executor is not None and ("pickle" in said or "local object" in said):
+            if executor is not None and ("pickle" in told or "local object" in told):
                 raise GateError(
-                    f"the model cannot be sent to the processes of executor= ({error}): "
+                    f"the model cannot be sent to the processes of executor= ({said(error)}): "
                     "predict=, slices= and the model itself must be importable there, not local to a test."
                 ) from error
             stopped = error.__cause__ if isinstance(error.__cause__, StopIteration) else None

@@ -10,6 +10,7 @@ from itertools import cycle, islice
 from typing import Any
 
 from pytest_speedacc.measure import clocks
+from pytest_speedacc.measure.loops import staying_in
 from pytest_speedacc.measure.quiet import quietly_awaited
 
 AsyncCall = Callable[[Any], Awaitable[Any]]
@@ -80,10 +81,10 @@ async def calls_in_flight(call: AsyncCall, batches: Iterator[Any], concurrency: 
 async def _in_flight(concurrency: int, caller: Callable[[], Coroutine[Any, Any, Answered]]) -> Answered:
     """Run so many callers, which take their batches from one iterator; one alone needs no task of its own."""
     if concurrency == 1:
-        return await caller()
+        return await staying_in(caller())
     try:
         async with asyncio.TaskGroup() as group:
-            callers = [group.create_task(caller()) for _ in range(concurrency)]
+            callers = [group.create_task(staying_in(caller())) for _ in range(concurrency)]
     except BaseExceptionGroup as errors:
         # What the model raised, as if it had been called alone; the group has ended the others.
         raise errors.exceptions[0] from None

@@ -9,13 +9,14 @@ from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
-from pytest_speedacc.errors import GateError, model_raised
+from pytest_speedacc.errors import GateError
 from pytest_speedacc.measure import clocks
 from pytest_speedacc.measure.forks import one_process
 from pytest_speedacc.measure.garbage import Garbage
 from pytest_speedacc.measure.in_loop import Stint, timed, untimed
 from pytest_speedacc.measure.loops import Loop
 from pytest_speedacc.measure.quiet import quietly
+from pytest_speedacc.measure.raised import RAISED, model_raised
 from pytest_speedacc.measure.stack import with_room
 from pytest_speedacc.stats.alike import alike
 from pytest_speedacc.stats.quantiles import quantile, quantile_interval
@@ -350,7 +351,7 @@ def _first_call(work: Workload) -> float:
         return run_untimed(work, 1)
     except GateError:
         raise
-    except Exception as error:
+    except RAISED as error:
         raise model_raised(error, f"on a batch of {work.batch_size}, after it had predicted the whole set") from error
 
 
@@ -359,5 +360,5 @@ def _guarded(measure: Callable[..., _T], *arguments: Any) -> _T:
         return measure(*arguments)
     except GateError:
         raise
-    except Exception as error:
+    except RAISED as error:
         raise model_raised(error, "while it was timed") from error

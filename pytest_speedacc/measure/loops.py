@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, Self, TypeVar
 
 from pytest_speedacc.errors import GateError
+from pytest_speedacc.measure.raised import model_raised
 
 _T = TypeVar("_T")
 _ENDED = "the test, or its event loop, ended before its model was measured."
@@ -58,9 +59,15 @@ def _runner(process: int) -> asyncio.Runner:
 class RunningLoop:
     """The loop that the user's test runs in, asked from another thread, so that its other tasks go on."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, is_over: Callable[[], bool] = lambda: False) -> None:
         self._loop = loop
-        self._ended = False
+        self._is_over = is_over
+        self._left = False
+
+    @property
+    def _ended(self) -> bool:
+        """Whether nobody waits for the model any more, though the loop may go on."""
+        return self._left or self._is_over()
 
     def run(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
         """As ``Loop.run``, from any thread but the loop's own."""
@@ -85,7 +92,7 @@ class RunningLoop:
 
     def __exit__(self, *error: object) -> None:
         # A test that is cancelled leaves a thread behind, which learns it when it asks next.
-        self._ended = True
+        self._left = True
 
     def __reduce__(self) -> tuple[type[OwnLoop], tuple[()]]:
         # In another process, such as an executor's, there is none of the user's.
@@ -106,7 +113,15 @@ class Awaited:
 
 
 async def _answer(function: Callable[[Any], Awaitable[Any]], batch: Any) -> Any:
-    return await function(batch)
+    return await staying_in(function(batch))
+
+
+async def staying_in(answer: Awaitable[_T]) -> _T:
+    """Await what would end its event loop, and not only its own task, where it raises SystemExit."""
+    try:
+        return await answer
+    except SystemExit as error:
+        raise model_raised(error, "in its event loop") from error
 
 
 def is_async(function: Any) -> bool:

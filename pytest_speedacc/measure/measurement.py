@@ -12,8 +12,10 @@ from typing import Any, TypeVar
 import numpy as np
 
 from pytest_speedacc.adapters.base import DeviceMemory, ParameterCount
-from pytest_speedacc.axes.axis import NOT_MEASURED
-from pytest_speedacc.errors import GateError, model_raised
+from pytest_speedacc.axes import AXES, amounts_of
+from pytest_speedacc.axes.axis import NOT_MEASURED, statistic_name
+from pytest_speedacc.axes.units import Kind, format_value
+from pytest_speedacc.errors import GateError, described
 from pytest_speedacc.facts import Amount, Unavailable
 from pytest_speedacc.measure.accuracy import Accuracy
 from pytest_speedacc.measure.busy import QUIET, Busy
@@ -23,6 +25,7 @@ from pytest_speedacc.measure.latency import Latency
 from pytest_speedacc.measure.memory import MemoryPeak, leak_note, measure_memory
 from pytest_speedacc.measure.metrics import measure_metrics
 from pytest_speedacc.measure.outputs import Outputs
+from pytest_speedacc.measure.raised import RAISED, model_raised
 from pytest_speedacc.measure.randomness import seeded
 from pytest_speedacc.measure.score import Mask
 from pytest_speedacc.measure.scoring import score_pass
@@ -110,6 +113,21 @@ class Measurement:
     busy: Busy = QUIET
     """How long it waited for a processor while it was timed."""
 
+    def __str__(self) -> str:
+        """All of it in words, a line each."""
+        of = self.statics.accuracy
+        latency, quantiles = self.latency, (0.5, 0.95) if self.latency.has_tail else (0.5,)
+        rows = {
+            **({of.score: format_value(of.value, Kind.SCORE)} if isinstance(of, Accuracy) else {}),
+            **{f"latency {statistic_name(q)}": format_value(latency.quantile(q), Kind.TIME) for q in quantiles},
+            **{
+                AXES[name].title: format_value(amount.value, AXES[name].unit)
+                for name, amount in amounts_of(self.statics).items()
+            },
+        }
+        width = max(map(len, rows))
+        return "\n".join(f"{name.ljust(width)}  {value}" for name, value in rows.items())
+
     @property
     def accuracy(self) -> float:
         """The score. Raises GateError for a step, which has none."""
@@ -196,7 +214,7 @@ def _memory(subject: Subject) -> MemoryPeak | Unavailable:
             return replace(found, of=subject.worst.how)
     except GateError as error:
         return Unavailable(str(error))
-    except Exception as error:
+    except RAISED as error:
         raise model_raised(error, f"on a batch of {subject.batch_size} while its memory was measured") from error
 
 
@@ -217,8 +235,8 @@ def _attempt(measure: Callable[[], _T], what: str) -> _T | Unavailable:
     except GateError as error:
         # Many gates of one kind of model are refused in the same words, which a run holds to its end.
         return Unavailable(sys.intern(str(error)))
-    except Exception as error:  # an adapter met a model it was not written for
-        return Unavailable(f"looking for the model's {what} raised {type(error).__name__}: {error}")
+    except RAISED as error:  # an adapter met a model it was not written for
+        return Unavailable(f"looking for the model's {what} raised {described(error)}")
 
 
 def _available(value: _T | Unavailable) -> _T:

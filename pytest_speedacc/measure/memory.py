@@ -8,13 +8,14 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pytest_speedacc.axes.units import format_bytes
 from pytest_speedacc.errors import GateError
+from pytest_speedacc.measure.quiet import pause_profiler
 from pytest_speedacc.measure.stack import with_room
 
 RESOLUTION = 1024
@@ -199,16 +200,14 @@ def _no_room(error: OSError) -> GateError:
 def _warm_up(call: Callable[[Any], Any], batches: Sequence[Any]) -> None:
     # memray listens to function calls, for which the interpreter builds a table per function and keeps it.
     # The idle profile function has them built now, or they would count as the model's: 40 KiB for a pipeline.
-    previous, previous_in_threads = sys.getprofile(), threading.getprofile()
-    sys.setprofile(_ignore_event)
-    threading.setprofile(_ignore_event)
-    try:
+    with ExitStack() as stack:
+        pause_profiler(stack)
+        stack.callback(threading.setprofile, threading.getprofile())
+        sys.setprofile(_ignore_event)
+        threading.setprofile(_ignore_event)
         for _ in range(WARM_UP):
             for batch in batches:
                 call(batch)
-    finally:
-        sys.setprofile(previous)
-        threading.setprofile(previous_in_threads)
 
 
 def _ignore_event(frame: object, event: str, argument: object) -> None:
@@ -246,7 +245,10 @@ def _track(tracker: Any, call: Callable[[Any], Any], batches: Sequence[Any]) -> 
             tracker.__exit__(None, None, None)
 
     _forget()
-    with_room(run)
+    with ExitStack() as stack:
+        # memray puts back what it found by sys.setprofile as well.
+        pause_profiler(stack)
+        with_room(run)
 
 
 def _forget() -> None:

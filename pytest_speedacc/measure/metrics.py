@@ -11,9 +11,10 @@ import numpy as np
 from pytest_speedacc.axes import AXES, own_axes
 from pytest_speedacc.axes.axis import Axis
 from pytest_speedacc.config.settings import suggestion
-from pytest_speedacc.errors import GateError, model_raised
+from pytest_speedacc.errors import GateError, shown
 from pytest_speedacc.facts import Amount, Unavailable
 from pytest_speedacc.measure.accuracy import to_numpy
+from pytest_speedacc.measure.raised import RAISED, model_raised
 from pytest_speedacc.measure.subject import Subject
 
 
@@ -42,7 +43,7 @@ def _measure(axis: Axis, subject: Subject) -> Amount | Unavailable | None:
             return Unavailable("the samples are a stream, which is read once: pass inputs and targets")
         try:
             value = value(subject.model, subject.inputs)
-        except Exception as error:
+        except RAISED as error:
             raise model_raised(error, f"while {axis.name} was measured") from error
     return None if value is None else _amount(axis, value, subject.slices, subject.samples, where)
 
@@ -51,11 +52,11 @@ def _amount(axis: Axis, value: Any, slices: Mapping[str, Any], samples: int, whe
     try:
         numbers = np.asarray(to_numpy(value), dtype=np.float64)
     except (TypeError, ValueError):
-        raise GateError(f"{where} gave {value!r}, which is no number.") from None
+        raise GateError(f"{where} gave {shown(value)}, which is no number.") from None
     if numbers.ndim and numbers.shape != (samples,):
         raise GateError(f"{where} gave an array of shape {numbers.shape}: return a number, or one for each sample.")
     if isinstance(value, bool) or not np.isfinite(numbers).all():
-        raise GateError(f"{where} gave {value!r}, which is no finite number.")
+        raise GateError(f"{where} gave {shown(value)}, which is no finite number.")
     mean = math.fsum(numbers.ravel().tolist()) / numbers.size
     means = {name: float(numbers[mask].mean()) for name, mask in slices.items()} if numbers.ndim else {}
     note = f"mean of {samples} samples" if numbers.ndim else ""

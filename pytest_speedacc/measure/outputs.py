@@ -14,9 +14,10 @@ from typing import Any, cast
 
 import numpy as np
 
-from pytest_speedacc.errors import GateError
+from pytest_speedacc.errors import GateError, described
 from pytest_speedacc.measure.accuracy import to_numpy
 from pytest_speedacc.measure.fingerprint import UnknownKindError, digest_of
+from pytest_speedacc.measure.raised import RAISED
 from pytest_speedacc.measure.score import Array, Mask
 
 Samples = Sequence[Any] | Array
@@ -53,8 +54,8 @@ def rows_of(raw: Any, count: int) -> Array:
         raise _refusal(error) from None
     except RecursionError:
         raise GateError("the outputs of the step are nested too deeply, or contain themselves.") from None
-    except Exception as error:  # of the outputs' own conversion, whatever type they are of
-        kind = f"{type(raw).__name__} ({type(error).__name__}: {error})"
+    except RAISED as error:  # of the outputs' own conversion, whatever type they are of
+        kind = f"{type(raw).__name__} ({described(error)})"
         raise GateError(f"the outputs of the step cannot be read as arrays: they are a {kind}.") from error
 
 

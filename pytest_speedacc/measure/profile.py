@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from pytest_speedacc.config.project import Clock
-from pytest_speedacc.errors import GateError
+from pytest_speedacc.errors import GateError, said
 from pytest_speedacc.measure import clocks
 from pytest_speedacc.measure.latency import Workload, run_calls
 from pytest_speedacc.measure.patterns import known_seconds
 from pytest_speedacc.measure.places import COMPREHENSIONS, is_library, package, shown
+from pytest_speedacc.measure.raised import RAISED
 from pytest_speedacc.measure.stack import with_room
 from pytest_speedacc.measure.stages import Recorder, recorded
 
@@ -148,9 +149,9 @@ def attempt_profile(
         return take_profile(work, calls, root, clock=clock, save=save), ""
     except GateError as error:
         return None, str(error)
-    except Exception as error:
+    except RAISED as error:
         # It did not raise without the profiler.
-        return None, f"no profile was taken: the model raised {type(error).__name__} under the profiler ({error})"
+        return None, f"no profile was taken: the model raised {type(error).__name__} under the profiler ({said(error)})"
 
 
 def _stages(passes: Sequence[Recorder], calls: int) -> tuple[Stage, ...]:

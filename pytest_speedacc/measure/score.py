@@ -11,7 +11,7 @@ import numpy as np
 
 from pytest_speedacc.adapters.labels import are_distributions, ranking_scores
 from pytest_speedacc.config.settings import suggestion
-from pytest_speedacc.errors import GateError
+from pytest_speedacc.errors import GateError, shown
 from pytest_speedacc.measure.columns import check_probabilities, classes_of, is_of_several
 
 Array = np.ndarray[Any, Any]
@@ -100,11 +100,13 @@ def resolve_score(score: Any, greater_is_better: bool | None, classes: Any = Non
     elif callable(score):
         return _own(score, greater_is_better)
     else:
-        raise GateError(f"score={score!r} must be the name of a scorer, or callable(targets, predictions).")
+        raise GateError(f"score={shown(score)} must be the name of a scorer, or callable(targets, predictions).")
     if greater_is_better not in (None, found.greater_is_better):
         better = "higher" if found.greater_is_better else "lower"
-        shown = repr(score) if isinstance(score, str) else found.name
-        raise GateError(f"greater_is_better={greater_is_better} contradicts score={shown}, where {better} is better.")
+        name = repr(score) if isinstance(score, str) else found.name
+        raise GateError(
+            f"greater_is_better={shown(greater_is_better)} contradicts score={name}, where {better} is better."
+        )
     return replace(found, classes=classes)
 
 

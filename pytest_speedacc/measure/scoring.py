@@ -6,11 +6,12 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from pytest_speedacc.errors import GateError, model_raised
+from pytest_speedacc.errors import GateError
 from pytest_speedacc.facts import Unavailable
 from pytest_speedacc.measure.accuracy import Accuracy, labels, score_predictions, shape_note, to_numpy
 from pytest_speedacc.measure.evaluation import CHUNK, Evaluation, differing, evaluate_set
 from pytest_speedacc.measure.outputs import Outputs, changed
+from pytest_speedacc.measure.raised import RAISED, model_raised
 from pytest_speedacc.measure.randomness import seeded
 from pytest_speedacc.measure.samples import take
 from pytest_speedacc.measure.score import Mask, Score
@@ -96,7 +97,7 @@ def _unstable(subject: Subject, score: Score, accuracy: Accuracy, seconds: float
         again = subject.evaluator.batch(first).predictions
     except GateError:
         raise
-    except Exception as error:
+    except RAISED as error:
         raise model_raised(error, "when it was to predict the first samples again") from error
     before = accuracy.predictions[: len(again)]
     if score.wants_labels:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from pytest_speedacc.errors import GateError
+from pytest_speedacc.measure.raised import RAISED, has_raised
 from pytest_speedacc.measure.samples import held
 
 Pair = tuple[Any, Any]
@@ -15,6 +16,7 @@ Source = Any
 
 BATCH = 256
 """Samples of a dataset that are collated into one batch."""
+_END = object()
 
 
 def sources(data: Any) -> Iterator[Source]:
@@ -22,20 +24,19 @@ def sources(data: Any) -> Iterator[Source]:
     if _is_dataset(data):
         from torch.utils.data import DataLoader
 
-        return iter(DataLoader(data, batch_size=BATCH))
+        return _given(DataLoader(data, batch_size=BATCH))
     if not isinstance(data, Iterable) or isinstance(data, str | Mapping) or hasattr(data, "shape"):
         raise GateError(
             f"without targets the inputs must be an iterable of batches, each a pair (inputs, targets), not a "
             f"{type(data).__name__}: pass the targets, or a data loader."
         )
-    return iter(data)
+    return _given(data)
 
 
 def load(source: Source) -> Pair:
     """The inputs and targets of one batch. Raises GateError for what is no batch."""
     if callable(source) and not isinstance(source, Mapping):
-        loader: Callable[[], Source] = source
-        source = loader()
+        source = _asked(source, "the loader of a batch", "when it was called")
     if isinstance(source, Mapping) and "labels" in source:
         return held({name: value for name, value in source.items() if name != "labels"}), source["labels"]
     if isinstance(source, tuple | list) and len(source) == 2:
@@ -44,6 +45,23 @@ def load(source: Source) -> Pair:
         "each batch of a stream must be a pair (inputs, targets), a mapping with 'labels', or a function without "
         f"arguments that loads one, not a {type(source).__name__}."
     )
+
+
+def _given(data: Iterable[Source]) -> Iterator[Source]:
+    batches = _asked(lambda: iter(data), "the stream", "before its first batch")
+    number = 0
+    while (batch := _asked(lambda: next(batches, _END), "the stream", f"instead of batch {number}")) is not _END:
+        yield batch
+        number += 1
+
+
+def _asked(ask: Callable[[], Any], who: str, when: str) -> Any:
+    try:
+        return ask()
+    except GateError:
+        raise
+    except RAISED as error:
+        raise has_raised(who, error, when) from error
 
 
 def _is_dataset(data: Any) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 
 from pytest_speedacc.adapters import find_adapter
 from pytest_speedacc.adapters.base import Adapter
-from pytest_speedacc.errors import GateError
+from pytest_speedacc.errors import GateError, shown
 from pytest_speedacc.measure.calls import PredictLike, inputs_for, resolve_call
 from pytest_speedacc.measure.evaluation import (
     CHUNK,
@@ -273,7 +273,7 @@ def _ways(
     for name in ("repeats", "concurrency"):
         value = getattr(call_options, name)
         if isinstance(value, bool) or not isinstance(value, int) or not value >= 1:
-            raise GateError(f"{name}={value!r} must be a whole number from 1.")
+            raise GateError(f"{name}={shown(value)} must be a whole number from 1.")
     adapter = find_adapter(model, calls=call_options.predict is None)
     adapter.check_usable(model)
     classes = adapter.classes(model)
@@ -301,7 +301,7 @@ def _metrics(call_options: CallOptions) -> Mapping[str, Any]:
 
 def _check_batch_size(size: object, samples: int) -> None:
     if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= samples:
-        raise GateError(f"batch_size={size!r} must be a whole number from 1 to the {samples} samples given.")
+        raise GateError(f"batch_size={shown(size)} must be a whole number from 1 to the {samples} samples given.")
 
 
 def check_unchanged(subject: Subject, inputs: Any) -> None:

@@ -13,6 +13,7 @@ from pytest_speedacc.errors import GateError
 from pytest_speedacc.measure import clocks
 from pytest_speedacc.measure.busy import QUIET, Busy, look, since
 from pytest_speedacc.measure.memory import resolution, track_once
+from pytest_speedacc.measure.raised import RAISED
 
 T = TypeVar("T")
 
@@ -87,6 +88,6 @@ def _digest(model: Any) -> str:
     """Of the model's canonical serialisation; empty where it has none."""
     try:
         return hashlib.sha256(find_adapter(model).serialise(model)).hexdigest()
-    except Exception:
+    except RAISED:
         # Whatever a model raises when it is serialised: two that cannot be compared are not called different.
         return ""

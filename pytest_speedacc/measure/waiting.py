@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from itertools import cycle, islice
 from typing import Any
 
-from pytest_speedacc.errors import GateError, model_raised
+from pytest_speedacc.errors import GateError
 from pytest_speedacc.measure import clocks
 from pytest_speedacc.measure.in_loop import AsyncCall, calls_in_flight
 from pytest_speedacc.measure.latency import Workload
+from pytest_speedacc.measure.raised import RAISED, model_raised
 from pytest_speedacc.measure.stack import with_room
 
 SECONDS = 0.1
@@ -51,7 +52,7 @@ def measure_waiting(work: Workload, seconds_per_call: float) -> Waiting | None:
         return waiting
     except GateError:
         raise
-    except Exception as error:
+    except RAISED as error:
         raise model_raised(error, "while it was watched for what it waits for") from error
 
 

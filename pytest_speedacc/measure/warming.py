@@ -8,6 +8,7 @@ from pytest_speedacc.errors import GateError
 from pytest_speedacc.measure.forks import one_process
 from pytest_speedacc.measure.latency import FASTER, WarmUp, Workload, pace, run_again, run_untimed, warm_up
 from pytest_speedacc.measure.quiet import quietly
+from pytest_speedacc.measure.raised import RAISED
 
 FEWEST_CALLS = 200
 """Most compilers that wait for calls wait for fewer. For so many, PATIENCE of the budget at most."""
@@ -26,7 +27,7 @@ def first_call(work: Workload) -> float | None:
             return quietly(run_untimed, work, 1)
     except GateError:
         raise
-    except Exception:
+    except RAISED:
         return None
 
 

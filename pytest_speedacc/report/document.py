@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,10 @@ from pytest_speedacc.judge.alternatives import Group
 from pytest_speedacc.judge.verdict import Check, Observation, TradeSum, Verdict
 from pytest_speedacc.measure.environment import Environment, library_versions
 from pytest_speedacc.report.scale import at_scale
+from pytest_speedacc.report.summary import BaseLine, RunReport, headline
 
-SCHEMA = 1
+SCHEMA = 2
+"""2 tells of the base, the run as a whole, the place of a test and the direction of an axis; 1 lacks all that."""
 UNITS: Mapping[str, str] = {
     Kind.SCORE: "score",
     Kind.TIME: "s",
@@ -30,29 +33,51 @@ UNITS: Mapping[str, str] = {
 """An axis of the user's own has the unit that it says."""
 
 
-def write_report(
-    path: Path,
-    verdicts: Sequence[Verdict],
-    environment: Mapping[str, Any],
-    live: Mapping[str, Any] | None,
-    groups: Sequence[Group],
-    scale: Scale,
-) -> None:
-    """Write the document; ``live`` tells of the live run, where there was one.
+def write_json(path: Path, run: RunReport) -> None:
+    """Write the run. Raises ConfigError when the file cannot be written."""
+    write_text(path, json.dumps(run_document(run), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
-    Raises ConfigError when the file cannot be written.
-    """
-    document = {
+
+def run_document(run: RunReport) -> dict[str, Any]:
+    """The run as plain values."""
+    return {
         "schema": SCHEMA,
-        "environment": environment,
-        "live": live,
-        "gates": [gate_document(verdict, scale) for verdict in verdicts],
-        "groups": [_group(group) for group in groups],
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "verdict": run.outcome.word,
+        "headline": headline(run),
+        "environment": dict(run.environment),
+        "live": None if run.base is None else _live(run, run.base),
+        "gates": [gate_document(verdict, run.scale) for verdict in run.verdicts],
+        "groups": [_group(group) for group in run.groups],
+        "lost": list(run.lost),
+        "remarks": list(run.remarks),
+        "problems": list(run.problems),
     }
+
+
+def _live(run: RunReport, base: BaseLine) -> dict[str, Any]:
+    return {
+        "base": base.sha,
+        "ref": base.ref,
+        "how": base.how,
+        "description": base.description,
+        "mode": base.mode,
+        "launches": base.launches,
+        "seconds": base.seconds,
+        "canary": base.canary,
+        "new": list(run.new),
+        "removed": list(run.removed),
+        "loosened": list(run.loosened),
+        "changed_baselines": list(run.changed),
+        "notes": list(run.notes),
+    }
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a report. Raises ConfigError when the file cannot be written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-        # A lone surrogate, which UTF-8 has no bytes for, is then written as JSON's escape sequence for it.
+        # A lone surrogate, which UTF-8 has no bytes for, is then written as an escape sequence for it, in JSON its own.
         path.write_text(text, "utf-8", "backslashreplace")
     except OSError as error:
         raise ConfigError(f"--speedacc-report: {path} cannot be written: {error.strerror}.") from error
@@ -83,6 +108,8 @@ def gate_document(verdict: Verdict, scale: Scale) -> dict[str, Any]:
     return {
         "test": verdict.test,
         "name": verdict.name,
+        "file": verdict.file,
+        "line": verdict.line,
         "verdict": verdict.outcome.word,
         "group": verdict.group,
         "compared_with": verdict.compared_with,
@@ -119,6 +146,7 @@ def _check(check: Check) -> dict[str, Any]:
         "allowed": check.allowed,
         "outcome": check.outcome.word,
         "reason": check.reason,
+        "sides": check.sides,
         "accepted": check.accepted,
     }
 
@@ -132,5 +160,6 @@ def _observation(row: Observation) -> dict[str, Any]:
         "interval": row.interval,
         "unit": UNITS.get(row.kind, row.kind),
         "reference": row.reference,
+        "better": "higher" if row.higher_is_better else "lower",
         "note": row.note,
     }

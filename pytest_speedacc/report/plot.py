@@ -3,11 +3,12 @@ where each one came from."""
 
 from __future__ import annotations
 
+import importlib.util
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from pytest_speedacc.axes import own_axes
 from pytest_speedacc.axes.accuracy import ACCURACY
@@ -17,6 +18,7 @@ from pytest_speedacc.axes.units import format_value
 from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.judge.verdict import Outcome, Verdict
 from pytest_speedacc.report.printable import shown_title
+from pytest_speedacc.report.summary import RunReport
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 """Okabe and Ito's, which people with colour-blindness tell apart."""
@@ -50,35 +52,49 @@ class Panel:
     verdicts: Sequence[Verdict]
 
 
-def write_plot(path: Path, verdicts: Sequence[Verdict]) -> None:
+def write_plot(path: Path, run: RunReport) -> None:
     """Draw every group of alternatives, or all gates where there is none, a panel each.
 
     Raises ConfigError without matplotlib, for a run that measured nothing to draw, and for a file that cannot be
     written.
     """
     try:
-        from matplotlib import style
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
+        import matplotlib.figure  # noqa: F401
     except ImportError as error:
         raise ConfigError(
             f"--speedacc-report={path.name} is a plot, and matplotlib is not installed: "
             "install pytest-speedacc[report]."
         ) from error
-    panels = _panels(verdicts)
-    if not panels:
+    if not _panels(run.verdicts):
         raise ConfigError(f"--speedacc-report={path.name}: no gate of this run has both a score and a latency to draw.")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draw_plot(path, run)
+    except OSError as error:
+        raise ConfigError(f"--speedacc-report: {path} cannot be written: {error.strerror}.") from error
+
+
+def has_plot(run: RunReport) -> bool:
+    """Whether there is matplotlib, and something to draw."""
+    return importlib.util.find_spec("matplotlib") is not None and bool(_panels(run.verdicts))
+
+
+def draw_plot(file: Path | TextIO, run: RunReport) -> None:
+    """Draw into a file of the suffix's kind, or as SVG into an open one. Raises OSError."""
+    from matplotlib import style
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    panels = _panels(run.verdicts)
+    is_svg = not isinstance(file, Path) or file.suffix == ".svg"
     # Whatever the user or the code under test made matplotlib's settings: usetex would want a LaTeX.
     with style.context("default"):
         figure = Figure(figsize=(7.2 * len(panels), 4.8), layout="constrained")
         FigureCanvasAgg(figure)
         for place, panel in enumerate(panels, start=1):
             _draw(figure.add_subplot(1, len(panels), place), panel)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            figure.savefig(path, dpi=150, metadata={"Date": None} if path.suffix == ".svg" else None)
-        except OSError as error:
-            raise ConfigError(f"--speedacc-report: {path} cannot be written: {error.strerror}.") from error
+        kind = "svg" if is_svg else None
+        figure.savefig(file, dpi=150, metadata={"Date": None} if is_svg else None, format=kind)
 
 
 def _panels(verdicts: Sequence[Verdict]) -> list[Panel]:

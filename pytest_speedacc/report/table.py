@@ -1,22 +1,66 @@
-"""Plain-text tables that survive every log viewer."""
+"""Plain-text tables that survive every log viewer, and fit the terminal that shows them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Iterator, Sequence
 
-from pytest_speedacc.report.printable import printable, shown_title
+from pytest_speedacc.report.printable import printable, shortened, shown_title
+
+NARROWEST_TITLE = 24
+"""Characters of a first cell: shorter, and nobody knows what the row is about."""
 
 
-def table_lines(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+def table_lines(header: Sequence[str], rows: Sequence[Sequence[str]], width: int | None = None) -> list[str]:
     """Columns as wide as their widest cell, two spaces apart; columns that are empty throughout are left out.
 
-    What a row is about stands in its first cell, and is shortened where it would drive the others out of sight.
+    What a row is about stands in its first cell, and is shortened in its middle where it would drive the others out of
+    sight. Where that is not enough for ``width`` characters, columns before the last are left out from the right.
     """
     shown = [(shown_title(first), *map(printable, others)) for first, *others in rows]
     columns = [column for column in zip(header, *shown, strict=True) if any(column[1:])]
+    if width is not None:
+        columns = _fitted(columns, width)
     widths = [max(map(len, column)) for column in columns]
     lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
         for line in zip(*columns, strict=True)
     ]
     return [*lines[:1], "  ".join("-" * width for width in widths), *lines[1:]]
+
+
+def _fitted(columns: list[tuple[str, ...]], width: int) -> list[tuple[str, ...]]:
+    while columns:
+        rest = sum(2 + max(map(len, column)) for column in columns[1:])
+        if width - rest >= min(NARROWEST_TITLE, max(map(len, columns[0]))) or len(columns) < 3:
+            room = max(width - rest, NARROWEST_TITLE)
+            return [tuple(shortened(cell, room) for cell in columns[0]), *columns[1:]]
+        columns = [*columns[:-2], columns[-1]]
+    return columns
+
+
+def fits(lines: Sequence[str], width: int) -> bool:
+    """Whether a terminal of ``width`` columns shows every line whole."""
+    return max(map(len, lines), default=0) <= width
+
+
+def block_lines(header: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> Iterator[str]:
+    """The rows of a table that would not fit, each as a block: its first cell, and the others below it, by name."""
+    indent = 2 + max(map(len, header[1:]))
+    for first, *others in rows:
+        yield shown_title(first)
+        for name, cell in zip(header[1:], others, strict=True):
+            if cell:
+                yield from wrapped(f"  {name.ljust(indent)}{printable(cell)}", width, 2 + indent)
+
+
+def wrapped(line: str, width: int, indent: int = 2) -> list[str]:
+    """A line in as many as it takes, the further ones indented; words that are longer stay whole."""
+    return textwrap.wrap(
+        line,
+        width,
+        subsequent_indent=" " * indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+        drop_whitespace=True,
+    ) or [line]

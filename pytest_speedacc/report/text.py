@@ -8,13 +8,13 @@ from pytest_speedacc.axes import AXES
 from pytest_speedacc.axes.accuracy import ACCURACY
 from pytest_speedacc.axes.axis import Comparison
 from pytest_speedacc.axes.latency import LATENCY
-from pytest_speedacc.axes.units import format_change, format_value
+from pytest_speedacc.axes.units import Kind, format_change, format_value
 from pytest_speedacc.config.scale import Scale
 from pytest_speedacc.judge.accuracy import formerly
 from pytest_speedacc.judge.verdict import Check, Observation, Outcome, TradeSum, Verdict
 from pytest_speedacc.report.printable import printable, shown_title
 from pytest_speedacc.report.scale import scale_lines
-from pytest_speedacc.report.table import table_lines
+from pytest_speedacc.report.table import block_lines, fits, table_lines, wrapped
 
 EXPLAINED = {
     "base": "What takes longer than in the base",
@@ -23,6 +23,10 @@ EXPLAINED = {
     "": "Where the time goes",
 }
 """By whose profile it is compared with."""
+WIDEST = 10_000
+"""Columns of a terminal that wraps nothing."""
+MOST_CHECKS = 12
+"""Of a verdict, that are shown where nobody asks for all."""
 WHOLE_SET = "whole set"
 """What the time of predicting all samples once is called."""
 
@@ -37,18 +41,18 @@ def headline(verdict: Verdict) -> str:
     return printable(f"{verdict.outcome.word.replace('_', ' ')}: {'; '.join(map(_news, worst[:3]))}{more}")
 
 
-def verdict_text(verdict: Verdict, environment: str, scale: Scale) -> str:
-    """The whole verdict of a gate: the news, the table, the trades, what was measured and what it means at scale, the
-    notes, and how to accept it."""
-    lines = [f"speedacc {headline(verdict)}"]
+def verdict_text(
+    verdict: Verdict, environment: str, scale: Scale, *, width: int = WIDEST, is_verbose: bool = True
+) -> str:
+    """A verdict in a terminal of ``width`` columns: the news, the checks that matter, why, and how to accept it.
+
+    ``is_verbose`` adds the other checks, what else was measured, and what that means at scale.
+    """
+    title = f"speedacc {headline(verdict)}"
     if not verdict.checks:
         # What a model raised may go on for lines.
-        return "\n".join([*lines, *(f"  {printable(line)}" for line in verdict.error.splitlines()[1:])])
-    rows = [
-        (axis(check), _observed(check), _former(check), check.allowed, check.outcome.word, check.reason)
-        for check in verdict.checks
-    ]
-    lines += ["", *table_lines(("axis", "observed", verdict.compared_with, "allowed", "outcome", "why"), rows)]
+        return "\n".join([title, *(f"  {printable(line)}" for line in verdict.error.splitlines()[1:])])
+    lines = ["", *_check_lines(verdict, width, is_verbose)]
     if verdict.explained:
         lines += [
             "",
@@ -64,18 +68,50 @@ def verdict_text(verdict: Verdict, environment: str, scale: Scale) -> str:
             *(f"  {line}" for line in verdict.flipped),
         ]
     lines += [line for found in verdict.trades for line in ("", *_trade_lines(found))]
+    if is_verbose:
+        lines += _other_lines(verdict, environment, scale)
+    lines += [f"Note: {note}." for note in verdict.notes]
+    # The news stays on one line, which is pytest's short summary as well.
+    shown = [title, *(part for line in lines for part in wrapped(printable(line), width, 2 + _indent(line)))]
+    if verdict.accept:
+        # A command stays whole, to be copied.
+        meant, command = "If this change is meant, accept it:", printable(verdict.accept)
+        shown += ["", f"{meant} {command}"] if len(meant) + len(command) < width else ["", meant, command]
+    return "\n".join(shown)
+
+
+def _indent(line: str) -> int:
+    return len(line) - len(line.lstrip())
+
+
+def _check_lines(verdict: Verdict, width: int, is_verbose: bool) -> list[str]:
+    """The checks as a table, or as blocks where that does not fit: the worst first, and those that passed counted."""
+    loud = sorted((check for check in verdict.checks if check.outcome is not Outcome.PASSED), key=lambda c: -c.outcome)
+    shown = list(verdict.checks) if is_verbose else loud[:MOST_CHECKS]
+    header = ("axis", "observed", verdict.compared_with, "allowed", "outcome", "why")
+    rows = [
+        (axis(check), _observed(check), _former(check), check.allowed, check.outcome.word, check.reason)
+        for check in shown
+    ]
+    lines = table_lines(header, rows)
+    if not fits(lines, width):
+        lines = list(block_lines(header, rows, width))
+    if others := len(verdict.checks) - len(shown):
+        what = "passed" if len(shown) == len(loud) else "are not shown here"
+        lines.append(f"{others} other check{'' if others == 1 else 's'} {what} (-v shows all).")
+    return lines
+
+
+def _other_lines(verdict: Verdict, environment: str, scale: Scale) -> Iterator[str]:
+    """What was measured beside the checks, what a time means at scale, and where."""
     bounded = {(check.metric, check.statistic, check.slice) for check in verdict.checks}
     others = [row for row in verdict.observations if (row.metric, row.statistic, row.slice) not in bounded]
     if others:
         shown = "; ".join(observation_text(row, verdict.compared_with) for row in others)
-        lines += ["", f"Also measured, not limited: {shown}."]
+        yield from ("", f"Also measured, not limited: {shown}.")
     if any(check.metric == "latency" and check.outcome is not Outcome.PASSED for check in verdict.checks):
-        lines += ["", *scale_lines([verdict], scale)]
-    lines += [f"Note: {note}." for note in verdict.notes]
-    lines += ["", f"Measured on {environment}."]
-    if verdict.accept:
-        lines.append(f"If this change is meant, accept it: {verdict.accept}")
-    return "\n".join(map(printable, lines))
+        yield from ("", *scale_lines([verdict], scale))
+    yield from ("", f"Measured on {environment}.")
 
 
 def _trade_lines(found: TradeSum) -> list[str]:
@@ -92,43 +128,65 @@ def _trade_lines(found: TradeSum) -> list[str]:
 
 def observation_text(row: Observation, compared_with: str) -> str:
     """One measured number with its unit, and the former one, of ``compared_with``, beside it."""
-    name = _name(row.metric, row.statistic, row.slice)
+    # A score has its own name, which is all that its note says.
+    name = _name(row.note if row.metric == ACCURACY.name else row.metric, row.statistic, row.slice)
     if row.observed is None:
         return f"{name} not measured ({row.note})"
     shown = format_value(row.observed, row.kind)
     if row.reference is None or (former := format_value(row.reference, row.kind)) == shown:
         return f"{name} {shown}"
+    if row.kind == Kind.TIME and compared_with == "baseline":
+        # Of another process, at another time: the difference says nothing of the model.
+        return f"{name} {shown} ({former} when the baseline was written)"
     change = format_change(row.observed, row.reference, row.kind, points=row.points)
     return f"{name} {shown} ({change} from {former} in the {compared_with})"
 
 
 def axis(check: Check) -> str:
-    """``latency p95``; with the slice where there is one."""
-    return _name(check.metric, check.statistic, check.slice)
+    """``latency p95``; with the slice where there is one. A score has its own name."""
+    return _name(check.title or check.metric, check.statistic, check.slice)
 
 
-def summary_lines(verdicts: Sequence[Verdict]) -> list[str]:
-    """One table for the run, a gate a line, and below it whatever is not a plain pass."""
+def summary_lines(verdicts: Sequence[Verdict], *, width: int = WIDEST, is_verbose: bool = True) -> list[str]:
+    """One table for the run, a gate a line, and below it whatever is not a plain pass and is told nowhere else."""
     columns = _summary_columns(verdicts)
     rows = [
         (verdict.title, *_summary_cells(verdict, columns), verdict.outcome.word + _accepted(verdict))
         for verdict in verdicts
     ]
-    lines = table_lines(("gate", *(title for title, _, _ in columns), "verdict"), rows)
-    loud = [
-        f"{check.outcome.word.replace('_', ' ')}: {shown_title(verdict.title)}: {axis(check)}: {check.reason}"
-        for verdict in verdicts
-        for check in verdict.checks
-        if check.outcome in (Outcome.INCONCLUSIVE, Outcome.NOT_COMPARED)
-    ]
-    loud += [
-        f"differs from the baseline's profile: {shown_title(verdict.title)}: {line}"
-        for verdict in verdicts
-        for line in verdict.explained
-        if verdict.explained_beside == "baseline" and verdict.outcome in (Outcome.INCONCLUSIVE, Outcome.NOT_COMPARED)
-    ]
-    loud += [f"note: {shown_title(verdict.title)}: {note}" for verdict in verdicts for note in verdict.notes]
+    header = ("gate", *(title for title, _, _ in columns), "verdict")
+    lines = table_lines(header, rows, None if is_verbose else width)
+    told: dict[str, list[str]] = {}
+
+    def tell(sentence: str, verdict: Verdict) -> None:
+        told.setdefault(sentence, []).append(shown_title(verdict.title))
+
+    for verdict in verdicts:
+        unclear = verdict.outcome in (Outcome.INCONCLUSIVE, Outcome.NOT_COMPARED)
+        for check in verdict.checks:
+            if check.outcome in (Outcome.INCONCLUSIVE, Outcome.NOT_COMPARED):
+                tell(
+                    f"{check.outcome.word.replace('_', ' ')}: {{}}: {_escaped(f'{axis(check)}: {check.reason}')}",
+                    verdict,
+                )
+        if verdict.explained_beside == "baseline" and unclear:
+            for line in verdict.explained:
+                tell(f"differs from the baseline's profile: {{}}: {_escaped(line)}", verdict)
+        # Those of a gate that failed stand beside its failure.
+        for note in verdict.notes if verdict.outcome is not Outcome.FAILED or is_verbose else ():
+            tell(f"note: {{}}: {_escaped(note)}", verdict)
+    loud = [sentence.format(_titles(titles)) for sentence, titles in told.items()]
     return [*lines, *([""] if loud else []), *map(printable, loud)]
+
+
+def _escaped(text: str) -> str:
+    """As a format holds it."""
+    return text.replace("{", "{{").replace("}", "}}")
+
+
+def _titles(titles: Sequence[str]) -> str:
+    """What several gates have in common is told once."""
+    return titles[0] if len(titles) == 1 else f"{titles[0]} and {len(titles) - 1} more"
 
 
 def _accepted(verdict: Verdict) -> str:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
 
@@ -20,7 +21,8 @@ from pytest_speedacc.judge.allocated import too_large
 from pytest_speedacc.judge.live_increase import compares_tail, latency_tolerances, too_slow, undecided
 from pytest_speedacc.live.base_settings import live_rules
 from pytest_speedacc.live.profiling import Profiled, Profiling, run_profiles
-from pytest_speedacc.live.tree.git import Base, resolve_base
+from pytest_speedacc.live.tree.choice import AUTO, choose_base
+from pytest_speedacc.live.tree.git import Base, has_changes
 from pytest_speedacc.live.tree.history import foreign
 from pytest_speedacc.live.tree.identity import (
     base_sys_path,
@@ -34,7 +36,9 @@ from pytest_speedacc.live.workers import process
 from pytest_speedacc.live.workers.protocol import Survey
 from pytest_speedacc.live.workers.worker_process import Side
 from pytest_speedacc.measure.launches import Key, LiveRun
-from pytest_speedacc.session.hidden_options import Hidden, addopts_of, new_since
+from pytest_speedacc.session.hidden_options import Hidden, addopts_of, in_ci, new_since
+
+ITSELF = "the base is this checkout's own commit, which shows nothing where CI is set"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +98,8 @@ def run_against(request: Request, say: Callable[[str], None]) -> Against:
 
     Raises ConfigError when the base cannot be checked out, or would not be the base.
     """
-    base = resolve_base(request.rootdir, request.ref)
+    base = choose_base(request.rootdir, request.ref, os.environ)
+    itself = in_ci() and _is_itself(base)
     rules = live_rules(base, request.project.live, request.rootdir, request.folder)
     settings = rules.settings
     refuse_non_editable_install(base.top)
@@ -118,12 +123,14 @@ def run_against(request: Request, say: Callable[[str], None]) -> Against:
                 accepted=lambda key: since(key).accepted,
                 trades={test: policy.trades for test, policy in request.policies.items()},
             ),
-            budget=Budget(settings.launches, settings.budget),
+            budget=Budget(1 if itself else settings.launches, settings.budget),
             scratch=scratch,
             timeout=settings.timeout,
             allow_slow_setup=settings.allow_slow_setup,
             say=say,
         )
+        if itself:
+            run = _uncompared(run)
         slower = too_slow(run, bounds, lambda key: since(key).accepted)
         profiled = _profiled(request, settings.timeout, (candidate_side, base_side), run, slower, scratch, say)
         # Read here for the last time, since the base's files end with the worktree.
@@ -141,6 +148,21 @@ def run_against(request: Request, say: Callable[[str], None]) -> Against:
     said = (*rules.said, *hidden, *loosened.said)
     shared = digests(tree.shared)
     return Against(run, base, settings, _mode(settings), notes, changes, renamed, said, shared, profiled)
+
+
+def _is_itself(base: Base) -> bool:
+    """Whether the two sides are one and the same: nobody asks ``auto`` for what is not committed."""
+    return base.is_head and (base.ref == AUTO or not has_changes(base.top))
+
+
+def _uncompared(run: LiveRun) -> LiveRun:
+    """Without what both sides showed where both are the same commit: the same model is as good as itself."""
+    gates = {
+        key: replace(gate, launches=(), base=None, base_predictions=None, problem=ITSELF)
+        for key, gate in run.gates.items()
+        if not gate.is_lost
+    }
+    return replace(run, gates={**run.gates, **gates})
 
 
 def _profiled(
@@ -250,6 +272,7 @@ def _notes(request: Request, base: Base, tree: BaseTree, settings: LiveSettings)
     notes = process.limitations(settings.threads == "all")
     if base.is_head:
         notes.append("the base is this checkout's own commit, so only uncommitted changes can differ")
+    notes += base.notes
     changed = changed_dependency_files(base.top, base.sha)
     if changed and not request.base_python:
         notes.append(

@@ -32,7 +32,7 @@ FLAGS = {
     "version": (LEAVES_OUT, "--version", "-V"),
 }
 """What nothing but the command line may ask for where CI is set: what that does, and how it is written."""
-VALUES = ("not_compared", "inconclusive", "budget", "against", "base_python")
+VALUES = ("not_compared", "inconclusive", "skipped", "budget", "against", "base_python")
 """What makes a verdict milder or another; ``fail`` makes none."""
 
 

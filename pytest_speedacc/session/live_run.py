@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Generator, Mapping, Sequence
-from typing import Any
+from dataclasses import replace
 
 import pytest
 
@@ -18,12 +18,20 @@ from pytest_speedacc.judge.reference import LiveComparison
 from pytest_speedacc.live.workers.arguments import arguments_of
 from pytest_speedacc.marks import is_gate
 from pytest_speedacc.report.printable import printable_lines
+from pytest_speedacc.report.summary import BaseLine, RunReport
+from pytest_speedacc.report.table import wrapped
 from pytest_speedacc.session.both_sides import Against, Request, run_against
 from pytest_speedacc.session.hidden_options import Hidden
 from pytest_speedacc.session.interop import progress
 from pytest_speedacc.session.narrowed import Narrowed
 from pytest_speedacc.session.options import Options
+from pytest_speedacc.session.telling import tell_failed
 from pytest_speedacc.stats.sequence import launch_bounds
+
+HOW_TO_LOSE = (
+    'If that is meant, set removed = "warn" in [tool.speedacc.live] in a change that is merged before: a live run '
+    "reads it from the base."
+)
 
 
 class LiveSession:
@@ -137,13 +145,13 @@ class LiveSession:
         Before the report is written, which says the same as the exit code.
         """
         self.is_complete = session.exitstatus == pytest.ExitCode.OK and not session.shouldstop
-        lost = self.against is not None and (self.against.run.lost or self._is_failed_by_losses())
-        if lost and session.exitstatus == pytest.ExitCode.OK:
+        against, removed = self.against, self.removed()
+        if against is not None and against.settings.removed == "fail":
+            for test, sentence in zip(removed, lost_sentences(against, removed), strict=True):
+                tell_failed(session, test, sentence)
+        if against is not None and against.run.lost and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         return (yield)
-
-    def _is_failed_by_losses(self) -> bool:
-        return self.settings.removed == "fail" and bool(self.removed())
 
     @property
     def settings(self) -> LiveSettings:
@@ -171,26 +179,33 @@ class LiveSession:
         why = "it is expected to fail (xfail), which no mark of the base says"
         return (*self.against.loosened, *(f"{test}: {why}" for test in news))
 
-    def document(self) -> dict[str, Any] | None:
-        """The live run for the JSON report; None where it came to nothing."""
+    def account(self, run: RunReport) -> RunReport:
+        """``run`` with what the live run found out."""
         if self.against is None:
-            return None
+            return run
         against = self.against
-        return {
-            "base": against.base.sha,
-            "mode": against.mode,
-            "removed": list(self.removed()),
-            "loosened": list(self.loosened()),
-            "changed_baselines": changed_baselines(against),
-            "notes": list(against.notes),
-        }
+        fails = against.settings.removed == "fail"
+        return replace(
+            run,
+            base=base_line(against),
+            new=tuple(test for (test, _), gate in against.run.gates.items() if gate.is_new),
+            removed=self.removed(),
+            lost=(*lost_sentences(against, self.removed()), *run.lost),
+            losses_fail=run.losses_fail or (fails and bool(self.removed())),
+            loosened=self.loosened(),
+            changed=tuple(changed_baselines(against)),
+            notes=(*run.notes, *against.notes),
+            problems=(*run.problems, *([against.run.lost] if against.run.lost else [])),
+        )
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """With what the gates were compared, how, and what may explain a difference other than the change."""
         if self.against is not None:
             terminalreporter.section("speedacc, against the base")
+            width = self.config.get_terminal_writer().fullwidth
             for line in live_lines(self.against, self.removed(), self.loosened()):
-                terminalreporter.line(printable_lines(line))
+                for part in wrapped(printable_lines(line), width):
+                    terminalreporter.line(part)
 
 
 def changed_baselines(against: Against) -> list[str]:
@@ -204,29 +219,43 @@ def changed_baselines(against: Against) -> list[str]:
 
 def live_lines(against: Against, removed: Sequence[str], loosened: Sequence[str]) -> list[str]:
     """The account of a live run, in which gates were ``removed`` and what decides about them ``loosened``."""
-    run, base = against.run, against.base
-    launches = max((len(gate.launches) for gate in run.gates.values()), default=0)
-    lines = [
+    run, base = against.run, base_line(against)
+    return [
         f"Base: {base.description} ({base.how}).",
-        f"Run with {against.mode}: {launches} launches in {run.seconds:.0f} s.",
+        f"Run with {base.mode}: {base.launches} launches in {base.seconds:.0f} s.",
         *([f"ERROR: {run.lost}"] if run.lost else []),
+        *([base.canary] if base.canary else []),
+        *(f"New gate, so there is nothing to compare: {test}" for (test, _), gate in run.gates.items() if gate.is_new),
+        # Those that fail are failures of their own.
+        *(lost_sentences(against, removed) if against.settings.removed == "warn" else ()),
+        *([HOW_TO_LOSE] if removed and against.settings.removed == "fail" else []),
+        *(f"Loosened: {sentence}." for sentence in loosened),
+        *(f"Changed baseline: {sentence}." for sentence in changed_baselines(against)),
+        *(f"Note: {note}." for note in against.notes),
     ]
-    differences = [launch.difference for launch in run.canary]
+
+
+def base_line(against: Against) -> BaseLine:
+    """What the gates were compared with, and how."""
+    run, base = against.run, against.base
+    differences, canary = [launch.difference for launch in run.canary], ""
     if len(differences) > 1:
         bounds = launch_bounds(differences, alpha=0.05)
-        lines.append(
+        canary = (
             f"The base against itself ({run.canary_test}): {math.expm1(bounds.mean):+.1%} "
             f"in {len(differences)} launches, where 0 % is true."
         )
-    lines += [
-        f"New gate, so there is nothing to compare: {test}" for (test, _), gate in run.gates.items() if gate.is_new
-    ]
+    launches = max((len(gate.launches) for gate in run.gates.values()), default=0)
+    return BaseLine(base.sha, base.description, base.ref, base.how, against.mode, launches, run.seconds, canary)
+
+
+def lost_sentences(against: Against, removed: Sequence[str]) -> list[str]:
+    """Of every gate that is gone, what it is called here, where it is, and what that does to the run."""
+    lines = []
     verb = "which fails this run" if against.settings.removed == "fail" else "as a warning"
     for test in removed:
         what = f"Lost gate: {test} is in the base and not here"
         if new := against.renamed.get(test):
             what = f"Renamed gate: {test} of the base is {new} here, and the two were not compared"
         lines.append(f'{what}, {verb} (removed = "warn" or "fail").')
-    lines += [f"Loosened: {sentence}." for sentence in loosened]
-    lines += [f"Changed baseline: {sentence}." for sentence in changed_baselines(against)]
-    return [*lines, *(f"Note: {note}." for note in against.notes)]
+    return lines

@@ -11,10 +11,9 @@ from typing import Any, Literal
 from pytest_speedacc.config.project import Leniency, Project
 from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.report.printable import is_whole
+from pytest_speedacc.report.writers import report_path
 from pytest_speedacc.session.hidden_options import in_ci
 
-REPORTS = (".json", ".svg", ".png", ".pdf")
-"""What a report can be: the verdicts, or the plot of the alternatives."""
 Writes = Literal["", "update", "missing"]
 
 
@@ -34,6 +33,8 @@ class Options:
     """Overrides pyproject; None leaves it to that."""
     not_compared: Leniency | None
     """Overrides pyproject; None leaves it to that."""
+    skipped: Leniency | None
+    """Overrides pyproject; None leaves it to that."""
     against: str
     """The revision to compare with in a live run; empty for none."""
     base_python: str
@@ -44,15 +45,15 @@ class Options:
     """Whether ``CI`` is set: a gate that compares nothing then fails."""
 
     def fails(self, outcome: str, project: Project) -> bool:
-        """Whether a check with this outcome fails its test."""
+        """Whether a check with this outcome fails its test, or a gate that was skipped its run."""
         match outcome:
             case "passed":
                 return False
             case "inconclusive":
                 return (self.inconclusive or project.inconclusive) == "fail"
-            case "not_compared":
+            case "not_compared" | "skipped":
                 default = "fail" if self.in_ci else "warn"
-                return (self.not_compared or project.not_compared or default) == "fail"
+                return (getattr(self, outcome) or getattr(project, outcome) or default) == "fail"
             case _:
                 return True
 
@@ -73,10 +74,11 @@ def read_options(values: Any) -> Options:
     return Options(
         writes=writes,
         reason=reason,
-        reports=tuple(_report_path(text) for text in values.speedacc_report),
+        reports=tuple(report_path(text) for text in values.speedacc_report),
         budget=None if values.speedacc_budget is None else _seconds(values.speedacc_budget),
         inconclusive=values.speedacc_inconclusive,
         not_compared=values.speedacc_not_compared,
+        skipped=values.speedacc_skipped,
         against=_against(values),
         base_python=_interpreter(values),
         profile=None if values.speedacc_profile is None else _folder(values.speedacc_profile),
@@ -136,15 +138,4 @@ def _folder(text: str) -> Path:
     path = Path(text)
     if not text or path.is_file():
         raise ConfigError(f"--speedacc-profile={text} must be a folder.")
-    return path.absolute()
-
-
-def _report_path(text: str) -> Path:
-    path = Path(text)
-    if path.suffix not in REPORTS:
-        raise ConfigError(
-            f"--speedacc-report={text}: a report is JSON or a plot: name a file that ends in {', '.join(REPORTS)}."
-        )
-    if path.is_dir():
-        raise ConfigError(f"--speedacc-report={text} is a folder: name a file in it.")
     return path.absolute()

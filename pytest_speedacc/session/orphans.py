@@ -31,6 +31,8 @@ class Found:
     """Of the gates, those that neither ran nor were left out by the command line."""
     skipped: Set[str]
     """Those that were skipped as a whole."""
+    idle: Set[str]
+    """Of the gates, those that were skipped one by one."""
     checks: Mapping[str, Set[str]]
     """The names of the checks of each gate that passed."""
     contents: Mapping[Content, str]
@@ -49,9 +51,14 @@ class Orphan:
     renamed: str
     """The gate that has its content now; empty for none."""
 
+    @property
+    def nodeid(self) -> str:
+        """What is gone."""
+        return f"{self.test} ({self.name})" if self.name else self.test
+
     def sentence(self, fails: bool) -> str:
         """What the summary says of it."""
-        gone = f"{self.test} ({self.name})" if self.name else self.test
+        gone = self.nodeid
         shown = Path(os.path.relpath(self.path)).as_posix()
         verb = _verb(fails)
         if self.renamed:
@@ -71,6 +78,11 @@ class Damaged:
 
     path: Path
 
+    @property
+    def nodeid(self) -> str:
+        """What is gone."""
+        return guessed_test(self.path) or Path(os.path.relpath(self.path)).as_posix()
+
     def sentence(self, fails: bool) -> str:
         """What the summary says of it."""
         test = guessed_test(self.path)
@@ -88,6 +100,11 @@ class Taken:
 
     test: str
 
+    @property
+    def nodeid(self) -> str:
+        """What is gone."""
+        return self.test
+
     def sentence(self, fails: bool) -> str:
         """What the summary says of it."""
         return (
@@ -103,6 +120,8 @@ class Missing:
     lost: tuple[Orphan | Damaged | Taken, ...] = ()
     skipped: frozenset[str] = frozenset()
     """Gates whose whole file was skipped."""
+    idle: frozenset[str] = frozenset()
+    """Those and others that were skipped, of which a baseline says that they belong to the run."""
 
 
 def find_missing(project: Project, narrowed: Narrowed, found: Found) -> Missing:
@@ -116,7 +135,7 @@ def find_missing(project: Project, narrowed: Narrowed, found: Found) -> Missing:
     # Of a gate without a baseline nobody has said that it belongs to every run: addopts = "-m 'not slow'" is usual.
     taken = tuple(map(Taken, sorted(found.taken & filed)))
     if narrowed.selection.is_partial:
-        return Missing(taken)
+        return Missing(taken, idle=frozenset(found.idle & filed))
     deselected = tuple(map(project.named, narrowed.selection.deselect))
     new = {key: test for key, test in found.contents.items() if test not in filed}
     orphans, skipped, damaged = [], set(), []
@@ -136,7 +155,8 @@ def find_missing(project: Project, narrowed: Narrowed, found: Found) -> Missing:
             continue
         key = None if baseline.test in found.gates else content(baseline)
         orphans.append(Orphan(baseline.test, baseline.name, path, new.get(key, "") if key else ""))
-    return Missing((*taken, *orphans, *_unclaimed(damaged, project, narrowed, found)), frozenset(skipped))
+    idle = frozenset((found.idle & filed) | skipped)
+    return Missing((*taken, *orphans, *_unclaimed(damaged, project, narrowed, found)), frozenset(skipped), idle)
 
 
 def _unclaimed(paths: Iterable[Path], project: Project, narrowed: Narrowed, found: Found) -> Iterator[Damaged]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,22 +12,26 @@ import msgspec
 import pytest
 
 from pytest_speedacc.baseline import Content
-from pytest_speedacc.config.live_settings import LiveSettings
 from pytest_speedacc.config.policy import named_policies
 from pytest_speedacc.config.project import Project
 from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.judge.alternatives import Group, groups_of
 from pytest_speedacc.judge.verdict import Outcome, Verdict
-from pytest_speedacc.report.document import write_report
 from pytest_speedacc.report.groups import group_lines
-from pytest_speedacc.report.plot import write_plot
 from pytest_speedacc.report.printable import printable_lines
 from pytest_speedacc.report.scale import scale_lines
+from pytest_speedacc.report.summary import RunReport
+from pytest_speedacc.report.table import wrapped
 from pytest_speedacc.report.text import summary_lines
+from pytest_speedacc.report.writers import WRITERS
+from pytest_speedacc.session.github import ANNOTATES_ALREADY, annotation_lines, find_actions, write_summary
 from pytest_speedacc.session.hidden_options import Hidden
+from pytest_speedacc.session.live_run import LiveSession
 from pytest_speedacc.session.narrowed import Narrowed
 from pytest_speedacc.session.options import Options
 from pytest_speedacc.session.orphans import Found, Missing, find_missing
+from pytest_speedacc.session.skipped import reason_of, skipped_line
+from pytest_speedacc.session.telling import tell_failed
 
 
 class Results:
@@ -39,15 +43,12 @@ class Results:
         options: Options,
         project: Project,
         narrowed: Narrowed,
-        live: Callable[[], Mapping[str, Any] | None],
-        settings: Callable[[], LiveSettings],
+        live: LiveSession | None,
         hidden: Sequence[Hidden],
     ) -> None:
         self.config = config
         self.live = live
-        """The live run for the report; None without one."""
-        self.settings = settings
-        """What holds for a live run, which are the base's in one."""
+        """The live run; None without one."""
         self.hidden = hidden
         """Options that the command line does not show, to be told."""
         self.options = options
@@ -55,18 +56,20 @@ class Results:
         self.narrowed = narrowed
         self.verdicts: dict[tuple[str, str], Verdict] = {}
         self.environment: dict[str, Any] = {}
-        self.gates: set[str] = set()
-        """Node ids of all that were collected."""
+        self.gates: dict[str, None] = {}
+        """Node ids of all that were collected, in that order."""
         self.taken: set[str] = set()
         """Of those that neither ran nor were left out by the command line."""
         self.broken: set[str] = set()
         """Of files and folders that could not be collected."""
-        self.skipped_files: set[str] = set()
+        self.skipped_files: dict[str, str] = {}
+        """Those that were skipped as a whole, and why."""
         self.ran: set[str] = set()
         """Of gates that ran and were not skipped, whatever came of it."""
         self.passed: set[str] = set()
         self.contents: dict[Content, str] = {}
-        self.skipped = 0
+        self.idle: dict[str, str] = {}
+        """Gates that were skipped one by one, and why."""
         self.is_judged = False
         """Whether the run came to its tests."""
         self.missing = Missing()
@@ -83,9 +86,11 @@ class Results:
         del report.speedacc
         payload = json.loads(text)
         self.environment = payload["environment"] or self.environment
-        self.skipped += report.skipped and not payload["verdicts"]
         if payload["verdicts"] or not report.skipped:
             self.ran.add(report.nodeid)
+            self.idle.pop(report.nodeid, None)
+        else:
+            self.idle[report.nodeid] = reason_of(report)
         if report.passed:
             self.passed.add(report.nodeid)
         self.contents |= {tuple(content): report.nodeid for content in payload["contents"]}
@@ -95,8 +100,10 @@ class Results:
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Gates that cannot be collected are not lost: something else is said of them."""
-        if not report.passed:
-            (self.skipped_files if report.skipped else self.broken).add(report.nodeid)
+        if report.skipped:
+            self.skipped_files[report.nodeid] = reason_of(report)
+        elif report.failed:
+            self.broken.add(report.nodeid)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
@@ -107,7 +114,7 @@ class Results:
     def pytest_testnodedown(self, node: Any, error: object | None) -> None:
         """A worker cannot raise an error of configuration; it hands it over, with the gates that it collected."""
         said = getattr(node, "workeroutput", {})
-        self.gates.update(said.get("speedacc_gates", ()))
+        self.gates.update(dict.fromkeys(said.get("speedacc_gates", ())))
         self.taken.update(said.get("speedacc_taken", ()))
         problem = said.get("speedacc_problem")
         if problem and problem not in self.problems:
@@ -118,15 +125,13 @@ class Results:
         """Write the report files, and settle the exit code where no test could."""
         if self._came_to_tests(session):
             self.missing = find_missing(self.project, self.narrowed, self._found())
-            self.skipped += len(self.missing.skipped)
-        verdicts = list(self.verdicts.values())
+            for each in self.missing.lost if self._losses_fail() else ():
+                tell_failed(session, each.nodeid, each.sentence(True))
+        verdicts = self._in_order()
         self.groups = groups_of(verdicts, named_policies(self.project)) if any(v.group for v in verdicts) else []
         for path in self.options.reports:
             try:
-                if path.suffix == ".json":
-                    write_report(path, verdicts, self.environment, self.live(), self.groups, self.project.scale)
-                else:
-                    write_plot(path, verdicts)
+                WRITERS[path.suffix].write(path, self.report())
                 self.written.append(path)
             except ConfigError as error:
                 self.problems.append(str(error))
@@ -134,6 +139,48 @@ class Results:
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
         elif self._shows_nothing() and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _in_order(self) -> tuple[Verdict, ...]:
+        """The verdicts as their tests were collected, whichever process ran them first."""
+        order = {test: place for place, test in enumerate(self.gates)}
+        return tuple(sorted(self.verdicts.values(), key=lambda verdict: order.get(verdict.test, len(order))))
+
+    def report(self) -> RunReport:
+        """All that this run found out."""
+        run = RunReport(
+            verdicts=self._in_order(),
+            environment=self.environment,
+            groups=tuple(self.groups),
+            scale=self.project.scale,
+            lost=tuple(each.sentence(self._losses_fail()) for each in self.missing.lost),
+            losses_fail=bool(self.missing.lost) and self._losses_fail(),
+            remarks=tuple(self._remarks()),
+            problems=tuple(self.problems),
+        )
+        return run if self.live is None else self.live.account(run)
+
+    def _remarks(self) -> Iterator[str]:
+        """What was left out, skipped or hidden, and why the run shows nothing though no gate failed."""
+        if self.hidden:
+            told = ", ".join(f"{each} ({each.source})" for each in self.hidden)
+            yield f"Options that the command line does not show: {told}."
+        if self.skipped:
+            gates = "1 gate was" if self.skipped == 1 else f"{self.skipped} gates were"
+            yield f"{gates} skipped: nothing was judged there."
+        if idle := self._idle():
+            yield skipped_line(idle, self._skips_fail())
+        if self.gates and self.narrowed.said and self.is_judged:
+            judged = len({test for test, _ in self.verdicts})
+            known = len(set(map(self.project.named, self.gates)) | self.missing.skipped)
+            share = f"{judged} of {known} gates" if judged < known else "every gate that was asked for"
+            yield f"Judged {share}: {' '.join(self.narrowed.said)}."
+        if self._all_skipped():
+            yield "Every gate was skipped, so this run shows nothing and fails: judge at least one where CI is set."
+        if self._nothing_decided():
+            yield (
+                "Every latency check was inconclusive, so this run shows nothing and fails: "
+                "the lines above say what helps."
+            )
 
     def _came_to_tests(self, session: pytest.Session) -> bool:
         """Whether it shows at all which gates a run has: an error of usage ends it before that."""
@@ -150,16 +197,35 @@ class Results:
             if test in self.passed:
                 checks[named(test)].add(name)
         gates, broken, skipped = (set(map(named, tests)) for tests in (self.gates, self.broken, self.skipped_files))
+        idle = set(map(named, self.idle))
         # A live run asks the base what is lost.
         taken = set() if self.options.against else set(map(named, self.taken))
         contents = {content: named(test) for content, test in self.contents.items()}
-        return Found(gates, broken, taken, skipped, checks, contents)
+        return Found(gates, broken, taken, skipped, idle, checks, contents)
 
     def _shows_nothing(self) -> bool:
-        return self._nothing_decided() or self._all_skipped() or (bool(self.missing.lost) and self._losses_fail())
+        return self._nothing_decided() or self._all_skipped() or (bool(self._idle()) and self._skips_fail())
+
+    @property
+    def skipped(self) -> int:
+        """How many gates were skipped, as far as it is known."""
+        return len(self.idle) + len(self.missing.skipped)
+
+    def _idle(self) -> dict[str, str]:
+        """Why each gate was skipped that has a baseline, unless the command line asked for that."""
+        if self.narrowed.judges_none:
+            return {}
+        named = self.project.named
+        why = {named(test): reason for test, reason in self.idle.items()}
+        of_files = {named(file): reason for file, reason in self.skipped_files.items()}
+        return {test: why.get(test) or of_files.get(test.partition("::")[0], "") for test in sorted(self.missing.idle)}
+
+    def _skips_fail(self) -> bool:
+        return self.options.fails("skipped", self.project)
 
     def _losses_fail(self) -> bool:
-        return self.options.in_ci and self.settings().removed == "fail"
+        settings = self.project.live if self.live is None else self.live.settings
+        return self.options.in_ci and settings.removed == "fail"
 
     def _all_skipped(self) -> bool:
         """Where CI is set, a run that skipped every gate was not a gate, unless its command line asked for that."""
@@ -172,38 +238,39 @@ class Results:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """One table for the run, and every sentence that has no test of its own to stand in."""
-        lines = summary_lines(list(self.verdicts.values())) if self.verdicts else []
+        verdicts, width = self._in_order(), self.config.get_terminal_writer().fullwidth
+        is_verbose = self.config.get_verbosity() > 0
+        lines = summary_lines(verdicts, width=width, is_verbose=is_verbose) if verdicts else []
         for group in self.groups:
             lines += ["", *group_lines(group)]
         scale = self.project.scale
-        if scale.is_wanted and (translated := scale_lines(list(self.verdicts.values()), scale)):
+        if scale.is_wanted and (translated := scale_lines(verdicts, scale)):
             lines += ["", "At scale, one request after the other:", *translated, ""]
         if self.environment:
             lines.append(f"Measured on {self.environment['description']}.")
         lines += [f"Wrote {path}." for path in self.written]
-        if self.hidden:
-            told = ", ".join(f"{each} ({each.source})" for each in self.hidden)
-            lines.append(f"Options that the command line does not show: {told}.")
-        if self.skipped:
-            gates = "1 gate was" if self.skipped == 1 else f"{self.skipped} gates were"
-            lines.append(f"{gates} skipped: nothing was judged there.")
-        if self.gates and self.narrowed.said and self.is_judged:
-            judged = len({test for test, _ in self.verdicts})
-            known = len(set(map(self.project.named, self.gates)) | self.missing.skipped)
-            share = f"{judged} of {known} gates" if judged < known else "every gate that was asked for"
-            lines.append(f"Judged {share}: {' '.join(self.narrowed.said)}.")
-        lines += [each.sentence(self._losses_fail()) for each in self.missing.lost]
-        if self._all_skipped():
-            lines.append(
-                "Every gate was skipped, so this run shows nothing and fails: judge at least one where CI is set."
-            )
-        if self._nothing_decided():
-            lines.append(
-                "Every latency check was inconclusive, so this run shows nothing and fails: "
-                "the lines above say what helps."
-            )
+        lines += self._remarks()
+        # Those that fail are failures of their own.
+        lines += [each.sentence(False) for each in self.missing.lost if not self._losses_fail()]
         lines += [f"ERROR: {problem}" for problem in self.problems]
         if lines:
             terminalreporter.section("speedacc")
             for line in lines:
-                terminalreporter.line(printable_lines(line))
+                shown = printable_lines(line)
+                # Columns are two spaces apart, and sentences have but one.
+                for part in [shown] if is_verbose or "  " in shown else wrapped(shown, width):
+                    terminalreporter.line(part)
+        self._tell_actions(terminalreporter)
+
+    def _tell_actions(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """The job summary, outputs and annotations, where this run is a step of GitHub Actions."""
+        actions, run = find_actions(), self.report()
+        if actions is None or not (run.verdicts or run.lost or run.problems):
+            return
+        try:
+            write_summary(actions, run, self.written)
+        except OSError as error:
+            terminalreporter.line(f"The job summary could not be written: {error.strerror}.")
+        if not self.config.pluginmanager.hasplugin(ANNOTATES_ALREADY):
+            for command in annotation_lines(actions, run, self.config.rootpath):
+                terminalreporter.line(command)

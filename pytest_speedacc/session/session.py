@@ -7,6 +7,7 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -15,7 +16,7 @@ import pytest
 from pytest_speedacc.check.begun import Record
 from pytest_speedacc.check.case import Judged, Run
 from pytest_speedacc.check.conductor import wants_ratio
-from pytest_speedacc.config.live_settings import LiveSettings
+from pytest_speedacc.check.strays import Strays
 from pytest_speedacc.config.policy import (
     NO_GATE_WITH_LIMITS,
     Policy,
@@ -34,6 +35,7 @@ from pytest_speedacc.judge.reference import LiveComparison
 from pytest_speedacc.judge.verdict import Outcome, Verdict
 from pytest_speedacc.live.tree.worktree import shared_digests
 from pytest_speedacc.marks import is_gate, is_ungated, marks_of
+from pytest_speedacc.measure.quiet import put_back
 from pytest_speedacc.report.document import environment_document
 from pytest_speedacc.report.printable import printable, printable_lines
 from pytest_speedacc.report.text import headline, verdict_text
@@ -58,15 +60,20 @@ class SpeedaccWarning(pytest.PytestWarning):
 class NoGate:
     """The fixture in a test that is marked ``gate=False``, which an autouse fixture asks for all the same."""
 
+    def __init__(self, strays: Strays) -> None:
+        self._strays = strays
+
     def __getattr__(self, name: str) -> Any:
         """Nothing can be asked of it."""
         if name.startswith("__"):
             raise AttributeError(name)
-        pytest.fail(
+        why = (
             f"speedacc: {name} was called in a test that is marked speedacc(gate=False), where nothing is judged: "
-            "remove gate=False, or the call.",
-            pytrace=False,
+            "remove gate=False, or the call."
         )
+        failure = pytest.fail.Exception(why, pytrace=False)
+        self._strays.note(why, failure)
+        raise failure
 
 
 class Session:
@@ -93,6 +100,7 @@ class Session:
         self.marks: dict[str, tuple[pytest.Mark, ...]] = {}
         """What the policies were made of."""
         self.done: dict[tuple[str, str], Judged | Verdict] = {}
+        self.strays = Strays()
         self.solo = SoloSession(config, self.project.live.timeout)
         self.live: LiveSession | None = None
         if self.options.against:
@@ -101,9 +109,7 @@ class Session:
         if not self.is_worker:
             # In a live run, what the base does not have of them is told there.
             told = hidden if self.options.in_ci and self.live is None else ()
-            self.results = Results(
-                config, self.options, self.project, self.narrowed, self._live, self._live_settings, told
-            )
+            self.results = Results(config, self.options, self.project, self.narrowed, self.live, told)
             config.pluginmanager.register(self.results, "speedacc-results")
 
     # Collection
@@ -145,7 +151,7 @@ class Session:
         if self.is_worker:
             self.config.workeroutput |= {"speedacc_gates": names, "speedacc_taken": taken}  # type: ignore[attr-defined]
         else:
-            self.results.gates.update(names)
+            self.results.gates.update(dict.fromkeys(names))
             self.results.taken.update(taken)
         self._begin(items)
 
@@ -193,7 +199,7 @@ class Session:
         item = request.node
         policy = self.policies.get(item.nodeid)
         if is_ungated(item):
-            return NoGate()
+            return NoGate(self.strays)
         if not isinstance(policy, Policy):
             why = policy or "the fixture was asked for while the test ran; name it among the test's arguments."
             pytest.fail(printable_lines(f"speedacc: {why}"), pytrace=False)
@@ -208,7 +214,7 @@ class Session:
             ratios=lambda name: self.solo.ratios(item.nodeid, name, say),
             differences=lambda name, launches: self.solo.differences(item.nodeid, name, launches, say),
         )
-        record, marked = Record(item.nodeid), tuple(_marker(item).bounds)
+        record, marked = Record(item.nodeid, self.strays), tuple(_marker(item).bounds)
         item.stash[_GATE] = gate = Speedacc(item.nodeid, policy, self.run, doors, record, marked=marked)
         return gate
 
@@ -250,20 +256,33 @@ class Session:
             raise
 
     def _settle(self, item: pytest.Item, raised: BaseException | None) -> None:
-        """Fail a test that ended so for its checks without a verdict, and for verdicts that it hid."""
+        """Fail a test that ended so for its checks without a verdict, for verdicts that it hid, and for strays."""
         gate = item.stash.get(_GATE, None)
-        if gate is None:
-            return
-        missing, failures = gate.record.close()
+        missing, failures = gate.record.close() if gate is not None else ([], [])
         news = [News(str(failure), failure, is_verdict=True) for failure in failures]
+        if any(begun.raised is None for begun in missing):
+            put_back()
         for begun in missing:
             verdict = Verdict(item.nodeid, begun.name, (), (), (), error=begun.problem)
             # A rerun gets it again.
             self.done.setdefault((item.nodeid, begun.name), verdict)
             _record(item, verdict, {})
             news.append(News(f"speedacc {headline(verdict)}", begun.raised, is_verdict=False))
+        told = [one.raised for one in news if one.raised is not None]
+        for stray in self.strays.take():
+            if not any(stray.raised is error for error in told):
+                news.append(News(printable_lines(stray.text), stray.raised, is_verdict=False))
         if news:
             tell(item, ended_by(item, raised), news)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self) -> None:
+        """A stray that came after the last test has no test to fail."""
+        for stray in self.strays.take():
+            if self.is_worker:
+                self.config.workeroutput["speedacc_problem"] = stray.text  # type: ignore[attr-defined]
+            else:
+                self.results.problems.append(stray.text)
 
     def _late(self, item: pytest.Item) -> str:
         """Why the limits that were settled before the first test are not those of the markers; empty when they are."""
@@ -278,12 +297,6 @@ class Session:
     def _comparison(self, test: str, name: str) -> LiveComparison | None:
         return None if self.live is None else self.live.comparison(test, name)
 
-    def _live(self) -> dict[str, Any] | None:
-        return None if self.live is None else self.live.document()
-
-    def _live_settings(self) -> LiveSettings:
-        return self.project.live if self.live is None else self.live.settings
-
     def _conclude(self, request: pytest.FixtureRequest, result: Judged | Verdict) -> None:
         item = request.node
         if isinstance(result, Verdict):
@@ -297,7 +310,14 @@ class Session:
         if isinstance(result, Judged):
             item.stash[_PAYLOAD]["contents"].append(result.content)
         if self.options.fails(verdict.outcome.word, self.project):
-            pytest.fail(verdict_text(verdict, environment.get("description", ""), self.project.scale), pytrace=False)
+            text = verdict_text(
+                verdict,
+                environment.get("description", ""),
+                self.project.scale,
+                width=self.config.get_terminal_writer().fullwidth,
+                is_verbose=self.config.get_verbosity() > 0,
+            )
+            pytest.fail(text, pytrace=False)
         if verdict.outcome is not Outcome.PASSED:
             item.warn(SpeedaccWarning(f"speedacc {headline(verdict)}"))
 
@@ -307,6 +327,7 @@ class Session:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Verdicts travel on the report, so that they reach the controller of a parallel run."""
         report = yield
+        _shorten(item, call, report)
         gate = item.stash.get(_GATE, None)
         if report.when == "call" and gate is not None and not gate.record.is_closed:
             return report  # of a subtest: the test goes on
@@ -322,6 +343,20 @@ class Session:
             # pytest holds its items to the end of the run.
             del item.stash[_GATE]
         return report
+
+
+def _shorten(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
+    """Have a verdict's failure stand where the test asked for it, with its headline alone in pytest's short summary."""
+    failure = call.excinfo
+    if failure is None or not isinstance(failure.value, pytest.fail.Exception):
+        return
+    crash = getattr(report.longrepr, "reprcrash", None)
+    if crash is None or not str(failure.value).startswith("speedacc"):
+        return
+    lines = [entry.lineno + 1 for entry in failure.traceback if Path(entry.path) == item.path]
+    if lines:
+        crash.path, crash.lineno = str(item.path), lines[-1]
+    crash.message = str(failure.value).partition("\n")[0]
 
 
 def _marker(item: pytest.Item) -> Table:
@@ -341,7 +376,8 @@ def _empty_payload() -> dict[str, Any]:
 def _record(item: pytest.Item, verdict: Verdict, environment: dict[str, Any]) -> None:
     """Note what a check came to, for the report of its test and for junit."""
     payload = item.stash.setdefault(_PAYLOAD, _empty_payload())
-    payload["verdicts"].append(msgspec.to_builtins(verdict))
+    file, line, _ = item.location
+    payload["verdicts"].append(msgspec.to_builtins(replace(verdict, file=file, line=0 if line is None else line + 1)))
     payload["environment"] = environment or payload["environment"]
     prefix = f"speedacc.{printable(verdict.name)}." if verdict.name else "speedacc."
     item.user_properties.append((f"{prefix}verdict", verdict.outcome.word))

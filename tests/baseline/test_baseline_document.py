@@ -19,6 +19,7 @@ from pytest_speedacc.errors import GateError
 
 KEY = environment().key
 HERE = f"$.environments.{KEY}"
+RATIO = {"version": 1, "log_ratio": 1.5, "spread": 1.0, "launches": 5, "parts_spread": 1.0}
 TEXT = encode_document(BASELINE).decode()
 
 
@@ -140,6 +141,13 @@ DAMAGED = {
         put("environments", KEY, "memory", "band", value=10**15),
         f"at {HERE}.memory.band: it is 1000000000000000, and a peak of 4096 moves by 4096 at the most",
     ),
+    **{
+        f"environment: a {name} that no launches have": (
+            put("environments", KEY, "yardstick", value=RATIO | {name: 1.01}),
+            f"at {HERE}.yardstick.{name}: Expected `float` <= 1",
+        )
+        for name in ("spread", "parts_spread")
+    },
     "environment: an option for a commit": (
         put("environments", KEY, "commit", value="--help"),
         f"at {HERE}.commit: Expected `str` matching regex",

@@ -76,6 +76,7 @@ def test_gains_that_need_no_bound_any_more_are_told():
         ({}, {}, []),
         ({}, {"not_compared": "warn"}, ["not_compared was 'fail' in CI and is 'warn'"]),
         ({"not_compared": "warn"}, {}, []),
+        ({}, {"skipped": "warn"}, ["skipped was 'fail' in CI and is 'warn'"]),
         ({"inconclusive": "fail"}, {}, ["inconclusive was 'fail' in CI and is 'warn'"]),
         # How the base is run is the base's to say, and told where it is read.
         ({}, {"live": {"removed": "warn"}}, []),

@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 from scratch_repository import Repository, start_repository
 
+NOT_KEPT = ("CI", "COV", "GITHUB_", "GITLAB_", "PYTEST_")
+"""Variables that decide about runs, by how they begin."""
 LONGEST = 120
 """Seconds after which a run counts as hanging."""
 ARRAYS = """
@@ -132,11 +134,11 @@ class LiveProject:
 
     def environment(self, **variables: str) -> dict[str, str]:
         """Only the plugins that a run names are loaded."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("CI", "PYTEST_", "COV"))}
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(NOT_KEPT)}
         return {
             **kept,
             "TMPDIR": str(self.scratch),
-            "COLUMNS": "300",
+            "COLUMNS": "500",
             "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
             **variables,
         }

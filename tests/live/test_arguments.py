@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import shlex
 from argparse import Namespace
 from pathlib import Path
 
 import pytest
 
-from pytest_speedacc.live.workers.arguments import SwitchesOff, neutralise, worker_arguments
+from pytest_speedacc.live.workers.arguments import SwitchesOff, arguments_of, neutralise, unnarrowed, worker_arguments
 
 
 def kept(*given: str, paths: tuple[str, ...] = (), plugins: tuple[str, ...] = ()) -> list[str]:
@@ -39,6 +40,46 @@ def test_a_survey_selects_as_the_command_line_does() -> None:
     options = Namespace(keyword="slow", markexpr="gate", deselect=["a"], lf=True, stepwise=True)
     neutralise(options, seed=7, selecting=True)
     assert options == Namespace(keyword="slow", markexpr="gate", deselect=["a"], lf=False, stepwise=False)
+
+
+NARROWING = (
+    "-k ranker",
+    "-kranker",
+    "-m 'not slow'",
+    "--deselect tests/test_a.py",
+    "--deselect=tests/test_a.py",
+    "--ignore=tests --ignore-glob '*_a.py'",
+    "--lf --sw --noconftest --testmon --picked=first",
+    "-c other.ini",
+    "--config-file=other.ini",
+    "-o testpaths=tests -otestpaths=tests --override-ini=addopts=-kranker",
+    "-o python_files=none.py",
+    "--splits 3 --group 1 --num-shards=4 --shard-id=2",
+)
+
+
+@pytest.mark.parametrize("arguments", NARROWING)
+def test_what_narrows_is_taken_out_whole(arguments: str) -> None:
+    others = ["-p", "plugin", "-q", "--label=a", "-o", "log_level=INFO", "--maxfail", "2"]
+    assert unnarrowed([*shlex.split(arguments), *others]) == others
+    assert unnarrowed([*others, *shlex.split(arguments)]) == others
+
+
+def test_joined_options_are_taken_apart() -> None:
+    assert unnarrowed(["-xqk", "ranker", "-vmslow", "-xq"]) == ["-xq", "-v", "-xq"]
+    assert unnarrowed(["-k"]) == []
+
+
+def test_a_survey_is_narrowed_by_the_command_line_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-k ranker -p plugin tests/test_a.py")
+    invocation = Namespace(args=("-k", "shown", "tests/test_b.py"))
+    option = Namespace(file_or_dir=["tests/test_a.py", "tests/test_b.py"])
+    config = Namespace(
+        invocation_params=invocation, option=option, pluginmanager=Namespace(has_plugin=lambda name: False)
+    )
+    arguments = arguments_of(config)
+    assert arguments(Path("scratch"), selecting=True)[:5] == ("-p", "plugin", "-k", "shown", "--color=no")
+    assert arguments(Path("scratch"))[:3] == ("-p", "plugin", "--color=no")
 
 
 def test_a_value_that_is_spelt_like_a_path_is_kept_after_the_path() -> None:

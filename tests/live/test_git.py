@@ -14,6 +14,11 @@ from scratch_repository import Repository, start_repository
 from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.live.tree.git import resolve_base, run_command, run_git
 
+ENOUGH = (
+    "In GitHub Actions two commits are enough for --speedacc-against=auto on a pull request; give actions/checkout "
+    "these lines:\n\n    with:\n      fetch-depth: 2\n\n"
+)
+
 
 def refusal(root: Path, ref: str) -> str:
     with pytest.raises(ConfigError) as error:
@@ -166,8 +171,8 @@ def test_a_shallow_clone_without_the_branch(repository: Repository, tmp_path: Pa
     shallow = clone(repository, tmp_path / "shallow", "--depth=1", "--branch", "feature")
     message = refusal(shallow.path, "origin/main")
     assert message == (
-        "This clone is shallow and has no origin/main: run `git fetch origin main:refs/remotes/origin/main` "
-        "and `git fetch --unshallow`, or give actions/checkout `fetch-depth: 0`."
+        f"This clone is shallow and has no origin/main. {ENOUGH}Elsewhere run `git fetch origin "
+        "main:refs/remotes/origin/main` and `git fetch --unshallow`."
     )
     for command in re.findall("`git (.*?)`", message):
         shallow.git(*command.split())
@@ -179,8 +184,8 @@ def test_a_shallow_clone_without_the_merge_base(repository: Repository, tmp_path
     repository.commit("four", other_py="")
     shallow = clone(repository, tmp_path / "shallow", "--depth=1", "--no-single-branch", "--branch", "feature")
     assert refusal(shallow.path, "origin/main") == (
-        "This clone is shallow and does not reach back to where HEAD left origin/main: run `git fetch "
-        "--unshallow`, or give actions/checkout `fetch-depth: 0`."
+        f"This clone is shallow and does not reach back to where HEAD left origin/main. {ENOUGH}Elsewhere run `git "
+        "fetch --unshallow`."
     )
     shallow.git("fetch", "--unshallow")
     assert resolve_base(shallow.path, "origin/main").sha == repository.git("rev-parse", "main~1")
@@ -190,8 +195,7 @@ def test_a_shallow_clone_without_the_merge_base(repository: Repository, tmp_path
 def test_a_shallow_clone_without_the_commit(repository: Repository, tmp_path: Path, ref: str) -> None:
     shallow = clone(repository, tmp_path / "shallow", "--depth=1")
     assert refusal(shallow.path, ref) == (
-        f"This clone is shallow and does not reach back to {ref}: run `git fetch --unshallow`, or give "
-        "actions/checkout `fetch-depth: 0`."
+        f"This clone is shallow and does not reach back to {ref}. {ENOUGH}Elsewhere run `git fetch --unshallow`."
     )
 
 

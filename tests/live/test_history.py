@@ -32,4 +32,7 @@ def test_a_commit_beyond_a_shallow_clone_is_said_to_be(repository: Repository, t
     first = repository.git("rev-parse", "main")
     clone = tmp_path / "shallow"
     repository.git("clone", "--quiet", "--depth=1", f"file://{repository.path}", str(clone))
-    assert foreign(clone, first).startswith("is not in this clone, which is shallow: give actions/checkout ")
+    assert foreign(clone, first) == (
+        "is not in this clone, which is shallow: the base alone needs two commits, and this one the whole history, so "
+        "give actions/checkout `with: {fetch-depth: 0}`"
+    )

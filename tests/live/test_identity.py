@@ -16,6 +16,7 @@ import pytest
 from scratch_repository import Repository
 
 from pytest_speedacc.errors import ConfigError
+from pytest_speedacc.live.tree import identity
 from pytest_speedacc.live.tree.identity import (
     base_sys_path,
     changed_dependency_files,
@@ -180,7 +181,6 @@ class TestForeignModules:
             "own": module_of(base / "src/own.py"),
             "far": module_of(Path("/elsewhere/far.py")),
             "installed": module_of(candidate / ".venv/lib/python3/site-packages/installed.py"),
-            "pytest_speedacc.live": module_of(candidate / "pytest_speedacc/live/__init__.py"),
             "namespace": module_of(None),
         }
         assert foreign_modules(modules, base, candidate) == [
@@ -188,6 +188,13 @@ class TestForeignModules:
             ("linked", str(candidate.parent / "link/src/linked.py")),
         ]
         assert [name for name, _ in foreign_modules(modules, candidate, base)] == ["own"]
+
+    def test_the_plugin_is_of_neither_tree_whatever_its_modules_are_called(self, tmp_path: Path) -> None:
+        candidate = Path(identity.__file__).parents[3]
+        modules = {
+            name: module_of(Path(identity.__file__)) for name in ("pytest_speedacc.x", "__main__", "__mp_main__")
+        }
+        assert foreign_modules(modules, tmp_path, candidate) == []
 
     def test_a_shared_file_is_not_foreign(self, trees: tuple[Path, Path]) -> None:
         candidate, base = trees

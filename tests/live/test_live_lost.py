@@ -124,6 +124,15 @@ def test_every_gate_that_the_base_judges_and_the_candidate_does_not_is_lost(run:
     assert {name.rpartition("/")[2] for name in run.live["removed"]} == lost(run)
 
 
+def test_what_the_environment_leaves_out_is_lost_as_what_settings_do(project: LiveProject) -> None:
+    hidden = "-k stays --deselect=tests/gates/test_a.py::test_is_new tests/gates/test_a.py"
+    run = project.run("tests/gates/test_a.py", "tests/gates/test_both.py", "-mgate", PYTEST_ADDOPTS=hidden)
+    assert run.code == FAILED, run.output
+    names = ("is_deleted", "is_skipped", "skips", "is_deselected", "is_none", "compared")
+    assert lost(run) >= {f"test_a.py::test_{name}" for name in names}, run.output
+    assert "test_a.py::test_stays" not in lost(run)
+
+
 def test_what_is_there_is_compared(run: Run) -> None:
     assert run.check("test_a.py::test_stays")["outcome"] in ("passed", "inconclusive")
     assert run.check("test_a.py::test_is_new")["reason"].startswith("new gate")
@@ -185,4 +194,5 @@ def test_a_gate_that_was_renamed_with_its_baseline_is_named_as_renamed(tmp_path:
         "Renamed gate: test_it.py::test_former of the base is test_it.py::test_present here, and the two were not "
         "compared, which fails this run" in run.words
     )
+    assert 'If that is meant, set removed = "warn" in [tool.speedacc.live] in a change that is merged' in run.words
     assert lost(run) == set()

@@ -163,7 +163,7 @@ def test_a_forged_acceptance_is_refused_by_name(run: Run, project: LiveProject) 
     refusal = (
         f'the accepted latency median of +9.99e+04 % against {base} ("trust me") does not count: this run measures +'
     )
-    assert f"note: test_it.py::test_forged: {refusal}" in run.output
+    assert f"Note: {refusal}" in run.output
 
 
 def test_weights_that_both_sides_load_are_held_against_the_baseline(run: Run) -> None:
@@ -171,7 +171,7 @@ def test_weights_that_both_sides_load_are_held_against_the_baseline(run: Run) ->
     assert check["outcome"] == "failed"
     assert check["reason"].startswith("held against the baseline file as well: ")
     assert run.check("test_it.py::test_forged", "max_accuracy_drop")["outcome"] == "passed"
-    assert "note: test_it.py::test_shared: data is not what the baseline was made with (sha256 " in run.output
+    assert "Note: data is not what the baseline was made with (sha256 " in run.output
 
 
 def test_a_baseline_that_was_edited_by_hand_is_shown_with_both_values(run: Run) -> None:
@@ -179,7 +179,7 @@ def test_a_baseline_that_was_edited_by_hand_is_shown_with_both_values(run: Run) 
     sentence = "test_it.py::test_edited: parameters 10 -> 20 (by hand: no update wrote this)"
     assert sentence in run.live["changed_baselines"]
     assert f"Changed baseline: {sentence}." in run.output
-    assert f"note: test_it.py::test_edited: {BY_HAND}" in run.output
+    assert f"Note: {BY_HAND}" in run.output
     assert "accepted: parameters" not in run.output
 
 

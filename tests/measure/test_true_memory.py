@@ -8,7 +8,8 @@ import sys
 import numpy as np
 import pytest
 
-from pytest_speedacc.judge.retained import observe_retained, peak_note
+from pytest_speedacc.axes.memory import MEMORY
+from pytest_speedacc.judge.retained import observe_retained
 from pytest_speedacc.measure import worst
 from pytest_speedacc.measure.garbage import Garbage, at_rest, resident, stayed
 from pytest_speedacc.measure.latency import run_untimed, time_calls, warm_up
@@ -46,7 +47,7 @@ def test_the_longest_sample_of_a_sorted_set_is_measured():
     found = statics(doubles_of, texts)
     assert found.memory.peak == pytest.approx(8 * 1000 * len(texts[-1]), rel=0.01)  # the last one, 15.7 MB
     assert found.memory.of == "the 4 largest batches by length and 4 spread over the set"
-    assert peak_note(found.memory) == f"peak of one call, of {found.memory.of}"
+    assert MEMORY.found_in(found).note == f"peak of one call, of {found.memory.of}"
 
 
 LENGTHS = np.random.default_rng(0).permutation(np.arange(1, 101))

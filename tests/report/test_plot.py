@@ -13,7 +13,11 @@ from pytest_speedacc.axes.units import Kind
 from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.judge.verdict import Check, Observation, Outcome, Verdict
 from pytest_speedacc.report import plot
-from pytest_speedacc.report.plot import write_plot
+from pytest_speedacc.report.summary import RunReport
+
+
+def write_plot(path, verdicts):
+    plot.write_plot(path, RunReport(tuple(verdicts)))
 
 
 def gate(name, score, seconds, *, group="", parameters=100.0, former=(None, None), limits=()):
@@ -35,9 +39,9 @@ def drawn(monkeypatch):
     seen = []
     draw = plot._draw
 
-    def watch(axes, name, verdicts):
-        draw(axes, name, verdicts)
-        seen.append((name, axes))
+    def watch(axes, panel):
+        draw(axes, panel)
+        seen.append((panel.group, axes))
 
     monkeypatch.setattr(plot, "_draw", watch)
     return seen

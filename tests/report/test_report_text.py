@@ -34,6 +34,12 @@ def test_the_document_names_it_too() -> None:
     assert gate_document(verdict(compared_with="base"), Scale())["compared_with"] == "base"
 
 
+def test_a_stored_time_is_never_told_as_a_change() -> None:
+    slower = Observation("latency", "median", Kind.TIME, 0.002, None, 0.001, "")
+    assert observation_text(slower, "baseline") == "latency median 2.00 ms (1.00 ms when the baseline was written)"
+    assert observation_text(slower, "other") == "latency median 2.00 ms (+100 % from 1.00 ms in the other)"
+
+
 def test_a_number_that_did_not_change_stands_alone() -> None:
     same = Observation("model_size", "", Kind.SIZE, 1024, None, 1024, "")
     assert observation_text(same, "base") == "model size 1.00 KiB"

@@ -9,7 +9,7 @@ import numpy as np
 
 from pytest_speedacc.adapters.base import ParameterCount, class_name
 from pytest_speedacc.adapters.sklearn.learned import Learned, count_learned
-from pytest_speedacc.errors import GateError
+from pytest_speedacc.errors import GateError, shown
 
 
 def count_kernel_svm(model: Any) -> ParameterCount:
@@ -83,7 +83,7 @@ def count_function(model: Any) -> ParameterCount:
     if plain and (owner is None or isinstance(owner, ModuleType)):
         return ParameterCount(0)
     raise GateError(
-        f"FunctionTransformer calls {function!r}, an object that may have learned parameters. "
+        f"FunctionTransformer calls {shown(function)}, an object that may have learned parameters. "
         "Give it a plain function, or gate the model's size instead (max_model_size)."
     )
 

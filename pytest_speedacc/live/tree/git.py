@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_speedacc.errors import ConfigError
+from pytest_speedacc.live.tree.depth import ENOUGH
 
 GIT_TIMEOUT = 60.0
 """Seconds for a question that git answers from what is on disk."""
@@ -75,6 +76,8 @@ class Base:
     """The root of the candidate's repository, which may lie above the folder that pytest runs in."""
     is_head: bool
     """Whether it is the candidate's own commit, so that only uncommitted changes can differ."""
+    notes: tuple[str, ...] = ()
+    """What was noticed on the way to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +97,7 @@ def resolve_base(root: Path, ref: str) -> Base:
 
     Raises ConfigError where there is no such commit, or where it could not be compared with ``root``.
     """
-    top = _top_level(root)
-    head = find_commit(root, "HEAD")
-    if head is None:
-        raise ConfigError(f"{top} has no commit yet, so there is no base: run `git commit` first.")
+    head_of(root)
     # A caret leaves commits out, and git gives it back as the name of one.
     if not ref or ref.startswith(("-", "^")):
         raise ConfigError(f"{ref!r} is not a revision: name a branch, a tag or a commit, such as origin/main.")
@@ -109,9 +109,28 @@ def resolve_base(root: Path, ref: str) -> Base:
         sha, how = _merge_base(root, ref, named), f"merge base with {ref}"
     else:
         sha, how = named, "the tag" if full_name.startswith("refs/tags/") else "the commit"
+    return base_at(root, ref, sha, how)
+
+
+def base_at(root: Path, ref: str, sha: str, how: str, notes: tuple[str, ...] = ()) -> Base:
+    """The commit ``sha`` as the base. Raises ConfigError where it could not be compared with ``root``."""
+    top = _top_level(root)
     _refuse_dirty_submodules(top)
-    subject = git_output(root, "log", "-1", "--format=%h %s", sha).strip()
-    return Base(ref=ref, sha=sha, how=how, description=subject, top=top, is_head=sha == head)
+    return Base(ref, sha, how, described(root, sha), top, is_head=sha == head_of(root), notes=notes)
+
+
+def head_of(root: Path) -> str:
+    """The full name of this checkout's commit. Raises ConfigError where there is none."""
+    top = _top_level(root)
+    head = find_commit(root, "HEAD")
+    if head is None:
+        raise ConfigError(f"{top} has no commit yet, so there is no base: run `git commit` first.")
+    return head
+
+
+def described(root: Path, sha: str) -> str:
+    """The commit's short name and subject."""
+    return git_output(root, "log", "-1", "--format=%h %s", sha).strip()
 
 
 def find_commit(root: Path, revision: str) -> str | None:
@@ -190,6 +209,11 @@ def environment(changes: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in _OF_ONE_REPOSITORY} | dict(changes)
 
 
+def has_changes(root: Path) -> bool:
+    """Whether a file under version control is not as HEAD has it."""
+    return bool(git_output(root, "status", "--porcelain", "--untracked-files=no").strip())
+
+
 def is_shallow(root: Path) -> bool:
     """Whether the clone holds only the last part of its history."""
     return run_git(root, "rev-parse", "--is-shallow-repository").output.strip() == "true"
@@ -220,8 +244,8 @@ def _merge_base(root: Path, ref: str, named: str) -> str:
         return found.output.strip()
     if is_shallow(root):
         raise ConfigError(
-            f"This clone is shallow and does not reach back to where HEAD left {ref}: run `git fetch "
-            "--unshallow`, or give actions/checkout `fetch-depth: 0`."
+            f"This clone is shallow and does not reach back to where HEAD left {ref}. {ENOUGH}Elsewhere run `git fetch "
+            "--unshallow`."
         )
     raise ConfigError(
         f"HEAD and {ref} have no common ancestor, so there is no merge base: name a commit to compare with, "
@@ -238,15 +262,11 @@ def _missing(root: Path, ref: str) -> str:
         fetch = f"git fetch {remote} {branch}:refs/remotes/{ref}"
         if shallow:
             return (
-                f"This clone is shallow and has no {ref}: run `{fetch}` and `git fetch --unshallow`, or give "
-                "actions/checkout `fetch-depth: 0`."
+                f"This clone is shallow and has no {ref}. {ENOUGH}Elsewhere run `{fetch}` and `git fetch --unshallow`."
             )
         return f"This clone has no {ref}.{_near_miss(root, ref)} If it exists there, run `{fetch}`."
     if shallow and (re.search(r"[~^@]", ref) or re.fullmatch("[0-9a-f]{7,64}", ref)):
-        return (
-            f"This clone is shallow and does not reach back to {ref}: run `git fetch --unshallow`, or give "
-            "actions/checkout `fetch-depth: 0`."
-        )
+        return f"This clone is shallow and does not reach back to {ref}. {ENOUGH}Elsewhere run `git fetch --unshallow`."
     if not run_git(root, "rev-parse", "--verify", "--quiet", ref).code and not re.fullmatch("[0-9a-f]{40,64}", ref):
         return f"{ref} is not a commit: name a branch, a tag or a commit, as `git log --oneline` lists them."
     return (

@@ -21,6 +21,8 @@ from pytest_speedacc.live.tree.git import git_output, run_git
 
 StrPath = str | os.PathLike[str]
 
+# By its place, since `python -m` and multiprocessing have other names for what they run.
+_PLUGIN = Path(__file__).parents[2]
 _BUILDING_FINDERS = {
     "ScikitBuildRedirectingFinder": "scikit-build-core",
     "MesonpyMetaFinder": "meson-python",
@@ -99,7 +101,7 @@ def foreign_modules(modules: Mapping[str, ModuleType], own_root: StrPath, other_
     foreign = []
     for name, module in list(modules.items()):
         file = getattr(module, "__file__", None)
-        if not isinstance(file, str) or name.partition(".")[0] == "pytest_speedacc":
+        if not isinstance(file, str) or _below(file, _PLUGIN) is not None:
             continue
         # The path as imported decides first: a file that is shared into the tree belongs to it.
         if _below(file, own_root) is None and _is_source(file, other_root):

@@ -7,7 +7,6 @@ import re
 import shlex
 from collections.abc import Callable, Generator, Sequence
 from copy import copy
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,18 @@ OWN_PREFIX = "--speedacc-"
 _SELECTING = ("-k", "-m", "--deselect")
 """Node ids select the tests of a worker; and the value of one of these may look like a path."""
 OWN_FLAGS = ("--speedacc-update", "--speedacc-missing", "--speedacc-selfcheck", "--speedacc-profile")
+
+_NARROWING_BY_VALUE = {
+    *("-k", "-m", "--deselect", "--ignore", "--ignore-glob", "-c", "--config-file", "--confcutdir"),
+    *("--splits", "--group", "--num-shards", "--shard-id"),
+}
+_NARROWING = {"--lf", "--last-failed", "--sw", "--stepwise", "--noconftest", "--testmon", "--picked"}
+"""Options of pytest, pytest-split, pytest-shard, pytest-testmon and pytest-picked that leave tests out."""
+_INI = {"-o", "--override-ini"}
+_COLLECTS = re.compile(r"(addopts|testpaths|norecursedirs|python_(files|classes|functions)|collect_\w+)\s*=")
+"""Settings that say what is collected."""
+_JOINED = re.compile(r"(-[lqsvx]+)([kmco].*)")
+"""Short options in one word, as in ``-xk ranker``."""
 
 # These two act before a worker's plugin is configured. Given last they win over the command line, PYTEST_ADDOPTS and
 # the ini file alike; blocking the plugins instead would make their options in addopts unknown.
@@ -104,18 +115,44 @@ def worker_arguments(
 
 def arguments_of(config: Any) -> Callable[..., tuple[str, ...]]:
     """``worker_arguments`` for the pytest run of ``config``, given a scratch folder."""
-    given = given_arguments(config)
-    return partial(worker_arguments, given, config.option.file_or_dir or (), config.pluginmanager.has_plugin)
+    before = shlex.split(os.environ.get("PYTEST_ADDOPTS", ""))
+    shown = [str(argument) for argument in config.invocation_params.args]
+    paths, has_plugin = config.option.file_or_dir or (), config.pluginmanager.has_plugin
+
+    def arguments(scratch: Path, *, selecting: bool = False) -> tuple[str, ...]:
+        # What a survey looks for is what was left out without the command line's saying so.
+        given = [*(unnarrowed(before) if selecting else before), *shown]
+        return worker_arguments(given, paths, has_plugin, scratch, selecting=selecting)
+
+    return arguments
+
+
+def unnarrowed(arguments: Sequence[str]) -> list[str]:
+    """The arguments without those that leave tests out, or have the settings do it."""
+    kept: list[str] = []
+    waiting = list(arguments)
+    while waiting:
+        argument = waiting.pop(0)
+        if joined := _JOINED.fullmatch(argument):
+            kept.append(joined[1])
+            argument = f"-{joined[2]}"
+        name, separator, value = argument.partition("=")
+        if not argument.startswith("--"):
+            # A short option may have its value attached.
+            name, separator, value = argument[:2], argument[2:], argument[2:].removeprefix("=")
+        takes_value = name in _NARROWING_BY_VALUE or name in _INI
+        with_value = [argument]
+        if takes_value and not separator and waiting:
+            value = waiting.pop(0)
+            with_value.append(value)
+        narrows = name in _NARROWING_BY_VALUE or name in _NARROWING or (name in _INI and _COLLECTS.match(value))
+        kept += [] if narrows else with_value
+    return kept
 
 
 def is_named(name: str, wanted: str) -> bool:
     """Whether the test ``name`` of a file is what a node id names with ``wanted`` after the file, or a part of it."""
     return not wanted or name == wanted or name.startswith((f"{wanted}::", f"{wanted}["))
-
-
-def given_arguments(config: Any) -> list[str]:
-    """The command line of a run, after what the environment puts before it."""
-    return [*shlex.split(os.environ.get("PYTEST_ADDOPTS", "")), *map(str, config.invocation_params.args)]
 
 
 def switch_off(config: pytest.Config, parser: pytest.Parser, arguments: list[str]) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from pytest_speedacc.errors import said
 from pytest_speedacc.live.tree.identity import base_sys_path, remap_editable
 from pytest_speedacc.live.workers.arguments import SwitchesOff, neutralise
 from pytest_speedacc.live.workers.channel import Channel, ChannelClosed, connect
@@ -89,7 +90,7 @@ class WorkerPlugin(SwitchesOff):
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
-        if call.excinfo is not None and not report.passed and str(call.excinfo.value) != LEFT:
+        if call.excinfo is not None and not report.passed and said(call.excinfo.value) != LEFT:
             self.channel.send("failed", test=item.nodeid, text=call.excinfo.exconly(tryshort=True).splitlines()[0])
         return report
 

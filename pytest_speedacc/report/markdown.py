@@ -1,0 +1,177 @@
+"""The summary of a run as Markdown, for GitHub's job summary, a pull request, or a file."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from pytest_speedacc.judge.verdict import Outcome, Verdict
+from pytest_speedacc.report.document import write_text
+from pytest_speedacc.report.printable import printable, shortened
+from pytest_speedacc.report.summary import (
+    LOUD,
+    Row,
+    RunReport,
+    accepted_of,
+    headline,
+    rows_of,
+    short_title,
+    why_of,
+)
+
+SIGNS = {
+    Outcome.PASSED: "✅ passed",
+    Outcome.FAILED: "❌ failed",
+    Outcome.INCONCLUSIVE: "⚠️ cannot tell",
+    Outcome.NOT_COMPARED: "🚫 not compared",
+}
+LONGEST_CELL = 200
+MOST_ROWS = 100
+"""Of the table that stands first; more is never read, and a summary over the host's limit is dropped whole."""
+
+_MARKUP = re.compile(r"([\\`*_\[\]|~])")
+_LINKING = re.compile(r"([@#]|:(?=//)|\bwww(?=\.))")
+"""What the host makes mentions, references and links of."""
+
+
+def markdown(run: RunReport, *, most_bytes: int | None = None) -> str:
+    """The run: what failed, what could not be told and what moved as a table, why, and the rest folded.
+
+    Of a run that is green throughout the heading and the base alone are seen. Where all of it takes more than
+    ``most_bytes`` of UTF-8, what is folded is left out, then whole gates from the end.
+    """
+    parts = [_head(run), *_loud_parts(run), *_folded(run)]
+    if most_bytes is None:
+        return "\n\n".join(parts) + "\n"
+    left_out = "\n\n_What is left out here stands in the report file._\n"
+    kept: list[str] = []
+    room = most_bytes - len(left_out.encode())
+    for part in parts:
+        room -= len(part.encode()) + 2
+        if room < 0:
+            return "\n\n".join(kept) + left_out
+        kept.append(part)
+    return "\n\n".join(kept) + "\n"
+
+
+def write_markdown(path: Path, run: RunReport) -> None:
+    """Write the summary. Raises ConfigError when the file cannot be written."""
+    write_text(path, markdown(run))
+
+
+def _head(run: RunReport) -> str:
+    sign = "✅" if run.outcome is Outcome.PASSED else "❌" if run.outcome is Outcome.FAILED else "⚠️"
+    lines = [f"### {sign} {_headline(run)}"]
+    if run.base:
+        base = run.base
+        lines.append(
+            f"Base {_code(base.description.partition(' ')[0])} {_text(base.description.partition(' ')[2])} "
+            f"({_text(base.how)}) · {base.launches} launches in turn, {base.seconds:.0f} s · {_text(run.measured_on)}"
+        )
+    elif run.measured_on:
+        lines.append(f"Measured on {_text(run.measured_on)}")
+    return "\n".join(lines)
+
+
+def _headline(run: RunReport) -> str:
+    # Names come in backticks, which hold whatever they are given but backticks.
+    parts = headline(run).split("`")
+    return "".join(_code(part) if place % 2 else _text(part) for place, part in enumerate(parts))
+
+
+def _loud_parts(run: RunReport) -> Iterator[str]:
+    if table := _table(run):
+        yield table
+    for verdict in run.verdicts:
+        if verdict.outcome in LOUD:
+            if verdict.error:
+                yield f"**{_code(short_title(verdict))} could not be judged:** {_text(verdict.error, 1000)}"
+            elif why := why_of(verdict):
+                lines = "\n".join(f"- {_text(line)}" for line in why)
+                yield f"**Why {_code(short_title(verdict))}:**\n\n{lines}"
+    lists = (
+        ("Could not be done", run.problems),
+        ("Lost gates" + (", which fail this run" if run.losses_fail else ""), run.lost),
+        ("Loosened here", run.loosened),
+        ("Changed baselines", run.changed),
+        ("Accepted here", tuple(accepted_of(run.verdicts))),
+    )
+    for title, sentences in lists:
+        if sentences:
+            yield f"**{title}:**\n\n" + "\n".join(f"- {_text(sentence, 600)}" for sentence in sentences[:MOST_ROWS])
+    if commands := [verdict.accept for verdict in run.verdicts if verdict.accept]:
+        yield "If it is meant:\n\n" + _block("\n".join(commands[:MOST_ROWS]))
+
+
+def _table(run: RunReport) -> str:
+    """The rows that failed, could not be told, or moved; nothing where all passed and nothing moved."""
+    found = []
+    for outcome in (*LOUD, Outcome.PASSED):
+        for verdict in run.of(outcome):
+            rows = rows_of(verdict)
+            if outcome is Outcome.PASSED:
+                rows = [row for row in rows if row.has_moved]
+            found += [(verdict, row) for row in rows if row.outcome in LOUD or row.has_moved]
+    if not found:
+        return ""
+    lines = ["| gate | axis | base | here | change | allowed | verdict |", "|---|---|--:|--:|--:|--:|---|"]
+    previous = None
+    for verdict, row in found[:MOST_ROWS]:
+        gate = _link(verdict) if verdict is not previous else ""
+        lines.append(_line((gate, *_cells(row))))
+        previous = verdict
+    if len(found) > MOST_ROWS:
+        lines.append(_line((f"and {len(found) - MOST_ROWS} more", "", "", "", "", "", "")))
+    return "\n".join(lines)
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    words = (row.axis, row.base, row.here, row.change, row.allowed)
+    return (*map(_text, words), SIGNS[row.outcome])
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _link(verdict: Verdict) -> str:
+    return _code(short_title(verdict))
+
+
+def _folded(run: RunReport) -> Iterator[str]:
+    """Every check of every gate, the notes, and the environment, out of sight until somebody asks."""
+    quiet = [verdict for verdict in run.verdicts if verdict.outcome not in LOUD]
+    checks = sum(len(verdict.checks) for verdict in run.verdicts)
+    if not run.verdicts:
+        return
+    title = f"{len(quiet)} of {len(run.verdicts)} gates passed · all {checks} checks · notes"
+    lines = ["| gate | axis | base | here | change | allowed | verdict | why |", "|---|---|--:|--:|--:|--:|---|---|"]
+    for verdict in run.verdicts:
+        for row in rows_of(verdict):
+            lines.append(_line((_code(short_title(verdict)), *_cells(row), _text(row.reason))))
+    notes = [f"- {_code(short_title(verdict))}: {_text(note)}" for verdict in run.verdicts for note in verdict.notes]
+    notes += [f"- {_text(note)}" for note in (*run.remarks, *run.notes)]
+    if run.base and run.base.canary:
+        notes.append(f"- {_text(run.base.canary)}")
+    body = "\n".join(lines) + ("\n\n" + "\n".join(notes) if notes else "")
+    yield f"<details><summary>{html.escape(title)}</summary>\n\n{body}\n\n</details>"
+
+
+def _text(words: str, longest: int = LONGEST_CELL) -> str:
+    """Foreign words in a line: nothing in them is markup, a mention or a link."""
+    plain = shortened(printable(words), longest)
+    return _LINKING.sub("\\1\u200b", _MARKUP.sub(r"\\\1", html.escape(plain, quote=False)))
+
+
+def _code(words: str) -> str:
+    """Foreign words as they are, in a fixed width."""
+    plain = shortened(printable(words), LONGEST_CELL).replace("`", "'").replace("|", "¦")
+    return f"`{plain or ' '}`"
+
+
+def _block(text: str) -> str:
+    """Lines as they are, behind a fence that none of them has."""
+    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
+    return f"{fence}console\n{chr(10).join(map(printable, text.splitlines()))}\n{fence}"

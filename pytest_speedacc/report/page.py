@@ -1,0 +1,119 @@
+"""``--speedacc-report=PATH.html``: the run as one page that needs nothing beside itself."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pytest_speedacc.errors import ConfigError
+from pytest_speedacc.judge.verdict import Outcome, Verdict
+from pytest_speedacc.report.document import write_text
+from pytest_speedacc.report.plot import draw_plot, has_plot
+from pytest_speedacc.report.printable import printable, shown_title
+from pytest_speedacc.report.summary import (
+    LOUD,
+    Row,
+    RunReport,
+    accepted_of,
+    headline,
+    rows_of,
+    short_title,
+    why_of,
+)
+from pytest_speedacc.report.text import observation_text
+
+WORDS = {
+    Outcome.PASSED: ("passed", "✓"),
+    Outcome.FAILED: ("failed", "✗"),
+    Outcome.INCONCLUSIVE: ("cannot tell", "?"),
+    Outcome.NOT_COMPARED: ("not compared", "∅"),
+}
+
+
+def write_page(path: Path, run: RunReport) -> None:
+    """Write the page. Raises ConfigError without Jinja2, and for a file that cannot be written."""
+    write_text(path, page(run))
+
+
+def page(run: RunReport) -> str:
+    """The page as HTML, in which every foreign word is text. Raises ConfigError without Jinja2."""
+    try:
+        from jinja2 import Environment, PackageLoader
+    except ImportError as error:
+        raise ConfigError("an HTML report needs Jinja2: install pytest-speedacc[report].") from error
+    environment = Environment(
+        loader=PackageLoader("pytest_speedacc.report", "."),
+        autoescape=True,
+        # What is markup already is no plain text.
+        finalize=lambda value: printable(value) if type(value) is str else value,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    text: str = environment.get_template("page.html.jinja").render(
+        title=headline(run).replace("`", ""),
+        outcome=_outcome(run.outcome),
+        run=run,
+        loud=[_gate(verdict) for verdict in _loud(run)],
+        gates=[_gate(verdict) for verdict in run.verdicts],
+        checks=sum(len(verdict.checks) for verdict in run.verdicts),
+        accepted=list(accepted_of(run.verdicts)),
+        lists=[(title, lines) for title, lines in _lists(run) if lines],
+        plot=_plot(run),
+    )
+    return text
+
+
+def _loud(run: RunReport) -> Iterator[Verdict]:
+    """What failed, what could not be told, and what moved, in this order."""
+    for outcome in LOUD:
+        yield from run.of(outcome)
+    yield from (verdict for verdict in run.of(Outcome.PASSED) if any(row.has_moved for row in rows_of(verdict)))
+
+
+def _lists(run: RunReport) -> Iterator[tuple[str, tuple[str, ...]]]:
+    yield "Could not be done", run.problems
+    yield "Lost gates" + (", which fail this run" if run.losses_fail else ""), run.lost
+    yield "Loosened here", run.loosened
+    yield "Changed baselines", run.changed
+    yield "Remarks", (*run.remarks, *run.notes)
+
+
+def _gate(verdict: Verdict) -> dict[str, Any]:
+    rows = rows_of(verdict)
+    bounded = {(check.metric, check.statistic, check.slice) for check in verdict.checks}
+    others = [row for row in verdict.observations if (row.metric, row.statistic, row.slice) not in bounded]
+    return {
+        "name": short_title(verdict),
+        "title": shown_title(verdict.title),
+        "outcome": _outcome(verdict.outcome),
+        "error": verdict.error.splitlines(),
+        "rows": [_cells(row) for row in rows],
+        "loud": [_cells(row) for row in rows if row.outcome in LOUD or row.has_moved],
+        "why": why_of(verdict),
+        "notes": verdict.notes,
+        "others": [observation_text(row, verdict.compared_with) for row in others],
+        "accept": verdict.accept,
+        "source": verdict.compared_with,
+    }
+
+
+def _cells(row: Row) -> dict[str, Any]:
+    words = {name: getattr(row, name) for name in ("axis", "base", "here", "change", "allowed", "reason")}
+    return {**words, "outcome": _outcome(row.outcome)}
+
+
+def _outcome(outcome: Outcome) -> dict[str, str]:
+    word, sign = WORDS[outcome]
+    return {"word": word, "sign": sign, "key": outcome.word}
+
+
+def _plot(run: RunReport) -> str:
+    """The picture as SVG; empty without matplotlib, or without anything to draw."""
+    if not has_plot(run):
+        return ""
+    file = io.StringIO()
+    draw_plot(file, run)
+    # Without the prologue, which belongs to a file of its own.
+    return file.getvalue().partition("<svg")[2].join(("<svg", ""))

@@ -1,0 +1,204 @@
+"""A run in one value: what failed, what could not be told, what moved, and why. Every rendering is made of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from pytest_speedacc.axes.units import Kind, format_change, format_value
+from pytest_speedacc.config.scale import Scale
+from pytest_speedacc.judge.alternatives import Group
+from pytest_speedacc.judge.verdict import Check, Observation, Outcome, Verdict
+from pytest_speedacc.report.text import axis
+
+LOUD = (Outcome.FAILED, Outcome.NOT_COMPARED, Outcome.INCONCLUSIVE)
+"""What a reviewer has to see, the worst first."""
+
+
+@dataclass(frozen=True, slots=True)
+class BaseLine:
+    """What the gates of a live run were compared with, and how."""
+
+    sha: str
+    """The commit, in full."""
+    description: str
+    """Its short name and subject."""
+    ref: str
+    """As the user wrote it."""
+    how: str
+    """How it was found: ``merge base with main``."""
+    mode: str
+    launches: int
+    seconds: float
+    canary: str
+    """The base against itself, in a sentence; empty where nothing was told of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """All that a run found out, as it is told."""
+
+    verdicts: tuple[Verdict, ...]
+    """In the order of the run."""
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    """Where it was measured, with a ``description`` in words; empty where nothing was measured."""
+    groups: tuple[Group, ...] = ()
+    """Alternatives for one job."""
+    scale: Scale = field(default_factory=Scale)
+    """What a latency is translated into."""
+    base: BaseLine | None = None
+    """None without a live run."""
+    new: tuple[str, ...] = ()
+    """Gates that the base does not have."""
+    lost: tuple[str, ...] = ()
+    """Gates that are gone, a sentence each."""
+    removed: tuple[str, ...] = ()
+    """Of those, the gates that the base of a live run has, by node id."""
+    losses_fail: bool = False
+    """Whether a lost gate fails the run."""
+    loosened: tuple[str, ...] = ()
+    """What is allowed now and was not, a sentence each."""
+    changed: tuple[str, ...] = ()
+    """What baseline files hold now and did not, a sentence each."""
+    notes: tuple[str, ...] = ()
+    """Remarks on the run as a whole."""
+    remarks: tuple[str, ...] = ()
+    """What was left out, skipped or hidden, a sentence each."""
+    problems: tuple[str, ...] = ()
+    """Why the run shows nothing, or could not write what was asked for, a sentence each."""
+
+    @property
+    def measured_on(self) -> str:
+        """The environment in words; empty where nothing was measured."""
+        return str(self.environment.get("description", ""))
+
+    @property
+    def outcome(self) -> Outcome:
+        """The worst of the run."""
+        if self.problems or (self.lost and self.losses_fail) or not self.verdicts:
+            return Outcome.FAILED
+        return max(verdict.outcome for verdict in self.verdicts)
+
+    def of(self, outcome: Outcome) -> tuple[Verdict, ...]:
+        """The gates that came to it."""
+        return tuple(verdict for verdict in self.verdicts if verdict.outcome is outcome)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One check beside what it was compared with, every cell in words."""
+
+    axis: str
+    base: str
+    """The former value; empty where there is none."""
+    here: str
+    change: str
+    """With its interval; empty for a limit."""
+    allowed: str
+    outcome: Outcome
+    reason: str
+    has_moved: bool
+    """Whether it is shown to be another value than before."""
+
+
+def headline(run: RunReport) -> str:
+    """The news in one line: how many gates failed, and the first of them with its axis and amount."""
+    count = len(run.verdicts)
+    gates = f"{count} model gate{'' if count == 1 else 's'}"
+    for outcome, verb in (
+        (Outcome.FAILED, "failed"),
+        (Outcome.NOT_COMPARED, "could not be compared"),
+        (Outcome.INCONCLUSIVE, "could not be told"),
+    ):
+        if found := run.of(outcome):
+            return f"{len(found)} of {gates} {verb}: {', '.join(map(_gate_news, found[:2]))}{_more(found)}"
+    if run.problems or not run.verdicts:
+        return "No model gate was judged" if not run.verdicts else "The run failed"
+    return f"{gates[0].upper()}{gates[1:]} passed" if count != 1 else "1 model gate passed"
+
+
+def _more(found: Sequence[Verdict]) -> str:
+    return f" and {len(found) - 2} more" if len(found) > 2 else ""
+
+
+def _gate_news(verdict: Verdict) -> str:
+    name = short_title(verdict)
+    if not verdict.checks:
+        return f"`{name}` could not be judged"
+    return f"`{name}` {_said(verdict.worst()[0], verdict)}"
+
+
+def _said(check: Check, verdict: Verdict) -> str:
+    """What a check shows, as the end of a sentence about its gate."""
+    where = f" in the slice {check.slice}" if check.slice else ""
+    if check.observed is None:
+        return f"has no {axis(check)}"
+    if check.kind == Kind.CHANGE:
+        pace = "slower" if check.observed > 0 else "faster"
+        return f"is {abs(check.observed):.1%} {pace}".replace("%", " %") + where
+    row = row_of(check, verdict)
+    title = "score" if check.metric == "accuracy" else axis(check)
+    return f"has {title} {row.here} ({row.change or f'{row.allowed}'})"
+
+
+def short_title(verdict: Verdict) -> str:
+    """What a gate is called where there is little room: its test without file and prefix, and the check's name."""
+    test = verdict.test.rpartition("::")[2].removeprefix("test_") or verdict.test
+    return f"{test} ({verdict.name})" if verdict.name else test
+
+
+def rows_of(verdict: Verdict) -> list[Row]:
+    """Every check of a gate, the worst first, else in the order of the axes."""
+    return [row_of(check, verdict) for check in sorted(verdict.checks, key=lambda check: -check.outcome)]
+
+
+def row_of(check: Check, verdict: Verdict) -> Row:
+    """One check, with the values behind it from what was measured beside it."""
+    measured = _observation(check, verdict.observations)
+    base, here, change, moved = "", "not measured", "", False
+    if check.observed is not None:
+        here = format_value(check.observed, check.kind)
+    if check.kind == Kind.CHANGE:
+        change = _with_interval(check) if check.observed is not None else ""
+        moved = check.interval is not None and not check.interval[0] <= 0 <= check.interval[1]
+        here, base = (format_value(side, Kind.TIME) for side in check.sides) if check.sides else ("", "")
+    elif check.reference is not None:
+        base = format_value(check.reference, check.kind)
+        if check.observed is not None:
+            points = bool(measured and measured.points) or (check.kind == Kind.SCORE and _is_unit(verdict))
+            change = format_change(check.observed, check.reference, check.kind, points=points)
+            moved = not math.isclose(check.observed, check.reference, rel_tol=1e-12)
+    return Row(axis(check), base, here, change, check.allowed, check.outcome, check.reason, moved)
+
+
+def _observation(check: Check, rows: Sequence[Observation]) -> Observation | None:
+    place = (check.metric, check.statistic, check.slice)
+    return next((row for row in rows if (row.metric, row.statistic, row.slice) == place), None)
+
+
+def _is_unit(verdict: Verdict) -> bool:
+    return any(row.metric == "accuracy" and row.points for row in verdict.observations)
+
+
+def _with_interval(check: Check) -> str:
+    assert check.observed is not None
+    text = format_value(check.observed, Kind.CHANGE)
+    if check.interval is None:
+        return text
+    low, high = (format_value(end, Kind.CHANGE).removesuffix(" %") for end in check.interval)
+    return f"{text} ({low} to {high})"
+
+
+def why_of(verdict: Verdict) -> tuple[str, ...]:
+    """What accounts for a gate that did not pass: functions, allocations, samples."""
+    return (*verdict.explained, *verdict.allocated, *verdict.flipped)
+
+
+def accepted_of(verdicts: Sequence[Verdict]) -> Iterator[str]:
+    """What somebody accepted, a line each, so that no gate is green by it unseen."""
+    for verdict in verdicts:
+        for check in verdict.checks:
+            if check.accepted:
+                yield f"{short_title(verdict)} {axis(check)}: {check.accepted}"

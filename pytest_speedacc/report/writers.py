@@ -1,0 +1,59 @@
+"""The reports that a run can write: what writes each, by the suffix of its file."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pytest_speedacc.errors import ConfigError
+from pytest_speedacc.report.document import write_json
+from pytest_speedacc.report.markdown import write_markdown
+from pytest_speedacc.report.page import write_page
+from pytest_speedacc.report.plot import write_plot
+from pytest_speedacc.report.summary import RunReport
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """What makes one kind of report."""
+
+    write: Callable[[Path, RunReport], None]
+    """Raises ConfigError where it cannot."""
+    needs: str = ""
+    """A library that need not be installed; empty for none."""
+
+
+_PLOT = Writer(write_plot, "matplotlib")
+WRITERS: Mapping[str, Writer] = {
+    ".json": Writer(write_json),
+    ".md": Writer(write_markdown),
+    ".html": Writer(write_page, "jinja2"),
+    ".svg": _PLOT,
+    ".png": _PLOT,
+    ".pdf": _PLOT,
+}
+
+
+def report_path(text: str) -> Path:
+    """The file of a report. Raises ConfigError for one that could not be written, before the first test runs."""
+    path = Path(text)
+    writer = WRITERS.get(path.suffix)
+    if writer is None:
+        raise ConfigError(
+            f"--speedacc-report={text}: a report is JSON, Markdown, a page or a plot: name a file that ends in "
+            f"{', '.join(WRITERS)}."
+        )
+    if path.is_dir():
+        raise ConfigError(f"--speedacc-report={text} is a folder: name a file in it.")
+    if writer.needs and importlib.util.find_spec(writer.needs) is None:
+        raise ConfigError(
+            f"--speedacc-report={path.name} needs {writer.needs}, which is not installed: "
+            "install pytest-speedacc[report]."
+        )
+    folder = next((folder for folder in path.absolute().parents if folder.exists()), Path.cwd())
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise ConfigError(f"--speedacc-report: {path} cannot be written: {folder} is no folder to write to.")
+    return path.absolute()

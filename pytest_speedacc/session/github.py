@@ -1,0 +1,115 @@
+"""GitHub Actions: the job summary, annotations and outputs of a run, found by the environment and without a token."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pytest_speedacc.judge.verdict import Outcome, Verdict
+from pytest_speedacc.report.markdown import markdown
+from pytest_speedacc.report.printable import printable
+from pytest_speedacc.report.summary import RunReport, short_title, why_of
+from pytest_speedacc.report.text import headline
+
+MOST_BYTES = 900_000
+"""Of all summaries of a step. The host drops one of more than 1 MiB as a whole."""
+MOST_ANNOTATIONS = 9
+"""Of a level: the host shows ten in a step."""
+ANNOTATES_ALREADY = "pytest_github_actions_annotate_failures"
+"""The entry point of a plugin that annotates every failure by itself."""
+
+_PLACE = re.compile(r"\(([^()]+\.py):(\d+)\)")
+_LEVELS = {
+    Outcome.FAILED: "error",
+    Outcome.NOT_COMPARED: "error",
+    Outcome.INCONCLUSIVE: "warning",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Actions:
+    """Where a step of GitHub Actions takes what it is told."""
+
+    summary: Path | None
+    outputs: Path | None
+    workspace: Path
+    """What the files of annotations are relative to."""
+
+
+def find_actions(environment: Mapping[str, str] = os.environ) -> Actions | None:
+    """The step that this run is; None elsewhere."""
+    if environment.get("GITHUB_ACTIONS") != "true":
+        return None
+    summary, outputs = (environment.get(name) for name in ("GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT"))
+    return Actions(
+        Path(summary) if summary else None,
+        Path(outputs) if outputs else None,
+        Path(environment.get("GITHUB_WORKSPACE") or Path.cwd()),
+    )
+
+
+def write_summary(actions: Actions, run: RunReport, reports: Sequence[Path]) -> None:
+    """Append the summary and the outputs of the step. Raises OSError where the host's files cannot be written."""
+    if actions.summary is not None:
+        taken = actions.summary.stat().st_size if actions.summary.exists() else 0
+        with actions.summary.open("a", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(markdown(run, most_bytes=MOST_BYTES - taken) + "\n")
+    if actions.outputs is not None:
+        with actions.outputs.open("a", encoding="utf-8", errors="backslashreplace") as file:
+            file.writelines(f"{name}={value}\n" for name, value in _outputs(run, reports).items())
+
+
+def _outputs(run: RunReport, reports: Sequence[Path]) -> dict[str, str]:
+    """What later steps may ask for, each on one line."""
+    return {
+        "verdict": run.outcome.word,
+        "failed": str(len(run.of(Outcome.FAILED))),
+        "inconclusive": str(len(run.of(Outcome.INCONCLUSIVE))),
+        "report": printable(str(reports[0])) if reports else "",
+    }
+
+
+def annotation_lines(actions: Actions, run: RunReport, root: Path) -> Iterator[str]:
+    """The workflow commands, a line each, for what did not pass: at its culprit, else at its test.
+
+    ``root`` is the folder that node ids start from.
+    """
+    for level in ("error", "warning"):
+        found = [verdict for verdict in run.verdicts if _LEVELS.get(verdict.outcome) == level]
+        lost = run.lost if (level == "error") is run.losses_fail else ()
+        commands = [_of_gate(level, verdict, actions, root) for verdict in found]
+        commands += [_command(level, "", 0, "lost gate", sentence) for sentence in lost]
+        yield from commands[:MOST_ANNOTATIONS]
+        if len(commands) > MOST_ANNOTATIONS:
+            more = f"and {len(commands) - MOST_ANNOTATIONS} more: see the job summary"
+            yield _command(level, "", 0, "speedacc", more)
+
+
+def _of_gate(level: str, verdict: Verdict, actions: Actions, root: Path) -> str:
+    file, line = verdict.file, verdict.line
+    for place in (_PLACE.search(reason) for reason in why_of(verdict)):
+        if place and (root / place[1]).is_file():
+            file, line = place[1], int(place[2])
+            break
+    where = os.path.relpath(root / file, actions.workspace) if file else ""
+    inside = where if not where.startswith("..") else ""
+    why = "\n".join([headline(verdict), *why_of(verdict)[:3]])
+    return _command(level, Path(inside).as_posix() if inside else "", line, f"speedacc: {short_title(verdict)}", why)
+
+
+def _command(level: str, file: str, line: int, title: str, message: str) -> str:
+    places = {"file": file, "line": str(line) if file and line else "", "title": title}
+    told = ",".join(f"{name}={_property(value)}" for name, value in places.items() if value)
+    return f"::{level} {told}::{_data(message)}"
+
+
+def _data(text: str) -> str:
+    shown = "\n".join(map(printable, text.splitlines()))
+    return shown.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

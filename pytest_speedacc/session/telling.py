@@ -1,0 +1,52 @@
+"""Failures of a run that no test could have: told to pytest as reports, so that everything that counts them does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from pytest_speedacc.report.printable import printable
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """What pytest asks of a failure for its short summary and for junit."""
+
+    path: str
+    message: str
+    lineno: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Sentence:
+    """A failure in one sentence."""
+
+    text: str
+    reprcrash: _Place = field(kw_only=True)
+
+    def toterminal(self, terminal: Any) -> None:
+        """Print it, as pytest asks of a failure."""
+        terminal.line(self.text)
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def tell_failed(session: pytest.Session, nodeid: str, sentence: str) -> None:
+    """Report ``nodeid``, which no test of this run is, as failed: pytest, junit, ``-q``, xdist and editors count it."""
+    text, name = printable(sentence), printable(nodeid)
+    file = name.partition("::")[0]
+    report = pytest.TestReport(
+        nodeid=name,
+        location=(file, None, name),
+        keywords={},
+        outcome="failed",
+        # What to do stands in the failure itself.
+        longrepr=_Sentence(text, reprcrash=_Place(file, text.partition(",")[0])),  # type: ignore[arg-type]
+        when="call",
+    )
+    session.config.hook.pytest_runtest_logreport(report=report)
+    if session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
