@@ -267,7 +267,7 @@ def test_numbers_for_the_test_s_own_assertions(project: Project) -> None:
     project.pytester.makepyfile(
         test_model=step(
             "found = speedacc.measure(split, texts, score=None)",
-            "assert 0 < found.latency.median < 1",
+            "assert 0 < found.latency.median < 1 and str(found).startswith('latency median')",
             "with pytest.raises(Exception, match='score=None has no accuracy'):",
             "    found.accuracy",
             marker="",

@@ -115,10 +115,10 @@ class Measurement:
 
     def __str__(self) -> str:
         """All of it in words, a line each."""
+        of = self.statics.accuracy
         latency, quantiles = self.latency, (0.5, 0.95) if self.latency.has_tail else (0.5,)
-        scored = self.statics.accuracy
         rows = {
-            **({scored.score: format_value(scored.value, Kind.SCORE)} if isinstance(scored, Accuracy) else {}),
+            **({of.score: format_value(of.value, Kind.SCORE)} if isinstance(of, Accuracy) else {}),
             **{f"latency {statistic_name(q)}": format_value(latency.quantile(q), Kind.TIME) for q in quantiles},
             **{
                 AXES[name].title: format_value(amount.value, AXES[name].unit)
