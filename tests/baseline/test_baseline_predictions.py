@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -57,6 +57,8 @@ def test_integers_come_back_at_full_width() -> None:
     )
 )
 def test_every_array_survives_the_round_trip(array: np.ndarray[Any, Any]) -> None:
+    # Halves of characters are refused.
+    assume(not any("\ud800" <= char <= "\udfff" for text in array.ravel().tolist() for char in str(text)))
     decoded = decode_predictions(encode_predictions(array), len(array))
     assert decoded.shape == array.shape
     assert np.array_equal(decoded, array)
