@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, TypedDict, TypeVar, Unpack
+from typing import Any, Protocol, TypedDict, TypeVar, Unpack
 
 from pytest_speedacc.axes import SETTINGS
 from pytest_speedacc.check.begun import Record, begins
@@ -51,24 +51,29 @@ class Options(TypedDict, total=False):
     metrics: Mapping[str, Any] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Doors:
-    """What the fixture does to pytest, handed in so that only the plugin knows pytest."""
+class Host(Protocol):
+    """What a fixture asks of the run that it is a part of, so that it need not know pytest."""
 
-    conclude: Callable[[Judged | Verdict], None]
-    """Reports what a check came to, and ends the test where it must fail."""
-    recall: Callable[[str], Judged | Verdict | None]
-    """What this check, by its name, already came to in this run: a rerun must not try its luck again."""
     say: Say
     """Shows progress; an empty text clears it."""
-    late: Callable[[], str]
-    """Why the limits do not hold any more with which this test began; empty while they do."""
-    live: Callable[[str], LiveComparison | None]
-    """What the live run found out about this check, by its name; None without a live run."""
-    ratios: Callable[[str], Ratios]
-    """This check, by its name, as a multiple of the yardstick. Raises GateError where that cannot be measured."""
-    differences: Callable[[str, int], tuple[PairTimes, ...]]
-    """The two models of a comparison, by its name, timed in so many fresh processes. Raises GateError likewise."""
+
+    def conclude(self, result: Judged | Verdict) -> None:
+        """Report what a check came to, and end the test where it must fail."""
+
+    def recall(self, name: str) -> Judged | Verdict | None:
+        """What this check already came to in this run: a rerun must not try its luck again."""
+
+    def late(self) -> str:
+        """Why the limits do not hold any more with which this test began; empty while they do."""
+
+    def live(self, name: str) -> LiveComparison | None:
+        """What the live run found out about this check; None without a live run."""
+
+    def ratios(self, name: str) -> Ratios:
+        """This check as a multiple of the yardstick. Raises GateError where that cannot be measured."""
+
+    def differences(self, name: str, launches: int) -> tuple[PairTimes, ...]:
+        """The two models of a comparison, timed in so many fresh processes. Raises GateError likewise."""
 
 
 @dataclass(slots=True)
@@ -81,7 +86,7 @@ class Speedacc:
     """What holds for this test."""
     run: Run
     """What holds for the whole run."""
-    doors: Doors
+    host: Host
     record: Record
     """What it was called for."""
     judged: list[str] = field(default_factory=list)
@@ -208,12 +213,12 @@ class Speedacc:
                 confident=True,
             )
             subject = prepare(model, inputs, targets, call_options)
-            training, say = self._training_of(model), self.doors.say
+            training, say = self._training_of(model), self.host.say
             found = measure(subject, inputs, self.policy, self.run.alpha, say, training, lambda scores: False)
             self.measured = True
             return found.measurement
         finally:
-            self.doors.say("")
+            self.host.say("")
 
     @begins
     def compare(
@@ -257,11 +262,11 @@ class Speedacc:
             options = {**scoring, "batch_size": batch_size, "predict": predict, "other_predict": other_predict}
             try:
                 terms = parse_terms(tolerances, min_speedup, trades, launches, self.policy.budget)
-                result = self.doors.recall(name) or self._compare(model, other, inputs, targets, terms, options, name)
+                result = self.host.recall(name) or self._compare(model, other, inputs, targets, terms, options, name)
             except (ConfigError, GateError) as error:
                 result = self._refusal(name, str(error))
             finally:
-                self.doors.say("")
+                self.host.say("")
         return self._concluded(result)
 
     def _compare(
@@ -275,9 +280,9 @@ class Speedacc:
             terms=terms,
             subject=prepare(model, inputs, targets, ours),
             other=prepare(other, inputs, targets, theirs),
-            launched=partial(self.doors.differences, name),
+            launched=partial(self.host.differences, name),
         )
-        return run_comparison(comparison, inputs, self.doors.say)
+        return run_comparison(comparison, inputs, self.host.say)
 
     def fit(self, train: Callable[[], T]) -> T:
         """Train the model of this gate: returns what ``train()`` returns, and measures what that takes.
@@ -288,15 +293,15 @@ class Speedacc:
         in every launch.
         """
         twice = self.policy.limits("training_memory") or bool(self.run.writes)
-        self.doors.say("training")
+        self.host.say("training")
         try:
-            with timing_lock(self.doors.say):
+            with timing_lock(self.host.say):
                 model, training = fit(train, twice=twice)
         except GateError as error:
             self._concluded(self._refusal("", str(error)))
             raise
         finally:
-            self.doors.say("")
+            self.host.say("")
         self.fitted.append(Fitted(model, training))
         return model
 
@@ -330,19 +335,19 @@ class Speedacc:
             return self._refusal(name, f"{called} was called twice in one test: give each check its own name=.")
         self.judged.append(name)
         call_options = replace(call_options, confident=self.policy.limits("confidence"))
-        return self.doors.recall(name) or self._judge(model, inputs, targets, call_options, name)
+        return self.host.recall(name) or self._judge(model, inputs, targets, call_options, name)
 
     def _concluded(self, result: Judged | Verdict) -> Verdict:
         if not self.record.is_closed:
             try:
-                self.doors.conclude(result)
+                self.host.conclude(result)
             except BaseException as failure:
                 self.record.failures.append(failure)
                 raise
         return result.verdict if isinstance(result, Judged) else result
 
     def _judge(self, model: Any, inputs: Any, targets: Any, call_options: CallOptions, name: str) -> Judged | Verdict:
-        if late := self.doors.late():
+        if late := self.host.late():
             return self._refusal(name, late)
         if not self.policy.bounds:
             return self._refusal(
@@ -352,14 +357,14 @@ class Speedacc:
             )
         try:
             subject = prepare(model, inputs, targets, call_options)
-            ratios = partial(self.doors.ratios, name)
-            live, training = self.doors.live(name), self._training_of(model)
+            ratios = partial(self.host.ratios, name)
+            live, training = self.host.live(name), self._training_of(model)
             case = Case(self.run, self.policy, self.test, name, subject, live, ratios, training)
-            return run_gate(case, inputs, self.doors.say)
+            return run_gate(case, inputs, self.host.say)
         except GateError as error:
             return self._refusal(name, str(error))
         finally:
-            self.doors.say("")
+            self.host.say("")
 
     def _refusal(self, name: str, why: str) -> Verdict:
         return Verdict(self.test, name, (), (), (), error=why)

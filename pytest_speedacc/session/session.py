@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
-from functools import partial
-from pathlib import Path
-from sys import intern
 from typing import Any
 
-import msgspec
 import pytest
 
 from pytest_speedacc.check.begun import Record
@@ -30,32 +24,27 @@ from pytest_speedacc.config.policy import (
 from pytest_speedacc.config.project import Project, Table, load_project
 from pytest_speedacc.config.pyproject import refuse_nested
 from pytest_speedacc.errors import ConfigError
-from pytest_speedacc.fixture import Doors, Speedacc
+from pytest_speedacc.fixture import Speedacc
 from pytest_speedacc.judge.bare_drop import bare_drop_of
-from pytest_speedacc.judge.reference import LiveComparison
 from pytest_speedacc.judge.verdict import Outcome, Verdict
 from pytest_speedacc.live.tree.worktree import shared_digests
 from pytest_speedacc.marks import is_gate, is_ungated, marks_of
 from pytest_speedacc.measure.quiet import put_back
-from pytest_speedacc.report.document import environment_document
-from pytest_speedacc.report.printable import printable, printable_lines
-from pytest_speedacc.report.text import headline, verdict_text
+from pytest_speedacc.report.printable import printable_lines
+from pytest_speedacc.report.text import headline
 from pytest_speedacc.session.ending import News, ended_by, fail, tell, without_fixture
+from pytest_speedacc.session.gate_test import GateTest
 from pytest_speedacc.session.hidden_options import hidden_options, refuse_in_ci
-from pytest_speedacc.session.interop import add_benchmark_fixture, claim_benchmark, feed_benchmark, progress
+from pytest_speedacc.session.interop import add_benchmark_fixture, claim_benchmark
 from pytest_speedacc.session.live_run import LiveSession
 from pytest_speedacc.session.narrowed import read_narrowed
 from pytest_speedacc.session.options import Options, read_options
+from pytest_speedacc.session.payload import hand_over, note_verdict, shorten
 from pytest_speedacc.session.results import Results
 from pytest_speedacc.session.selection import Selection
 from pytest_speedacc.session.stored_ratios import SoloSession
 
 _GATE = pytest.StashKey[Speedacc]()
-_PAYLOAD = pytest.StashKey[dict[str, Any]]()
-
-
-class SpeedaccWarning(pytest.PytestWarning):
-    """A gate passed though something in it was not decided."""
 
 
 class NoGate:
@@ -207,18 +196,10 @@ class Session:
             pytest.fail(printable_lines(f"speedacc: {why}"), pytrace=False)
         self._forget_passed(item.nodeid)
         claim_benchmark(request)
-        say = progress(self.config, item.nodeid)
-        doors = Doors(
-            conclude=partial(self._conclude, request),
-            recall=lambda name: self.done.get((item.nodeid, name)),
-            say=say,
-            late=partial(self._late, item),
-            live=partial(self._comparison, item.nodeid),
-            ratios=lambda name: self.solo.ratios(item.nodeid, name, say),
-            differences=lambda name, launches: self.solo.differences(item.nodeid, name, launches, say),
-        )
         record, marked = Record(item.nodeid, self.strays), tuple(_marker(item).bounds)
-        item.stash[_GATE] = gate = Speedacc(item.nodeid, policy, self.run, doors, record, marked=marked)
+        item.stash[_GATE] = gate = Speedacc(
+            item.nodeid, policy, self.run, GateTest(self, request), record, marked=marked
+        )
         return gate
 
     def _forget_passed(self, test: str) -> None:
@@ -244,7 +225,7 @@ class Session:
         gate, ended = item.stash.get(_GATE, None), ended_by(item, None)
         if is_gate(item) and gate is None and isinstance(ended, TypeError | None):
             fail(item, f"speedacc: {without_fixture(item)}")
-        if ended is None and (problem := self._late(item) or (gate.unused() if gate is not None else "")):
+        if ended is None and (problem := self.late(item) or (gate.unused() if gate is not None else "")):
             fail(item, f"speedacc: {problem}")
         return result
 
@@ -277,7 +258,7 @@ class Session:
             verdict = Verdict(item.nodeid, begun.name, (), (), (), error=begun.problem)
             # A rerun gets it again.
             self.done.setdefault((item.nodeid, begun.name), verdict)
-            _record(item, verdict, {})
+            note_verdict(item, verdict, {})
             news.append(News(f"speedacc {headline(verdict)}", begun.raised, is_verdict=False))
         told = [one.raised for one in news if one.raised is not None]
         for stray in self.strays.take():
@@ -295,7 +276,7 @@ class Session:
             else:
                 self.results.problems.append(stray.text)
 
-    def _late(self, item: pytest.Item) -> str:
+    def late(self, item: pytest.Item) -> str:
         """Why the limits that were settled before the first test are not those of the markers; empty when they are."""
         settled, now = self.marks.get(item.nodeid, ()), marks_of(item)
         if len(settled) == len(now) and all(a is b for a, b in zip(settled, now, strict=True)):
@@ -305,69 +286,22 @@ class Session:
             "it on the test, or add it in pytest_collection_modifyitems."
         )
 
-    def _comparison(self, test: str, name: str) -> LiveComparison | None:
-        return None if self.live is None else self.live.comparison(test, name)
-
-    def _conclude(self, request: pytest.FixtureRequest, result: Judged | Verdict) -> None:
-        item = request.node
-        if isinstance(result, Verdict):
-            verdict, environment = result, {}
-        else:
-            verdict, environment = result.verdict, environment_document(result.environment)
-            feed_benchmark(request, result)
-            result = replace(result, latency=None)
-        self.done[item.nodeid, verdict.name] = result
-        _record(item, verdict, environment)
-        if isinstance(result, Judged):
-            item.stash[_PAYLOAD]["contents"].append(result.content)
-        if self.options.fails(verdict.outcome.word, self.project):
-            text = verdict_text(
-                verdict,
-                environment.get("description", ""),
-                self.project.scale,
-                width=self.config.get_terminal_writer().fullwidth,
-                is_verbose=self.config.get_verbosity() > 0,
-            )
-            pytest.fail(text, pytrace=False)
-        if verdict.outcome is not Outcome.PASSED:
-            item.warn(SpeedaccWarning(f"speedacc {headline(verdict)}"))
-
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Verdicts travel on the report, so that they reach the controller of a parallel run."""
         report = yield
-        _shorten(item, call, report)
+        shorten(item, call, report)
         gate = item.stash.get(_GATE, None)
         if report.when == "call" and gate is not None and not gate.record.is_closed:
             return report  # of a subtest: the test goes on
         if is_gate(item) and (report.when == "call" or not report.passed):
-            payload = item.stash.setdefault(_PAYLOAD, _empty_payload())
-            if not payload["verdicts"] and report.failed and report.when != "teardown" and call.excinfo:
-                # Named in the summary and the report all the same: a gate that is missing there looks like none.
-                _record(item, Verdict(item.nodeid, "", (), (), (), error=_news(call.excinfo)), {})
-            # As ASCII: what a parallel run sends as UTF-8 cannot hold every text of a model's.
-            report.speedacc = json.dumps(payload)  # type: ignore[attr-defined]
-            del item.stash[_PAYLOAD]
+            hand_over(item, call, report)
         if report.when == "teardown" and _GATE in item.stash:
             # pytest holds its items to the end of the run.
             del item.stash[_GATE]
         return report
-
-
-def _shorten(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
-    """Have a verdict's failure stand where the test asked for it, with its headline alone in pytest's short summary."""
-    failure = call.excinfo
-    if failure is None or not isinstance(failure.value, pytest.fail.Exception):
-        return
-    crash = getattr(report.longrepr, "reprcrash", None)
-    if crash is None or not str(failure.value).startswith("speedacc"):
-        return
-    lines = [entry.lineno + 1 for entry in failure.traceback if Path(entry.path) == item.path]
-    if lines:
-        crash.path, crash.lineno = str(item.path), lines[-1]
-    crash.message = str(failure.value).partition("\n")[0]
 
 
 def _marker(item: pytest.Item) -> Table:
@@ -382,28 +316,3 @@ def _marker(item: pytest.Item) -> Table:
 
 def _verdict(result: Judged | Verdict) -> Verdict:
     return result.verdict if isinstance(result, Judged) else result
-
-
-def _empty_payload() -> dict[str, Any]:
-    return {"verdicts": [], "environment": {}, "contents": []}
-
-
-def _record(item: pytest.Item, verdict: Verdict, environment: dict[str, Any]) -> None:
-    """Note what a check came to, for the report of its test and for junit."""
-    payload = item.stash.setdefault(_PAYLOAD, _empty_payload())
-    file, line, _ = item.location
-    payload["verdicts"].append(msgspec.to_builtins(replace(verdict, file=file, line=0 if line is None else line + 1)))
-    payload["environment"] = environment or payload["environment"]
-    prefix = f"speedacc.{printable(verdict.name)}." if verdict.name else "speedacc."
-    # pytest holds them to the end of the run, under names that are the same in every gate.
-    item.user_properties.append((intern(f"{prefix}verdict"), verdict.outcome.word))
-    for row in verdict.observations:
-        if row.observed is not None:
-            key = ".".join(filter(None, (row.metric, row.statistic, printable(row.slice))))
-            item.user_properties.append((intern(prefix + key), row.observed))
-
-
-def _news(failure: pytest.ExceptionInfo[BaseException]) -> str:
-    """What ended a test, in one line."""
-    text = str(failure.value) if isinstance(failure.value, pytest.fail.Exception) else failure.exconly()
-    return text.partition("\n")[0].removeprefix("speedacc: ")

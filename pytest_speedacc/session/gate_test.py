@@ -1,0 +1,81 @@
+"""One gate's test within a run: what its ``speedacc`` fixture asks of the run, and how it tells pytest of a verdict."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_speedacc.check.case import Judged
+from pytest_speedacc.judge.reference import LiveComparison
+from pytest_speedacc.judge.verdict import Outcome, Verdict
+from pytest_speedacc.measure.launches import PairTimes
+from pytest_speedacc.measure.yardstick import Ratios
+from pytest_speedacc.report.document import environment_document
+from pytest_speedacc.report.text import headline, verdict_text
+from pytest_speedacc.session.interop import feed_benchmark, progress
+from pytest_speedacc.session.payload import note_content, note_verdict
+
+if TYPE_CHECKING:
+    from pytest_speedacc.session.session import Session
+
+
+class SpeedaccWarning(pytest.PytestWarning):
+    """A gate passed though something in it was not decided."""
+
+
+class GateTest:
+    """The ``Host`` of a fixture: it knows the run and pytest, of which the fixture knows nothing."""
+
+    def __init__(self, session: Session, request: pytest.FixtureRequest) -> None:
+        self._session = session
+        self._request = request
+        self._item: pytest.Item = request.node
+        self.say = progress(session.config, self._item.nodeid)
+
+    def recall(self, name: str) -> Judged | Verdict | None:
+        """What this check already came to in this run."""
+        return self._session.done.get((self._item.nodeid, name))
+
+    def late(self) -> str:
+        """Why the limits do not hold any more with which this test began; empty while they do."""
+        return self._session.late(self._item)
+
+    def live(self, name: str) -> LiveComparison | None:
+        """What the live run found out about this check; None without a live run."""
+        live = self._session.live
+        return None if live is None else live.comparison(self._item.nodeid, name)
+
+    def ratios(self, name: str) -> Ratios:
+        """This check as a multiple of the yardstick."""
+        return self._session.solo.ratios(self._item.nodeid, name, self.say)
+
+    def differences(self, name: str, launches: int) -> tuple[PairTimes, ...]:
+        """The two models of a comparison, timed in so many fresh processes."""
+        return self._session.solo.differences(self._item.nodeid, name, launches, self.say)
+
+    def conclude(self, result: Judged | Verdict) -> None:
+        """Note what a check came to, and end the test where it must fail."""
+        session, item = self._session, self._item
+        if isinstance(result, Verdict):
+            verdict, environment = result, {}
+        else:
+            verdict, environment = result.verdict, environment_document(result.environment)
+            feed_benchmark(self._request, result)
+            result = replace(result, latency=None)
+        session.done[item.nodeid, verdict.name] = result
+        note_verdict(item, verdict, environment)
+        if isinstance(result, Judged):
+            note_content(item, result.content)
+        if session.options.fails(verdict.outcome.word, session.project):
+            text = verdict_text(
+                verdict,
+                environment.get("description", ""),
+                session.project.scale,
+                width=session.config.get_terminal_writer().fullwidth,
+                is_verbose=session.config.get_verbosity() > 0,
+            )
+            pytest.fail(text, pytrace=False)
+        if verdict.outcome is not Outcome.PASSED:
+            item.warn(SpeedaccWarning(f"speedacc {headline(verdict)}"))

@@ -1,0 +1,73 @@
+"""What a gate's test says to the end of the run: it travels on pytest's reports, also from one process to another."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from sys import intern
+from typing import Any
+
+import msgspec
+import pytest
+
+from pytest_speedacc.baseline import Content
+from pytest_speedacc.judge.verdict import Verdict
+from pytest_speedacc.report.printable import printable
+
+_PAYLOAD = pytest.StashKey[dict[str, Any]]()
+
+
+def note_verdict(item: pytest.Item, verdict: Verdict, environment: dict[str, Any]) -> None:
+    """Note what a check came to, for the report of its test and for junit."""
+    payload = _payload_of(item)
+    file, line, _ = item.location
+    payload["verdicts"].append(msgspec.to_builtins(replace(verdict, file=file, line=0 if line is None else line + 1)))
+    payload["environment"] = environment or payload["environment"]
+    prefix = f"speedacc.{printable(verdict.name)}." if verdict.name else "speedacc."
+    # pytest holds them to the end of the run, under names that are the same in every gate.
+    item.user_properties.append((intern(f"{prefix}verdict"), verdict.outcome.word))
+    for row in verdict.observations:
+        if row.observed is not None:
+            key = ".".join(filter(None, (row.metric, row.statistic, printable(row.slice))))
+            item.user_properties.append((intern(prefix + key), row.observed))
+
+
+def note_content(item: pytest.Item, content: Content) -> None:
+    """Note what a check was judged on, by which a renamed gate is known again."""
+    _payload_of(item)["contents"].append(content)
+
+
+def hand_over(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
+    """Put on the report of a gate's test all that was noted, once."""
+    payload = _payload_of(item)
+    if not payload["verdicts"] and report.failed and report.when != "teardown" and call.excinfo:
+        # Named in the summary and the report all the same: a gate that is missing there looks like none.
+        note_verdict(item, Verdict(item.nodeid, "", (), (), (), error=_news(call.excinfo)), {})
+    # As ASCII: what a parallel run sends as UTF-8 cannot hold every text of a model's.
+    report.speedacc = json.dumps(payload)  # type: ignore[attr-defined]
+    del item.stash[_PAYLOAD]
+
+
+def shorten(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestReport) -> None:
+    """Have a verdict's failure stand where the test asked for it, with its headline alone in pytest's short summary."""
+    failure = call.excinfo
+    if failure is None or not isinstance(failure.value, pytest.fail.Exception):
+        return
+    crash = getattr(report.longrepr, "reprcrash", None)
+    if crash is None or not str(failure.value).startswith("speedacc"):
+        return
+    lines = [entry.lineno + 1 for entry in failure.traceback if Path(entry.path) == item.path]
+    if lines:
+        crash.path, crash.lineno = str(item.path), lines[-1]
+    crash.message = str(failure.value).partition("\n")[0]
+
+
+def _payload_of(item: pytest.Item) -> dict[str, Any]:
+    return item.stash.setdefault(_PAYLOAD, {"verdicts": [], "environment": {}, "contents": []})
+
+
+def _news(failure: pytest.ExceptionInfo[BaseException]) -> str:
+    """What ended a test, in one line."""
+    text = str(failure.value) if isinstance(failure.value, pytest.fail.Exception) else failure.exconly()
+    return text.partition("\n")[0].removeprefix("speedacc: ")
