@@ -183,9 +183,13 @@ def _make_room(axes: Any, points: Sequence[Point], within_unit: bool, is_log: bo
     amounts = [value for point in points for value in (point.amount, *(point.former or ())[:1])]
     scores = [value for point in points for value in (point.score, *(point.former or ())[1:])]
     if is_log:
+        from matplotlib.ticker import LogLocator
+
         low, high = math.log10(min(amounts)), math.log10(max(amounts))
         margin = max(0.25, 0.2 * (high - low))
         axes.set_xlim(10 ** (low - margin), 10 ** (high + margin))
+        # Powers of ten alone would leave a narrow axis with one name or none.
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high - low < 2 else (1,)))
     else:
         low, high = min(amounts), max(amounts)
         margin = max(0.2 * (high - low), 0.01 * max(abs(low), abs(high)), 1e-6)

@@ -131,3 +131,12 @@ def test_names_are_drawn_as_they_are_and_never_as_formulas_or_markup(tmp_path, m
     comments = " ".join(line.strip() for line in text.splitlines() if line.strip().startswith("<!--"))
     for shown in (r"$\frac{1$", "_hidden", r"\x1b[31m", r"\ud800", "xxx...xxx", "$a_{$"):
         assert shown in comments.replace(r"\$", "$"), shown
+
+
+@pytest.mark.parametrize("slowest", [0.0011, 0.01, 1.0])
+def test_times_are_named_at_every_scale(tmp_path, drawn, slowest):
+    write_plot(tmp_path / "p.png", [gate("a", 0.9, 0.001), gate("b", 0.95, slowest)])
+    ((_, axes),) = drawn
+    left, right = axes.get_xlim()
+    named = [tick for tick in axes.get_xticks() if left <= tick <= right]
+    assert 2 <= len(named) <= 8
