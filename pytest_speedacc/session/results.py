@@ -117,7 +117,7 @@ class Results:
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write the report files, and settle the exit code where no test could."""
         if self._came_to_tests(session):
-            self.missing = find_missing(self.project, self.narrowed, self._found())
+            self.missing = find_missing(self.project, self.narrowed, self.found())
             self.skipped += len(self.missing.skipped)
             for each in self.missing.lost if self._losses_fail() else ():
                 tell_failed(session, each.nodeid, each.sentence(True))
@@ -150,6 +150,7 @@ class Results:
             losses_fail=bool(self.missing.lost) and self._losses_fail(),
             remarks=tuple(self._remarks()),
             problems=tuple(self.problems),
+            fails=any(self.options.fails(each.outcome.word, self.project) for each in self.verdicts.values()),
         )
         return run if self.live is None else self.live.account(run)
 
@@ -182,7 +183,8 @@ class Results:
         )
         return self.is_judged and not session.config.option.collectonly
 
-    def _found(self) -> Found:
+    def found(self) -> Found:
+        """What it found of gates, by the names that baselines are filed under."""
         named = self.project.named
         checks: dict[str, set[str]] = {named(test): set() for test in self.passed}
         for test, name in self.verdicts:
