@@ -97,6 +97,25 @@ def test_it(speedacc, wrong):
         assert main(["merge", "a.json", "b.json", "-o", "all.md"]) == code
         assert f"Wrote {here / 'all.md'}." in capsys.readouterr().out
 
+    @pytest.mark.parametrize(("ci", "code"), [("", 0), ("true", 1)])
+    def test_a_run_that_failed_by_its_settings_fails_here(
+        self, project: Project, ci: str, code: int, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        project.write(
+            """
+@pytest.mark.speedacc(max_memory_increase="5 %")
+def test_it(speedacc):
+    speedacc.check(model, inputs, targets)
+"""
+        )
+        if ci:
+            monkeypatch.setenv("CI", ci)
+        assert project.run("--speedacc-report=a.json").ret == code
+        monkeypatch.delenv("CI", raising=False)
+        monkeypatch.chdir(project.pytester.path)
+        assert main(["merge", "a.json", "-o", "b.md"]) == code
+        assert Path("b.md").read_text("utf-8").startswith("### ⚠️ 1 of 1 model gate could not be compared")
+
     def test_files_of_one_name_are_told_apart_by_their_folder(self, here: Path) -> None:
         for folder in ("x", "y"):
             (here / folder).mkdir()

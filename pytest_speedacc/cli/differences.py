@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from pytest_speedacc.axes.accuracy import ACCURACY
 from pytest_speedacc.axes.units import Kind, format_change, format_value
 from pytest_speedacc.baseline import Baseline
 from pytest_speedacc.baseline.changes import GONE, changes, quoted
@@ -15,6 +14,7 @@ from pytest_speedacc.baseline.files import read_baseline
 from pytest_speedacc.cli.show import title
 from pytest_speedacc.config.project import find_baselines
 from pytest_speedacc.live.tree.git import Base, git_output, resolve_base
+from pytest_speedacc.measure.score import lies_within_unit
 from pytest_speedacc.report.printable import printable
 from pytest_speedacc.report.table import table_lines
 
@@ -88,12 +88,8 @@ def _moved(before: Baseline, after: Baseline) -> Iterator[tuple[str, str, str, s
             continue
         change = ""
         if old is not None and new is not None:
-            change = format_change(new[0], old[0], new[1], points=axis in _IN_POINTS)
+            change = format_change(new[0], old[0], new[1], points=lies_within_unit(axis))
         yield axis, _shown(old), _shown(new), change
-
-
-_IN_POINTS = frozenset({ACCURACY.name, "balanced_accuracy", "f1", "precision", "recall", "roc_auc"})
-"""Scores that lie within 0 to 1 by definition."""
 
 
 def _values(baseline: Baseline) -> dict[str, Value]:

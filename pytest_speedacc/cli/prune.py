@@ -53,10 +53,9 @@ def prune(here: Path, *, deletes: bool) -> bool:
         path, shown = each.path, printable(os.path.relpath(each.path, here))
         if isinstance(each, Damaged):
             print(f"Left: {shown} cannot be read, and no gate reads it. Restore it, or delete it yourself.")
-        elif (root / (file := each.test.partition("::")[0])).is_file() and (
-            root / file
-        ).resolve() not in collecting.files:
-            print(f"Left: {shown}, since {printable(file)} is there and nothing was collected from it.")
+        elif (file := root / each.test.partition("::")[0]).is_file() and file.resolve() not in collecting.files:
+            told = printable(os.path.relpath(file, here))
+            print(f"Left: {shown}, since {told} is there and nothing was collected from it.")
         else:
             gone += 1
             for part in _parts(path):
