@@ -17,7 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from report.report_examples import FULL, GREEN
 from test_workflows import missing_files, pytest_options, steps, unknown
+
+from pytest_speedacc.report.document import write_json
 
 yaml = pytest.importorskip("yaml")
 
@@ -37,6 +40,7 @@ if [ "$1" = -m ]; then
     case "$2 $3" in
         "pip show") exit "${{MISSING:-0}}" ;;
         pip*) exit 0 ;;
+        pytest_speedacc*) exec {shlex.quote(sys.executable)} "$@" ;;
     esac
     for argument; do
         case "$argument" in --speedacc-report=*) [ -n "${{LEAVES:-}}" ] || echo '{{}}' > "${{argument#*=}}" ;; esac
@@ -175,7 +179,7 @@ def test_every_action_is_pinned_and_to_one_version() -> None:
 
 @pytest.mark.parametrize("path", [*EXAMPLES, GITLAB, SHELL], ids=lambda path: path.name)
 def test_every_option_exists(path: Path) -> None:
-    commands = [shlex.split(line.strip(" -")) for line in path.read_text("utf-8").splitlines() if "-m pytest" in line]
+    commands = [shlex.split(line.strip(" -")) for line in path.read_text("utf-8").splitlines() if "-m pytest " in line]
     words = [word for command in commands for word in command[command.index("pytest") + 1 :]]
     assert unknown([word for word in words if word != "$@"], pytest_options()) == []
     assert commands or path.name == "comment.yml"
@@ -436,21 +440,30 @@ class TestOtherExamples:
         *gates, say, decide = runs("matrix.yml")
         for step in gates:
             assert runner.run(step) == (0, "")
-        reports = [call.rpartition("=")[2] for call in runner.calls if "pytest" in call]
+        reports = [call.rpartition("=")[2] for call in runner.calls if "pytest tests" in call]
         assert reports == ["speedacc-3.11.json", "speedacc-3.12.json", "speedacc-3.13.json"]
         for report in reports:
-            (runner.folder / "reports" / report).write_text(json.dumps(REPORT), "utf-8")
-        result = {"needs.gate.result": "failure"}
-        assert runner.run(say, result) == (0, "")
-        assert "6 gates: 3 failed, 3 passed." in runner.summary
-        assert "| `speedacc-3.12` `tests/test_it.py::test_it` | `latency median` | +20.6% |" in runner.summary
-        assert runner.run(decide, result)[0] == 1
+            write_json(runner.folder / "reports" / report, FULL)
+        code, said = runner.run(say, GITHUB_ACTIONS="true")
+        assert code == 1
+        assert "6 of 9 model gates failed: digits (small, speedacc-3.11) has score 0.95" in said
+        assert runner.summary.startswith("### ❌ 6 of 9 model gates failed: `digits (small, speedacc-3.11)`")
+        assert "| `digits (small, speedacc-3.12)` | f1 \\[night\\] | 0.96 | 0.95 |" in runner.summary
+        assert (runner.folder / "speedacc.html").read_text("utf-8").startswith("<!doctype html>")
+        assert runner.run(decide, {"needs.gate.result": "failure"})[0] == 1
         assert runner.run(decide, {"needs.gate.result": "success"}) == (0, "")
+
+    def test_a_matrix_that_passed_passes(self, runner: Runner) -> None:
+        for version in ("3.11", "3.12"):
+            write_json(runner.folder / f"reports/speedacc-{version}.json", GREEN)
+        say = runs("matrix.yml")[-2]
+        code, said = runner.run(say)
+        assert (code, said.splitlines()[0]) == (0, "2 model gates passed")
 
     def test_a_matrix_without_a_report_fails(self, runner: Runner) -> None:
         say = runs("matrix.yml")[-2]
-        code, said = runner.run(say, {"needs.gate.result": "failure"})
-        assert code == 1
+        code, said = runner.run(say)
+        assert code == 2
         assert "cannot be read: No such file or directory" in said
 
     def test_gitlab_runs_the_same(self, runner: Runner) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pytest_benchmark.cli import main as compare
 from scratch_project import Project, assert_says, output
 
 GATES = """
@@ -71,6 +73,19 @@ class TestBenchmark:
         assert re.search(rf"\b{entry['stats']['rounds']} (calls|rounds)", median["note"])
         assert len(entry["stats"]["data"]) == entry["stats"]["rounds"]
         assert entry["stats"]["median"] == pytest.approx(median["observed"])
+
+    def test_its_own_compare_takes_the_files(
+        self, gates: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        names = ["before.json", "after.json"]
+        for name in names:
+            gates.run(f"--benchmark-json={name}")
+        monkeypatch.chdir(gates.pytester.path)
+        capsys.readouterr()
+        monkeypatch.setattr(sys, "argv", ["pytest-benchmark", "compare", *names])
+        compare()
+        shown = capsys.readouterr().out
+        assert [len(re.findall(rf"^test_{gate} .*\(", shown, re.M)) for gate in ("good", "bad")] == [2, 2]
 
     def test_each_named_check_is_an_entry(self, project: Project) -> None:
         project.write(

@@ -188,12 +188,15 @@ DOCUMENT = {
     "schema": int,
     "date": str,
     "verdict": str,
+    "failed": bool,
     "headline": str,
     "environment": dict,
+    "scale": dict,
     "live": (dict, type(None)),
     "gates": list,
     "groups": list,
     "lost": list,
+    "losses_fail": bool,
     "remarks": list,
     "problems": list,
 }
@@ -225,16 +228,19 @@ GATE = {
     "measured": list,
     "at_scale": list,
     "explained": list,
+    "explained_beside": str,
     "allocated": list,
     "flipped": list,
     "trades": list,
     "notes": list,
+    "accept": str,
 }
 CHECK = {
     "setting": str,
     "metric": str,
     "statistic": str,
     "slice": str,
+    "title": str,
     "observed": MAYBE,
     "interval": (list, type(None)),
     "unit": str,
@@ -255,6 +261,7 @@ MEASURED = {
     "unit": str,
     "reference": MAYBE,
     "better": str,
+    "points": bool,
     "note": str,
 }
 

@@ -100,11 +100,24 @@ def load_project(rootdir: Path, started: Path | None = None) -> Project:
     return replace(parse_project(section.value, section.path.parent), section=section, rootdir=rootdir)
 
 
+def find_baselines(started: Path) -> tuple[Path, Path]:
+    """The root of the project of the folder ``started``, and the folder of its baselines.
+
+    No other key is read: settings may name axes that only a run knows. Raises ConfigError.
+    """
+    section = find_section(started)
+    if section is None:
+        return started, started / DEFAULT_FOLDER
+    root = section.path.parent
+    return root, root / _folder(_table(section.value, "[tool.speedacc]"))
+
+
 def parse_project(section: object, root: Path) -> Project:
     """Turn the value of ``tool.speedacc`` into a Project. Raises ConfigError."""
     where = "[tool.speedacc]"
     keys = dict(_table(section, where))
-    folder = _text(keys.pop("baselines", DEFAULT_FOLDER), f"{where}: baselines")
+    folder = _folder(keys)
+    keys.pop("baselines", None)
     policies = _table(keys.pop("policies", {}), "[tool.speedacc.policies]")
     tests = _table(keys.pop("tests", {}), "[tool.speedacc.tests]")
     outcomes = {
@@ -200,6 +213,10 @@ def _table(value: object, where: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
         raise ConfigError(f"{where} must be a table, not {value!r}.")
     return value
+
+
+def _folder(keys: Mapping[str, Any]) -> str:
+    return _text(keys.get("baselines", DEFAULT_FOLDER), "[tool.speedacc]: baselines")
 
 
 def _text(value: object, where: str) -> str:

@@ -72,7 +72,20 @@ def _observe_part(part: Part) -> list[Observation]:
         )
     if not isinstance(part.confidence, Unavailable):
         mean, note = part.confidence.mean(part.mask), "mean of the largest probability"
-        rows.append(Observation("confidence", "", Kind.SCORE, mean, None, None, note, points=True, slice=part.name))
+        rows.append(
+            Observation(
+                "confidence",
+                "",
+                Kind.SCORE,
+                mean,
+                None,
+                None,
+                note,
+                points=True,
+                slice=part.name,
+                higher_is_better=True,
+            )
+        )
     return rows
 
 

@@ -44,12 +44,15 @@ def run_document(run: RunReport) -> dict[str, Any]:
         "schema": SCHEMA,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "verdict": run.outcome.word,
+        "failed": run.failed,
         "headline": headline(run),
         "environment": dict(run.environment),
+        "scale": msgspec.to_builtins(run.scale),
         "live": None if run.base is None else _live(run, run.base),
         "gates": [gate_document(verdict, run.scale) for verdict in run.verdicts],
         "groups": [_group(group) for group in run.groups],
         "lost": list(run.lost),
+        "losses_fail": run.losses_fail,
         "remarks": list(run.remarks),
         "problems": list(run.problems),
     }
@@ -121,10 +124,12 @@ def gate_document(verdict: Verdict, scale: Scale) -> dict[str, Any]:
             for row in at_scale(verdict, scale)
         ],
         "explained": list(verdict.explained),
+        "explained_beside": verdict.explained_beside,
         "allocated": list(verdict.allocated),
         "flipped": list(verdict.flipped),
         "trades": [_trade(found) for found in verdict.trades],
         "notes": list(verdict.notes),
+        "accept": verdict.accept,
     }
 
 
@@ -138,6 +143,7 @@ def _check(check: Check) -> dict[str, Any]:
         "metric": check.metric,
         "statistic": check.statistic,
         "slice": check.slice,
+        "title": check.title,
         "observed": check.observed,
         "interval": check.interval,
         "unit": UNITS.get(check.kind, check.kind),
@@ -161,5 +167,6 @@ def _observation(row: Observation) -> dict[str, Any]:
         "unit": UNITS.get(row.kind, row.kind),
         "reference": row.reference,
         "better": "higher" if row.higher_is_better else "lower",
+        "points": row.points,
         "note": row.note,
     }

@@ -66,9 +66,10 @@ def _head(run: RunReport) -> str:
     lines = [f"### {sign} {_headline(run)}"]
     if run.base:
         base = run.base
+        launched = f" · {base.launches} launches in turn, {base.seconds:.0f} s" if base.launches else ""
         lines.append(
             f"Base {_code(base.description.partition(' ')[0])} {_text(base.description.partition(' ')[2])} "
-            f"({_text(base.how)}) · {base.launches} launches in turn, {base.seconds:.0f} s · {_text(run.measured_on)}"
+            f"({_text(base.how)}){launched} · {_text(run.measured_on)}"
         )
     elif run.measured_on:
         lines.append(f"Measured on {_text(run.measured_on)}")

@@ -189,7 +189,8 @@ def _make_room(axes: Any, points: Sequence[Point], within_unit: bool, is_log: bo
         margin = max(0.25, 0.2 * (high - low))
         axes.set_xlim(10 ** (low - margin), 10 ** (high + margin))
         # Powers of ten alone would leave a narrow axis with one name or none.
-        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high - low < 2 else (1,)))
+        wide = high - low + 2 * margin
+        axes.xaxis.set_major_locator(LogLocator(subs=range(1, 10) if wide < 0.7 else (1, 2, 5) if wide < 2.5 else (1,)))
     else:
         low, high = min(amounts), max(amounts)
         margin = max(0.2 * (high - low), 0.01 * max(abs(low), abs(high)), 1e-6)

@@ -68,6 +68,8 @@ class RunReport:
     """What was left out, skipped or hidden, a sentence each."""
     problems: tuple[str, ...] = ()
     """Why the run shows nothing, or could not write what was asked for, a sentence each."""
+    fails: bool = False
+    """Whether a gate failed its test, be it by a verdict that only the settings let fail one."""
 
     @property
     def measured_on(self) -> str:
@@ -80,6 +82,11 @@ class RunReport:
         if self.problems or (self.lost and self.losses_fail) or not self.verdicts:
             return Outcome.FAILED
         return max(verdict.outcome for verdict in self.verdicts)
+
+    @property
+    def failed(self) -> bool:
+        """Whether the run is no pass."""
+        return self.fails or self.outcome is Outcome.FAILED
 
     def of(self, outcome: Outcome) -> tuple[Verdict, ...]:
         """The gates that came to it."""

@@ -37,23 +37,22 @@ WRITERS: Mapping[str, Writer] = {
 }
 
 
-def report_path(text: str) -> Path:
-    """The file of a report. Raises ConfigError for one that could not be written, before the first test runs."""
+def report_path(text: str, asked: str = "--speedacc-report=") -> Path:
+    """The file of a report, as ``asked`` names it. Raises ConfigError for one that could not be written."""
     path = Path(text)
     writer = WRITERS.get(path.suffix)
     if writer is None:
         raise ConfigError(
-            f"--speedacc-report={text}: a report is JSON, Markdown, a page or a plot: name a file that ends in "
+            f"{asked}{text}: a report is JSON, Markdown, a page or a plot: name a file that ends in "
             f"{', '.join(WRITERS)}."
         )
     if path.is_dir():
-        raise ConfigError(f"--speedacc-report={text} is a folder: name a file in it.")
+        raise ConfigError(f"{asked}{text} is a folder: name a file in it.")
     if writer.needs and importlib.util.find_spec(writer.needs) is None:
         raise ConfigError(
-            f"--speedacc-report={path.name} needs {writer.needs}, which is not installed: "
-            "install pytest-speedacc[report]."
+            f"{asked}{path.name} needs {writer.needs}, which is not installed: install pytest-speedacc[report]."
         )
     folder = next((folder for folder in path.absolute().parents if folder.exists()), Path.cwd())
     if not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise ConfigError(f"--speedacc-report: {path} cannot be written: {folder} is no folder to write to.")
+        raise ConfigError(f"{asked.removesuffix('=')}: {path} cannot be written: {folder} is no folder to write to.")
     return path.absolute()

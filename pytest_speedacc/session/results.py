@@ -126,7 +126,7 @@ class Results:
         """Write the report files, and settle the exit code where no test could."""
         self.verdicts = self.kept.verdicts()
         if self._came_to_tests(session):
-            self.missing = find_missing(self.project, self.narrowed, self._found())
+            self.missing = find_missing(self.project, self.narrowed, self.found())
             for each in self.missing.lost if self._losses_fail() else ():
                 tell_failed(session, each.nodeid, each.sentence(True))
         verdicts = self._in_order()
@@ -158,6 +158,7 @@ class Results:
             losses_fail=bool(self.missing.lost) and self._losses_fail(),
             remarks=tuple(self._remarks()),
             problems=tuple(self.problems),
+            fails=any(self.options.fails(each.outcome.word, self.project) for each in self.verdicts.values()),
         )
         return run if self.live is None else self.live.account(run)
 
@@ -192,7 +193,8 @@ class Results:
         )
         return self.is_judged and not session.config.option.collectonly
 
-    def _found(self) -> Found:
+    def found(self) -> Found:
+        """What it found of gates, by the names that baselines are filed under."""
         named = self.project.named
         checks: dict[str, set[str]] = {named(test): set() for test in self.passed}
         for test, name in self.verdicts:

@@ -60,7 +60,9 @@ def test_all_that_was_measured_is_told_beside_what_it_was():
     score = "root_mean_squared_error"
     assert found == (
         Observation("accuracy", "", Kind.SCORE, 0.95, None, 0.9, "accuracy", True, "", True),
-        Observation("confidence", "", Kind.SCORE, pytest.approx(0.775), None, None, EXPLAINED, True),
+        Observation(
+            "confidence", "", Kind.SCORE, pytest.approx(0.775), None, None, EXPLAINED, True, higher_is_better=True
+        ),
         *(
             Observation("latency", name, Kind.TIME, latency.quantile(q), latency.interval(q), former, note)
             for name, q, former in (("median", 0.5, 0.1), ("p90", 0.9, 0.2), ("p95", 0.95, 0.3), ("p99", 0.99, 0.4))
@@ -95,7 +97,7 @@ def test_all_that_was_measured_is_told_beside_what_it_was():
         Observation("training_memory", "", Kind.SIZE, 4096, None, 2048, "peak of one training"),
         Observation("evaluation", "", Kind.TIME, 0.25, None, None, "all samples predicted once"),
         Observation("accuracy", "", Kind.SCORE, 0.8, None, 0.7, score, False, "night", False),
-        Observation("confidence", "", Kind.SCORE, pytest.approx(0.6), None, None, EXPLAINED, True, "night"),
+        Observation("confidence", "", Kind.SCORE, pytest.approx(0.6), None, None, EXPLAINED, True, "night", True),
     )
 
 

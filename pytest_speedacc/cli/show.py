@@ -1,0 +1,79 @@
+"""``show``: the baselines of the project, and how old they are."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pytest_speedacc.axes.units import Kind, format_bytes, format_value
+from pytest_speedacc.baseline import Baseline, list_folder
+from pytest_speedacc.baseline.changes import quoted
+from pytest_speedacc.config.project import find_baselines
+from pytest_speedacc.report.printable import printable, shortened
+from pytest_speedacc.report.table import table_lines
+
+LONGEST_REASON = 60
+"""Characters in a table."""
+
+
+def show(here: Path) -> bool:
+    """Print the baselines of the project of a folder; returns whether one cannot be read."""
+    _, folder = find_baselines(here)
+    shown = Path(os.path.relpath(folder, here)).as_posix()
+    files = list(list_folder(folder))
+    found = [baseline for _, baseline in files if baseline is not None]
+    if not files:
+        print(f"No baselines in {printable(shown)}: `python -m pytest --speedacc-missing` writes them.")
+        return False
+    if found:
+        header = ("test", "score", "parameters", "size", "memory", "updated", "age", "why")
+        for line in table_lines(header, [_cells(each) for each in found]):
+            print(line)
+        print()
+        for line in _environments(found):
+            print(printable(line))
+    damaged = [path for path, baseline in files if baseline is None]
+    for path in damaged:
+        print(
+            f"Cannot be read: {printable(os.path.relpath(path, here))}. A run of its gate says what is wrong with it."
+        )
+    return bool(damaged)
+
+
+def title(baseline: Baseline) -> str:
+    """The test, with the name of the check where it has one."""
+    return f"{baseline.test} ({baseline.name})" if baseline.name else baseline.test
+
+
+def _cells(baseline: Baseline) -> tuple[str, ...]:
+    score = baseline.accuracy
+    peaks = [record.memory.peak for record in baseline.environments.values() if record.memory is not None]
+    return (
+        title(baseline),
+        f"{score.score} {format_value(score.value, Kind.SCORE)}" if score is not None else "-",
+        format_value(baseline.parameters, Kind.COUNT) if baseline.parameters is not None else "-",
+        format_bytes(baseline.model_size) if baseline.model_size is not None else "-",
+        " to ".join(dict.fromkeys(map(format_bytes, (min(peaks), max(peaks))))) if peaks else "-",
+        baseline.updated.date[:10],
+        _age(baseline.updated.date),
+        shortened(quoted(baseline.updated.reason).strip(' ()"'), LONGEST_REASON) or "-",
+    )
+
+
+def _age(date: str) -> str:
+    then = datetime.fromisoformat(date)
+    days = (datetime.now(UTC) - (then if then.tzinfo else then.replace(tzinfo=UTC))).days
+    return "1 day" if days == 1 else f"{max(days, 0)} days"
+
+
+def _environments(found: list[Baseline]) -> Iterator[str]:
+    """Every environment, by its key, and how many of the baselines know it."""
+    known: dict[str, list[str]] = {}
+    for baseline in found:
+        for key, record in baseline.environments.items():
+            known.setdefault(f"{record.environment.describe()} ({key})", []).append(title(baseline))
+    for environment, tests in known.items():
+        share = "all of them" if len(tests) == len(found) else f"{len(tests)} of {len(found)}"
+        yield f"Measured on {environment}: {share}."

@@ -1,0 +1,103 @@
+"""Several runs told as one: those of a matrix, or the shards of a suite."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from pytest_speedacc.errors import ConfigError
+from pytest_speedacc.judge.alternatives import Group
+from pytest_speedacc.judge.verdict import Verdict
+from pytest_speedacc.report.summary import BaseLine, RunReport
+
+
+def merge(runs: Mapping[str, RunReport]) -> RunReport:
+    """One run of all, each under its label: the worst decides. One alone is left as it is.
+
+    A gate that several have keeps the label beside its name, and groups are compared within a run only: another run
+    may be of another machine. Raises ConfigError for runs that were compared with different commits.
+    """
+    if len(runs) == 1:
+        return next(iter(runs.values()))
+    count = Counter((verdict.test, verdict.name) for run in runs.values() for verdict in run.verdicts)
+
+    def named(verdict: Verdict, label: str) -> Verdict:
+        if verdict.group:
+            verdict = replace(verdict, group=f"{verdict.group}, {label}")
+        if count[verdict.test, verdict.name] == 1:
+            return verdict
+        return replace(verdict, name=f"{verdict.name}, {label}" if verdict.name else label)
+
+    verdicts = [(label, each, named(each, label)) for label, run in runs.items() for each in run.verdicts]
+    order = {test: place for place, test in enumerate(dict.fromkeys(each.test for _, each, _ in verdicts))}
+    titles = {(label, each.title): new.title for label, each, new in verdicts}
+    return RunReport(
+        verdicts=tuple(sorted((new for _, _, new in verdicts), key=lambda verdict: order[verdict.test])),
+        environment={"description": "; ".join(_said(runs, lambda run: (run.measured_on,) if run.measured_on else ()))},
+        groups=tuple(_group(group, label, titles) for label, run in runs.items() for group in run.groups),
+        scale=next(iter(runs.values())).scale,
+        base=_base(runs),
+        new=_once(runs, lambda run: run.new),
+        lost=_said(runs, lambda run: run.lost),
+        removed=_once(runs, lambda run: run.removed),
+        losses_fail=any(run.losses_fail for run in runs.values()),
+        loosened=_said(runs, lambda run: run.loosened),
+        changed=_said(runs, lambda run: run.changed),
+        notes=_said(runs, lambda run: run.notes),
+        remarks=_said(runs, lambda run: run.remarks),
+        problems=_said(runs, _problems),
+        fails=any(run.fails for run in runs.values()),
+    )
+
+
+def _said(runs: Mapping[str, RunReport], lines_of: Callable[[RunReport], tuple[str, ...]]) -> tuple[str, ...]:
+    """What all say is said once, and anything else with the label of who says it."""
+    said: dict[str, list[str]] = {}
+    for label, run in runs.items():
+        for line in dict.fromkeys(lines_of(run)):
+            said.setdefault(line, []).append(label)
+    return tuple(line if len(labels) == len(runs) else f"{', '.join(labels)}: {line}" for line, labels in said.items())
+
+
+def _once(runs: Mapping[str, RunReport], names_of: Callable[[RunReport], tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for run in runs.values() for name in names_of(run)))
+
+
+def _problems(run: RunReport) -> tuple[str, ...]:
+    # Among other runs nobody would see that there is nothing of this one.
+    return run.problems or (() if run.verdicts else ("no model gate was judged",))
+
+
+def _group(group: Group, label: str, titles: Mapping[tuple[str, str], str]) -> Group:
+    standings = tuple(
+        replace(
+            each,
+            alternative=replace(each.alternative, title=titles[label, each.alternative.title]),
+            dominated_by=tuple(titles[label, title] for title in each.dominated_by),
+        )
+        for each in group.standings
+    )
+    choices = {policy: titles.get((label, title), title) for policy, title in group.choices.items()}
+    return Group(f"{group.name}, {label}", standings, choices)
+
+
+def _base(runs: Mapping[str, RunReport]) -> BaseLine | None:
+    """The base of all, with the launches and the time of all of them."""
+    found = {label: run.base for label, run in runs.items() if run.base is not None}
+    if not found:
+        return None
+    label, first = next(iter(found.items()))
+    other = next((each for each, base in found.items() if base.sha != first.sha), None)
+    if other is not None:
+        raise ConfigError(
+            f"{label} was compared with {first.sha[:12]}, and {other} with {found[other].sha[:12]}: merge the reports "
+            "of one change."
+        )
+    canaries = tuple(f"{label}: {base.canary}" for label, base in found.items() if base.canary)
+    return replace(
+        first,
+        launches=sum(base.launches for base in found.values()),
+        seconds=sum(base.seconds for base in found.values()),
+        canary=" ".join(canaries),
+    )

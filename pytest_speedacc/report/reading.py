@@ -1,0 +1,286 @@
+"""A report that was written as JSON, read back as the run that it tells of. It is data: whatever is wrong is named."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal, NoReturn
+
+import msgspec
+from msgspec import Meta
+
+from pytest_speedacc.axes.accuracy import ACCURACY
+from pytest_speedacc.axes.confidence import CONFIDENCE
+from pytest_speedacc.config.scale import Scale
+from pytest_speedacc.errors import ConfigError
+from pytest_speedacc.judge.alternatives import Group, Standing, groups_of
+from pytest_speedacc.judge.verdict import Check, Leg, Observation, Outcome, TradeSum, Verdict
+from pytest_speedacc.report.document import SCHEMA, UNITS
+from pytest_speedacc.report.printable import printable, shortened
+from pytest_speedacc.report.summary import BaseLine, RunReport
+
+LARGEST = 64 * 2**20
+"""Bytes of a report; one of a hundred gates has half a million."""
+
+_PLACE = re.compile(r"(?P<what>.*) - at `(?P<where>.*)`", re.DOTALL)
+_KINDS = {unit: kind for kind, unit in UNITS.items()}
+
+Text = Annotated[str, Meta(max_length=100_000)]
+Name = Annotated[str, Meta(max_length=10_000)]
+Number = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)] | Annotated[float, Meta(ge=-1e300, le=1e300)]
+Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+Interval = tuple[Number, Number]
+Lines = Annotated[tuple[Text, ...], Meta(max_length=10_000)]
+Word = Literal["passed", "inconclusive", "not_compared", "failed"]
+Fact = Text | int | float | bool | None | dict[Name, Text]
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of the document. What has a default came with schema 2; fields that nobody reads are left alone."""
+
+
+class CheckPart(Part, frozen=True, kw_only=True):
+    setting: Name
+    metric: Name
+    statistic: Name
+    slice: Name
+    title: Name = ""
+    observed: Number | None
+    interval: Interval | None
+    unit: Name
+    limit: Number | None
+    reference: Number | None
+    allowed: Text
+    outcome: Word
+    reason: Text
+    sides: Interval | None = None
+    accepted: Text = ""
+
+
+class MeasuredPart(Part, frozen=True, kw_only=True):
+    metric: Name
+    statistic: Name
+    slice: Name
+    observed: Number | None
+    interval: Interval | None
+    unit: Name
+    reference: Number | None
+    better: Literal["higher", "lower"] | None = None
+    points: bool = False
+    note: Text
+
+
+class LegPart(Part, frozen=True, kw_only=True):
+    axis: Name
+    wanted: Text
+    observed: Text
+    holds: bool
+
+
+class TradePart(Part, frozen=True, kw_only=True):
+    trade: Text
+    source: Text
+    given: Annotated[tuple[LegPart, ...], Meta(max_length=100)]
+    gained: Annotated[tuple[LegPart, ...], Meta(max_length=100)]
+
+
+class GatePart(Part, frozen=True, kw_only=True):
+    test: Name
+    name: Name
+    file: Name = ""
+    line: Count = 0
+    verdict: Word
+    group: Name
+    compared_with: Name
+    error: Text
+    checks: Annotated[tuple[CheckPart, ...], Meta(max_length=10_000)]
+    measured: Annotated[tuple[MeasuredPart, ...], Meta(max_length=10_000)]
+    explained: Lines
+    explained_beside: Literal["", "base", "other", "baseline"] = ""
+    allocated: Lines
+    flipped: Lines
+    trades: Annotated[tuple[TradePart, ...], Meta(max_length=100)]
+    notes: Lines
+    accept: Text = ""
+
+
+class LivePart(Part, frozen=True, kw_only=True):
+    base: Annotated[str, Meta(pattern=r"^[0-9a-f]{40,64}\Z")]
+    ref: Name = ""
+    how: Text = "an older version tells no more of it"
+    description: Text = ""
+    mode: Name
+    launches: Count = 0
+    seconds: Annotated[float, Meta(ge=0, le=1e9)] = 0.0
+    canary: Text = ""
+    new: Lines = ()
+    removed: Lines
+    loosened: Lines
+    changed_baselines: Lines
+    notes: Lines
+
+
+class ScalePart(Part, frozen=True, kw_only=True):
+    requests: Annotated[tuple[Annotated[int, Meta(ge=1, le=10**15)], ...], Meta(min_length=1, max_length=20)]
+    price_per_hour: Annotated[float, Meta(gt=0, le=1e12)] | None
+    is_wanted: bool
+
+
+class AlternativePart(Part, frozen=True, kw_only=True):
+    gate: Name
+    on_front: bool
+    dominated_by: Annotated[tuple[Name, ...], Meta(max_length=10_000)]
+
+
+class GroupPart(Part, frozen=True, kw_only=True):
+    group: Name
+    alternatives: Annotated[tuple[AlternativePart, ...], Meta(max_length=10_000)]
+    choices: Annotated[dict[Name, Name], Meta(max_length=1000)]
+
+
+class Document(Part, frozen=True, kw_only=True):
+    schema: Literal[1, 2]
+    verdict: Word | None = None
+    failed: bool | None = None
+    environment: Annotated[dict[Name, Fact], Meta(max_length=1000)]
+    scale: ScalePart | None = None
+    live: LivePart | None
+    gates: Annotated[tuple[GatePart, ...], Meta(max_length=10_000)]
+    groups: Annotated[tuple[GroupPart, ...], Meta(max_length=1000)]
+    lost: Lines = ()
+    losses_fail: bool = False
+    remarks: Lines = ()
+    problems: Lines = ()
+
+
+def read_report(path: Path) -> RunReport:
+    """The run that the file tells of. Raises ConfigError, naming the file and the place, for what is no report."""
+    document = _typed(path, _loaded(path))
+    verdicts = tuple(map(_verdict, document.gates))
+    for place, (gate, verdict) in enumerate(zip(document.gates, verdicts, strict=True)):
+        if gate.verdict != verdict.outcome.word:
+            _refuse(path, f"$.gates[{place}].verdict", f"it is {gate.verdict}, and the checks: {verdict.outcome.word}")
+    try:
+        groups = tuple(_groups(document, verdicts))
+    except KeyError as error:
+        _refuse(path, "$.groups", f"no such group or gate: {error}")
+    live = document.live
+    run = RunReport(
+        verdicts=verdicts,
+        environment=document.environment,
+        groups=groups,
+        scale=Scale(**msgspec.structs.asdict(document.scale)) if document.scale else Scale(),
+        base=None if live is None else _base(live),
+        new=live.new if live else (),
+        lost=document.lost,
+        removed=live.removed if live else (),
+        losses_fail=document.losses_fail,
+        loosened=live.loosened if live else (),
+        changed=live.changed_baselines if live else (),
+        notes=live.notes if live else (),
+        remarks=document.remarks,
+        problems=document.problems,
+        # An older report does not say whether a gate that could not be compared has failed, as it does in CI.
+        fails=any(each.outcome >= Outcome.NOT_COMPARED for each in verdicts)
+        if document.failed is None
+        else document.failed,
+    )
+    if document.verdict not in (None, run.outcome.word):
+        _refuse(path, "$.verdict", f"it is {document.verdict}, and its gates make {run.outcome.word}")
+    return run
+
+
+def _loaded(path: Path) -> Any:
+    try:
+        with path.open("rb") as file:
+            data = file.read(LARGEST + 1)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}.") from None
+    if len(data) > LARGEST:
+        _refuse(path, "", f"it is larger than {LARGEST // 2**20} MiB")
+    try:
+        return json.loads(data.decode("utf-8"), parse_constant=lambda word: _refuse(path, "", f"{word} is no number"))
+    except ValueError as error:
+        _refuse(path, "", f"it is not JSON ({error})")
+    except RecursionError:
+        _refuse(path, "", "it is nested too deeply")
+
+
+def _typed(path: Path, document: Any) -> Document:
+    schema = document.get("schema") if isinstance(document, dict) else None
+    if isinstance(schema, int) and SCHEMA < schema < 1000:
+        raise ConfigError(
+            f"{path} was written by a newer pytest-speedacc: it has schema {schema}, and this version reads up to "
+            f"{SCHEMA}. Upgrade pytest-speedacc."
+        )
+    try:
+        return msgspec.convert(document, Document)
+    except msgspec.ValidationError as error:
+        match = _PLACE.fullmatch(str(error))
+        what, where = match.group("what", "where") if match else (str(error), "$")
+        _refuse(path, where, what)
+
+
+def _refuse(path: Path, where: str, what: str) -> NoReturn:
+    place = f" at {printable(where)}" if where else ""
+    raise ConfigError(
+        f"{path} is no report of --speedacc-report{place}: {shortened(printable(what), 300).removesuffix('.')}."
+    )
+
+
+def _verdict(gate: GatePart) -> Verdict:
+    return Verdict(
+        test=gate.test,
+        name=gate.name,
+        checks=tuple(map(_check, gate.checks)),
+        observations=tuple(map(_observation, gate.measured)),
+        notes=gate.notes,
+        accept=gate.accept,
+        trades=tuple(map(_trade, gate.trades)),
+        explained=gate.explained,
+        explained_beside=gate.explained_beside,
+        allocated=gate.allocated,
+        flipped=gate.flipped,
+        group=gate.group,
+        compared_with=gate.compared_with,
+        error=gate.error,
+        file=gate.file,
+        line=gate.line,
+    )
+
+
+def _check(part: CheckPart) -> Check:
+    fields = msgspec.structs.asdict(part)
+    kind, outcome = _KINDS.get(fields.pop("unit"), part.unit), Outcome[fields.pop("outcome").upper()]
+    return Check(**fields, kind=kind, outcome=outcome)
+
+
+def _observation(part: MeasuredPart) -> Observation:
+    fields = msgspec.structs.asdict(part)
+    kind, better = _KINDS.get(fields.pop("unit"), part.unit), fields.pop("better")
+    # An older report does not say of a score; most are better where they are higher.
+    is_higher = part.metric in (ACCURACY.name, CONFIDENCE.name) if better is None else better == "higher"
+    return Observation(**fields, kind=kind, higher_is_better=is_higher)
+
+
+def _trade(part: TradePart) -> TradeSum:
+    given, gained = (tuple(Leg(**msgspec.structs.asdict(leg)) for leg in legs) for legs in (part.given, part.gained))
+    return TradeSum(part.trade, part.source, given, gained)
+
+
+def _base(live: LivePart) -> BaseLine:
+    description = live.description or live.base[:12]
+    return BaseLine(live.base, description, live.ref, live.how, live.mode, live.launches, live.seconds, live.canary)
+
+
+def _groups(document: Document, verdicts: tuple[Verdict, ...]) -> Iterator[Group]:
+    """The alternatives as they were told, since only the run knew the axes and the policies of its project."""
+    members = {group.name: group for group in groups_of(verdicts, {})}
+    for part in document.groups:
+        alternatives = {each.alternative.title: each.alternative for each in members[part.group].standings}
+        standings = tuple(
+            Standing(alternatives[each.gate], each.on_front, each.dominated_by) for each in part.alternatives
+        )
+        yield Group(part.group, standings, part.choices)
