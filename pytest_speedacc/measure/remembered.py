@@ -18,7 +18,6 @@ import numpy as np
 
 from pytest_speedacc.config.units import Kind, format_value
 from pytest_speedacc.errors import GateError
-from pytest_speedacc.measure import clocks
 from pytest_speedacc.measure.fingerprint import fingerprint
 from pytest_speedacc.measure.latency import Workload, time_calls
 
@@ -73,7 +72,6 @@ def _is_slower_once_more(work: Workload, new: Iterator[Any]) -> bool:
     By itself a call of a model of many threads, or one of much memory, may be far slower than in a row.
     """
     cold = np.empty(LARGER_THAN_CACHES, np.uint8)
-    began = clocks.seconds()
     for _ in range(MOST_ROUNDS):
         known: list[float] = []
         slow: list[float] = []
@@ -92,7 +90,7 @@ def _is_slower_once_more(work: Workload, new: Iterator[Any]) -> bool:
         if _is_slower(min(slow), max(uninterrupted)):
             return True
         # Too many of the known ones were interrupted, or both are as slow.
-        if clocks.seconds() - began > ENOUGH:
+        if sum(known) + sum(slow) > ENOUGH:
             return False
     return False
 
