@@ -383,6 +383,15 @@ def slow(batch):
     return model(batch)
 """
 """Takes over half a millisecond."""
+REMEMBERING = f"""{SLOW}
+answers = {{}}
+
+def remembering(batch):
+    key = batch.tobytes()
+    if key not in answers:
+        answers[key] = slow(batch)
+    return answers[key].copy()
+"""
 SET_CLOCK = """
 from pytest_speedacc.measure import clocks
 
@@ -511,6 +520,43 @@ BAD_MODELS = (
         "        first or first.append(model(batch))\n"
         "        return first[0]\n"
         "    return model(batch)",
+    ),
+    Row(
+        "answers-that-are-remembered",
+        "the model remembers its answers: a batch that it has met takes * and a new one *, and the timed calls met *",
+        check("remembering", inputs="inputs[:8]", targets="targets[:8]"),
+        above=REMEMBERING,
+        marker='max_latency="1 s"',
+    ),
+    Row(
+        "faster-by-what-is-remembered",
+        "the model remembers its answers: a batch that it has met takes * and a new one *, and the timed *",
+        "speedacc.compare(remembering, slow, inputs[:8], targets[:8], min_speedup='2 x')",
+        above=REMEMBERING,
+        marker="",
+    ),
+    Row(
+        "lazy-answers",
+        "the model answers with test_model's Lazy, which may do its work only when it is looked at, so that no timed *",
+        check("lambda batch: Lazy(batch)"),
+        above="class Lazy:\n    def __init__(self, batch):\n        self.batch = batch\n"
+        "    def __array__(self, dtype=None, copy=None):\n        return model(self.batch)",
+    ),
+    Row(
+        "lazy-answers-when-timed",
+        "the timed calls answered something else than the scored ones: Later (the model answers with test_model's *",
+        check("later"),
+        above="class Later:\n    def __init__(self, batch):\n        self.batch = batch\n"
+        "    def __array__(self, dtype=None, copy=None):\n        return model(self.batch)\n"
+        "def later(batch):\n    return model(batch) if len(batch) > 1 else Later(batch)",
+    ),
+    Row(
+        "futures-for-answers",
+        "the model answers with concurrent's Future, which may do its work only when it is looked at, so that no *",
+        check("later", score="taken", greater_is_better="True"),
+        above="from concurrent.futures import ThreadPoolExecutor\npool = ThreadPoolExecutor(1)\n"
+        "def taken(truth, futures):\n    return np.mean([each.result() for each in futures] == truth)\n"
+        "def later(batch):\n    return [pool.submit(lambda row: int(row[0] > 0), row) for row in batch]",
     ),
     Row(
         "clock-that-goes-backwards",

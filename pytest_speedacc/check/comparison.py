@@ -108,7 +108,9 @@ def run_comparison(comparison: Comparison, inputs: Any, say: Say) -> Judged:
     def numbers(subject: Subject) -> Measurement:
         untrained = Unavailable("compare() trains nothing")
         # No limit is set, so only what describes the times is taken.
-        return measure(subject, inputs, terms.policy, ALPHA, say, untrained, lambda scores: False).measurement
+        bounded = terms.speedup is not None or terms.policy.bounds_calls
+        found = measure(subject, inputs, terms.policy, ALPHA, say, untrained, lambda scores: False, is_bounded=bounded)
+        return found.measurement
 
     other, ours = numbers(comparison.other), numbers(comparison.subject)
     with timing_lock(say):

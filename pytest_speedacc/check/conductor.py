@@ -44,6 +44,7 @@ from pytest_speedacc.measure.latency import Latency, WarmUp, Workload, joined, t
 from pytest_speedacc.measure.lock import timing_lock
 from pytest_speedacc.measure.measurement import Measurement, measure_statics
 from pytest_speedacc.measure.outputs import Outputs, compact
+from pytest_speedacc.measure.remembered import remembers
 from pytest_speedacc.measure.subject import Subject, check_unchanged
 from pytest_speedacc.measure.surroundings import moved, surroundings
 from pytest_speedacc.measure.training import Training
@@ -68,10 +69,13 @@ def measure(
     say: Say,
     training: Training | Unavailable,
     is_decided: Callable[[Sequence[float]], bool],
+    *,
+    is_bounded: bool = False,
 ) -> Measured:
     """Measure everything, and time the model until every latency limit of ``policy`` is decided or its budget ends.
 
-    A random model is evaluated until ``is_decided`` says that its scores so far are enough.
+    A random model is evaluated until ``is_decided`` says that its scores so far are enough. One that remembers its
+    answers is refused where its time or its memory ``is_bounded``.
 
     ``inputs`` are the user's own, to see whether the model changed them. Raises GateError for what cannot be measured.
     """
@@ -87,9 +91,12 @@ def measure(
             began = look()
             warm, latency, plan = _time(work, policy, alpha, say)
             busy = since(began)
+            remembered = remembers(subject.workload(), latency.median)
         check_answers(subject, answers, statics)
     check_unchanged(subject, inputs)
-    notes = (*work.garbage.remarks(), *moved(before), *busy.remarks)
+    notes = (*work.garbage.remarks(), *moved(before), *busy.remarks, *filter(None, [remembered]))
+    if remembered and is_bounded:
+        raise GateError(f"{remembered}.")
     return Measured(Measurement(statics, latency, None, notes, first, warm.calls, busy), plan)
 
 
@@ -125,7 +132,16 @@ def run_gate(case: Case, inputs: Any, say: Say) -> Judged:
     if problem := bare_drop(case.policy, score.name, score.within_unit) if score else needs_score(case.policy):
         raise GateError(problem)
     old = load(case)
-    measured = measure(case.subject, inputs, case.policy, run.alpha, say, case.training, _decides(case, old))
+    measured = measure(
+        case.subject,
+        inputs,
+        case.policy,
+        run.alpha,
+        say,
+        case.training,
+        _decides(case, old),
+        is_bounded=case.policy.bounds_calls,
+    )
     measurement = measured.measurement
     environment = Environment.current(case.subject.adapter.device_name(case.subject.model))
     writes = run.writes == "update" or (run.writes == "missing" and old is None)

@@ -52,6 +52,12 @@ class Policy:
         return any(bound.setting.metric == metric for bounds in every for bound in bounds)
 
     @property
+    def bounds_calls(self) -> bool:
+        """Whether anything is asked of what single calls take, in time or memory."""
+        traded = (term.setting for trade in self.trades for term in (*trade.give, *trade.gain))
+        return any(each.is_noisy or each.metric == "memory" for each in (*(b.setting for b in self.bounds), *traded))
+
+    @property
     def noisy_checks(self) -> int:
         """How many checks rest on a statistical test; the suite's false alarm rate is shared among them."""
         return sum(bound.setting.is_noisy for bound in self.bounds)

@@ -14,11 +14,13 @@ from typing import Any, Protocol
 import numpy as np
 
 from pytest_speedacc.adapters.base import Adapter, class_name, to_array
+from pytest_speedacc.adapters.callables import PredictorAdapter
 from pytest_speedacc.adapters.labels import are_distributions
 from pytest_speedacc.errors import GateError, described, said
 from pytest_speedacc.measure import clocks
 from pytest_speedacc.measure.accuracy import missing, to_numpy
 from pytest_speedacc.measure.calls import OWN, PredictLike, inputs_for, resolve_call
+from pytest_speedacc.measure.concrete import check_concrete
 from pytest_speedacc.measure.fingerprint import fingerprint
 from pytest_speedacc.measure.forks import one_process
 from pytest_speedacc.measure.loops import Loop
@@ -113,8 +115,13 @@ class Evaluator:
         return Evaluated(found.predictions, found.largest, found.seconds, truth, digest, masks)
 
     def array(self, raw: Any) -> Array:
-        """A raw answer as an array, whose first axis is the samples. Raises GateError for what is none."""
-        return self._array(raw, self.response)
+        """A raw answer as an array, whose first axis is the samples. Raises GateError for what is none, or not yet."""
+        is_foreign = self.response == OWN or isinstance(self.adapter, PredictorAdapter)
+        check_concrete(raw, is_waited_for=not is_foreign or self.adapter.synchronise(self.model) is not None)
+        found = self._array(raw, self.response)
+        if found.dtype.kind == "O":
+            check_concrete(found, is_waited_for=True)
+        return found
 
     def _array(self, raw: Any, response: str) -> Array:
         if self.predict is not None and response == OWN:
