@@ -19,8 +19,9 @@ from msgspec.structs import replace as changed
 from report.report_examples import FULL, GREEN
 from scratch_project import Project
 
-from pytest_speedacc.baseline import Updated, baseline_path
+from pytest_speedacc.baseline import baseline_path
 from pytest_speedacc.baseline.document import encode_document
+from pytest_speedacc.baseline.schema import Updated
 from pytest_speedacc.cli.main import main
 from pytest_speedacc.report.document import write_json
 from pytest_speedacc.report.markdown import markdown

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from pytest_speedacc.config.units import Kind, format_value
+from pytest_speedacc.axes.units import Kind, format_value
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.measure.fingerprint import fingerprint
 from pytest_speedacc.measure.latency import Workload, time_calls
