@@ -175,7 +175,7 @@ async def test_misspelt(speedacc):
     result.assert_outcomes(passed=1, failed=3)
     assert_says(result, "*check() was called twice in one test: give each check its own name=.")
     assert_says(result, "*inside a running event loop*: use await speedacc.acheck(...) there.")
-    assert_says(result, "*unexpected keyword argument 'batchsize'*")
+    assert_says(result, "*acheck() has no keyword 'batchsize'. Did you mean 'batch_size'?*")
 
 
 def test_what_an_async_model_raises_is_told(project: Project) -> None:

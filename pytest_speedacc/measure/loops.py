@@ -77,7 +77,7 @@ class RunningLoop:
         future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
         while True:
             try:
-                return future.result(_PATIENCE)
+                answer = future.result(_PATIENCE)
             except Cancelled:
                 raise GateError("the model's call was cancelled, as at the end of its event loop.") from None
             except NotYet:
@@ -86,6 +86,11 @@ class RunningLoop:
                 if self._ended or not self._loop.is_running():
                     future.cancel()
                     raise GateError(_ENDED) from None
+            else:
+                # It may have ended while this was awaited.
+                if self._ended:
+                    raise GateError(_ENDED)
+                return answer
 
     def __enter__(self) -> Self:
         return self

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -106,7 +105,7 @@ class TestCompared:
 
 def stored_of(step, **changes):
     subject, found = measured(step)
-    baseline = record(found, subject, HERE, test="t", name="", reason="", root=Path("/"), ratios=None, shared={})
+    baseline = record(found, subject, HERE, test="t", name="", reason="", commit=None, ratios=None, shared={})
     return changed(baseline, **changes), found.statics.accuracy.predictions
 
 
@@ -160,7 +159,7 @@ class TestReference:
             test="t",
             name="",
             reason="",
-            root=Path("/"),
+            commit=None,
             ratios=None,
             shared={},
         )
