@@ -51,3 +51,5 @@ class Facts:
     """The axes that its side has added, whether or not they could be measured."""
     scores: tuple[float, ...] = ()
     """Of each evaluation of a random model; empty where one says it all."""
+    versions: dict[str, str] = field(default_factory=dict)
+    """Of Python and the libraries of its side, by distribution name."""
