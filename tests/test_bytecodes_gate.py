@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -165,3 +166,4 @@ def test_it(speedacc):
     found, reason = outcome(gate)
     assert found == "failed"
     assert "against the other's" in reason
+    assert re.search(r": \+3\d\d in looped \(test_model.py\)$", reason)

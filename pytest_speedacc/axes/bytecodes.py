@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 def _found(statics: Statics) -> Amount | Unavailable:
     counted = statics.bytecodes
-    return counted if isinstance(counted, Unavailable) else Amount(counted.value, counted.band, counted.note)
+    if isinstance(counted, Unavailable):
+        return counted
+    return Amount(counted.value, counted.band, counted.note, parts=counted.parts)
 
 
 BYTECODES = Axis(

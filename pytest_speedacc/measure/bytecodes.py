@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from io import StringIO
+from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
 
@@ -21,7 +22,7 @@ from pytest_speedacc.errors import GateError
 from pytest_speedacc.facts import Unavailable
 from pytest_speedacc.measure.forks import one_process
 from pytest_speedacc.measure.loops import Awaited
-from pytest_speedacc.measure.places import OWN, is_library
+from pytest_speedacc.measure.places import OWN, is_library, shown
 from pytest_speedacc.measure.quiet import MONITORING_TOOLS, quietly
 from pytest_speedacc.measure.raised import RAISED, model_raised
 from pytest_speedacc.measure.randomness import seeded
@@ -61,6 +62,15 @@ class Bytecodes:
     def band(self) -> int:
         """By how many one call differs from another with nothing changed."""
         return 0 if self.is_settled else self.value - min(self.counts)
+
+    @property
+    def parts(self) -> dict[str, int]:
+        """The functions as they are named to their author, such as ``clean_rows (features.py)``."""
+        found: dict[str, int] = {}
+        for (name, file), count in self.functions.items():
+            place = f"{name} ({shown(file, Path())})"
+            found[place] = found.get(place, 0) + count
+        return found
 
     @property
     def note(self) -> str:

@@ -27,5 +27,5 @@ def test_a_turn_more_than_the_base_fails_and_no_more_passes(tmp_path: Path) -> N
     project.write(test_it_py=GATE.replace("WORK", "1001"))
     more = project.run("--speedacc-against=HEAD").check("test_it.py::test_it", "max_bytecodes_increase")
     assert (more["outcome"], more["observed"], more["reference"]) == ("failed", same["observed"] + 3, same["observed"])
-    assert more["reason"].endswith(f"against the base's {same['observed']:,.0f}")
+    assert more["reason"].endswith(f"against the base's {same['observed']:,.0f}: +3 in Model.__call__ (arrays.py)")
     assert project.left_behind() == []
