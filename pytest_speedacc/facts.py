@@ -25,6 +25,8 @@ class Amount:
     """What explains it: trees and leaves, what it is the peak of."""
     slices: Mapping[str, float] = field(default_factory=dict)
     """Its value in each slice of the evaluation set, where it is a mean over samples."""
+    parts: Mapping[str, float] = field(default_factory=dict)
+    """Which functions it is made of, each with its part, where that is told."""
 
     def of(self, name: str) -> Amount:
         """Its value in a slice, which moves by as much."""
@@ -51,3 +53,5 @@ class Facts:
     """The axes that its side has added, whether or not they could be measured."""
     scores: tuple[float, ...] = ()
     """Of each evaluation of a random model; empty where one says it all."""
+    versions: dict[str, str] = field(default_factory=dict)
+    """Of Python and the libraries of its side, by distribution name."""

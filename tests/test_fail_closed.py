@@ -599,6 +599,13 @@ BAD_MODELS = (
 
 IMMEASURABLE = (
     Row(
+        "bytecodes-of-an-async-model",
+        "cannot be measured here: the event loop of an async model executes bytecodes of its own",
+        check("waits"),
+        above="async def waits(batch):\n    return model(batch)",
+        marker="max_bytecodes=5",
+    ),
+    Row(
         "parameters-of-a-function",
         "cannot be measured here: the parameters of the function model cannot be counted",
         marker="max_parameters=5",

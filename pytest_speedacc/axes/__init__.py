@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_speedacc.axes.accuracy import ACCURACY
 from pytest_speedacc.axes.axis import Axis, Comparison, Setting
+from pytest_speedacc.axes.bytecodes import BYTECODES
 from pytest_speedacc.axes.churn import CHURN
 from pytest_speedacc.axes.confidence import CONFIDENCE
 from pytest_speedacc.axes.latency import LATENCY
@@ -28,6 +29,7 @@ BUILT_IN = (
     PARAMETERS,
     MODEL_SIZE,
     MEMORY,
+    BYTECODES,
     TRAINING_TIME,
     TRAINING_MEMORY,
 )

@@ -127,6 +127,9 @@ class Axis:
     """Whether it is a mean over samples."""
     per_call: bool = False
     """Whether its values depend on the number of samples in a call."""
+    per_versions: bool = False
+    """Whether its values hold on every machine with the same minor version of Python and the same libraries, and on no
+    other: a baseline keeps them with each environment, whose libraries it knows."""
     is_optional: bool = False
     """Whether it is left out of what is shown where there is nothing to measure."""
     found: Callable[[Statics], Amount | Unavailable] | None = field(default=None, repr=False)

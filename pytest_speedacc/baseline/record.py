@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from msgspec import UNSET
 
-from pytest_speedacc.axes import own_axes
+from pytest_speedacc.axes import AXES
 from pytest_speedacc.baseline.schema import (
     MOST_FUNCTIONS,
     SCHEMA,
@@ -90,9 +90,10 @@ def record(
 
 
 def _metrics(measurement: Measurement, *, per_environment: bool) -> Metrics:
-    found = {
-        axis.name: axis.found_in(measurement.statics) for axis in own_axes() if axis.per_environment is per_environment
-    }
+    generic = [axis for axis in AXES.values() if axis.is_own or axis.per_versions]
+    # What holds for versions stands beside them, in the record of the environment.
+    kept_here = [axis for axis in generic if (axis.per_environment or axis.per_versions) is per_environment]
+    found = {axis.name: axis.found_in(measurement.statics) for axis in kept_here}
     kept = {name: amount for name, amount in found.items() if isinstance(amount, Amount)}
     return {
         name: StoredMetric(value=it.value, band=it.band, slices=dict(it.slices)) for name, it in kept.items()

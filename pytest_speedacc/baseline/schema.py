@@ -120,7 +120,7 @@ class StoredTraining(Record, frozen=True):
 
 
 class StoredMetric(Record, frozen=True):
-    """An axis of the user's own."""
+    """An axis of the user's own, or one that holds for versions."""
 
     value: Number
     band: Deviation = 0.0
@@ -149,7 +149,7 @@ class EnvironmentRecord(Record, frozen=True):
     training: StoredTraining | None = None
     """None where the test trains nothing with ``speedacc.fit``; and files from before there was one lack it."""
     metrics: Metrics = UNSET
-    """Axes of the user's own that hold for this environment only."""
+    """Axes of the user's own that hold for this environment only, and those that hold wherever the versions do."""
 
 
 class StoredFunction(Record, frozen=True):

@@ -39,7 +39,7 @@ from pytest_speedacc.measure import clocks
 from pytest_speedacc.measure.accuracy import Accuracy
 from pytest_speedacc.measure.answers import Answers, check_answers
 from pytest_speedacc.measure.busy import look, since
-from pytest_speedacc.measure.environment import Environment
+from pytest_speedacc.measure.environment import Environment, library_versions
 from pytest_speedacc.measure.latency import Latency, WarmUp, Workload, joined, time_calls
 from pytest_speedacc.measure.lock import timing_lock
 from pytest_speedacc.measure.measurement import Measurement, measure_statics
@@ -84,7 +84,7 @@ def measure(
         say("accuracy, parameters, size, memory")
         # What is read once, as a stream is, has been predicted already.
         first = None if subject.streamed else first_call(subject.workload())
-        statics = measure_statics(subject, training, is_decided)
+        statics = measure_statics(subject, training, is_decided, counts=policy.concerns("bytecodes"))
         with timing_lock(say):
             answers = Answers()
             work = subject.workload(answers)
@@ -148,7 +148,7 @@ def run_gate(case: Case, inputs: Any, say: Say) -> Judged:
     ratios = _ratios(case, old, writes, environment)
     stored = merged(old, recorded(case, measurement, environment, ratios)) if writes else old
     if case.live is not None:
-        reference = from_live(case.live, case.subject, measurement.statics.accuracy, run.base)
+        reference = from_live(case.live, case.subject, measurement.statics.accuracy, run.base, library_versions())
     else:
         reference = _stored_reference(case, stored, writes, measurement, environment, ratios)
     checks, trades = _judged(case, measured, reference)
@@ -282,7 +282,9 @@ def _stored_reference(
 ) -> Reference:
     accuracy = measurement.statics.accuracy
     before = accuracy.predictions if fresh else load_predictions(case.path, stored) if stored else None
-    reference = from_baseline(stored, before, case.subject, accuracy, environment, ratios, update_command(case))
+    reference = from_baseline(
+        stored, before, case.subject, accuracy, environment, ratios, update_command(case), library_versions()
+    )
     if stored is not None and not fresh:
         check_agreement(case.path, stored, before, case.subject)
     return reference
@@ -343,7 +345,9 @@ def _held(
     scored = case.subject.score is not None
     if (left := live.since.unreplaced(stored, environment.key, scored=scored)) is not None:
         try:
-            own = from_baseline(left, live.since.predictions, case.subject, accuracy, environment, "", command)
+            own = from_baseline(
+                left, live.since.predictions, case.subject, accuracy, environment, "", command, library_versions()
+            )
         except GateError as error:
             own = str(error)
         checks = stricter(checks, measurement, policy, own, live, live.alpha, UNREPLACED)

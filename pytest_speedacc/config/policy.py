@@ -51,6 +51,11 @@ class Policy:
         every = (self.bounds, *self.slices.values())
         return any(bound.setting.metric == metric for bounds in every for bound in bounds)
 
+    def concerns(self, metric: str) -> bool:
+        """Whether anything bounds or trades this axis."""
+        terms = [term for trade in self.trades for term in (*trade.give, *trade.gain)]
+        return self.limits(metric) or any(term.setting.metric == metric for term in terms)
+
     @property
     def bounds_calls(self) -> bool:
         """Whether anything is asked of what single calls take, in time or memory."""

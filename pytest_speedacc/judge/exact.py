@@ -8,6 +8,9 @@ from pytest_speedacc.config.settings import Bound
 from pytest_speedacc.facts import Amount
 from pytest_speedacc.judge.verdict import Check, Outcome, check_of
 
+MOST_NAMED = 3
+"""Functions of which an amount has grown."""
+
 
 def judge_amount(bound: Bound, amount: Amount, former: Amount | None = None, source: str = "baseline") -> Check:
     """Hold a limit or tolerance against an amount.
@@ -36,6 +39,8 @@ def judge_amount(bound: Bound, amount: Amount, former: Amount | None = None, sou
         outcome = Outcome.PASSED
     elif beyond > band:
         outcome = Outcome.FAILED
+        if former is not None:
+            reason += _grown(amount, former, setting.kind)
     else:
         outcome = Outcome.INCONCLUSIVE
         reason += f", within the {format_value(band, setting.kind)} that this figure moves by itself"
@@ -44,6 +49,15 @@ def judge_amount(bound: Bound, amount: Amount, former: Amount | None = None, sou
     interval = (float(observed - band), float(observed + band)) if band else None
     reference = former.value if former and setting.is_tolerance else None
     return check_of(bound, observed, outcome, reason, interval=interval, reference=reference)
+
+
+def _grown(amount: Amount, former: Amount, kind: str) -> str:
+    """The functions that have most to do with it; nothing where either does not tell its functions."""
+    if not amount.parts or not former.parts:
+        return ""
+    more = {name: part - former.parts.get(name, 0) for name, part in amount.parts.items()}
+    named = sorted((name for name in more if more[name] > 0), key=lambda name: -more[name])[:MOST_NAMED]
+    return f": {', '.join(f'+{format_value(more[name], kind)} in {name}' for name in named)}" if named else ""
 
 
 def _tidy(product: float) -> float:

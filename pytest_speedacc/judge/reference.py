@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from pytest_speedacc.axes import AXES, amounts_of, own_axes
 from pytest_speedacc.axes.axis import statistic_name
@@ -13,6 +14,7 @@ from pytest_speedacc.baseline.schema import StoredAccuracy, StoredRatio
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.facts import Amount
 from pytest_speedacc.judge.accuracy import PairedEvidence
+from pytest_speedacc.judge.of_versions import moved, stored_amount
 from pytest_speedacc.judge.outputs import OutputChange, compare_outputs
 from pytest_speedacc.judge.pairing import Predictions, pair_all, pair_slices, with_repeats
 from pytest_speedacc.measure.accuracy import Accuracy
@@ -26,6 +28,7 @@ from pytest_speedacc.measure.subject import Subject
 from pytest_speedacc.measure.yardstick import VERSION, Ratios
 from pytest_speedacc.stats.sequence import mean_and_sd
 
+NO_VERSIONS: Mapping[str, str] = MappingProxyType({})
 QUANTILES = (0.5, 0.9, 0.95, 0.99)
 """Of a latency, that are told."""
 
@@ -89,10 +92,12 @@ def from_baseline(
     environment: Environment,
     ratios: Ratios | str,
     command: str,
+    versions: Mapping[str, str] = NO_VERSIONS,
 ) -> Reference:
     """The stored baseline with its predictions ``before``; ``command`` is what updates it.
 
-    ``ratios`` are today's to the yardstick, or why there are none.
+    ``ratios`` are today's to the yardstick, or why there are none. ``versions`` are those of Python and the libraries
+    here, and without them nothing that holds for versions only is compared.
 
     Raises GateError when it was made with another evaluation set or another score.
     """
@@ -128,8 +133,16 @@ def from_baseline(
         )
         times = None
     missing = f"the baseline does not hold it: add it with {command}"
-    amounts, absent = {}, {}
+    amounts: dict[str, Amount] = {}
+    absent: dict[str, str] = {}
     for axis in AXES.values():
+        if axis.per_versions:
+            found = stored_amount(axis, stored, versions, subject.batch_size, command)
+            if isinstance(found, str):
+                absent[axis.name] = found
+            else:
+                amounts[axis.name] = found
+            continue
         amount = axis.former_in(stored, record)
         if amount is not None and not (axis.per_call and batches):
             amounts[axis.name] = amount
@@ -212,8 +225,14 @@ def _ratios(now: Ratios | str, then: StoredRatio | None, command: str) -> tuple[
     return now, Ratios(then.log_ratio, then.spread, then.launches, then.parts, then.parts_spread)
 
 
-def from_live(comparison: LiveComparison, subject: Subject, accuracy: Accuracy | Outputs, base: str) -> Reference:
-    """The base revision, as its own worker measured it; ``base`` names it."""
+def from_live(
+    comparison: LiveComparison,
+    subject: Subject,
+    accuracy: Accuracy | Outputs,
+    base: str,
+    versions: Mapping[str, str] = NO_VERSIONS,
+) -> Reference:
+    """The base revision, as its own worker measured it; ``base`` names it. ``versions`` as for ``from_baseline``."""
     gate, facts = comparison.gate, comparison.gate.base
     if gate.is_new:
         return Reference(missing=NEW_GATE, live=comparison, source="base", is_new=True)
@@ -225,6 +244,9 @@ def from_live(comparison: LiveComparison, subject: Subject, accuracy: Accuracy |
     if facts.batch_size != subject.batch_size:
         why = f"the base is called with batch_size={facts.batch_size}, and this with {subject.batch_size}"
         absent = {axis.name: why for axis in AXES.values() if axis.per_call}
+    if changed := moved(facts.versions, versions):
+        why = f"it holds for the same versions only, and beside the base they differ: {changed}"
+        absent |= {axis.name: why for axis in AXES.values() if axis.per_versions}
     reference = Reference(
         missing=f"{base} was judged on another evaluation set or by another score"
         if not comparable

@@ -117,8 +117,11 @@ def run_until_decided(
     timeout: float,
     allow_slow_setup: bool,
     say: Callable[[str], None],
+    counted: tuple[str, ...] = (),
 ) -> LiveRun:
     """Measure ``tests`` on both sides until nothing is ``undecided`` or the budget ends.
+
+    Of the tests ``counted``, the bytecodes are counted on both sides.
 
     A lost worker ends the run: what was decided before stands, and everything else carries the reason.
     """
@@ -129,7 +132,7 @@ def run_until_decided(
     for launch in range(budget.launches):
         seed = random.SystemRandom().randrange(2**32)
         orders = Orders(
-            start=Start(arguments, seed, launch == 0, scratch, timeout),
+            start=Start(arguments, seed, launch == 0, scratch, timeout, counted=counted),
             tests=tests if wanted is None else tuple(wanted),
             wanted=wanted,
             tails=tails,

@@ -19,6 +19,7 @@ from pytest_speedacc.errors import GateError, described
 from pytest_speedacc.facts import Amount, Unavailable
 from pytest_speedacc.measure.accuracy import Accuracy
 from pytest_speedacc.measure.busy import QUIET, Busy
+from pytest_speedacc.measure.bytecodes import Bytecodes, count_bytecodes
 from pytest_speedacc.measure.forks import one_process
 from pytest_speedacc.measure.garbage import settled, stayed
 from pytest_speedacc.measure.latency import Latency
@@ -93,6 +94,8 @@ class Statics:
     """By axis, what is measured of those that are the user's own."""
     answer_shape: tuple[int, ...] = ()
     """Of what the model answers for one sample, before it is made a label."""
+    bytecodes: Bytecodes | Unavailable = UNASKED
+    """What a call executes in Python."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,11 +172,15 @@ def measure_statics(
     subject: Subject,
     training: Training | Unavailable = UNTRAINED,
     is_decided: Callable[[Sequence[float]], bool] = lambda scores: False,
+    *,
+    counts: bool = False,
 ) -> Statics:
     """The accuracy pass, the counts, and the memory pass. The caller holds the adapter's ``running``.
 
     A subject with ``repeats`` is evaluated under one seed after the other until ``is_decided`` says that the scores so
-    far are enough. Raises GateError when the model fails, changes its inputs, or gives what cannot be scored.
+    far are enough. With ``counts``, its bytecodes are counted as well, which takes longer than many calls.
+
+    Raises GateError when the model fails, changes its inputs, or gives what cannot be scored.
     """
     resting = settled()
     with _watched_output() as wrote, seeded(0) if subject.repeats > 1 else contextlib.nullcontext():
@@ -202,6 +209,7 @@ def measure_statics(
         retained=retained,
         metrics=measure_metrics(subject),
         answer_shape=evaluation.predictions.shape[1:],
+        bytecodes=count_bytecodes(subject) if counts else UNASKED,
     )
 
 

@@ -128,6 +128,7 @@ def run_against(request: Request, say: Callable[[str], None]) -> Against:
             timeout=settings.timeout,
             allow_slow_setup=settings.allow_slow_setup,
             say=say,
+            counted=tuple(test for test, policy in request.policies.items() if policy.concerns("bytecodes")),
         )
         if itself:
             run = _uncompared(run)

@@ -53,6 +53,8 @@ class WorkerSpec:
     """A folder for what is too large for a message; it ends with the live run."""
     compares: bool = False
     """Whether ``compare`` is what is timed; elsewhere it is passed by."""
+    counted: tuple[str, ...] = ()
+    """Node ids of the tests whose models have their bytecodes counted, with the statics."""
     surveys: bool = False
     """Whether it only tells which gates this command line selects here, under this side's own settings."""
 

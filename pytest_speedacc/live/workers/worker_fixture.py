@@ -27,6 +27,7 @@ from pytest_speedacc.live.workers.protocol import Ready, WorkerSpec
 from pytest_speedacc.measure.accuracy import Accuracy
 from pytest_speedacc.measure.allocations import find_allocations
 from pytest_speedacc.measure.answers import Answers, check_answers
+from pytest_speedacc.measure.environment import library_versions
 from pytest_speedacc.measure.latency import Workload, run_untimed, time_calls, warm_up
 from pytest_speedacc.measure.loops import RunningLoop
 from pytest_speedacc.measure.measurement import Measurement, Statics, measure_statics
@@ -66,7 +67,8 @@ class WorkerGate:
             with subject.adapter.running(model):
                 setup = time.perf_counter() - worker.test_began - worker.aside
                 with worker.setting_aside():
-                    statics = measure_statics(subject) if worker.spec.statics else None
+                    counts = self._test in worker.spec.counted
+                    statics = measure_statics(subject, counts=counts) if worker.spec.statics else None
                     facts = _facts(statics, subject, worker.spec) if statics else None
                     answers = Answers()
                     work = subject.workload(answers)
@@ -238,4 +240,5 @@ def _facts(statics: Statics, subject: Subject, spec: WorkerSpec) -> Facts:
         own_axes=tuple(axis.name for axis in own_axes()),
         batch_size=subject.batch_size,
         scores=scored.scores if scored else (),
+        versions=library_versions(),
     )

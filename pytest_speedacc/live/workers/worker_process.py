@@ -72,6 +72,8 @@ class Start:
     """Seconds that a worker may be silent."""
     compares: bool = False
     """Whether ``compare`` is what is timed; elsewhere a worker passes it by."""
+    counted: tuple[str, ...] = ()
+    """Node ids of the tests whose models have their bytecodes counted, with the statics."""
 
 
 class WorkerProcess:
@@ -247,6 +249,7 @@ def _start(side: Side, tests: Sequence[str] | None, start: Start, port: int, tok
         statics=start.statics,
         scratch=str(start.scratch),
         compares=start.compares,
+        counted=start.counted,
         surveys=tests is None,
     )
     stem = f"{side.label}-{token[:8]}"
