@@ -1,7 +1,7 @@
 """What the count of bytecodes sees: planted changes of six models, and whether it moves with nothing changed.
 
-``python -m benchmarks.bytecodes`` (about five minutes): slow-downs of 1, 2 and 5 % planted in the Python code of each
-model, and the counts of 100 processes with other hash seeds, threads and working directories.
+``python -m benchmarks.bytecodes 100`` (about five minutes): slow-downs of 1, 2 and 5 % planted in the Python code of
+each model, and the counts of so many processes with other hash seeds, threads and working directories.
 ``python -m benchmarks.bytecodes counts`` is one such process.
 """
 
@@ -32,7 +32,6 @@ from pytest_speedacc.judge.verdict import Outcome
 from pytest_speedacc.measure.bytecodes import Bytecodes, count_bytecodes
 from pytest_speedacc.measure.subject import CallOptions, prepare
 
-PROCESSES = 100
 PLANTED = (1, 2, 5)
 """Per cent of what a call executes in Python."""
 TOLERANCE = "0.5 %"
@@ -143,6 +142,7 @@ def main() -> None:
     if sys.argv[1:] == ["counts"]:
         print(json.dumps({make.__name__: counted(make).counts[-1] for make in MODELS}))
         return
+    processes = int(sys.argv[1])
     print(f"Python {sys.version.split()[0]}; a tolerance of {TOLERANCE}")
     print("model       bytecodes   " + "".join(f"+{per_cent} % planted         " for per_cent in PLANTED))
     for make in MODELS:
@@ -151,10 +151,10 @@ def main() -> None:
         told = "".join(f"{outcome.word:<9}({grown:+.2%})   " for outcome, grown in found)
         print(f"{make.__name__:<11} {before.value:>9,}   {told}")
     seen: dict[str, Counter[int]] = {make.__name__: Counter() for make in MODELS}
-    for number in range(PROCESSES):
+    for number in range(processes):
         for name, count in apart(number).items():
             seen[name][count] += 1
-    print(f"\ncounts of {PROCESSES} processes with other hash seeds, 1 to 4 threads, and working directories")
+    print(f"\ncounts of {processes} processes with other hash seeds, 1 to 4 threads, and working directories")
     for name, counts in seen.items():
         print(f"{name:<11} {', '.join(f'{count:,} in {often}' for count, often in counts.most_common())}")
 
