@@ -85,6 +85,7 @@ def merged(change: Change) -> Change:
     return change
 
 
+@pytest.mark.slow
 def test_an_update_accepts_outputs_until_it_is_merged(merged: Change) -> None:
     assert merged.judge(3).outcome is FAILED
     updated = merged.judge(3, update="a comma")

@@ -121,6 +121,7 @@ def gates(project: Project) -> dict[str, dict[str, Any]]:
     ],
     ids=["sklearn", "transformers"],
 )
+@pytest.mark.slow
 def test_a_step_that_answers_otherwise_fails(
     project: Project, source: str, needs: str, same: set[str], different: set[str]
 ) -> None:
@@ -276,6 +277,7 @@ def test_numbers_for_the_test_s_own_assertions(project: Project) -> None:
     assert project.run().ret == pytest.ExitCode.OK
 
 
+@pytest.mark.slow
 def test_the_documented_example(project: Project) -> None:
     pytest.importorskip("sklearn")
     pytest.importorskip("pandas")

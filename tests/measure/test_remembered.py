@@ -199,6 +199,7 @@ def busy(row: tuple[float, ...]) -> int:
 
 
 @pytest.mark.parametrize("batch_size", [1, 4, 8])
+@pytest.mark.slow
 def test_real_caches_are_found_out(batch_size: int) -> None:
     one = functools.lru_cache(maxsize=None)(busy)
     answers: dict[bytes, Any] = {}

@@ -104,6 +104,7 @@ def test_foreign_words_are_text_and_nothing_is_fetched():
     assert not re.search(r"url\((?!#)|@import", html)
 
 
+@pytest.mark.slow
 def test_it_stays_small_with_a_hundred_gates():
     run = RunReport(tuple(gate(f"test_{number}", change=0.001, reason="r" * 200) for number in range(100)), base=BASE)
     assert len(page(run).encode()) < 500_000
