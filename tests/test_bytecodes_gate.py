@@ -64,7 +64,8 @@ def test_a_limit_holds(project: Project) -> None:
         result.assert_outcomes(**outcomes)
     (row,) = [row for row in gate["measured"] if row["metric"] == "bytecodes"]
     assert 3000 < row["observed"] < 3030
-    assert row["note"].endswith(" in your code and 0 in libraries, 2 frames, 1 C calls")
+    # Which calls go into C is up to the version of Python.
+    assert re.search(r" in your code and 0 in libraries, 2 frames, \d C calls$", row["note"])
 
 
 def test_one_turn_in_a_thousand_more_is_a_failure_without_a_base_revision(project: Project) -> None:

@@ -20,7 +20,7 @@ FIRST, MOST = 8, 4096
 """The same in calls, at first and at most."""
 SEEN = 2**23
 """Bytes by which it moves though nothing is kept that anybody would look for."""
-GROWN = 2**20
+GROWN = 2**23
 """Bytes by which it grows from one gate to another before everything is collected."""
 _held = 0
 """Resident bytes after the last collection of everything."""

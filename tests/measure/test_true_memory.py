@@ -254,6 +254,7 @@ CALLS = 100
 @LINUX
 @pytest.mark.usefixtures("sooner")
 @pytest.mark.parametrize("model", [Cyclic, CyclicAsync])
+@pytest.mark.slow
 def test_cycles_are_collected_between_the_timed_calls(model):
     model = model()
     work = subject(model, np.zeros((30, 2))).workload()
@@ -268,6 +269,7 @@ def test_cycles_are_collected_between_the_timed_calls(model):
 
 @LINUX
 @pytest.mark.usefixtures("sooner")
+@pytest.mark.slow
 def test_rounds_that_are_asked_for_one_by_one_are_looked_after_too():
     model = Cyclic()
     work = subject(model, np.zeros((30, 2))).workload()
