@@ -7,26 +7,22 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from pytest_speedacc.judge.verdict import Outcome, Verdict
+from pytest_speedacc.judge.verdict import Outcome
 from pytest_speedacc.report.document import write_text
 from pytest_speedacc.report.printable import printable, shortened
 from pytest_speedacc.report.summary import (
     LOUD,
+    WORDS,
     Row,
     RunReport,
-    accepted_of,
     headline,
     rows_of,
+    sections_of,
     short_title,
     why_of,
 )
 
-SIGNS = {
-    Outcome.PASSED: "✅ passed",
-    Outcome.FAILED: "❌ failed",
-    Outcome.INCONCLUSIVE: "⚠️ cannot tell",
-    Outcome.NOT_COMPARED: "🚫 not compared",
-}
+SIGNS = {Outcome.PASSED: "✅", Outcome.FAILED: "❌", Outcome.INCONCLUSIVE: "⚠️", Outcome.NOT_COMPARED: "🚫"}
 LONGEST_CELL = 200
 MOST_ROWS = 100
 """Of the table that stands first; more is never read, and a summary over the host's limit is dropped whole."""
@@ -92,16 +88,8 @@ def _loud_parts(run: RunReport) -> Iterator[str]:
             elif why := why_of(verdict):
                 lines = "\n".join(f"- {_text(line)}" for line in why)
                 yield f"**Why {_code(short_title(verdict))}:**\n\n{lines}"
-    lists = (
-        ("Could not be done", run.problems),
-        ("Lost gates" + (", which fail this run" if run.losses_fail else ""), run.lost),
-        ("Loosened here", run.loosened),
-        ("Changed baselines", run.changed),
-        ("Accepted here", tuple(accepted_of(run.verdicts))),
-    )
-    for title, sentences in lists:
-        if sentences:
-            yield f"**{title}:**\n\n" + "\n".join(f"- {_text(sentence, 600)}" for sentence in sentences[:MOST_ROWS])
+    for title, sentences in sections_of(run):
+        yield f"**{title}:**\n\n" + "\n".join(f"- {_text(sentence, 600)}" for sentence in sentences[:MOST_ROWS])
     if commands := [verdict.accept for verdict in run.verdicts if verdict.accept]:
         yield "If it is meant:\n\n" + _block("\n".join(commands[:MOST_ROWS]))
 
@@ -111,16 +99,13 @@ def _table(run: RunReport) -> str:
     found = []
     for outcome in (*LOUD, Outcome.PASSED):
         for verdict in run.of(outcome):
-            rows = rows_of(verdict)
-            if outcome is Outcome.PASSED:
-                rows = [row for row in rows if row.has_moved]
-            found += [(verdict, row) for row in rows if row.outcome in LOUD or row.has_moved]
+            found += [(verdict, row) for row in rows_of(verdict) if row.outcome in LOUD or row.has_moved]
     if not found:
         return ""
     lines = ["| gate | axis | base | here | change | allowed | verdict |", "|---|---|--:|--:|--:|--:|---|"]
     previous = None
     for verdict, row in found[:MOST_ROWS]:
-        gate = _link(verdict) if verdict is not previous else ""
+        gate = _code(short_title(verdict)) if verdict is not previous else ""
         lines.append(_line((gate, *_cells(row))))
         previous = verdict
     if len(found) > MOST_ROWS:
@@ -130,15 +115,11 @@ def _table(run: RunReport) -> str:
 
 def _cells(row: Row) -> tuple[str, ...]:
     words = (row.axis, row.base, row.here, row.change, row.allowed)
-    return (*map(_text, words), SIGNS[row.outcome])
+    return (*map(_text, words), f"{SIGNS[row.outcome]} {WORDS[row.outcome]}")
 
 
 def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
-
-
-def _link(verdict: Verdict) -> str:
-    return _code(short_title(verdict))
 
 
 def _folded(run: RunReport) -> Iterator[str]:

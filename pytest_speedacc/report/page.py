@@ -14,22 +14,18 @@ from pytest_speedacc.report.plot import draw_plot, has_plot
 from pytest_speedacc.report.printable import printable, shown_title
 from pytest_speedacc.report.summary import (
     LOUD,
+    WORDS,
     Row,
     RunReport,
-    accepted_of,
     headline,
     rows_of,
+    sections_of,
     short_title,
     why_of,
 )
 from pytest_speedacc.report.text import observation_text
 
-WORDS = {
-    Outcome.PASSED: ("passed", "✓"),
-    Outcome.FAILED: ("failed", "✗"),
-    Outcome.INCONCLUSIVE: ("cannot tell", "?"),
-    Outcome.NOT_COMPARED: ("not compared", "∅"),
-}
+SIGNS = {Outcome.PASSED: "✓", Outcome.FAILED: "✗", Outcome.INCONCLUSIVE: "?", Outcome.NOT_COMPARED: "∅"}
 
 
 def write_page(path: Path, run: RunReport) -> None:
@@ -58,8 +54,7 @@ def page(run: RunReport) -> str:
         loud=[_gate(verdict) for verdict in _loud(run)],
         gates=[_gate(verdict) for verdict in run.verdicts],
         checks=sum(len(verdict.checks) for verdict in run.verdicts),
-        accepted=list(accepted_of(run.verdicts)),
-        lists=[(title, lines) for title, lines in _lists(run) if lines],
+        sections=[*sections_of(run), *([("Remarks", (*run.remarks, *run.notes))] if run.remarks or run.notes else [])],
         plot=_plot(run),
     )
     return text
@@ -70,14 +65,6 @@ def _loud(run: RunReport) -> Iterator[Verdict]:
     for outcome in LOUD:
         yield from run.of(outcome)
     yield from (verdict for verdict in run.of(Outcome.PASSED) if any(row.has_moved for row in rows_of(verdict)))
-
-
-def _lists(run: RunReport) -> Iterator[tuple[str, tuple[str, ...]]]:
-    yield "Could not be done", run.problems
-    yield "Lost gates" + (", which fail this run" if run.losses_fail else ""), run.lost
-    yield "Loosened here", run.loosened
-    yield "Changed baselines", run.changed
-    yield "Remarks", (*run.remarks, *run.notes)
 
 
 def _gate(verdict: Verdict) -> dict[str, Any]:
@@ -105,8 +92,7 @@ def _cells(row: Row) -> dict[str, Any]:
 
 
 def _outcome(outcome: Outcome) -> dict[str, str]:
-    word, sign = WORDS[outcome]
-    return {"word": word, "sign": sign, "key": outcome.word}
+    return {"word": WORDS[outcome], "sign": SIGNS[outcome], "key": outcome.word}
 
 
 def _plot(run: RunReport) -> str:

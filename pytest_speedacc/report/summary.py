@@ -15,6 +15,13 @@ from pytest_speedacc.report.text import axis
 
 LOUD = (Outcome.FAILED, Outcome.NOT_COMPARED, Outcome.INCONCLUSIVE)
 """What a reviewer has to see, the worst first."""
+WORDS = {
+    Outcome.PASSED: "passed",
+    Outcome.FAILED: "failed",
+    Outcome.INCONCLUSIVE: "cannot tell",
+    Outcome.NOT_COMPARED: "not compared",
+}
+"""What an outcome is called where a reviewer reads it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +154,7 @@ def _said(check: Check, verdict: Verdict) -> str:
         return f"is {abs(check.observed):.1%} {pace}".replace("%", " %") + where
     row = row_of(check, verdict)
     title = "score" if check.metric == "accuracy" else axis(check)
-    return f"has {title} {row.here} ({row.change or f'{row.allowed}'})"
+    return f"has {title} {row.here} ({row.change or row.allowed})"
 
 
 def short_title(verdict: Verdict) -> str:
@@ -201,6 +208,20 @@ def _with_interval(check: Check) -> str:
 def why_of(verdict: Verdict) -> tuple[str, ...]:
     """What accounts for a gate that did not pass: functions, allocations, samples."""
     return (*verdict.explained, *verdict.allocated, *verdict.flipped)
+
+
+def sections_of(run: RunReport) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """What is told of the run beside its gates, by title, where there is anything."""
+    lost = "Lost gates, which fail this run" if run.losses_fail else "Lost gates"
+    for title, sentences in (
+        ("Could not be done", run.problems),
+        (lost, run.lost),
+        ("Loosened here", run.loosened),
+        ("Changed baselines", run.changed),
+        ("Accepted here", tuple(accepted_of(run.verdicts))),
+    ):
+        if sentences:
+            yield title, sentences
 
 
 def accepted_of(verdicts: Sequence[Verdict]) -> Iterator[str]:
