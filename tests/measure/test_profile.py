@@ -52,8 +52,9 @@ def test_call_counts_are_exact_and_places_are_the_users():
 def test_the_function_that_takes_the_time_comes_first():
     profile = profiled(model)
     assert profile.functions[0].name == "spin"
-    assert profile.functions[0].own > 0.5 * profile.seconds
-    assert sum(function.own for function in profile.functions) == pytest.approx(profile.seconds, rel=0.1)
+    # By the fastest passes: what interrupts one of them is no function's own.
+    assert profile.functions[0].least > 0.5 * profile.least
+    assert sum(function.least for function in profile.functions) == pytest.approx(profile.least, rel=0.1)
     assert by_name(profile)["model"].total == pytest.approx(profile.seconds, rel=0.1)
 
 
@@ -74,8 +75,8 @@ def test_a_library_counts_for_the_function_that_called_it():
     frame = pandas.DataFrame({"a": np.arange(64.0), "b": 1.0})
     rows, columns = (profiled(each, frame) for each in (by_rows, by_columns))
     assert {name: function.calls for name, function in by_name(rows).items()} == {"by_rows": 1, "row_value": 64}
-    assert sum(function.own for function in rows.functions) == pytest.approx(rows.seconds, rel=0.2)
-    assert by_name(columns)["by_columns"].own == pytest.approx(columns.seconds, rel=0.1)
+    assert sum(function.least for function in rows.functions) == pytest.approx(rows.least, rel=0.2)
+    assert by_name(columns)["by_columns"].least == pytest.approx(columns.least, rel=0.1)
     assert 0.5 * rows.seconds < rows.known["rows of pandas"] < rows.seconds
     assert "rows of pandas" not in columns.known
 
