@@ -55,12 +55,21 @@ def neutral_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name)
 
 
+@pytest.fixture(autouse=True)
+def quick_memory(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory is tracked in the quick way in this process, unless the test is marked ``memray``."""
+    if request.node.get_closest_marker("memray") is None:
+        monkeypatch.setitem(sys.modules, "memray", quick_memray)
+    else:
+        pytest.importorskip("memray")  # there is none for Windows
+
+
 ONCE = (
     "sklearn.linear_model",
     "sklearn.metrics",
     "sklearn.neighbors",
     "yappi",
-    "memray",  # there is none for Windows
+    "memray",
     "matplotlib.figure",
     "matplotlib.backends.backend_agg",
     "matplotlib.backends.backend_pdf",
@@ -85,17 +94,12 @@ def pytester(imported_once: None, pytester: pytest.Pytester) -> pytest.Pytester:
 
 
 @pytest.fixture
-def project(
-    request: pytest.FixtureRequest, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Project:
-    """An empty scratch project, whose runs load the plugins that they name.
-
-    Those inside this process track memory in the quick way, unless the test is marked ``memray``.
-    """
-    if request.node.get_closest_marker("memray") is None:
-        monkeypatch.setitem(sys.modules, "memray", quick_memray)
+def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Project:
+    """An empty scratch project, whose runs load the plugins that they name."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     # The machine's timing lock is there: no test waits for another run on this machine.
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    # Beside every framework that other tests have imported, a collection of everything takes longer than a gate.
+    monkeypatch.setattr("pytest_speedacc.measure.garbage.GROWN", 2**28)
     return Project(pytester)

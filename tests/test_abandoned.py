@@ -165,7 +165,6 @@ def ignore(*event: object) -> None:
 @pytest.mark.memray
 @pytest.mark.parametrize("measure", ["measure_memory", "track_once"])
 def test_a_profile_that_is_being_taken_goes_on_after_the_memory_pass(measure: str) -> None:
-    pytest.importorskip("memray")
     profile = cProfile.Profile()
     profile.enable()
     try:

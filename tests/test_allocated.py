@@ -37,9 +37,9 @@ def test_what_grew_is_named() -> None:
     assert line == "widen (features.py:4): +2.00 MiB of 2.00 MiB more, 1 allocation in both"
 
 
+@pytest.mark.memray
 @pytest.mark.parametrize("allocations", [(BASE, BASE), None], ids=["as in the base", "base not looked into"])
 def test_else_it_is_who_holds_the_peak(allocations: Any) -> None:
-    pytest.importorskip("memray")
     (line,) = named(allocations)
     assert line.startswith("wide (test_allocated.py:")
 

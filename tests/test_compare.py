@@ -205,7 +205,6 @@ class TestExplained:
 
     @pytest.mark.memray
     def test_what_holds_more_than_in_the_other_is_named(self, project: Project) -> None:
-        pytest.importorskip("memray")
         failed = self.explained(project, "wide, model", 'max_memory_increase="10 %"')
         assert failed.ret == FAILED
         assert_says(failed, "  wide (test_model.py:24): +8.00 MiB of 8.00 MiB more, *, and none in the other")

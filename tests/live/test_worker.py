@@ -308,10 +308,10 @@ def test_a_ratio_is_that_to_the_yardstick(spec: WorkerSpec, clock: Clock) -> Non
     assert answer["log_ratio"] < 0 < answer["seconds"]
 
 
+@pytest.mark.memray
 def test_what_holds_the_peak_is_told_or_why_it_is_not_known(
     spec: WorkerSpec, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("memray")
     _, (answer,) = seen_by_model(spec, clock, kind="allocations")
     assert "model" in [site["name"] for site in answer["allocations"]["sites"]]
     monkeypatch.setitem(sys.modules, "memray", None)

@@ -16,7 +16,7 @@ from pytest_speedacc.measure.allocations import NOBODY, Allocations, Site, find_
 from pytest_speedacc.measure.memory import RESOLUTION, measure_memory
 from pytest_speedacc.measure.subject import CallOptions, Subject, prepare
 
-pytest.importorskip("memray")
+pytestmark = pytest.mark.memray
 
 HERE = Path(__file__).parent
 FILE = Path(__file__).name

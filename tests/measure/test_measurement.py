@@ -23,9 +23,9 @@ def first(batch):
     return batch[:, 0]
 
 
+@pytest.mark.memray
 def test_the_numbers_of_a_real_model():
     linear_model = pytest.importorskip("sklearn.linear_model")
-    pytest.importorskip("memray")
     inputs, targets = np.random.default_rng(0).normal(size=(40, 3)), np.arange(40) % 2
     model = linear_model.LogisticRegression().fit(inputs, targets)
     subject = prepare(model, inputs, targets, CallOptions(batch_size=4))
@@ -161,9 +161,8 @@ def test_a_model_that_changes_a_batch_of_a_data_frame_is_found_out():
         check_unchanged(subject, frame)
 
 
+@pytest.mark.memray
 def test_a_model_that_prints_is_noted_and_nothing_is_lost(capsys):
-    pytest.importorskip("memray")
-
     def chatty(batch):
         print(f"predicting {len(batch)}")
         sys.stderr.write("a warning\n")
@@ -187,9 +186,8 @@ def test_streams_keep_all_that_they_can_while_they_are_watched(capfd):
     assert capfd.readouterr().out.startswith("bytes\n")
 
 
+@pytest.mark.memray
 def test_a_model_that_raises_on_small_batches_is_named():
-    pytest.importorskip("memray")
-
     def needs_many(batch):
         return first(batch) if len(batch) > 1 else [][0]
 

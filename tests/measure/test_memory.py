@@ -22,6 +22,7 @@ from pytest_speedacc.errors import GateError
 from pytest_speedacc.measure.memory import RESOLUTION, MemoryPeak, measure_memory
 
 memray = pytest.importorskip("memray")
+pytestmark = pytest.mark.memray
 
 MIB = 1024**2
 

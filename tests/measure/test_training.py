@@ -27,8 +27,8 @@ def test_one_training_is_timed_and_has_no_peak(monkeypatch):
     assert (model, found.seconds, found.peak) == ("trained", 2.5, None)
 
 
+@pytest.mark.memray
 def test_the_peak_is_that_of_a_second_training():
-    pytest.importorskip("memray")
     trained = []
 
     def train():

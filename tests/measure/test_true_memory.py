@@ -19,7 +19,7 @@ from pytest_speedacc.measure.subject import CallOptions, prepare
 from pytest_speedacc.measure.this_process import resident
 from pytest_speedacc.measure.worst import choose, choose_among
 
-pytest.importorskip("memray")
+pytestmark = pytest.mark.memray
 
 MIB = 2**20
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="resident memory is read from /proc")
