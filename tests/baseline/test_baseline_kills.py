@@ -138,7 +138,7 @@ def can_trace() -> bool:
     return strace is not None and subprocess.run([strace, "-o/dev/null", "true"], capture_output=True).returncode == 0
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 @pytest.mark.skipif(not can_trace(), reason="needs strace, and the permission to trace")
 def test_a_real_update_that_is_killed_at_any_change_of_a_file(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text(GATE)
