@@ -24,6 +24,7 @@ from benchmarks.verdicts.measure import measure
 from benchmarks.verdicts.record import FILE, Cell, Launch, Suite, append_suites, read_suites
 from benchmarks.verdicts.report import report
 from benchmarks.verdicts.rules import RULES, judge, launches_needed, live, slowed, trials
+from benchmarks.verdicts.stopping import stopped
 
 ROOT = Path(__file__).parents[1]
 GATES = tuple(ONE_THREAD)
@@ -189,6 +190,11 @@ def test_a_stored_run_of_another_program_is_not_compared_with() -> None:
     assert verdicts(suites, "min > 5 %, same budget") == [None, None]
 
 
+def test_a_stored_run_of_another_machine_is_not_compared_with() -> None:
+    suites = [synthetic(cell(), 0), replace(synthetic(cell(), 1), machine="another machine")]
+    assert set(verdicts(suites, "min > 5 %, same budget")) == {None}
+
+
 def test_a_replayed_slow_down_is_a_slow_down() -> None:
     suite = synthetic(cell(), 0)
     ours, theirs = suite.launches[GATES[0]][0], slowed(suite, 0.05).launches[GATES[0]][0]
@@ -201,6 +207,16 @@ def test_the_tally_counts_with_exact_intervals() -> None:
     assert (found.passed, found.inconclusive, found.failed) == (300, 0, 0)
     # The closed form without any event: the p at which 300 gates in a row go well with a probability of 2.5 %.
     assert found.interval == pytest.approx((0, 1 - 0.025 ** (1 / 300)))
+
+
+def test_a_slower_model_fails_sooner_than_by_the_rule_before() -> None:
+    suites = [synthetic(cell(percent), 0, slower=percent / 100) for percent in (0, 5)]
+    before, now, before_slower, now_slower = stopped([*suites, synthetic(cell(5), 1, lost="the machine went away")])
+    assert (before.failed, now.failed, now_slower.failed) == (0, 0, 10)
+    assert replace(before, rule="now") == now
+    assert now_slower.launches <= before_slower.launches - 2
+    # Both suites of 60 seconds began together, and each gate of them has 24 launches.
+    assert now_slower.launches * 120 / 24 == pytest.approx(now_slower.seconds, rel=0.2)
 
 
 def test_the_number_for_the_machine() -> None:
@@ -297,6 +313,7 @@ def test_the_report_says_what_was_found(tmp_path: Path) -> None:
     assert "| unchanged models called slower |  | 0 of 40: 0.0 % (0.0 to 8.8) |" in text
     assert "| 5 % slower caught, launch spread up to 2 % | 95 % | 40 of 40: 100.0 % (91.2 to 100.0) |" in text
     assert "as injected |  | **5 %** |" in text
+    assert text.count("| until 2026-11-26 |") == text.count("| now |") == 2
     found = json.loads(out.with_suffix(".json").read_text("utf-8"))
     # All of it on one day.
     assert {rule["rule"] for rule in found["rules"]} == {rule for rule in RULES if "the day before" not in rule}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import lzma
 import math
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,6 +89,24 @@ def read_suites(folder: Path) -> list[Suite]:
     # A file that has just been packed may still be there.
     suites = [msgspec.json.decode(line, type=Suite) for line in dict.fromkeys(lines)]
     return sorted(suites, key=lambda suite: suite.started)
+
+
+def launch_seconds(suites: Sequence[Suite]) -> dict[tuple[float, float], float]:
+    """What each launch of a gate took since the one before it ended, by when its suite began and when it ended.
+
+    Suites that shared their launches began together. Of the time that the run says it took each launch gets its share:
+    between the launches of some of these runs the machine stood still, which is no part of it.
+    """
+    ends: defaultdict[float, set[float]] = defaultdict(set)
+    took: Counter[float] = Counter()
+    for suite in suites:
+        ends[suite.started].update(launch.ended for of_gate in suite.launches.values() for launch in of_gate)
+        took[suite.started] += suite.seconds
+    return {
+        (started, end): (end - before) * took[started] / max(of_run)
+        for started, of_run in ends.items()
+        for before, end in zip([0.0, *sorted(of_run)], sorted(of_run), strict=False)
+    }
 
 
 def append_suites(folder: Path, suites: Sequence[Suite]) -> None:

@@ -14,6 +14,7 @@ from pytest_speedacc.config.live_settings import LiveSettings
 
 from .record import Suite, read_suites
 from .rules import RULES, TOLERANCE, trials
+from .stopping import Stopped, stopped
 from .tally import (
     SMALL_SPREAD,
     Effort,
@@ -60,14 +61,23 @@ def report(data: Path, out: Path) -> None:
             "How often each rule calls a model slower, with the exact 95 % interval. At 0 % that is a false alarm; 2 % "
             f"is within the tolerance of {_percent(TOLERANCE.value)}; from 5 % on, the rest to 100 % was missed.",
             _rules_table(own),
-            "The plugin's own verdicts, and what they took (medians).",
+            "The plugin's own verdicts, and what they took (the median of the launches, and the mean of the seconds).",
             _effort_table([tally for tally in own if tally.rule == LIVE], effort),
             "The workloads: the time of a call of the base, the launch-to-launch standard deviation of the difference "
             "between the two sides, that of an ABBA quad within a launch, and how many models 5 % slower were caught.",
             _spread_table([one for one in spread if one.mode == mode]),
         ]
+    stops = stopped(suites)
+    sections += [
+        "## How soon a model that is slower fails",
+        "Until 2026-11-26 a model failed, while there was budget left, where the bound at the error rate of unchanged "
+        "models lay beyond the tolerance. Now that bound shows that it is slower at all, and one at 5 % that it is "
+        "slower than is allowed. Both rules on the same launches, one thread; seconds are those of the launches that "
+        "each rule asked for (means).",
+        _stops_table(stops),
+    ]
     out.write_text("\n\n".join(sections) + "\n", "utf-8")
-    out.with_suffix(".json").write_text(_json(suites, counted, effort, spread, smallest), "utf-8")
+    out.with_suffix(".json").write_text(_json(suites, counted, effort, spread, smallest, stops), "utf-8")
     draw(counted, modes, figure)
 
 
@@ -142,6 +152,15 @@ def _effort_table(own: Sequence[Tally], effort: Sequence[Effort]) -> str:
     return _table(columns, rows)
 
 
+def _stops_table(stops: Sequence[Stopped]) -> str:
+    rows = [
+        (one.condition, f"{one.percent} %", one.rule, str(one.gates), str(one.failed), f"{one.launches:g}",
+         _number(one.seconds))
+        for one in stops
+    ]  # fmt: skip
+    return _table(("", "slower by", "rule", "gates", "failed", "launches", "seconds a gate"), rows)
+
+
 def _spread_table(own: Sequence[Spread]) -> str:
     rows = [
         (one.gate, f"{one.seconds * 1e3:.2f} ms", _percent(one.sd), _percent(one.within), _share(*one.caught))
@@ -172,7 +191,7 @@ def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _json(
     suites: Sequence[Suite], counted: Sequence[Tally], effort: Sequence[Effort], spread: Sequence[Spread],
-    smallest: dict[Mode, tuple[int | None, float | None]],
+    smallest: dict[Mode, tuple[int | None, float | None]], stops: Sequence[Stopped],
 ) -> str:  # fmt: skip
     content: dict[str, Any] = {
         "schema": 1,
@@ -182,6 +201,7 @@ def _json(
         "rules": [{**asdict(tally), "interval": tally.interval} for tally in counted],
         "effort": [asdict(one) for one in effort],
         "spread": [asdict(one) for one in spread],
+        "stopping": [asdict(one) for one in stops],
         "smallest": [
             {"mode": asdict(mode), "measured_percent": measured, "replayed": replayed}
             for mode, (measured, replayed) in smallest.items()

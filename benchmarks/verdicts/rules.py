@@ -20,7 +20,7 @@ from pytest_speedacc.measure.yardstick import PARTS, Ratio, Ratios, ratios_of
 from pytest_speedacc.stats.sequence import judge_launches
 
 from .gates import repeats
-from .record import Cell, Launch, Suite
+from .record import Cell, Launch, Suite, launch_seconds
 
 Verdict = Literal["passed", "inconclusive", "failed"]
 Rounds = Sequence[float]
@@ -56,7 +56,7 @@ class Trial:
     alpha: float
     """The false alarm rate of one gate."""
     seconds: float
-    """Wall time of the suite for each of its gates."""
+    """Wall time of its launches, and of what was between them."""
     run: int
     """The suite: its place among all of them."""
 
@@ -66,16 +66,17 @@ Rule = Callable[[Trial], Verdict | None]
 
 def trials(suites: Sequence[Suite]) -> Iterator[Trial]:
     """Every gate of every suite that came to its end, the oldest suite first."""
-    latest: dict[tuple[str, str, str, int], tuple[Launch, ...]] = {}
-    unchanged: defaultdict[tuple[str, str, str, int], list[tuple[float, tuple[Launch, ...]]]] = defaultdict(list)
+    latest: dict[tuple[str, str, str, str, int], tuple[Launch, ...]] = {}
+    unchanged: defaultdict[tuple[str, str, str, str, int], list[tuple[float, tuple[Launch, ...]]]] = defaultdict(list)
+    took = launch_seconds(suites)
     for run, suite in enumerate(suites):
         if suite.lost:
             continue
         cell, alpha = suite.cell, SUITE_ALPHA / len(suite.launches)
         for gate, launches in suite.launches.items():
             spent = launches[: launches_needed([launch.difference for launch in launches], alpha)]
-            # The stored run must be of the same program, under the same conditions, at another time.
-            same = (gate, cell.condition, cell.threads, repeats(gate, cell.percent)[0])
+            # The stored run must be of the same program and machine, under the same conditions, at another time.
+            same = (suite.machine, gate, cell.condition, cell.threads, repeats(gate, cell.percent)[0])
             stored = latest.get(same, ())[: len(spent)]
             ages = [(suite.started - started >= ANOTHER_DAY, of_gate) for started, of_gate in unchanged[same]]
             accepted, day_before = (
@@ -84,7 +85,7 @@ def trials(suites: Sequence[Suite]) -> Iterator[Trial]:
             latest[same] = launches
             if cell.percent == 0:
                 unchanged[same].append((suite.started, launches))
-            seconds = suite.seconds / len(suite.launches)
+            seconds = sum(took[suite.started, launch.ended] for launch in spent)
             yield Trial(cell, gate, spent, stored, accepted, day_before, suite.canary, alpha, seconds, run)
 
 

@@ -66,13 +66,14 @@ def share_interval(count: int, total: int) -> tuple[float, float]:
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """What the plugin's verdicts on one slow-down in one mode took, medians over gates."""
+    """What the plugin's verdicts on one slow-down in one mode took."""
 
     mode: Mode
     percent: int
     launches: float
+    """Median over the gates."""
     seconds: float
-    """Wall time of a suite for each of its gates."""
+    """Wall time of a gate's launches, the mean: so many times the gates is the time of a suite."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +123,9 @@ def efforts(every: Sequence[Trial]) -> list[Effort]:
     """What the plugin's verdicts took."""
     found = []
     for mode, percent in sorted({(mode_of(trial), trial.cell.percent) for trial in every}, key=str):
-        # A run that goes on after its verdicts says nothing about the time they take.
         own = [trial for trial in every if (mode_of(trial), trial.cell.percent) == (mode, percent)]
-        timed = [trial.seconds for trial in own if trial.cell.all_launches is None]
         launches = statistics.median(len(trial.launches) for trial in own)
-        found.append(Effort(mode, percent, launches, statistics.median(timed) if timed else float("nan")))
+        found.append(Effort(mode, percent, launches, statistics.fmean(trial.seconds for trial in own)))
     return found
 
 

@@ -75,8 +75,8 @@ def test_a_faster_model_passes_and_is_told_so():
     assert check.reason.endswith("; it is faster")
 
 
-def test_the_fourth_clause_fails_what_is_slower_and_likely_beyond():
-    results = launches(0.045, 0.02, 24)
+def test_the_last_clause_fails_what_is_slower_and_likely_beyond():
+    results = launches(0.035, 0.02, 24)
     differences = [each.difference for each in results]
     lower = launch_bounds(differences, ALPHA).lower
     assert math.log(1.03) / 5 < lower < math.log(1.03)

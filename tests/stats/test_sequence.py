@@ -35,14 +35,14 @@ def simulate(slower, sd, runs, draw=np.random.Generator.standard_normal, **optio
     ("sd", "slower", "verdict", "share", "launches"),
     [
         (0.01, 0.00, "passed", 1.000, 4.4),
-        (0.01, 0.05, "failed", 1.000, 10.8),
-        (0.01, 0.10, "failed", 1.000, 6.2),
+        (0.01, 0.05, "failed", 1.000, 7.0),
+        (0.01, 0.10, "failed", 1.000, 6.0),
         (0.02, 0.00, "passed", 1.000, 7.0),
-        (0.02, 0.05, "failed", 1.000, 20.7),
-        (0.02, 0.10, "failed", 1.000, 7.6),
+        (0.02, 0.05, "failed", 1.000, 12.9),
+        (0.02, 0.10, "failed", 1.000, 6.8),
         (0.03, 0.00, "passed", 0.956, 11.3),
-        (0.03, 0.05, "failed", 0.960, 23.3),
-        (0.03, 0.10, "failed", 1.000, 9.7),
+        (0.03, 0.05, "failed", 0.957, 18.7),
+        (0.03, 0.10, "failed", 1.000, 8.0),
     ],
 )
 def test_verdicts_and_launches_under_normal_noise(sd, slower, verdict, share, launches):
@@ -65,6 +65,18 @@ def test_heavy_tails_cost_resolution_and_not_correctness():
 def test_a_slow_down_of_just_the_tolerance_rarely_passes():
     shares, _ = simulate(0.03, 0.02, runs=2000)
     assert shares["passed"] <= 0.05
+
+
+def test_a_slow_down_of_just_the_tolerance_rarely_fails_before_the_budget_ends():
+    rows = (TOLERANCE + 0.02 * np.random.default_rng(6).standard_normal((2000, MOST_LAUNCHES))).tolist()
+    early = estimated = 0
+    for row in rows:
+        looks = [row[:k] for k in range(1, MOST_LAUNCHES)]
+        early += any(judge_launches(seen, TOLERANCE, ALPHA, budget_left=True) == "failed" for seen in looks)
+        # As the end of the budget judges, by the estimate, several times as many would.
+        estimated += any(judge_launches(seen, TOLERANCE, ALPHA, budget_left=False) == "failed" for seen in looks)
+    assert early <= 0.05 * len(rows)
+    assert estimated > 0.3 * len(rows)
 
 
 def test_an_unchanged_model_rarely_fails_even_with_a_lax_alpha_and_no_tolerance():
@@ -151,7 +163,8 @@ def test_bounds_have_a_level_each():
         (0.0, 10, False, "passed"),
         (0.10, 10, True, "failed"),
         (0.10, 10, False, "failed"),
-        (0.035, 10, True, "more"),
+        (0.035, 10, True, "more"),  # shown to be slower, and not yet shown to be beyond the tolerance
+        (0.045, 10, True, "failed"),  # shown to be both, the second less strictly
         (0.035, 10, False, "failed"),  # shown to be slower, by an estimate beyond the tolerance
         (0.028, 10, False, "inconclusive"),  # shown to be slower, but the estimate is within the tolerance
         (0.031, 4, False, "inconclusive"),  # the estimate is beyond the tolerance, but not shown to be slower
