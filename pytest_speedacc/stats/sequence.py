@@ -121,8 +121,8 @@ def judge_launches(
     bounds = launch_bounds(differences, alpha, once=once)
     if bounds.upper < tolerance_log:
         return "passed"
-    # Two questions, each at its own error rate: that it is slower at all, since no unchanged model may fail; and that it
-    # is slower than is allowed, which can be asked less strictly.
+    # Two questions, each at its own error rate: whether it is slower at all, since no unchanged model may fail, and
+    # whether it is slower than is allowed, which can be asked less strictly.
     beyond = launch_bounds(differences, WITHIN, once=once).lower if budget_left else bounds.mean
     if bounds.lower > tolerance_log / 5 and beyond > tolerance_log:
         return "failed"
