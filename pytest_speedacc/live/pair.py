@@ -56,6 +56,7 @@ def time_pair(
         candidate_seconds=statistics.median(seconds[0]),
         base_seconds=statistics.median(seconds[1]),
         setup_seconds=max(side.setup_seconds for side in ready),
+        costliest=ready[0].costliest,
     )
 
 

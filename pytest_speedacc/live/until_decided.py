@@ -146,7 +146,10 @@ def run_until_decided(
             with timing_lock(say):
                 waited += time.monotonic() - asked
                 left = budget.seconds - (time.monotonic() - began - waited)
-                where = f"launch {launch + 1} of at most {budget.launches}, {left:.0f} s left"
+                open_checks = (
+                    f"{sum(map(len, wanted.values()))} of {len(state.compared)} checks open, " if wanted else ""
+                )
+                where = f"launch {launch + 1} of at most {budget.launches}, {open_checks}{left:.0f} s left"
                 state.take(run_launch(candidate, base, orders, partial(_tell, say, where, state.results)))
             # Counted once: an error rate that is shared anew after every launch would change what was decided.
             state.compared = state.compared or tuple(state.results)

@@ -34,6 +34,8 @@ class PairTimes:
     """Median time of a call."""
     setup_seconds: float
     """From the start of the test to its ``check``, on the slower side."""
+    costliest: tuple[str, float] = ("", 0.0)
+    """The candidate's fixture that took longest of it, and its seconds; "" is the test itself."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import os
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pytest_speedacc.errors import GateError
 
+if TYPE_CHECKING:
+    from filelock import FileLock
+
 LONGEST_WAIT = 900.0
 """Seconds: a gate's budget is seconds, so a lock held for longer is not being timed under any more."""
+SAID_EVERY = 20.0
+"""Seconds of waiting after which it is said again, and for how long by now."""
 
 
 @contextmanager
@@ -21,20 +28,11 @@ def timing_lock(say: Callable[[str], None]) -> Iterator[None]:
     A process that ends, however it ends, gives it back. Raises GateError when another one does not, or when the
     temporary folder has no room for the lock's empty file.
     """
-    from filelock import FileLock, Timeout
+    from filelock import FileLock
 
     try:
         lock = FileLock(lock_path())
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            say("waiting for another gate on this machine to be timed")
-            lock.acquire(timeout=LONGEST_WAIT)
-    except Timeout:
-        raise GateError(
-            f"other processes have held the timing lock {lock_path()} for {LONGEST_WAIT / 60:.0f} minutes: "
-            "end those runs, and run this one again."
-        ) from None
+        _acquire(lock, say)
     except OSError as error:
         raise GateError(
             f"the timing lock cannot be taken in the temporary folder ({error}): make it writable, or point TMPDIR "
@@ -44,6 +42,24 @@ def timing_lock(say: Callable[[str], None]) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def _acquire(lock: FileLock, say: Callable[[str], None]) -> None:
+    from filelock import Timeout
+
+    began, waited = time.monotonic(), 0.0
+    while waited < LONGEST_WAIT:
+        try:
+            lock.acquire(timeout=min(SAID_EVERY, LONGEST_WAIT - waited) if waited else 0)
+            return
+        except Timeout:
+            for_long = f", for {waited:.0f} s by now" if waited >= SAID_EVERY else ""
+            say(f"waiting for another run on this machine to be timed{for_long} ({lock_path()})")
+            waited = max(time.monotonic() - began, 1e-9)
+    raise GateError(
+        f"other processes have held the timing lock {lock_path()} for {LONGEST_WAIT / 60:.0f} minutes: "
+        "end those runs, and run this one again."
+    )
 
 
 def lock_path(of: str = "") -> Path:

@@ -37,6 +37,7 @@ from pytest_speedacc.live.workers.protocol import Survey
 from pytest_speedacc.live.workers.worker_process import Side
 from pytest_speedacc.measure.launches import Key, LiveRun
 from pytest_speedacc.session.hidden_options import Hidden, addopts_of, in_ci, new_since
+from pytest_speedacc.session.slow_setup import slow_setup
 
 ITSELF = "the base is this checkout's own commit, which shows nothing where CI is set"
 
@@ -104,6 +105,12 @@ def run_against(request: Request, say: Callable[[str], None]) -> Against:
     settings = rules.settings
     refuse_non_editable_install(base.top)
     root = request.project.root
+    gates = f"{len(request.policies)} gate{'s' * (len(request.policies) != 1)}"
+    first = f", and {settings.setup!r} first" if settings.setup else ""
+    say(
+        f"{gates} beside those of {base.description}, at most {settings.launches} launches and "
+        f"{settings.budget:.0f} s{first}"
+    )
     with base_worktree(root, base, share=settings.share, setup=settings.setup, timeout=settings.timeout) as tree:
         # Beside the base, so that it is removed with it, by the next run where this one is killed.
         scratch = Path(tempfile.mkdtemp(prefix="run-", dir=tree.top.parent))
@@ -142,6 +149,7 @@ def run_against(request: Request, say: Callable[[str], None]) -> Against:
         )
         hidden = new_since(request.hidden, addopts_of(base_side.ini_file))
     notes = (*_notes(request, base, tree), *profiled.problems, *rules.unread, *loosened.unread)
+    notes += (slow,) if (slow := slow_setup(run)) else ()
     notes += tuple(
         f"which gates the base has in {file} is not known, since it cannot be collected there: {why}"
         for file, why in run.base_unread.items()

@@ -14,8 +14,9 @@ from pytest_speedacc.measure.launches import PairTimes
 from pytest_speedacc.measure.yardstick import Ratios
 from pytest_speedacc.report.document import environment_document
 from pytest_speedacc.report.text import headline, verdict_text
-from pytest_speedacc.session.interop import feed_benchmark, progress
+from pytest_speedacc.session.interop import feed_benchmark
 from pytest_speedacc.session.payload import note_content, note_verdict
+from pytest_speedacc.session.progress import progress
 
 if TYPE_CHECKING:
     from pytest_speedacc.session.session import Session

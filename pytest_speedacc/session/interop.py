@@ -1,35 +1,14 @@
-"""Living with the terminal and with pytest-benchmark."""
+"""Living with pytest-benchmark."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 from typing import Any
 
 import pytest
 
-from pytest_speedacc.check.case import Judged, Say
-from pytest_speedacc.report.printable import printable, shortened
-
-
-def progress(config: pytest.Config, title: str) -> Say:
-    """A line that says what a gate is doing, on a terminal only; an empty text clears it."""
-    reporter = config.pluginmanager.get_plugin("terminalreporter")
-    if reporter is None or not reporter.isatty or hasattr(config, "workerinput"):
-        return lambda text: None
-    writer = reporter._tw
-    capture = config.pluginmanager.get_plugin("capturemanager")
-    uncaptured = capture.global_and_fixture_disabled if capture else nullcontext
-
-    def say(text: str) -> None:
-        room = writer.fullwidth - writer.width_of_current_line - 2
-        # What is going on stays in sight, however long the name of the test.
-        line = f"  {shortened(printable(title), room // 2)}: {printable(text)}"[:room] if text else ""
-        # The cursor is saved and restored, and the text is not counted, so that pytest goes on where it left off.
-        with uncaptured():
-            writer.write_raw(f"\x1b7{line}\x1b[K\x1b8", flush=True)
-
-    return say
+from pytest_speedacc.check.case import Judged
+from pytest_speedacc.report.printable import printable
 
 
 def add_benchmark_fixture(config: pytest.Config, gates: Sequence[pytest.Item]) -> None:

@@ -22,9 +22,9 @@ from pytest_speedacc.report.summary import BaseLine, RunReport
 from pytest_speedacc.report.table import wrapped
 from pytest_speedacc.session.both_sides import Against, Request, run_against
 from pytest_speedacc.session.hidden_options import Hidden
-from pytest_speedacc.session.interop import progress
 from pytest_speedacc.session.narrowed import Narrowed
 from pytest_speedacc.session.options import Options
+from pytest_speedacc.session.progress import long_progress
 from pytest_speedacc.session.telling import tell_failed
 from pytest_speedacc.stats.sequence import launch_bounds
 
@@ -73,7 +73,7 @@ class LiveSession:
         if option.collectonly or (session.testsfailed and not option.continue_on_collection_errors):
             return
         # A run without any gate is compared as well: it may have lost those of the base.
-        say = progress(self.config, f"against {self.options.against}")
+        say = long_progress(self.config, f"against {self.options.against}")
         try:
             self.against = run_against(self._request(policies), say)
         except ConfigError as error:

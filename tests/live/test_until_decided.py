@@ -246,7 +246,9 @@ def test_progress_says_how_far_the_run_is_and_what_it_has_found(play: Any) -> No
     play(lambda orders: both(orders, difference=next(differences)), undecided=until(6), say=said.append)
     first, *_, last = (text for text in said if text.endswith("test_b"))
     assert first == "launch 1 of at most 24, 900 s left: test_b"
-    assert re.fullmatch(r"launch 6 of at most 24, \d+ s left: \+11\.0% \(\+\d\.\d% to \+1\d\.\d%\), test_b", last)
+    assert re.fullmatch(
+        r"launch 6 of at most 24, 2 of 2 checks open, \d+ s left: \+11\.0% \(\+\d\.\d% to \+1\d\.\d%\), test_b", last
+    )
 
 
 def test_waiting_for_another_run_costs_nothing_of_the_budget(play: Any, monkeypatch: pytest.MonkeyPatch) -> None:

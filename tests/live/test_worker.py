@@ -95,7 +95,6 @@ def spec(tmp_path: Path) -> WorkerSpec:
 def gate_of(spec: WorkerSpec, coordinator: Coordinator) -> WorkerGate:
     """The fixture of a test that has just begun."""
     plugin = WorkerPlugin(spec, coordinator)  # type: ignore[arg-type]
-    plugin.test_began = coordinator.clock.now
     return WorkerGate(plugin, "t")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 
@@ -51,8 +52,22 @@ def test_a_process_waits_until_another_gives_the_lock_back(holder):
         holder.stdin.flush()
 
     with timing_lock(say):
-        assert said == ["waiting for another gate on this machine to be timed"]
+        assert said == [f"waiting for another run on this machine to be timed ({lock_path()})"]
         assert holder.stdout.readline() == "given back\n"
+
+
+def test_a_long_wait_is_said_again_and_again(holder, monkeypatch):
+    monkeypatch.setattr(lock, "SAID_EVERY", 0.05)
+    said = []
+
+    def say(text):
+        said.append(text)
+        if len(said) == 3:
+            holder.kill()
+
+    with timing_lock(say):
+        assert said[0] == f"waiting for another run on this machine to be timed ({lock_path()})"
+        assert all(re.search(r", for \d+ s by now \(", text) for text in said[1:])
 
 
 def test_a_lock_that_is_not_given_back_is_an_error_in_the_end(holder, monkeypatch):

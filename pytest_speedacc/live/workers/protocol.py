@@ -74,3 +74,5 @@ class Ready:
     """Whether it stands in ``compare``."""
     concurrency: int = 1
     """Calls in flight at a time."""
+    costliest: tuple[str, float] = ("", 0.0)
+    """The fixture that took longest of that setup, and its seconds; "" is the test itself."""

@@ -65,7 +65,7 @@ class WorkerGate:
         try:
             subject = prepare(model, inputs, targets, CallOptions(**options), whole=worker.spec.statics)
             with subject.adapter.running(model):
-                setup = time.perf_counter() - worker.test_began - worker.aside
+                setup, costliest = worker.costs.seconds, worker.costs.costliest
                 with worker.setting_aside():
                     counts = self._test in worker.spec.counted
                     statics = measure_statics(subject, counts=counts) if worker.spec.statics else None
@@ -84,6 +84,7 @@ class WorkerGate:
                             seconds_per_call=warm.seconds_per_call,
                             batch_size=subject.batch_size,
                             setup_seconds=setup,
+                            costliest=costliest,
                             facts=facts,
                             concurrency=subject.concurrency,
                         )
@@ -113,7 +114,7 @@ class WorkerGate:
                 prepare(model, inputs, targets, call_options),
                 prepare(other, inputs, targets, other_options),
             )
-            setup = time.perf_counter() - worker.test_began - worker.aside
+            setup = worker.costs.seconds
             ready = Ready(self._test, name or "compare", 0.0, subject.batch_size, setup, None, compares=True)
             worker.channel.send("ready", gate=msgspec.to_builtins(ready))
             if worker.channel.receive()["kind"] == "compare":

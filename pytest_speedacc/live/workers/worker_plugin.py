@@ -12,6 +12,7 @@ import time
 from collections.abc import Generator, Sequence
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -23,6 +24,7 @@ from pytest_speedacc.live.workers.channel import Channel, ChannelClosed, connect
 from pytest_speedacc.live.workers.last_words import tell_where
 from pytest_speedacc.live.workers.process import die_with_parent
 from pytest_speedacc.live.workers.protocol import WorkerSpec
+from pytest_speedacc.live.workers.setup_costs import SetupCosts
 from pytest_speedacc.live.workers.surveyor import Surveyor, given_paths
 from pytest_speedacc.live.workers.worker_fixture import LEFT, WorkerGate
 from pytest_speedacc.marks import SESSION, expects_failure, is_gate, marker_keywords, uses_fixture
@@ -35,9 +37,10 @@ class WorkerPlugin(SwitchesOff):
     def __init__(self, spec: WorkerSpec, channel: Channel) -> None:
         self.spec = spec
         self.channel = channel
-        self.test_began = 0.0
         self.aside = 0.0
-        """Seconds of this test that the next launch will not pay."""
+        """Seconds that the next launch will not pay."""
+        self.costs = SetupCosts(self._paid)
+        """Of the present test."""
         self.seen: set[str] = set()
         """Modules that were found to be of this side's tree, or of neither."""
 
@@ -79,11 +82,16 @@ class WorkerPlugin(SwitchesOff):
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
-        self.test_began, self.aside = time.perf_counter(), 0.0
+        self.costs = SetupCosts(self._paid)
         seed_everything(self.spec.seed)
         result = yield
         self.channel.send("ended", test=item.nodeid)
         return result
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None, object, object]:
+        with self.costs.of(fixturedef.argname):
+            return (yield)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -100,6 +108,9 @@ class WorkerPlugin(SwitchesOff):
         began = time.perf_counter()
         yield
         self.aside += time.perf_counter() - began
+
+    def _paid(self) -> float:
+        return time.perf_counter() - self.aside
 
     def open_gate(self, request: pytest.FixtureRequest) -> WorkerGate:
         """The fixture's value for one test."""

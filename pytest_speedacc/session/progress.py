@@ -1,0 +1,66 @@
+"""What a run is doing, while it does it: a line that is renewed on a terminal, and now and then a line elsewhere."""
+
+from __future__ import annotations
+
+import time
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import pytest
+
+from pytest_speedacc.check.case import Say
+from pytest_speedacc.report.printable import printable, shortened
+
+EVERY = 20.0
+"""Seconds between two lines where there is no terminal, such as in a log of CI."""
+
+
+def progress(config: pytest.Config, title: str) -> Say:
+    """Say what a gate is doing, on a terminal only; an empty text clears it."""
+    reporter = _reporter(config)
+    if reporter is None or not reporter.isatty:
+        return _nothing
+    writer = reporter._tw
+
+    def say(text: str) -> None:
+        room = writer.fullwidth - writer.width_of_current_line - 2
+        # What is going on stays in sight, however long the name of the test.
+        line = f"  {shortened(printable(title), room // 2)}: {printable(text)}"[:room] if text else ""
+        # The cursor is saved and restored, and the text is not counted, so that pytest goes on where it left off.
+        with _uncaptured(config):
+            writer.write_raw(f"\x1b7{line}\x1b[K\x1b8", flush=True)
+
+    return say
+
+
+def long_progress(config: pytest.Config, title: str) -> Say:
+    """The same for what takes minutes: where there is no terminal, the first text is a line, and one every 20 s."""
+    reporter = _reporter(config)
+    if reporter is None or reporter.isatty or config.get_verbosity() < 0:
+        return progress(config, title)
+    following = 0.0
+
+    def say(text: str) -> None:
+        nonlocal following
+        now = time.monotonic()
+        if text and now >= following:
+            following = now + EVERY
+            with _uncaptured(config):
+                reporter.write_line(f"speedacc, {printable(title)}: {printable(text)}", flush=True)
+
+    return say
+
+
+def _reporter(config: pytest.Config) -> Any:
+    """pytest's own; None in a worker of xdist, where nobody would see it."""
+    return None if hasattr(config, "workerinput") else config.pluginmanager.get_plugin("terminalreporter")
+
+
+def _uncaptured(config: pytest.Config) -> AbstractContextManager[None]:
+    capture = config.pluginmanager.get_plugin("capturemanager")
+    shown: AbstractContextManager[None] = capture.global_and_fixture_disabled() if capture else nullcontext()
+    return shown
+
+
+def _nothing(text: str) -> None:
+    pass

@@ -1,0 +1,51 @@
+"""What a run tells of itself while it goes on, where there is no terminal."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from pytest_speedacc.session import progress
+from pytest_speedacc.session.progress import EVERY, long_progress
+
+
+class Log:
+    """pytest's reporter where its output is a file."""
+
+    isatty = False
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def write_line(self, text: str, **how: Any) -> None:
+        self.lines.append(text)
+
+
+def told(monkeypatch: pytest.MonkeyPatch, *, verbosity: int = 0, **config: Any) -> list[str]:
+    """The lines of a run that says something every six seconds, and clears it at its end."""
+    log, now = Log(), [1000.0]
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    plugins = SimpleNamespace(get_plugin={"terminalreporter": log}.get)
+    say = long_progress(
+        SimpleNamespace(pluginmanager=plugins, get_verbosity=lambda: verbosity, **config),  # type: ignore[arg-type]
+        "against \x1b[2Jmain",
+    )
+    for number in range(10):
+        say(f"launch {number}")
+        now[0] += 6
+    say("")
+    return log.lines
+
+
+def test_the_first_text_is_a_line_and_then_one_every_twenty_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert EVERY == 20
+    lines = told(monkeypatch)
+    assert [line.rpartition(" ")[2] for line in lines] == ["0", "4", "8"]
+    assert lines[0] == r"speedacc, against \x1b[2Jmain: launch 0"
+
+
+@pytest.mark.parametrize("silent", [{"verbosity": -1}, {"workerinput": {}}], ids=["-q", "worker of xdist"])
+def test_who_wants_no_words_gets_none(monkeypatch: pytest.MonkeyPatch, silent: dict[str, Any]) -> None:
+    assert told(monkeypatch, **silent) == []
