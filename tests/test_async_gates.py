@@ -128,7 +128,7 @@ async def blocks():
         await asyncio.sleep(0)
 
 @pytest.mark.asyncio
-@pytest.mark.speedacc(min_accuracy=1, max_latency="500 us")
+@pytest.mark.speedacc(min_accuracy=1, max_latency="1 us")
 async def test_it(speedacc):
     loop = asyncio.get_running_loop()
 
@@ -219,7 +219,7 @@ def staged(batch):
     with pytest_speedacc.stage("predict"):
         return model(batch)
 
-@pytest.mark.speedacc(max_latency="200 us")
+@pytest.mark.speedacc(max_latency="1 us")
 def test_it(speedacc):
     with speedacc.stage("outside"):
         speedacc.check(staged, inputs, targets)

@@ -151,7 +151,7 @@ def test_a_slow_function_of_the_repository_is_where_the_annotation_stands(step: 
     step.project.write("""
 from features import normalise
 
-@pytest.mark.speedacc(max_latency="1 us")
+@pytest.mark.speedacc(max_latency="1 ns")
 def test_slow(speedacc):
     speedacc.check(lambda batch: model(normalise(batch)), inputs, targets)
 """)
