@@ -11,13 +11,18 @@ from jsonschema.protocols import Validator
 from pytest_speedacc.schemas import schema_text
 from pytest_speedacc.schemas.documents import BASELINE, REPORT
 
-__all__ = ["BASELINE", "REPORT", "faults_of", "validator"]
+__all__ = ["BASELINE", "REPORT", "faults_of", "is_one", "validator"]
 
 
 def faults_of(document: object, name: str) -> list[str]:
     """What is wrong by the schema, each with its place. Of a report, a field that it does not name is wrong as well."""
     found = validator(name, closed=name == REPORT).iter_errors(document)
     return [f"{error.json_path}: {error.message}" for error in found]
+
+
+def is_one(document: object, name: str) -> bool:
+    """Whether nothing is wrong, which is quicker to tell than what is."""
+    return bool(validator(name, closed=name == REPORT).is_valid(document))
 
 
 @cache

@@ -357,13 +357,13 @@ def agree(said: str, table: Any, beyond: tuple[str, ...]) -> bool:
 
 
 class TestProperties:
-    @settings(max_examples=400)
+    @settings(max_examples=200)
     @given(st.sampled_from(sorted(SETTINGS)), VALUES)
     def test_the_schema_and_the_reader_take_the_same_values(self, name: str, value: object) -> None:
         said = refusal(parse_bound, name, value, "test")
         assert agree(said, {name: value}, ("finer than tails", "must be finite", "must be above zero"))
 
-    @settings(max_examples=400)
+    @settings(max_examples=200)
     @given(st.sampled_from(sorted(TRADED)), VALUES)
     def test_and_the_same_amounts_of_a_trade(self, axis: str, amount: object) -> None:
         other = "memory" if axis != "memory" else "latency"
