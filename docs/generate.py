@@ -1,4 +1,4 @@
-"""Write the tables of the documentation from the code that they describe.
+"""Write the tables of the documentation, and the JSON Schemas, from the code that they describe.
 
 ``python docs/generate.py`` renews them, ``python docs/generate.py --check`` says which are not current.
 """
@@ -6,15 +6,14 @@
 from __future__ import annotations
 
 import argparse
-import ast
-import inspect
+import json
 import re
 import sys
 from collections.abc import Sequence
 from dataclasses import fields
-from itertools import pairwise
 from pathlib import Path
 
+from pytest_speedacc import schemas
 from pytest_speedacc.adapters import (
     CatBoostAdapter,
     ExportedAdapter,
@@ -31,8 +30,12 @@ from pytest_speedacc.adapters import (
 from pytest_speedacc.adapters.callables import CallableAdapter, PredictorAdapter
 from pytest_speedacc.axes import SETTINGS
 from pytest_speedacc.config.live_settings import LiveSettings
+from pytest_speedacc.schemas.docstrings import meanings
+from pytest_speedacc.schemas.documents import BASELINE, REPORT, baseline_schema, report_schema
+from pytest_speedacc.schemas.settings import pyproject_schema, settings_schema
 
 DOCS = Path(__file__).parent
+FOLDER = Path(schemas.__file__).parent
 ADAPTERS = (
     SklearnAdapter,
     LightGBMAdapter,
@@ -68,14 +71,9 @@ def frameworks_table() -> str:
 
 def live_table() -> str:
     """``[tool.speedacc.live]``, a setting a row; what it means is what its class says below it."""
-    (declared,) = ast.parse(inspect.getsource(LiveSettings)).body
-    meanings = {
-        ast.unparse(setting.target): ast.literal_eval(text.value).replace("``", "`").rstrip(".")
-        for setting, text in pairwise(declared.body)
-        if isinstance(setting, ast.AnnAssign)
-    }
+    said = {name: text.rstrip(".") for name, text in meanings(LiveSettings).items()}
     rows = [
-        (f"`{field.name}`", toml(field.default), meanings[field.name][:1].lower() + meanings[field.name][1:])
+        (f"`{field.name}`", toml(field.default), said[field.name][:1].lower() + said[field.name][1:])
         for field in fields(LiveSettings)
     ]
     return table(("name", "default", "meaning"), rows)
@@ -113,6 +111,16 @@ GENERATED = {
 """What stands between ``<!-- generated: NAME -->`` and ``<!-- end -->``."""
 
 
+SCHEMAS = {REPORT: report_schema, BASELINE: baseline_schema, "settings": settings_schema, "pyproject": pyproject_schema}
+"""By the name of their file in the package."""
+
+
+def files() -> dict[Path, str]:
+    """All that is made here, as it should be."""
+    pages = {page: renewed(page.read_text("utf-8")) for page in sorted(DOCS.glob("*.md"))}
+    return pages | {FOLDER / f"{name}.json": json.dumps(made(), indent=2) + "\n" for name, made in SCHEMAS.items()}
+
+
 def renewed(text: str) -> str:
     """A page with every generated part written anew."""
     return re.sub(
@@ -124,18 +132,17 @@ def renewed(text: str) -> str:
 
 
 def main() -> int:
-    """Renew the pages, or with ``--check`` return 1 when one is not current."""
+    """Renew the files, or with ``--check`` return 1 when one is not current."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; fail when a page is not current")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail when a file is not current")
     check = parser.parse_args().check
-    pages = {page: page.read_text("utf-8") for page in sorted(DOCS.glob("*.md"))}
-    stale = {page: renewed(text) for page, text in pages.items() if renewed(text) != text}
-    for page, text in stale.items():
+    stale = {file: text for file, text in files().items() if not file.exists() or file.read_text("utf-8") != text}
+    for file, text in stale.items():
         if check:
-            print(f"{page.name} is not current: run python docs/generate.py", file=sys.stderr)
+            print(f"{file.name} is not current: run python docs/generate.py", file=sys.stderr)
         else:
-            page.write_text(text, "utf-8")
-            print(f"wrote {page.name}")
+            file.write_text(text, "utf-8")
+            print(f"wrote {file.name}")
     return int(check and bool(stale))
 
 

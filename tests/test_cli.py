@@ -27,7 +27,7 @@ from pytest_speedacc.report.document import write_json
 from pytest_speedacc.report.markdown import markdown
 from pytest_speedacc.report.reading import read_report
 
-COMMANDS = ("merge", "export", "show", "diff", "prune")
+COMMANDS = ("merge", "export", "schema", "show", "diff", "prune")
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
 from pytest_speedacc.errors import ConfigError
@@ -27,7 +27,8 @@ class Kind(StrEnum):
     """A fraction of the former value, with its sign: 0.03 is 3 % more."""
 
 
-_MICRO = "\u00b5"
+_MICRO, _MU = "\u00b5", "\u03bc"
+"""Keyboards write the micro sign in two ways that look alike."""
 _TIMES = {"ns": 1e-9, "us": 1e-6, f"{_MICRO}s": 1e-6, "ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
 _SIZES = {
     "B": 1,
@@ -39,16 +40,15 @@ _SIZES = {
     "MiB": 2**20,
     "GiB": 2**30,
 }
-_UNITS: dict[str, Mapping[str, float]] = {Kind.TIME: _TIMES, Kind.SIZE: _SIZES, Kind.FRACTION: {"%": 0.01}}
+UNITS: dict[str, Mapping[str, float]] = {Kind.TIME: _TIMES, Kind.SIZE: _SIZES, Kind.FRACTION: {"%": 0.01}}
 EXAMPLES: dict[str, str] = {Kind.TIME: '"5 ms"', Kind.SIZE: '"64 MiB"', Kind.FRACTION: '"5 %"'}
 
 _ROUNDS_UP = 0.9995
 """What three digits round up to one of a unit is written in that unit: never ``1000 ms``."""
 
-_QUANTITY = re.compile(
-    r"\s*([+-]?(?:\d+(?:_\d+)*(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)"  # 1_000, 2.5, .5, 1e-3
-    r"\s*([^\W\d_]*|%)\s*"  # letters or a per cent sign
-)
+NUMBER = r"(?:\d+(?:_\d+)*(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
+"""As it is written before a unit: ``1_000``, ``2.5``, ``.5``, ``1e-3``."""
+_QUANTITY = re.compile(rf"\s*([+-]?{NUMBER})\s*([^\W\d_]*|%)\s*")  # letters or a per cent sign
 
 
 def parse_quantity(value: object, kind: str, where: str) -> float:
@@ -57,7 +57,7 @@ def parse_quantity(value: object, kind: str, where: str) -> float:
     Raises ConfigError, naming ``where``, for a missing or foreign unit and for anything but a finite number
     that is not negative.
     """
-    units, example = _UNITS[kind], EXAMPLES[kind]
+    units, example = UNITS[kind], EXAMPLES[kind]
     number, unit = split_quantity(value, where, example)
     if unit not in units:
         raise ConfigError(
@@ -93,8 +93,15 @@ def split_quantity(value: object, where: str, example: str) -> tuple[float, str]
     number = float(match[1])
     if not 0 <= number < math.inf:
         raise ConfigError(f"{where} = {value!r} must be finite and not negative.")
-    # Keyboards write the micro sign in two ways that look alike.
-    return number, match[2].replace("\u03bc", _MICRO)
+    return number, match[2].replace(_MU, _MICRO)
+
+
+def quantity_pattern(units: Iterable[str], *, above_zero: bool) -> str:
+    """What ``split_quantity`` reads with one of these units, as an expression that JavaScript understands as well."""
+    known = "|".join(unit.replace(_MICRO, f"[{_MICRO}{_MU}]") for unit in units)
+    # Some digit before the exponent is none of 0.
+    digit = r"(?=[\d_.]*[1-9])" if above_zero else ""
+    return rf"^\s*\+?{digit}{NUMBER}\s*(?:{known})\s*$"
 
 
 def unit_text(unit: str) -> str:

@@ -14,6 +14,7 @@ from pytest_speedacc.cli.show import show
 from pytest_speedacc.errors import ConfigError, GateError
 from pytest_speedacc.report.exports import FORMATS
 from pytest_speedacc.report.printable import printable
+from pytest_speedacc.schemas import schema_names, schema_text
 
 DONE, FAILED, REFUSED = 0, 1, 2
 """Exit codes: done; a gate failed, or a baseline cannot be read; what was asked for could not be done."""
@@ -40,6 +41,9 @@ def _run(given: argparse.Namespace) -> bool:
             return merge_reports(given.reports, given.output)
         case "export":
             return export_report(given.report, given.format, given.output)
+        case "schema":
+            print(schema_text(given.name), end="")
+            return False
         case "show":
             return show(here)
         case "diff":
@@ -71,6 +75,9 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("report", type=Path, metavar="REPORT.json")
     export.add_argument("--format", required=True, choices=FORMATS, help="whose format")
     export.add_argument("-o", "--output", type=Path, metavar="PATH", help="the file; without it, the output")
+
+    schema = commands.add_parser("schema", help="print the JSON Schema of reports, baselines or settings")
+    schema.add_argument("name", choices=schema_names(), help="of what; settings is the table, pyproject the whole file")
 
     commands.add_parser("show", help="list the project's baselines, their age, and where they were measured")
 

@@ -11,6 +11,8 @@ from pytest_speedacc.config.settings import parse_positive, suggestion
 from pytest_speedacc.errors import ConfigError
 
 WHERE = "[tool.speedacc.live]"
+FEWEST_LAUNCHES = 4
+"""The fewest that can pass; and ten gates at the usual error rate need five to fail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +68,10 @@ def parse_live(section: object) -> LiveSettings:
 
 
 def _launches(value: object, where: str) -> int:
-    # Four launches are the fewest that can pass, and ten gates at the usual error rate need five to fail.
-    if isinstance(value, bool) or not isinstance(value, int) or value < 4:
-        raise ConfigError(f"{where} = {value!r} must be a whole number from 4: fewer launches can decide nothing.")
+    if isinstance(value, bool) or not isinstance(value, int) or value < FEWEST_LAUNCHES:
+        raise ConfigError(
+            f"{where} = {value!r} must be a whole number from {FEWEST_LAUNCHES}: fewer launches can decide nothing."
+        )
     return value
 
 

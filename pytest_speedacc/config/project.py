@@ -133,7 +133,7 @@ def parse_project(section: object, root: Path) -> Project:
         profile_clock=clock,
         scale=parse_scale({key: keys.pop(key) for key in SCALE_KEYS if key in keys}, where),
         **outcomes,
-        defaults=parse_table(keys, where, known=_RUN_KEYS),
+        defaults=parse_table(keys, where, known=RUN_KEYS),
         policies=_policies(policies),
         tests=tuple(
             (pattern, parse_table(body, f'[tool.speedacc.tests."{pattern}"]')) for pattern, body in tests.items()
@@ -158,12 +158,12 @@ def parse_table(section: object, where: str, *, known: tuple[str, ...] = ()) -> 
             other = bounds.setdefault("max_latency" if key == "max_latency_p50" else key, bound)
             if other is not bound:
                 raise ConfigError(f"{where}: {other.setting.name} and {key} are the same limit: keep one.")
-        elif key in _RULES:
-            rules[key] = _RULES[key](value, f"{where}: {key}")
-        elif key in _RUN_KEYS:
+        elif key in RULES:
+            rules[key] = RULES[key](value, f"{where}: {key}")
+        elif key in RUN_KEYS:
             raise ConfigError(f"{where}: {key} holds for the whole run: move it to [tool.speedacc].")
         else:
-            names = (*SETTINGS, *_RULES, *known)
+            names = (*SETTINGS, *RULES, *known)
             raise ConfigError(f"{where}: unknown key {key!r}. {suggestion(key, names)}")
     return Table(bounds, **rules)
 
@@ -231,7 +231,7 @@ def _choice(value: object, allowed: tuple[str, ...], where: str) -> Any:
     return value
 
 
-_RULES: Mapping[str, Callable[[object, str], Any]] = {
+RULES: Mapping[str, Callable[[object, str], Any]] = {
     "group": _text,
     "accuracy_rule": lambda value, where: _choice(value, get_args(AccuracyRule), where),
     "budget": lambda value, where: parse_positive(value, Kind.TIME, where),
@@ -240,7 +240,7 @@ _RULES: Mapping[str, Callable[[object, str], Any]] = {
     "trades": parse_trades,
 }
 """What else a table or marker can say, and how it is read."""
-_RUN_KEYS = (
+RUN_KEYS = (
     "baselines",
     "inconclusive",
     "live",
@@ -251,3 +251,4 @@ _RUN_KEYS = (
     "tests",
     *SCALE_KEYS,
 )
+"""What the table of the project alone can say."""

@@ -9,6 +9,8 @@ from typing import Any
 from pytest_speedacc.errors import ConfigError
 
 SCALE_KEYS = ("requests", "price_per_hour")
+HIGHEST_PRICE = 1e12
+"""Is refused, as all above it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +31,14 @@ def parse_scale(keys: Mapping[str, Any], where: str) -> Scale:
     requests, price = keys.get("requests", list(usual.requests)), keys.get("price_per_hour")
     if not isinstance(requests, list) or not requests or not all(_is_count(each) for each in requests):
         raise ConfigError(f"{where}: requests = {requests!r} must be a list of whole numbers above zero.")
-    if price is not None and (isinstance(price, bool) or not isinstance(price, int | float) or not 0 < price < 1e12):
+    if price is not None and not _is_price(price):
         raise ConfigError(f"{where}: price_per_hour = {price!r} must be a number above zero.")
     return Scale(tuple(requests), None if price is None else float(price), bool(keys))
 
 
 def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _is_price(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < HIGHEST_PRICE

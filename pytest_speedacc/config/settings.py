@@ -37,6 +37,8 @@ class Bound:
     """How ``value`` is to be read."""
 
 
+DROP_UNITS = (Unit.POINTS, Unit.RELATIVE)
+"""What a drop of the score may be in; a bare number is in the score's own unit."""
 SMALLEST_TAIL_TOLERANCE = 0.2
 """The six hundred calls a side that are timed at least leave a p95 about this uncertain."""
 
@@ -86,7 +88,7 @@ def _parse_drop(value: object, setting: Setting, where: str) -> tuple[float, Uni
     if not isinstance(value, str):
         # In the score's own unit, unless the score lies within 0 to 1: that shows when it is judged.
         return number, Unit.PLAIN
-    if unit not in (Unit.POINTS, Unit.RELATIVE):
+    if unit not in DROP_UNITS:
         raise ConfigError(
             f'{where} = {value!r} has {unit_text(unit)}; write "0.2 pp" for points of a score within 0 to 1, '
             "\"1 %\" for a share of the baseline's score, or a bare number in the score's own unit."

@@ -63,6 +63,11 @@ def parse_gain(axis: str, amount: object, where: str) -> Term:
     return _term(axis, amount, where, True)
 
 
+def term_units(axis: str) -> tuple[str, ...]:
+    """What an amount of the axis, a key of TRADED, may be in; one of accuracy may be a bare number as well."""
+    return ("pp", "%") if axis == "accuracy" else ("%", "x")
+
+
 def widened(trade: Trade) -> tuple[Bound, ...]:
     """What a trade allows the axes that it gives, as tolerances; ``error`` is read when the former score is known."""
     return tuple(Bound(term.setting, term.value, term.unit) for term in trade.give if term.axis != "error")
@@ -119,18 +124,18 @@ def _term(axis: str, amount: Any, where: str, is_gain: bool) -> Term:
         raise ConfigError(f"{where} = {amount!r} trades nothing.")
     if plain:
         return Term(axis, number, Unit.PLAIN, f"{number:g}")
-    if unit == "pp" and axis == "accuracy":
+    if unit not in term_units(axis):
+        known = '"0.5 pp" or "1 %"' if axis == "accuracy" else '"30 %" or "5 x"'
+        raise ConfigError(f"{where} = {amount!r} has {unit_text(unit)}; it takes {known}.")
+    if unit == "pp":
         if number > 100:
             raise ConfigError(f"{where} = {amount!r} can never happen: a score has 100 points.")
         return Term(axis, number / 100, Unit.POINTS, amount)
-    if unit == "x" and axis != "accuracy":
+    if unit == "x":
         return Term(axis, _of_factor(number, where, amount, grows), Unit.RELATIVE, amount)
-    if unit == "%":
-        if not grows and number >= 100 and axis != "accuracy":
-            raise ConfigError(f"{where} = {amount!r} can never happen: nothing would be left of it.")
-        return Term(axis, number / 100, Unit.RELATIVE, amount)
-    known = '"0.5 pp" or "1 %"' if axis == "accuracy" else '"30 %" or "5 x"'
-    raise ConfigError(f"{where} = {amount!r} has {unit_text(unit)}; it takes {known}.")
+    if not grows and number >= 100 and axis != "accuracy":
+        raise ConfigError(f"{where} = {amount!r} can never happen: nothing would be left of it.")
+    return Term(axis, number / 100, Unit.RELATIVE, amount)
 
 
 def _of_factor(factor: float, where: str, amount: object, grows: bool) -> float:

@@ -17,10 +17,9 @@ from pytest_speedacc.judge.alternatives import Group
 from pytest_speedacc.judge.verdict import Check, Observation, TradeSum, Verdict
 from pytest_speedacc.measure.environment import Environment, library_versions
 from pytest_speedacc.report.scale import at_scale
+from pytest_speedacc.report.schema import SCHEMA
 from pytest_speedacc.report.summary import BaseLine, RunReport, headline
 
-SCHEMA = 2
-"""2 tells of the base, the run as a whole, the place of a test and the direction of an axis; 1 lacks all that."""
 UNITS: Mapping[str, str] = {
     Kind.SCORE: "score",
     Kind.TIME: "s",

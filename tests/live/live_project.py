@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from schema_checks import REPORT, faults_of
 from scratch_repository import Repository, start_repository
 
 NOT_KEPT = ("CI", "COV", "GITHUB_", "GITLAB_", "PYTEST_")
@@ -159,6 +160,8 @@ class LiveProject:
             timeout=LONGEST,
             check=False,
         )
+        if report.exists():
+            assert faults_of(json.loads(report.read_text("utf-8")), REPORT) == []
         return Run(done.returncode, done.stdout, report)
 
     def start(self, *options: str) -> subprocess.Popen[str]:

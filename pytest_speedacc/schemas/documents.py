@@ -1,0 +1,69 @@
+"""The JSON Schemas of what runs write: reports and baselines, made of the types that these are read into."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import msgspec
+
+from pytest_speedacc.baseline.schema import SCHEMA as BASELINE_SCHEMA
+from pytest_speedacc.baseline.schema import Baseline
+from pytest_speedacc.report.schema import SCHEMA as REPORT_SCHEMA
+from pytest_speedacc.report.schema import Document
+from pytest_speedacc.schemas.docstrings import meanings
+
+HOME = "https://pypi.org/project/pytest-speedacc/schemas/"
+"""What the name of each schema begins with. A name is all that it is: nothing has to be fetched from there."""
+REPORT = f"report-{REPORT_SCHEMA}"
+BASELINE = f"baseline-{BASELINE_SCHEMA}"
+_DRAFT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def report_schema() -> dict[str, Any]:
+    """What ``--speedacc-report=PATH.json`` writes."""
+    parts = _parts(Document, REPORT_SCHEMA)
+    for part in parts.values():
+        # Every field is written. A reader that knows an older schema too has defaults for what that lacks.
+        part["required"] = list(part["properties"])
+        for field in part["properties"].values():
+            field.pop("default", None)
+    said = "A run, as --speedacc-report=PATH.json writes it. Later versions may add fields."
+    return _schema(REPORT, "Report of pytest-speedacc", said, Document, parts)
+
+
+def baseline_schema() -> dict[str, Any]:
+    """What ``--speedacc-update`` writes, now and before."""
+    said = "An accepted model, as --speedacc-update writes it. A field with a default is missing in older files."
+    return _schema(BASELINE, "Baseline of pytest-speedacc", said, Baseline, _parts(Baseline, BASELINE_SCHEMA))
+
+
+def _schema(name: str, title: str, said: str, root: type, parts: dict[str, Any]) -> dict[str, Any]:
+    head = {"$schema": _DRAFT, "$id": f"{HOME}{name}.json", "title": title, "description": said}
+    return {**head, "$ref": f"#/$defs/{root.__name__}", "$defs": parts}
+
+
+def _parts(root: type[msgspec.Struct], version: int) -> dict[str, Any]:
+    """By the name of its class, the schema of each part of the document, with what is said of each field."""
+    _, found = msgspec.json.schema_components([root], ref_template="#/$defs/{name}")
+    parts: dict[str, Any] = _portable(found)
+    for name, part in parts.items():
+        said = meanings(getattr(sys.modules[root.__module__], name))
+        for field, schema in part["properties"].items():
+            if field in said:
+                schema["description"] = said[field].replace("None", "null")
+    parts[root.__name__]["properties"]["schema"] = {"const": version, "description": "Version of this format."}
+    return parts
+
+
+def _portable(value: Any) -> Any:
+    r"""Expressions as JavaScript has them, where ``$`` is the end alone, and there is no ``\Z``."""
+    match value:
+        case dict():
+            return {key: _portable(inner) for key, inner in value.items()}
+        case list() | tuple():
+            return [_portable(inner) for inner in value]
+        case str() if value.endswith(r"\Z"):
+            return value.removesuffix(r"\Z") + "$"
+        case _:
+            return value
