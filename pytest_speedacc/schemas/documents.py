@@ -13,8 +13,9 @@ from pytest_speedacc.report.schema import SCHEMA as REPORT_SCHEMA
 from pytest_speedacc.report.schema import Document
 from pytest_speedacc.schemas.docstrings import meanings
 
-HOME = "urn:pytest-speedacc:schema:"
-"""What the name of each schema begins with. A name is all that it is: there is nothing to fetch."""
+HOME = "https://pytest-speedacc.invalid/schemas/"
+"""What the name of each schema begins with: a name, not an address (``.invalid`` is kept free for that). It has the form
+of one since fastjsonschema, and so validate-pyproject, resolves references in no other."""
 REPORT = f"report-{REPORT_SCHEMA}"
 BASELINE = f"baseline-{BASELINE_SCHEMA}"
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -39,7 +40,7 @@ def baseline_schema() -> dict[str, Any]:
 
 
 def _schema(name: str, title: str, said: str, root: type, parts: dict[str, Any]) -> dict[str, Any]:
-    head = {"$schema": _DRAFT, "$id": f"{HOME}{name}", "title": title, "description": said}
+    head = {"$schema": _DRAFT, "$id": f"{HOME}{name}.json", "title": title, "description": said}
     return {**head, "$ref": f"#/$defs/{root.__name__}", "$defs": parts}
 
 

@@ -50,7 +50,7 @@ def settings_schema() -> Form:
     table["properties"] |= {name: _RUN[name] for name in RUN_KEYS}
     return {
         "$schema": "http://json-schema.org/draft-07/schema#",
-        "$id": f"{HOME}settings",
+        "$id": f"{HOME}settings.json",
         "title": "Settings of pytest-speedacc",
         "description": "What models are held to, and how: the table [tool.speedacc] of pyproject.toml.",
         **table,
@@ -65,7 +65,7 @@ def pyproject_schema() -> Form:
     table.pop("$id")
     return {
         "$schema": draft,
-        "$id": f"{HOME}pyproject",
+        "$id": f"{HOME}pyproject.json",
         "title": "pyproject.toml with [tool.speedacc]",
         "description": "Settings of pytest-speedacc, and whatever else stands in the file.",
         "type": "object",
