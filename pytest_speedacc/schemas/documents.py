@@ -14,8 +14,8 @@ from pytest_speedacc.report.schema import Document
 from pytest_speedacc.schemas.docstrings import meanings
 
 HOME = "https://pytest-speedacc.invalid/schemas/"
-"""What the name of each schema begins with: a name, not an address (``.invalid`` is kept free for that). It has the form
-of one since fastjsonschema, and so validate-pyproject, resolves references in no other."""
+"""What the name of each schema begins with: a name, not an address (``.invalid`` is kept free for that). It has the
+form of one since fastjsonschema, and so validate-pyproject, resolves references in no other."""
 REPORT = f"report-{REPORT_SCHEMA}"
 BASELINE = f"baseline-{BASELINE_SCHEMA}"
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
