@@ -49,7 +49,7 @@ def page(run: RunReport) -> str:
     )
     text: str = environment.get_template("page.html.jinja").render(
         title=headline(run).replace("`", ""),
-        outcome=_outcome(run.outcome),
+        outcome=_outcome(Outcome.FAILED if run.failed else run.outcome),
         run=run,
         loud=[_gate(verdict) for verdict in _loud(run)],
         gates=[_gate(verdict) for verdict in run.verdicts],

@@ -76,7 +76,7 @@ class RunReport:
     problems: tuple[str, ...] = ()
     """Why the run shows nothing, or could not write what was asked for, a sentence each."""
     fails: bool = False
-    """Whether a gate failed its test, be it by a verdict that only the settings let fail one."""
+    """Whether a gate failed its test, be it by a verdict that only the settings let fail one, or none was judged."""
 
     @property
     def measured_on(self) -> str:

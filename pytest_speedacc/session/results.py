@@ -158,9 +158,12 @@ class Results:
             losses_fail=bool(self.missing.lost) and self._losses_fail(),
             remarks=tuple(self._remarks()),
             problems=tuple(self.problems),
-            fails=any(self.options.fails(each.outcome.word, self.project) for each in self.verdicts.values()),
+            fails=any(self._fails(each.outcome) for each in self.verdicts.values()) or self._shows_nothing(),
         )
         return run if self.live is None else self.live.account(run)
+
+    def _fails(self, outcome: Outcome) -> bool:
+        return self.options.fails(outcome.word, self.project)
 
     def _remarks(self) -> Iterator[str]:
         """What was left out, skipped or hidden, and why the run shows nothing though no gate failed."""
@@ -276,5 +279,5 @@ class Results:
         except OSError as error:
             terminalreporter.line(f"The job summary could not be written: {error.strerror}.")
         if not self.config.pluginmanager.hasplugin(ANNOTATES_ALREADY):
-            for command in annotation_lines(actions, run, self.config.rootpath):
+            for command in annotation_lines(actions, run, self.config.rootpath, self._fails):
                 terminalreporter.line(command)
