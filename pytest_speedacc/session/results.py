@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from pytest_speedacc.baseline import Content
 from pytest_speedacc.config.policy import named_policies
 from pytest_speedacc.config.project import Project
 from pytest_speedacc.errors import ConfigError
-from pytest_speedacc.judge.alternatives import Group, groups_of
+from pytest_speedacc.judge.alternatives import groups_of
 from pytest_speedacc.judge.verdict import Outcome, Verdict
 from pytest_speedacc.report.groups import group_lines
 from pytest_speedacc.report.printable import printable_lines
@@ -77,7 +77,8 @@ class Results:
         self.missing = Missing()
         self.problems: list[str] = []
         self.written: list[Path] = []
-        self.groups: list[Group] = []
+        self.told = RunReport(())
+        """All that the run found out, once the tests have ended."""
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take the verdicts off a report; a rerun's replace those of the run before."""
@@ -129,14 +130,14 @@ class Results:
             self.missing = find_missing(self.project, self.narrowed, self.found())
             for each in self.missing.lost if self._losses_fail() else ():
                 tell_failed(session, each.nodeid, each.sentence(True))
-        verdicts = self._in_order()
-        self.groups = groups_of(verdicts, named_policies(self.project)) if any(v.group for v in verdicts) else []
+        self.told = self._report()
         for path in self.options.reports:
             try:
-                WRITERS[path.suffix].write(path, self.report())
+                WRITERS[path.suffix].write(path, self.told)
                 self.written.append(path)
             except ConfigError as error:
                 self.problems.append(str(error))
+                self.told = replace(self.told, problems=(*self.told.problems, str(error)))
         if self.problems:
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
         elif self._shows_nothing() and session.exitstatus == pytest.ExitCode.OK:
@@ -147,12 +148,12 @@ class Results:
         order = {test: place for place, test in enumerate(self.gates)}
         return tuple(sorted(self.verdicts.values(), key=lambda verdict: order.get(verdict.test, len(order))))
 
-    def report(self) -> RunReport:
-        """All that this run found out."""
+    def _report(self) -> RunReport:
+        verdicts = self._in_order()
         run = RunReport(
-            verdicts=self._in_order(),
+            verdicts=verdicts,
             environment=self.environment,
-            groups=tuple(self.groups),
+            groups=tuple(groups_of(verdicts, named_policies(self.project))) if any(v.group for v in verdicts) else (),
             scale=self.project.scale,
             lost=tuple(each.sentence(self._losses_fail()) for each in self.missing.lost),
             losses_fail=bool(self.missing.lost) and self._losses_fail(),
@@ -245,18 +246,17 @@ class Results:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """One table for the run, and every sentence that has no test of its own to stand in."""
-        verdicts, width = self._in_order(), self.config.get_terminal_writer().fullwidth
+        run, width = self.told, self.config.get_terminal_writer().fullwidth
         is_verbose = self.config.get_verbosity() > 0
-        lines = summary_lines(verdicts, width=width, is_verbose=is_verbose) if verdicts else []
-        for group in self.groups:
+        lines = summary_lines(run.verdicts, width=width, is_verbose=is_verbose) if run.verdicts else []
+        for group in run.groups:
             lines += ["", *group_lines(group)]
-        scale = self.project.scale
-        if scale.is_wanted and (translated := scale_lines(verdicts, scale)):
+        if run.scale.is_wanted and (translated := scale_lines(run.verdicts, run.scale)):
             lines += ["", "At scale, one request after the other:", *translated, ""]
-        if self.environment:
-            lines.append(f"Measured on {self.environment['description']}.")
+        if run.measured_on:
+            lines.append(f"Measured on {run.measured_on}.")
         lines += [f"Wrote {path}." for path in self.written]
-        lines += self._remarks()
+        lines += run.remarks
         # Those that fail are failures of their own.
         lines += [each.sentence(False) for each in self.missing.lost if not self._losses_fail()]
         lines += [f"ERROR: {problem}" for problem in self.problems]
@@ -271,7 +271,7 @@ class Results:
 
     def _tell_actions(self, terminalreporter: pytest.TerminalReporter) -> None:
         """The job summary, outputs and annotations, where this run is a step of GitHub Actions."""
-        actions, run = find_actions(), self.report()
+        actions, run = find_actions(), self.told
         if actions is None or not (run.verdicts or run.lost or run.problems):
             return
         try:
