@@ -16,12 +16,12 @@ from pytest_speedacc.config.project import Project
 from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.judge.alternatives import groups_of
 from pytest_speedacc.judge.verdict import Outcome, Verdict
+from pytest_speedacc.report.closing import summary_lines
 from pytest_speedacc.report.groups import group_lines
 from pytest_speedacc.report.printable import printable_lines
 from pytest_speedacc.report.scale import scale_lines
 from pytest_speedacc.report.summary import RunReport
 from pytest_speedacc.report.table import wrapped
-from pytest_speedacc.report.text import summary_lines
 from pytest_speedacc.report.writers import WRITERS
 from pytest_speedacc.session.github import ANNOTATES_ALREADY, annotation_lines, find_actions, write_summary
 from pytest_speedacc.session.hidden_options import Hidden
