@@ -64,7 +64,9 @@ def test_what_could_not_be_compared_fails_where_ci_is_set(
     project.write(COMPARES_NOTHING)
     (command,) = step.run(*options)
     assert command.startswith(f"::{level} file=test_model.py,")
-    assert step.summary.read_text("utf-8").startswith(f"### {sign} 1 of 1 model gate could not be compared: `new`")
+    assert step.summary.read_text("utf-8").startswith(
+        f"### {sign} 1 of 1 model gate could not be compared: `new` (score)"
+    )
 
 
 def test_a_run_that_decided_nothing_has_the_sign_of_failure(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

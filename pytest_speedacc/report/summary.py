@@ -141,7 +141,10 @@ def _gate_news(verdict: Verdict) -> str:
     name = short_title(verdict)
     if not verdict.checks:
         return f"`{name}` could not be judged"
-    return f"`{name}` {_said(verdict.worst()[0], verdict)}"
+    worst = verdict.worst()[0]
+    if worst.outcome is Outcome.NOT_COMPARED:
+        return f"`{name}` ({_score_or_axis(worst)})"
+    return f"`{name}` {_said(worst, verdict)}"
 
 
 def _said(check: Check, verdict: Verdict) -> str:
@@ -151,10 +154,14 @@ def _said(check: Check, verdict: Verdict) -> str:
         return f"has no {axis(check)}"
     if check.kind == Kind.CHANGE:
         pace = "slower" if check.observed > 0 else "faster"
-        return f"is {abs(check.observed):.1%} {pace}".replace("%", " %") + where
+        verb = "may be" if check.outcome is Outcome.INCONCLUSIVE else "is"
+        return f"{verb} {abs(check.observed):.1%} {pace}".replace("%", " %") + where
     row = row_of(check, verdict)
-    title = "score" if check.metric == "accuracy" else axis(check)
-    return f"has {title} {row.here} ({row.change or row.allowed})"
+    return f"has {_score_or_axis(check)} {row.here} ({row.change or row.allowed})"
+
+
+def _score_or_axis(check: Check) -> str:
+    return "score" if check.metric == "accuracy" else axis(check)
 
 
 def short_title(verdict: Verdict) -> str:
