@@ -6,10 +6,9 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Any, NoReturn
 
 import msgspec
-from msgspec import Meta
 
 from pytest_speedacc.axes.accuracy import ACCURACY
 from pytest_speedacc.axes.confidence import CONFIDENCE
@@ -18,6 +17,8 @@ from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.judge.alternatives import Group, Standing, groups_of
 from pytest_speedacc.judge.verdict import Check, Leg, Observation, Outcome, TradeSum, Verdict
 from pytest_speedacc.report.document import SCHEMA, UNITS
+from pytest_speedacc.report.parts import CheckPart, Document, GatePart, LivePart, MeasuredPart, PastPart, TradePart
+from pytest_speedacc.report.past import Moment, Past
 from pytest_speedacc.report.printable import printable, shortened
 from pytest_speedacc.report.summary import BaseLine, RunReport
 
@@ -26,133 +27,6 @@ LARGEST = 64 * 2**20
 
 _PLACE = re.compile(r"(?P<what>.*) - at `(?P<where>.*)`", re.DOTALL)
 _KINDS = {unit: kind for kind, unit in UNITS.items()}
-
-Text = Annotated[str, Meta(max_length=100_000)]
-Name = Annotated[str, Meta(max_length=10_000)]
-Number = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)] | Annotated[float, Meta(ge=-1e300, le=1e300)]
-Count = Annotated[int, Meta(ge=0, le=2**63 - 1)]
-Interval = tuple[Number, Number]
-Lines = Annotated[tuple[Text, ...], Meta(max_length=10_000)]
-Word = Literal["passed", "inconclusive", "not_compared", "failed"]
-Fact = Text | int | float | bool | None | dict[Name, Text]
-
-
-class Part(msgspec.Struct, frozen=True, kw_only=True):
-    """A part of the document. What has a default came with schema 2; fields that nobody reads are left alone."""
-
-
-class CheckPart(Part, frozen=True, kw_only=True):
-    setting: Name
-    metric: Name
-    statistic: Name
-    slice: Name
-    title: Name = ""
-    observed: Number | None
-    interval: Interval | None
-    unit: Name
-    limit: Number | None
-    reference: Number | None
-    allowed: Text
-    outcome: Word
-    reason: Text
-    sides: Interval | None = None
-    accepted: Text = ""
-
-
-class MeasuredPart(Part, frozen=True, kw_only=True):
-    metric: Name
-    statistic: Name
-    slice: Name
-    observed: Number | None
-    interval: Interval | None
-    unit: Name
-    reference: Number | None
-    better: Literal["higher", "lower"] | None = None
-    points: bool = False
-    note: Text
-
-
-class LegPart(Part, frozen=True, kw_only=True):
-    axis: Name
-    wanted: Text
-    observed: Text
-    holds: bool
-
-
-class TradePart(Part, frozen=True, kw_only=True):
-    trade: Text
-    source: Text
-    given: Annotated[tuple[LegPart, ...], Meta(max_length=100)]
-    gained: Annotated[tuple[LegPart, ...], Meta(max_length=100)]
-
-
-class GatePart(Part, frozen=True, kw_only=True):
-    test: Name
-    name: Name
-    file: Name = ""
-    line: Count = 0
-    verdict: Word
-    group: Name
-    compared_with: Name
-    error: Text
-    checks: Annotated[tuple[CheckPart, ...], Meta(max_length=10_000)]
-    measured: Annotated[tuple[MeasuredPart, ...], Meta(max_length=10_000)]
-    explained: Lines
-    explained_beside: Literal["", "base", "other", "baseline"] = ""
-    allocated: Lines
-    flipped: Lines
-    trades: Annotated[tuple[TradePart, ...], Meta(max_length=100)]
-    notes: Lines
-    accept: Text = ""
-
-
-class LivePart(Part, frozen=True, kw_only=True):
-    base: Annotated[str, Meta(pattern=r"^[0-9a-f]{40,64}\Z")]
-    ref: Name = ""
-    how: Text = "an older version tells no more of it"
-    description: Text = ""
-    mode: Name
-    launches: Count = 0
-    seconds: Annotated[float, Meta(ge=0, le=1e9)] = 0.0
-    canary: Text = ""
-    new: Lines = ()
-    removed: Lines
-    loosened: Lines
-    changed_baselines: Lines
-    notes: Lines
-
-
-class ScalePart(Part, frozen=True, kw_only=True):
-    requests: Annotated[tuple[Annotated[int, Meta(ge=1, le=10**15)], ...], Meta(min_length=1, max_length=20)]
-    price_per_hour: Annotated[float, Meta(gt=0, le=1e12)] | None
-    is_wanted: bool
-
-
-class AlternativePart(Part, frozen=True, kw_only=True):
-    gate: Name
-    on_front: bool
-    dominated_by: Annotated[tuple[Name, ...], Meta(max_length=10_000)]
-
-
-class GroupPart(Part, frozen=True, kw_only=True):
-    group: Name
-    alternatives: Annotated[tuple[AlternativePart, ...], Meta(max_length=10_000)]
-    choices: Annotated[dict[Name, Name], Meta(max_length=1000)]
-
-
-class Document(Part, frozen=True, kw_only=True):
-    schema: Literal[1, 2]
-    verdict: Word | None = None
-    failed: bool | None = None
-    environment: Annotated[dict[Name, Fact], Meta(max_length=1000)]
-    scale: ScalePart | None = None
-    live: LivePart | None
-    gates: Annotated[tuple[GatePart, ...], Meta(max_length=10_000)]
-    groups: Annotated[tuple[GroupPart, ...], Meta(max_length=1000)]
-    lost: Lines = ()
-    losses_fail: bool = False
-    remarks: Lines = ()
-    problems: Lines = ()
 
 
 def read_report(path: Path) -> RunReport:
@@ -180,6 +54,8 @@ def read_report(path: Path) -> RunReport:
         loosened=live.loosened if live else (),
         changed=live.changed_baselines if live else (),
         notes=live.notes if live else (),
+        past=tuple(map(_past, document.past)),
+        past_ends=document.past_ends,
         remarks=document.remarks,
         problems=document.problems,
         # An older report does not say whether a gate that could not be compared has failed, as it does in CI.
@@ -253,13 +129,13 @@ def _verdict(gate: GatePart) -> Verdict:
 
 def _check(part: CheckPart) -> Check:
     fields = msgspec.structs.asdict(part)
-    kind, outcome = _KINDS.get(fields.pop("unit"), part.unit), Outcome[fields.pop("outcome").upper()]
+    kind, outcome = _kind(fields.pop("unit")), Outcome[fields.pop("outcome").upper()]
     return Check(**fields, kind=kind, outcome=outcome)
 
 
 def _observation(part: MeasuredPart) -> Observation:
     fields = msgspec.structs.asdict(part)
-    kind, better = _KINDS.get(fields.pop("unit"), part.unit), fields.pop("better")
+    kind, better = _kind(fields.pop("unit")), fields.pop("better")
     # An older report does not say of a score; most are better where they are higher.
     is_higher = part.metric in (ACCURACY.name, CONFIDENCE.name) if better is None else better == "higher"
     return Observation(**fields, kind=kind, higher_is_better=is_higher)
@@ -268,6 +144,18 @@ def _observation(part: MeasuredPart) -> Observation:
 def _trade(part: TradePart) -> TradeSum:
     given, gained = (tuple(Leg(**msgspec.structs.asdict(leg)) for leg in legs) for legs in (part.given, part.gained))
     return TradeSum(part.trade, part.source, given, gained)
+
+
+def _past(part: PastPart) -> Past:
+    moments = (
+        Moment(each.commit, each.date, each.why, {it.axis: (it.value, _kind(it.unit)) for it in each.values})
+        for each in part.moments
+    )
+    return Past(part.test, part.name, tuple(moments))
+
+
+def _kind(unit: str) -> str:
+    return _KINDS.get(unit, unit)
 
 
 def _base(live: LivePart) -> BaseLine:

@@ -11,6 +11,7 @@ from pytest_speedacc.axes.units import Kind, format_change, format_value
 from pytest_speedacc.config.scale import Scale
 from pytest_speedacc.judge.alternatives import Group
 from pytest_speedacc.judge.verdict import Check, Observation, Outcome, Verdict
+from pytest_speedacc.report.past import Past
 from pytest_speedacc.report.text import axis
 
 LOUD = (Outcome.FAILED, Outcome.NOT_COMPARED, Outcome.INCONCLUSIVE)
@@ -75,6 +76,10 @@ class RunReport:
     """What was left out, skipped or hidden, a sentence each."""
     problems: tuple[str, ...] = ()
     """Why the run shows nothing, or could not write what was asked for, a sentence each."""
+    past: tuple[Past, ...] = ()
+    """What the baselines of the gates said before, where git tells."""
+    past_ends: str = ""
+    """Where that ends too early, in a sentence; empty where it does not."""
     fails: bool = False
     """Whether a gate failed its test, be it by a verdict that only the settings let fail one, or none was judged."""
 

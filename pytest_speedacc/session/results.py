@@ -18,6 +18,7 @@ from pytest_speedacc.judge.alternatives import groups_of
 from pytest_speedacc.judge.verdict import Outcome, Verdict
 from pytest_speedacc.report.closing import summary_lines
 from pytest_speedacc.report.groups import group_lines
+from pytest_speedacc.report.past import Past
 from pytest_speedacc.report.printable import printable_lines
 from pytest_speedacc.report.scale import scale_lines
 from pytest_speedacc.report.summary import RunReport
@@ -30,6 +31,7 @@ from pytest_speedacc.session.live_run import LiveSession
 from pytest_speedacc.session.narrowed import Narrowed
 from pytest_speedacc.session.options import Options
 from pytest_speedacc.session.orphans import Found, Missing, find_missing
+from pytest_speedacc.session.past import read_past
 from pytest_speedacc.session.skipped import reason_of, skipped_line
 from pytest_speedacc.session.telling import tell_failed
 
@@ -150,8 +152,11 @@ class Results:
 
     def _report(self) -> RunReport:
         verdicts = self._in_order()
+        past, past_ends = self._past(verdicts)
         run = RunReport(
             verdicts=verdicts,
+            past=past,
+            past_ends=past_ends,
             environment=self.environment,
             groups=tuple(groups_of(verdicts, named_policies(self.project))) if any(v.group for v in verdicts) else (),
             scale=self.project.scale,
@@ -162,6 +167,13 @@ class Results:
             fails=any(self._fails(each.outcome) for each in self.verdicts.values()) or self._shows_nothing(),
         )
         return run if self.live is None else self.live.account(run)
+
+    def _past(self, verdicts: Sequence[Verdict]) -> tuple[tuple[Past, ...], str]:
+        """What the baselines said before, where a report that is written tells it."""
+        if not any(path.suffix in (".html", ".json") for path in self.options.reports):
+            return (), ""
+        filed = {(each.test, each.name): self.project.named(each.test) for each in verdicts}
+        return read_past(self.project.baselines, filed)
 
     def _fails(self, outcome: Outcome) -> bool:
         return self.options.fails(outcome.word, self.project)
