@@ -12,8 +12,8 @@ from checkout import BASE, EXACT, TARGETS, TEST, TIME, Change
 
 from pytest_speedacc.config.scale import Scale
 from pytest_speedacc.judge.verdict import Outcome
+from pytest_speedacc.report.closing import summary_lines
 from pytest_speedacc.report.document import gate_document
-from pytest_speedacc.report.text import summary_lines
 
 PASSED, INCONCLUSIVE, NOT_COMPARED, FAILED = Outcome
 

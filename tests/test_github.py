@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 from scratch_project import Project
 
+from pytest_speedacc.report.summary import RunReport
+from pytest_speedacc.session.results import Results
+
 GATES = """
 @pytest.mark.speedacc(min_accuracy=0.9)
 def test_fine(speedacc):
@@ -164,3 +167,23 @@ def test_a_summary_that_cannot_be_written_is_told(step: Step) -> None:
     step.project.write(GATES)
     result = step.project.run()
     result.stdout.fnmatch_lines(["The job summary could not be written: *"])
+
+
+def test_the_run_is_summed_up_once_for_all_that_tell_of_it(step: Step, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[RunReport] = []
+    once = Results._report
+    monkeypatch.setattr(Results, "_report", lambda results: made.append(once(results)) or made[-1])
+    step.project.write(GATES)
+    step.run("--speedacc-report=a.json", "--speedacc-report=b.json", "--speedacc-report=c.md")
+    assert len(made) == 1
+    assert step.summary.read_text("utf-8").startswith((step.project.pytester.path / "c.md").read_text("utf-8"))
+
+
+def test_a_report_that_could_not_be_written_is_told_in_the_summary(step: Step) -> None:
+    step.project.write(f"""
+def test_fill():
+    import pathlib
+    pathlib.Path("out.md").mkdir()
+{GATES}""")
+    step.run("--speedacc-report=out.md")
+    assert "**Could not be done:**\n\n- --speedacc-report: " in step.summary.read_text("utf-8")

@@ -74,6 +74,25 @@ class TestBenchmark:
         assert len(entry["stats"]["data"]) == entry["stats"]["rounds"]
         assert entry["stats"]["median"] == pytest.approx(median["observed"])
 
+    @pytest.mark.parametrize(
+        ("options", "addopts", "shown"),
+        [
+            ((), "", 1),
+            (("-v",), "", 3),
+            (("--benchmark-columns=median",), "", 3),
+            ((), "--benchmark-sort=name", 3),
+        ],
+    )
+    def test_its_table_has_gates_where_somebody_asks_for_it(
+        self, gates: Project, options: tuple[str, ...], addopts: str, shown: int
+    ) -> None:
+        gates.write(GATES + "\ndef test_own(benchmark):\n    benchmark(sum, [1, 2])\n")
+        gates.pytester.makeini(f"[pytest]\naddopts = {addopts}")
+        assert_says(gates.run(*options), f"benchmark: {shown} tests")
+
+    def test_without_a_benchmark_of_ones_own_there_is_no_table(self, gates: Project) -> None:
+        assert "Legend:" not in output(gates.run())
+
     def test_its_own_compare_takes_the_files(
         self, gates: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:

@@ -57,7 +57,7 @@ class TestText:
                 r"=+ speedacc =+",
                 r"gate +score +median +p95 +parameters +model size +memory +verdict",
                 r"-+  -+  -+  -+  -+  -+  -+  -+",
-                r"test_model\.py::test_it +0\.9\d* +\S+ .s +\S+ .?s +5 +\S+ B +\S+ (Ki)?B +passed",
+                r"test_model\.py::test_it +0\.9\d*, same +\S+ .s +\S+ .?s +5 +\S+ B +\S+ (Ki)?B +passed",
                 r"",
                 r"note: test_model\.py::test_it: wrote \S+test_it\.json: review it and commit it",
                 r"Measured on .+, [\d.]+ cores?, \d+ threads?.*, .+\.",

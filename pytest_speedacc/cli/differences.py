@@ -6,20 +6,18 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from pytest_speedacc.axes.units import Kind, format_change, format_value
+from pytest_speedacc.axes.units import format_change, format_value
 from pytest_speedacc.baseline import Baseline
 from pytest_speedacc.baseline.changes import GONE, changes, quoted
 from pytest_speedacc.baseline.document import decode_document
 from pytest_speedacc.baseline.files import read_baseline
+from pytest_speedacc.baseline.values import Value, values_of
 from pytest_speedacc.cli.show import title
 from pytest_speedacc.config.project import find_baselines
 from pytest_speedacc.live.tree.git import Base, git_output, resolve_base
 from pytest_speedacc.measure.score import lies_within_unit
 from pytest_speedacc.report.printable import printable
 from pytest_speedacc.report.table import table_lines
-
-Value = tuple[float, str]
-"""A number and its kind."""
 
 
 def show_differences(here: Path, ref: str) -> bool:
@@ -69,7 +67,7 @@ def _lines(before: Baseline | None, after: Baseline | None) -> Iterator[str]:
         return
     if before is None:
         yield printable(f"{title(known)}: new{quoted(after.updated.reason)}")
-        yield from table_lines(("axis", "here"), [(axis, _shown(value)) for axis, value in _values(after).items()])
+        yield from table_lines(("axis", "here"), [(axis, _shown(value)) for axis, value in values_of(after).items()])
         return
     said = changes(before, after)
     if not said:
@@ -81,7 +79,7 @@ def _lines(before: Baseline | None, after: Baseline | None) -> Iterator[str]:
 
 
 def _moved(before: Baseline, after: Baseline) -> Iterator[tuple[str, str, str, str]]:
-    was, now = _values(before), _values(after)
+    was, now = values_of(before), values_of(after)
     for axis in dict.fromkeys((*was, *now)):
         old, new = was.get(axis), now.get(axis)
         if old == new:
@@ -90,24 +88,6 @@ def _moved(before: Baseline, after: Baseline) -> Iterator[tuple[str, str, str, s
         if old is not None and new is not None:
             change = format_change(new[0], old[0], new[1], points=lies_within_unit(axis))
         yield axis, _shown(old), _shown(new), change
-
-
-def _values(baseline: Baseline) -> dict[str, Value]:
-    """Every number that a gate compares, by its axis, and by its environment where it holds for one only."""
-    found: dict[str, Value] = {}
-    if baseline.accuracy is not None:
-        found[baseline.accuracy.score] = (baseline.accuracy.value, Kind.SCORE)
-    if baseline.parameters is not None:
-        found["parameters"] = (baseline.parameters, Kind.COUNT)
-    if baseline.model_size is not None:
-        found["model size"] = (baseline.model_size, Kind.SIZE)
-    found |= {name: (metric.value, "") for name, metric in (baseline.metrics or {}).items()}
-    for record in baseline.environments.values():
-        where = f" ({record.environment.cpu})"
-        if record.memory is not None:
-            found[f"memory{where}"] = (record.memory.peak, Kind.SIZE)
-        found |= {f"{name}{where}": (metric.value, "") for name, metric in (record.metrics or {}).items()}
-    return found
 
 
 def _shown(value: Value | None) -> str:

@@ -16,6 +16,7 @@ from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.judge.alternatives import Group
 from pytest_speedacc.judge.verdict import Check, Observation, TradeSum, Verdict
 from pytest_speedacc.measure.environment import Environment, library_versions
+from pytest_speedacc.report.past import Past
 from pytest_speedacc.report.scale import at_scale
 from pytest_speedacc.report.schema import SCHEMA
 from pytest_speedacc.report.summary import BaseLine, RunReport, headline
@@ -52,6 +53,8 @@ def run_document(run: RunReport) -> dict[str, Any]:
         "groups": [_group(group) for group in run.groups],
         "lost": list(run.lost),
         "losses_fail": run.losses_fail,
+        "past": [_past(past) for past in run.past],
+        "past_ends": run.past_ends,
         "remarks": list(run.remarks),
         "problems": list(run.problems),
     }
@@ -102,6 +105,25 @@ def _group(group: Group) -> dict[str, Any]:
             for each in group.standings
         ],
         "choices": dict(group.choices),
+    }
+
+
+def _past(past: Past) -> dict[str, Any]:
+    return {
+        "test": past.test,
+        "name": past.name,
+        "moments": [
+            {
+                "commit": moment.commit,
+                "date": moment.date,
+                "why": moment.why,
+                "values": [
+                    {"axis": axis, "value": value, "unit": UNITS.get(kind, kind)}
+                    for axis, (value, kind) in moment.values.items()
+                ],
+            }
+            for moment in past.moments
+        ],
     }
 
 

@@ -58,7 +58,7 @@ def write_markdown(path: Path, run: RunReport) -> None:
 
 
 def _head(run: RunReport) -> str:
-    sign = "✅" if run.outcome is Outcome.PASSED else "❌" if run.outcome is Outcome.FAILED else "⚠️"
+    sign = "❌" if run.failed else "✅" if run.outcome is Outcome.PASSED else "⚠️"
     lines = [f"### {sign} {_headline(run)}"]
     if run.base:
         base = run.base

@@ -31,6 +31,7 @@ def merge(runs: Mapping[str, RunReport]) -> RunReport:
 
     verdicts = [(label, each, named(each, label)) for label, run in runs.items() for each in run.verdicts]
     order = {test: place for place, test in enumerate(dict.fromkeys(each.test for _, each, _ in verdicts))}
+    names = {(label, each.test, each.name): new for label, each, new in verdicts}
     titles = {(label, each.title): new.title for label, each, new in verdicts}
     return RunReport(
         verdicts=tuple(sorted((new for _, _, new in verdicts), key=lambda verdict: order[verdict.test])),
@@ -45,6 +46,13 @@ def merge(runs: Mapping[str, RunReport]) -> RunReport:
         loosened=_said(runs, lambda run: run.loosened),
         changed=_said(runs, lambda run: run.changed),
         notes=_said(runs, lambda run: run.notes),
+        past=tuple(
+            replace(past, name=names[label, past.test, past.name].name)
+            for label, run in runs.items()
+            for past in run.past
+            if (label, past.test, past.name) in names
+        ),
+        past_ends=" ".join(_said(runs, lambda run: (run.past_ends,) if run.past_ends else ())),
         remarks=_said(runs, lambda run: run.remarks),
         problems=_said(runs, _problems),
         fails=any(run.fails for run in runs.values()),

@@ -10,6 +10,7 @@ from typing import Any
 from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.judge.verdict import Outcome, Verdict
 from pytest_speedacc.report.document import write_text
+from pytest_speedacc.report.past import HEIGHT, WIDTH, changes_of, lines_of
 from pytest_speedacc.report.plot import draw_plot, has_plot
 from pytest_speedacc.report.printable import printable, shown_title
 from pytest_speedacc.report.summary import (
@@ -25,6 +26,8 @@ from pytest_speedacc.report.summary import (
 )
 from pytest_speedacc.report.text import observation_text
 
+MOST_VALUES = 2500
+"""Of all histories in a page; of many gates, each has fewer."""
 SIGNS = {Outcome.PASSED: "✓", Outcome.FAILED: "✗", Outcome.INCONCLUSIVE: "?", Outcome.NOT_COMPARED: "∅"}
 
 
@@ -49,13 +52,16 @@ def page(run: RunReport) -> str:
     )
     text: str = environment.get_template("page.html.jinja").render(
         title=headline(run).replace("`", ""),
-        outcome=_outcome(run.outcome),
+        outcome=_outcome(Outcome.FAILED if run.failed else run.outcome),
         run=run,
         loud=[_gate(verdict) for verdict in _loud(run)],
         gates=[_gate(verdict) for verdict in run.verdicts],
         checks=sum(len(verdict.checks) for verdict in run.verdicts),
         sections=[*sections_of(run), *([("Remarks", (*run.remarks, *run.notes))] if run.remarks or run.notes else [])],
         plot=_plot(run),
+        past=_past(run),
+        past_ends=run.past_ends,
+        line={"width": WIDTH, "height": HEIGHT},
     )
     return text
 
@@ -84,6 +90,28 @@ def _gate(verdict: Verdict) -> dict[str, Any]:
         "accept": verdict.accept,
         "source": verdict.compared_with,
     }
+
+
+def _past(run: RunReport) -> list[dict[str, Any]]:
+    """The gates whose baseline changed, each with its axes over time and the commits that changed it."""
+    known = {(past.test, past.name): past.moments for past in run.past}
+    found = []
+    for verdict in run.verdicts:
+        moments = known.get((verdict.test, verdict.name), ())
+        if len(moments) > 1:
+            found.append((verdict, moments))
+    # All of them share the room that the page has for it.
+    series = sum(len(moments[-1].values) for _, moments in found)
+    most = max(2, MOST_VALUES // max(series, 1))
+    return [
+        {
+            "name": short_title(verdict),
+            "lines": list(lines_of(moments[-most:])),
+            "moments": list(zip(moments[-most:], changes_of(moments[-most:]), strict=True)),
+            "left_out": max(len(moments) - most, 0),
+        }
+        for verdict, moments in found
+    ]
 
 
 def _cells(row: Row) -> dict[str, Any]:

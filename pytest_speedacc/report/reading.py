@@ -18,8 +18,18 @@ from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.judge.alternatives import Group, Standing, groups_of
 from pytest_speedacc.judge.verdict import Check, Leg, Observation, Outcome, TradeSum, Verdict
 from pytest_speedacc.report.document import UNITS
+from pytest_speedacc.report.past import Moment, Past
 from pytest_speedacc.report.printable import printable, shortened
-from pytest_speedacc.report.schema import SCHEMA, CheckPart, Document, GatePart, LivePart, MeasuredPart, TradePart
+from pytest_speedacc.report.schema import (
+    SCHEMA,
+    CheckPart,
+    Document,
+    GatePart,
+    LivePart,
+    MeasuredPart,
+    PastPart,
+    TradePart,
+)
 from pytest_speedacc.report.summary import BaseLine, RunReport
 
 LARGEST = 64 * 2**20
@@ -54,6 +64,8 @@ def read_report(path: Path) -> RunReport:
         loosened=live.loosened if live else (),
         changed=live.changed_baselines if live else (),
         notes=live.notes if live else (),
+        past=tuple(map(_past, document.past)),
+        past_ends=document.past_ends,
         remarks=document.remarks,
         problems=document.problems,
         # An older report does not say whether a gate that could not be compared has failed, as it does in CI.
@@ -127,13 +139,13 @@ def _verdict(gate: GatePart) -> Verdict:
 
 def _check(part: CheckPart) -> Check:
     fields = msgspec.structs.asdict(part)
-    kind, outcome = _KINDS.get(fields.pop("unit"), part.unit), Outcome[fields.pop("outcome").upper()]
+    kind, outcome = _kind(fields.pop("unit")), Outcome[fields.pop("outcome").upper()]
     return Check(**fields, kind=kind, outcome=outcome)
 
 
 def _observation(part: MeasuredPart) -> Observation:
     fields = msgspec.structs.asdict(part)
-    kind, better = _KINDS.get(fields.pop("unit"), part.unit), fields.pop("better")
+    kind, better = _kind(fields.pop("unit")), fields.pop("better")
     # An older report does not say of a score; most are better where they are higher.
     is_higher = part.metric in (ACCURACY.name, CONFIDENCE.name) if better is UNSET else better == "higher"
     return Observation(**fields, kind=kind, higher_is_better=is_higher)
@@ -142,6 +154,18 @@ def _observation(part: MeasuredPart) -> Observation:
 def _trade(part: TradePart) -> TradeSum:
     given, gained = (tuple(Leg(**msgspec.structs.asdict(leg)) for leg in legs) for legs in (part.given, part.gained))
     return TradeSum(part.trade, part.source, given, gained)
+
+
+def _past(part: PastPart) -> Past:
+    moments = (
+        Moment(each.commit, each.date, each.why, {it.axis: (it.value, _kind(it.unit)) for it in each.values})
+        for each in part.moments
+    )
+    return Past(part.test, part.name, tuple(moments))
+
+
+def _kind(unit: str) -> str:
+    return _KINDS.get(unit, unit)
 
 
 def _base(live: LivePart) -> BaseLine:

@@ -231,6 +231,41 @@ class GroupPart(Part, frozen=True, kw_only=True):
     """By policy, the alternative that it would choose."""
 
 
+class ValuePart(Part, frozen=True, kw_only=True):
+    """What an axis was in a former baseline."""
+
+    axis: Name
+    """Its name."""
+    value: Number
+    """In ``unit``."""
+    unit: Name
+    """Of the value."""
+
+
+class MomentPart(Part, frozen=True, kw_only=True):
+    """A commit that changed a baseline."""
+
+    commit: Name
+    """Its short name."""
+    date: Name
+    """Its day: ``2026-05-03``."""
+    why: Text
+    """The reason that its update was given, else the subject of the commit."""
+    values: Annotated[tuple[ValuePart, ...], Meta(max_length=1000)]
+    """What it held."""
+
+
+class PastPart(Part, frozen=True, kw_only=True):
+    """What the baselines of one gate were, from git's own log."""
+
+    test: Name
+    """Node id."""
+    name: Name
+    """Of the check; empty for the only one of its test."""
+    moments: Annotated[tuple[MomentPart, ...], Meta(max_length=1000)]
+    """The oldest first."""
+
+
 class Document(Part, frozen=True, kw_only=True):
     """A run."""
 
@@ -258,6 +293,10 @@ class Document(Part, frozen=True, kw_only=True):
     """Gates that are gone, a sentence each."""
     losses_fail: bool = False
     """Whether a lost gate fails the run."""
+    past: Annotated[tuple[PastPart, ...], Meta(max_length=10_000)] = ()
+    """Former baselines, gate by gate."""
+    past_ends: Text = ""
+    """How far back they go, where something ends them early."""
     remarks: Lines = ()
     """What was left out, skipped or hidden, a sentence each."""
     problems: Lines = ()

@@ -11,6 +11,7 @@ from pytest_speedacc.axes.units import Kind, format_change, format_value
 from pytest_speedacc.config.scale import Scale
 from pytest_speedacc.judge.alternatives import Group
 from pytest_speedacc.judge.verdict import Check, Observation, Outcome, Verdict
+from pytest_speedacc.report.past import Past
 from pytest_speedacc.report.text import axis
 
 LOUD = (Outcome.FAILED, Outcome.NOT_COMPARED, Outcome.INCONCLUSIVE)
@@ -75,8 +76,12 @@ class RunReport:
     """What was left out, skipped or hidden, a sentence each."""
     problems: tuple[str, ...] = ()
     """Why the run shows nothing, or could not write what was asked for, a sentence each."""
+    past: tuple[Past, ...] = ()
+    """What the baselines of the gates said before, where git tells."""
+    past_ends: str = ""
+    """Where that ends too early, in a sentence; empty where it does not."""
     fails: bool = False
-    """Whether a gate failed its test, be it by a verdict that only the settings let fail one."""
+    """Whether a gate failed its test, be it by a verdict that only the settings let fail one, or none was judged."""
 
     @property
     def measured_on(self) -> str:
@@ -141,7 +146,10 @@ def _gate_news(verdict: Verdict) -> str:
     name = short_title(verdict)
     if not verdict.checks:
         return f"`{name}` could not be judged"
-    return f"`{name}` {_said(verdict.worst()[0], verdict)}"
+    worst = verdict.worst()[0]
+    if worst.outcome is Outcome.NOT_COMPARED:
+        return f"`{name}` ({_score_or_axis(worst)})"
+    return f"`{name}` {_said(worst, verdict)}"
 
 
 def _said(check: Check, verdict: Verdict) -> str:
@@ -151,10 +159,14 @@ def _said(check: Check, verdict: Verdict) -> str:
         return f"has no {axis(check)}"
     if check.kind == Kind.CHANGE:
         pace = "slower" if check.observed > 0 else "faster"
-        return f"is {abs(check.observed):.1%} {pace}".replace("%", " %") + where
+        verb = "may be" if check.outcome is Outcome.INCONCLUSIVE else "is"
+        return f"{verb} {abs(check.observed):.1%} {pace}".replace("%", " %") + where
     row = row_of(check, verdict)
-    title = "score" if check.metric == "accuracy" else axis(check)
-    return f"has {title} {row.here} ({row.change or row.allowed})"
+    return f"has {_score_or_axis(check)} {row.here} ({row.change or row.allowed})"
+
+
+def _score_or_axis(check: Check) -> str:
+    return "score" if check.metric == "accuracy" else axis(check)
 
 
 def short_title(verdict: Verdict) -> str:

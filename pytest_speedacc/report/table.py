@@ -5,38 +5,23 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterator, Sequence
 
-from pytest_speedacc.report.printable import printable, shortened, shown_title
-
-NARROWEST_TITLE = 24
-"""Characters of a first cell: shorter, and nobody knows what the row is about."""
+from pytest_speedacc.report.printable import printable, shown_title
 
 
-def table_lines(header: Sequence[str], rows: Sequence[Sequence[str]], width: int | None = None) -> list[str]:
+def table_lines(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """Columns as wide as their widest cell, two spaces apart; columns that are empty throughout are left out.
 
     What a row is about stands in its first cell, and is shortened in its middle where it would drive the others out of
-    sight. Where that is not enough for ``width`` characters, columns before the last are left out from the right.
+    sight.
     """
     shown = [(shown_title(first), *map(printable, others)) for first, *others in rows]
     columns = [column for column in zip(header, *shown, strict=True) if any(column[1:])]
-    if width is not None:
-        columns = _fitted(columns, width)
     widths = [max(map(len, column)) for column in columns]
     lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
         for line in zip(*columns, strict=True)
     ]
     return [*lines[:1], "  ".join("-" * width for width in widths), *lines[1:]]
-
-
-def _fitted(columns: list[tuple[str, ...]], width: int) -> list[tuple[str, ...]]:
-    while columns:
-        rest = sum(2 + max(map(len, column)) for column in columns[1:])
-        if width - rest >= min(NARROWEST_TITLE, max(map(len, columns[0]))) or len(columns) < 3:
-            room = max(width - rest, NARROWEST_TITLE)
-            return [tuple(shortened(cell, room) for cell in columns[0]), *columns[1:]]
-        columns = [*columns[:-2], columns[-1]]
-    return columns
 
 
 def fits(lines: Sequence[str], width: int) -> bool:

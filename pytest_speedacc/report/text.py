@@ -1,13 +1,10 @@
-"""A verdict in words: the failure text of one gate and the summary of a run."""
+"""A verdict in words: the failure text of one gate."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from pytest_speedacc.axes import AXES
 from pytest_speedacc.axes.accuracy import ACCURACY
-from pytest_speedacc.axes.axis import Comparison
-from pytest_speedacc.axes.latency import LATENCY
 from pytest_speedacc.axes.units import Kind, format_change, format_value
 from pytest_speedacc.config.scale import Scale
 from pytest_speedacc.judge.accuracy import formerly
@@ -145,73 +142,6 @@ def observation_text(row: Observation, compared_with: str) -> str:
 def axis(check: Check) -> str:
     """``latency p95``; with the slice where there is one. A score has its own name."""
     return _name(check.title or check.metric, check.statistic, check.slice)
-
-
-def summary_lines(verdicts: Sequence[Verdict], *, width: int = WIDEST, is_verbose: bool = True) -> list[str]:
-    """One table for the run, a gate a line, and below it whatever is not a plain pass and is told nowhere else."""
-    columns = _summary_columns(verdicts)
-    rows = [
-        (verdict.title, *_summary_cells(verdict, columns), verdict.outcome.word + _accepted(verdict))
-        for verdict in verdicts
-    ]
-    header = ("gate", *(title for title, _, _ in columns), "verdict")
-    lines = table_lines(header, rows, None if is_verbose else width)
-    told: dict[str, list[str]] = {}
-
-    def tell(sentence: str, verdict: Verdict) -> None:
-        told.setdefault(sentence, []).append(shown_title(verdict.title))
-
-    for verdict in verdicts:
-        unclear = verdict.outcome in (Outcome.INCONCLUSIVE, Outcome.NOT_COMPARED)
-        for check in verdict.checks:
-            if check.outcome in (Outcome.INCONCLUSIVE, Outcome.NOT_COMPARED):
-                tell(
-                    f"{check.outcome.word.replace('_', ' ')}: {{}}: {_escaped(f'{axis(check)}: {check.reason}')}",
-                    verdict,
-                )
-        if verdict.explained_beside == "baseline" and unclear:
-            for line in verdict.explained:
-                tell(f"differs from the baseline's profile: {{}}: {_escaped(line)}", verdict)
-        # Those of a gate that failed stand beside its failure.
-        for note in verdict.notes if verdict.outcome is not Outcome.FAILED or is_verbose else ():
-            tell(f"note: {{}}: {_escaped(note)}", verdict)
-    loud = [sentence.format(_titles(titles)) for sentence, titles in told.items()]
-    return [*lines, *([""] if loud else []), *map(printable, loud)]
-
-
-def _escaped(text: str) -> str:
-    """As a format holds it."""
-    return text.replace("{", "{{").replace("}", "}}")
-
-
-def _titles(titles: Sequence[str]) -> str:
-    """What several gates have in common is told once."""
-    return titles[0] if len(titles) == 1 else f"{titles[0]} and {len(titles) - 1} more"
-
-
-def _accepted(verdict: Verdict) -> str:
-    """What somebody accepted, so that no gate is green by it unseen."""
-    found = [f"{axis(check)} {check.accepted}" for check in verdict.checks if check.accepted]
-    return f"; accepted: {', '.join(found)}" if found else ""
-
-
-def _summary_columns(verdicts: Sequence[Verdict]) -> list[tuple[str, str, str]]:
-    """Title, axis and statistic of each: those of every model, and axes of the user's own that were measured."""
-    measured = {row.metric for verdict in verdicts for row in verdict.observations if row.observed is not None}
-    amounts = (axis for axis in AXES.values() if axis.compared is Comparison.AMOUNT and not axis.is_optional)
-    return [
-        ("score", ACCURACY.name, ""),
-        ("median", LATENCY.name, "median"),
-        ("p95", LATENCY.name, "p95"),
-        *((axis.title, axis.name, "") for axis in amounts if not axis.is_own or axis.name in measured),
-    ]
-
-
-def _summary_cells(verdict: Verdict, columns: Sequence[tuple[str, str, str]]) -> Iterator[str]:
-    values = {(row.metric, row.statistic): row for row in verdict.observations if not row.slice}
-    for _, metric, statistic in columns:
-        row = values.get((metric, statistic))
-        yield "-" if row is None or row.observed is None else format_value(row.observed, row.kind)
 
 
 def _title(metric: str) -> str:

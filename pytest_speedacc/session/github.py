@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,11 +22,6 @@ ANNOTATES_ALREADY = "pytest_github_actions_annotate_failures"
 """The entry point of a plugin that annotates every failure by itself."""
 
 _PLACE = re.compile(r"\(([^()]+\.py):(\d+)\)")
-_LEVELS = {
-    Outcome.FAILED: "error",
-    Outcome.NOT_COMPARED: "error",
-    Outcome.INCONCLUSIVE: "warning",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +67,15 @@ def _outputs(run: RunReport, reports: Sequence[Path]) -> dict[str, str]:
     }
 
 
-def annotation_lines(actions: Actions, run: RunReport, root: Path) -> Iterator[str]:
+def annotation_lines(actions: Actions, run: RunReport, root: Path, fails: Callable[[Outcome], bool]) -> Iterator[str]:
     """The workflow commands, a line each, for what did not pass: at its culprit, else at its test.
 
-    ``root`` is the folder that node ids start from.
+    ``root`` is the folder that node ids start from. What ``fails`` the run is an error, and the rest a warning.
     """
-    for level in ("error", "warning"):
-        found = [verdict for verdict in run.verdicts if _LEVELS.get(verdict.outcome) == level]
-        lost = run.lost if (level == "error") is run.losses_fail else ()
+    loud = [verdict for verdict in run.verdicts if verdict.outcome is not Outcome.PASSED]
+    for level, is_error in (("error", True), ("warning", False)):
+        found = [verdict for verdict in loud if fails(verdict.outcome) is is_error]
+        lost = run.lost if run.losses_fail is is_error else ()
         commands = [_of_gate(level, verdict, actions, root) for verdict in found]
         commands += [_command(level, "", 0, "lost gate", sentence) for sentence in lost]
         yield from commands[:MOST_ANNOTATIONS]

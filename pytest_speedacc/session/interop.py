@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+import shlex
+from collections.abc import Generator, Sequence
 from typing import Any
 
 import pytest
 
 from pytest_speedacc.check.case import Judged
 from pytest_speedacc.report.printable import printable
+
+Groups = list[tuple[str | None, list[dict[str, Any]]]]
+"""Entries of pytest-benchmark, by the name of their group."""
 
 
 def add_benchmark_fixture(config: pytest.Config, gates: Sequence[pytest.Item]) -> None:
@@ -19,6 +24,21 @@ def add_benchmark_fixture(config: pytest.Config, gates: Sequence[pytest.Item]) -
             if names is not None and "speedacc" in names and "benchmark" not in names:
                 # First, so that it is torn down last, when the gate has given it what it timed.
                 names.insert(0, "benchmark")
+
+
+class BenchmarkTable:
+    """pytest-benchmark's table without the gates, of which it would say again, and wider, what the summary says."""
+
+    @pytest.hookimpl(wrapper=True, optionalhook=True)
+    def pytest_benchmark_group_stats(self, config: pytest.Config) -> Generator[None, Groups, Groups]:
+        """The entries that it shows, by group. Those of gates stay with ``-v``, or an option of pytest-benchmark's."""
+        groups = yield
+        environment = shlex.split(os.environ.get("PYTEST_ADDOPTS", ""))
+        given = (*map(str, config.invocation_params.args), *config.getini("addopts"), *environment)
+        if config.get_verbosity() > 0 or any(argument.startswith("--benchmark-") for argument in given):
+            return groups
+        others = [(name, [entry for entry in found if "speedacc" not in entry["extra_info"]]) for name, found in groups]
+        return [(name, found) for name, found in others if found]
 
 
 def feed_benchmark(request: pytest.FixtureRequest, judged: Judged) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +14,15 @@ from pytest_speedacc.baseline import Content
 from pytest_speedacc.config.policy import named_policies
 from pytest_speedacc.config.project import Project
 from pytest_speedacc.errors import ConfigError
-from pytest_speedacc.judge.alternatives import Group, groups_of
+from pytest_speedacc.judge.alternatives import groups_of
 from pytest_speedacc.judge.verdict import Outcome, Verdict
+from pytest_speedacc.report.closing import summary_lines
 from pytest_speedacc.report.groups import group_lines
+from pytest_speedacc.report.past import Past
 from pytest_speedacc.report.printable import printable_lines
 from pytest_speedacc.report.scale import scale_lines
 from pytest_speedacc.report.summary import RunReport
 from pytest_speedacc.report.table import wrapped
-from pytest_speedacc.report.text import summary_lines
 from pytest_speedacc.report.writers import WRITERS
 from pytest_speedacc.session.github import ANNOTATES_ALREADY, annotation_lines, find_actions, write_summary
 from pytest_speedacc.session.hidden_options import Hidden
@@ -30,6 +31,7 @@ from pytest_speedacc.session.live_run import LiveSession
 from pytest_speedacc.session.narrowed import Narrowed
 from pytest_speedacc.session.options import Options
 from pytest_speedacc.session.orphans import Found, Missing, find_missing
+from pytest_speedacc.session.past import read_past
 from pytest_speedacc.session.skipped import reason_of, skipped_line
 from pytest_speedacc.session.telling import tell_failed
 
@@ -77,7 +79,8 @@ class Results:
         self.missing = Missing()
         self.problems: list[str] = []
         self.written: list[Path] = []
-        self.groups: list[Group] = []
+        self.told = RunReport(())
+        """All that the run found out, once the tests have ended."""
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take the verdicts off a report; a rerun's replace those of the run before."""
@@ -129,14 +132,14 @@ class Results:
             self.missing = find_missing(self.project, self.narrowed, self.found())
             for each in self.missing.lost if self._losses_fail() else ():
                 tell_failed(session, each.nodeid, each.sentence(True))
-        verdicts = self._in_order()
-        self.groups = groups_of(verdicts, named_policies(self.project)) if any(v.group for v in verdicts) else []
+        self.told = self._report()
         for path in self.options.reports:
             try:
-                WRITERS[path.suffix].write(path, self.report())
+                WRITERS[path.suffix].write(path, self.told)
                 self.written.append(path)
             except ConfigError as error:
                 self.problems.append(str(error))
+                self.told = replace(self.told, problems=(*self.told.problems, str(error)))
         if self.problems:
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
         elif self._shows_nothing() and session.exitstatus == pytest.ExitCode.OK:
@@ -147,20 +150,33 @@ class Results:
         order = {test: place for place, test in enumerate(self.gates)}
         return tuple(sorted(self.verdicts.values(), key=lambda verdict: order.get(verdict.test, len(order))))
 
-    def report(self) -> RunReport:
-        """All that this run found out."""
+    def _report(self) -> RunReport:
+        verdicts = self._in_order()
+        past, past_ends = self._past(verdicts)
         run = RunReport(
-            verdicts=self._in_order(),
+            verdicts=verdicts,
+            past=past,
+            past_ends=past_ends,
             environment=self.environment,
-            groups=tuple(self.groups),
+            groups=tuple(groups_of(verdicts, named_policies(self.project))) if any(v.group for v in verdicts) else (),
             scale=self.project.scale,
             lost=tuple(each.sentence(self._losses_fail()) for each in self.missing.lost),
             losses_fail=bool(self.missing.lost) and self._losses_fail(),
             remarks=tuple(self._remarks()),
             problems=tuple(self.problems),
-            fails=any(self.options.fails(each.outcome.word, self.project) for each in self.verdicts.values()),
+            fails=any(self._fails(each.outcome) for each in self.verdicts.values()) or self._shows_nothing(),
         )
         return run if self.live is None else self.live.account(run)
+
+    def _past(self, verdicts: Sequence[Verdict]) -> tuple[tuple[Past, ...], str]:
+        """What the baselines said before, where a report that is written tells it."""
+        if not any(path.suffix in (".html", ".json") for path in self.options.reports):
+            return (), ""
+        filed = {(each.test, each.name): self.project.named(each.test) for each in verdicts}
+        return read_past(self.project.baselines, filed)
+
+    def _fails(self, outcome: Outcome) -> bool:
+        return self.options.fails(outcome.word, self.project)
 
     def _remarks(self) -> Iterator[str]:
         """What was left out, skipped or hidden, and why the run shows nothing though no gate failed."""
@@ -242,18 +258,17 @@ class Results:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """One table for the run, and every sentence that has no test of its own to stand in."""
-        verdicts, width = self._in_order(), self.config.get_terminal_writer().fullwidth
+        run, width = self.told, self.config.get_terminal_writer().fullwidth
         is_verbose = self.config.get_verbosity() > 0
-        lines = summary_lines(verdicts, width=width, is_verbose=is_verbose) if verdicts else []
-        for group in self.groups:
+        lines = summary_lines(run.verdicts, width=width, is_verbose=is_verbose) if run.verdicts else []
+        for group in run.groups:
             lines += ["", *group_lines(group)]
-        scale = self.project.scale
-        if scale.is_wanted and (translated := scale_lines(verdicts, scale)):
+        if run.scale.is_wanted and (translated := scale_lines(run.verdicts, run.scale)):
             lines += ["", "At scale, one request after the other:", *translated, ""]
-        if self.environment:
-            lines.append(f"Measured on {self.environment['description']}.")
+        if run.measured_on:
+            lines.append(f"Measured on {run.measured_on}.")
         lines += [f"Wrote {path}." for path in self.written]
-        lines += self._remarks()
+        lines += run.remarks
         # Those that fail are failures of their own.
         lines += [each.sentence(False) for each in self.missing.lost if not self._losses_fail()]
         lines += [f"ERROR: {problem}" for problem in self.problems]
@@ -268,7 +283,7 @@ class Results:
 
     def _tell_actions(self, terminalreporter: pytest.TerminalReporter) -> None:
         """The job summary, outputs and annotations, where this run is a step of GitHub Actions."""
-        actions, run = find_actions(), self.report()
+        actions, run = find_actions(), self.told
         if actions is None or not (run.verdicts or run.lost or run.problems):
             return
         try:
@@ -276,5 +291,5 @@ class Results:
         except OSError as error:
             terminalreporter.line(f"The job summary could not be written: {error.strerror}.")
         if not self.config.pluginmanager.hasplugin(ANNOTATES_ALREADY):
-            for command in annotation_lines(actions, run, self.config.rootpath):
+            for command in annotation_lines(actions, run, self.config.rootpath, self._fails):
                 terminalreporter.line(command)

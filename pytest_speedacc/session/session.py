@@ -35,7 +35,7 @@ from pytest_speedacc.report.text import headline
 from pytest_speedacc.session.ending import News, ended_by, fail, tell, without_fixture
 from pytest_speedacc.session.gate_test import GateTest
 from pytest_speedacc.session.hidden_options import hidden_options, refuse_in_ci
-from pytest_speedacc.session.interop import add_benchmark_fixture, claim_benchmark
+from pytest_speedacc.session.interop import BenchmarkTable, add_benchmark_fixture, claim_benchmark
 from pytest_speedacc.session.live_run import LiveSession
 from pytest_speedacc.session.narrowed import read_narrowed
 from pytest_speedacc.session.options import Options, read_options
@@ -102,6 +102,7 @@ class Session:
             told = hidden if self.options.in_ci and self.live is None else ()
             self.results = Results(config, self.options, self.project, self.narrowed, self.live, told)
             config.pluginmanager.register(self.results, "speedacc-results")
+            config.pluginmanager.register(BenchmarkTable(), "speedacc-benchmark-table")
 
     # Collection
 

@@ -6,6 +6,7 @@ from pytest_speedacc.axes.units import Kind
 from pytest_speedacc.config.scale import Scale
 from pytest_speedacc.judge.alternatives import Group, groups_of
 from pytest_speedacc.judge.verdict import Check, Leg, Observation, Outcome, TradeSum, Verdict
+from pytest_speedacc.report.past import Moment, Past
 from pytest_speedacc.report.summary import BaseLine, RunReport
 
 BASE = BaseLine(
@@ -122,6 +123,8 @@ FULL = RunReport(
     loosened=("test_digits: 3 % -> 5 %",),
     changed=("test_digits: parameters 5 -> 6",),
     notes=("the base has no lock file",),
+    past=(Past(GATE.test, GATE.name, (Moment("abc1234", "2026-05-03", "Retrain", {"f1": (0.95, Kind.SCORE)}),)),),
+    past_ends="This clone is shallow.",
     remarks=("1 gate was skipped",),
     problems=("x.svg could not be written.",),
     fails=True,

@@ -91,3 +91,10 @@ def test_reports_of_different_bases_are_refused() -> None:
     other = replace(FULL, base=replace(BASE, sha="b" * 40))
     with pytest.raises(ConfigError, match="a was compared with aaaaaaaaaaaa, and b with bbbbbbbbbbbb"):
         merge({"a": FULL, "b": other})
+
+
+def test_the_past_of_a_gate_keeps_its_label() -> None:
+    merged = merge({"a": FULL, "b": replace(FULL, past_ends="")})
+    assert [(past.test, past.name) for past in merged.past] == [(GATE.test, "small, a"), (GATE.test, "small, b")]
+    assert all(past.moments == FULL.past[0].moments for past in merged.past)
+    assert merged.past_ends == f"a: {FULL.past_ends}"

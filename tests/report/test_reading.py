@@ -38,6 +38,8 @@ def old(plain: dict[str, Any]) -> dict[str, Any]:
     """The document as schema 1 had it."""
     for name in ("date", "verdict", "failed", "headline", "scale", "lost", "losses_fail", "remarks", "problems"):
         del plain[name]
+    for name in ("past", "past_ends"):
+        del plain[name]
     for name in ("ref", "how", "description", "launches", "seconds", "canary", "new"):
         del plain["live"][name]
     for gate in plain["gates"]:
@@ -136,6 +138,7 @@ def put(*place: str | int, value: object) -> Damage:
         (put("gates", 0, "checks", 0, "observed", value=1e301), "at $.gates[0].checks[0].observed: Expected"),
         (put("gates", 0, "checks", 0, "outcome", value="fine"), "outcome: Invalid enum value 'fine'"),
         (put("gates", 0, "checks", 0, "outcome", value="\x1b[31m"), r"Invalid enum value '\x1b[31m'"),
+        (put("past", 0, "moments", 0, "values", 0, "value", value="1"), "moments[0].values[0].value: Expected"),
         (put("gates", 0, "line", value=-1), "at $.gates[0].line: Expected `int` >= 0"),
         (put("live", "base", value="main; rm -rf /"), "at $.live.base: Expected `str` matching regex"),
         (put("verdict", value="passed"), "at $.verdict: it is passed, and its gates make failed"),

@@ -143,9 +143,10 @@ def find_commit(root: Path, revision: str) -> str | None:
     return commit.output.strip() if commit.code == 0 else None
 
 
-def run_git(folder: Path, *arguments: str, timeout: float = GIT_TIMEOUT) -> Finished:
+def run_git(folder: Path, *arguments: str, timeout: float = GIT_TIMEOUT, given: str = "") -> Finished:
     """Run git in ``folder``: no outer hook's variables, English, no prompts, hooks or downloads.
 
+    It reads what is ``given`` on its standard input.
     Raises ConfigError where there is no git, or where it takes longer than ``timeout`` seconds.
     """
     try:
@@ -154,6 +155,7 @@ def run_git(folder: Path, *arguments: str, timeout: float = GIT_TIMEOUT) -> Fini
             folder=folder,
             env=environment(_QUIET),
             timeout=timeout,
+            given=given,
         )
     except FileNotFoundError:
         raise ConfigError(
@@ -175,8 +177,10 @@ def git_output(folder: Path, *arguments: str, timeout: float = GIT_TIMEOUT) -> s
     return finished.output
 
 
-def run_command(command: Sequence[str] | str, *, folder: Path, env: Mapping[str, str], timeout: float) -> Finished:
-    """Run a command, or a line for the shell; when it is given up, what it started ends too.
+def run_command(
+    command: Sequence[str] | str, *, folder: Path, env: Mapping[str, str], timeout: float, given: str = ""
+) -> Finished:
+    """Run a command, or a line for the shell, which reads what is ``given``; when it is given up, what it started ends.
 
     Raises subprocess.TimeoutExpired after ``timeout`` seconds and OSError where it cannot be started.
     """
@@ -185,7 +189,7 @@ def run_command(command: Sequence[str] | str, *, folder: Path, env: Mapping[str,
         shell=isinstance(command, str),
         cwd=folder,
         env=env,
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE if given else subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         encoding="utf-8",
@@ -194,7 +198,7 @@ def run_command(command: Sequence[str] | str, *, folder: Path, env: Mapping[str,
         start_new_session=True,
     ) as process:
         try:
-            output, errors = process.communicate(timeout=timeout)
+            output, errors = process.communicate(given or None, timeout=timeout)
         except BaseException:
             if os.name == "posix":
                 os.killpg(process.pid, signal.SIGKILL)

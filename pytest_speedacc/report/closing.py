@@ -1,0 +1,178 @@
+"""The end of a run in a terminal: a gate a line, with what changed, and below it what no gate's own text says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from pytest_speedacc.axes import AXES
+from pytest_speedacc.axes.accuracy import ACCURACY
+from pytest_speedacc.axes.axis import Comparison
+from pytest_speedacc.axes.latency import LATENCY
+from pytest_speedacc.axes.units import Kind, format_value
+from pytest_speedacc.judge.verdict import Outcome, Verdict
+from pytest_speedacc.report.printable import printable, shortened, shown_title
+from pytest_speedacc.report.summary import row_of
+from pytest_speedacc.report.table import fits, table_lines
+from pytest_speedacc.report.text import WIDEST, axis
+
+NARROWEST_TITLE = 24
+"""Characters of a gate's name: shorter, and nobody knows which it is."""
+UNCHANGED = "same"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One axis of one gate."""
+
+    value: str
+    """What was measured; empty where nothing was."""
+    change: str = ""
+    """Against the base or baseline, with its interval; empty where nothing bounds it."""
+    has_moved: bool = False
+    is_accepted: bool = False
+
+    @property
+    def whole(self) -> str:
+        """As a wide table has it."""
+        return ", ".join(filter(None, (self.value, self.change))) or "-"
+
+    @property
+    def short(self) -> str:
+        """As a narrow one has it."""
+        return f"{self.change or self.value or '-'}{' accepted' if self.is_accepted else ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One axis of every gate."""
+
+    title: str
+    cells: tuple[Found, ...]
+
+    @property
+    def width(self) -> int:
+        """Characters that it takes in a narrow table, with the space before it."""
+        return 2 + max(map(len, (self.title, *(cell.short for cell in self.cells))))
+
+    @property
+    def news(self) -> int:
+        """How much it says: of what moved, of what was compared, or values alone."""
+        return 2 if any(cell.has_moved for cell in self.cells) else any(cell.change for cell in self.cells)
+
+
+def summary_lines(verdicts: Sequence[Verdict], *, width: int = WIDEST, is_verbose: bool = True) -> list[str]:
+    """One table for the run, a gate a line, and below it whatever is not a plain pass and is told nowhere else.
+
+    A row has values and changes where ``width`` has room for both, or ``is_verbose`` asks for them. A narrow one has
+    the changes alone, without the columns that say the least; of these, what moved is told below.
+    """
+    columns = [column for column in _columns(verdicts) if any(cell.value or cell.change for cell in column.cells)]
+    cells = zip(*(column.cells for column in columns), strict=True) if columns else [()] * len(verdicts)
+    rows = [
+        (verdict.title, *(cell.whole for cell in found), verdict.outcome.word + _accepted(verdict))
+        for verdict, found in zip(verdicts, cells, strict=True)
+    ]
+    lines = table_lines(("gate", *(column.title for column in columns), "verdict"), rows)
+    told: dict[str, list[str]] = {}
+    if not is_verbose and not fits(lines, width):
+        lines, told = _narrow(verdicts, columns, width)
+    for sentence, title in _sentences(verdicts, is_verbose):
+        told.setdefault(sentence, []).append(title)
+    loud = [sentence.format(_titles(titles)) for sentence, titles in told.items()]
+    return [*lines, *([""] if loud else []), *map(printable, loud)]
+
+
+def _narrow(
+    verdicts: Sequence[Verdict], columns: Sequence[Column], width: int
+) -> tuple[list[str], dict[str, list[str]]]:
+    """The table of changes in so many characters, and what of them it has no room for, with the gates of each."""
+    words = ["accepted" if _is_by_acceptance(verdict) else verdict.outcome.word for verdict in verdicts]
+    last = 2 + max(map(len, ("verdict", *words)))
+    longest = max(len(shown_title(verdict.title)) for verdict in verdicts)
+    kept = list(columns)
+    while kept and sum(column.width for column in kept) + last + min(NARROWEST_TITLE, longest) > width:
+        # Of several that say as little, the last one.
+        kept.remove(min(reversed(kept), key=lambda column: column.news))
+    room = max(width - last - sum(column.width for column in kept), NARROWEST_TITLE)
+    rows = [
+        (shortened(shown_title(verdict.title), room), *(column.cells[place].short for column in kept), word)
+        for place, (verdict, word) in enumerate(zip(verdicts, words, strict=True))
+    ]
+    told: dict[str, list[str]] = {}
+    for place, verdict in enumerate(verdicts):
+        moved = [
+            f"{column.title} {column.cells[place].change}"
+            for column in columns
+            if column not in kept and column.cells[place].has_moved
+        ]
+        if moved:
+            told.setdefault(f"moved: {{}}: {_escaped(', '.join(moved))}", []).append(shown_title(verdict.title))
+        for check in verdict.checks:
+            if check.accepted:
+                sentence = f"accepted: {{}}: {_escaped(f'{axis(check)} {check.accepted}')}"
+                told.setdefault(sentence, []).append(shown_title(verdict.title))
+    return table_lines(("gate", *(column.title for column in kept), "verdict"), rows), told
+
+
+def _sentences(verdicts: Sequence[Verdict], is_verbose: bool) -> Iterator[tuple[str, str]]:
+    """What is told below the table, with a place for the gate, and the gate."""
+    for verdict in verdicts:
+        title = shown_title(verdict.title)
+        unclear = verdict.outcome in (Outcome.INCONCLUSIVE, Outcome.NOT_COMPARED)
+        for check in verdict.checks:
+            if check.outcome in (Outcome.INCONCLUSIVE, Outcome.NOT_COMPARED):
+                word = check.outcome.word.replace("_", " ")
+                yield f"{word}: {{}}: {_escaped(f'{axis(check)}: {check.reason}')}", title
+        if verdict.explained_beside == "baseline" and unclear:
+            for line in verdict.explained:
+                yield f"differs from the baseline's profile: {{}}: {_escaped(line)}", title
+        # Those of a gate that failed stand beside its failure.
+        for note in verdict.notes if verdict.outcome is not Outcome.FAILED or is_verbose else ():
+            yield f"note: {{}}: {_escaped(note)}", title
+
+
+def _escaped(text: str) -> str:
+    """As a format holds it."""
+    return text.replace("{", "{{").replace("}", "}}")
+
+
+def _titles(titles: Sequence[str]) -> str:
+    """What several gates have in common is told once."""
+    return titles[0] if len(titles) == 1 else f"{titles[0]} and {len(titles) - 1} more"
+
+
+def _is_by_acceptance(verdict: Verdict) -> bool:
+    return verdict.outcome is Outcome.PASSED and any(check.accepted for check in verdict.checks)
+
+
+def _accepted(verdict: Verdict) -> str:
+    """What somebody accepted, so that no gate is green by it unseen."""
+    found = [f"{axis(check)} {check.accepted}" for check in verdict.checks if check.accepted]
+    return f"; accepted: {', '.join(found)}" if found else ""
+
+
+def _columns(verdicts: Sequence[Verdict]) -> Iterator[Column]:
+    """Those of every model, and axes of the user's own that were measured."""
+    measured = {row.metric for verdict in verdicts for row in verdict.observations if row.observed is not None}
+    amounts = (each for each in AXES.values() if each.compared is Comparison.AMOUNT and not each.is_optional)
+    for title, metric, statistic in (
+        ("score", ACCURACY.name, ""),
+        ("median", LATENCY.name, "median"),
+        ("p95", LATENCY.name, "p95"),
+        *((each.title, each.name, "") for each in amounts if not each.is_own or each.name in measured),
+    ):
+        yield Column(title, tuple(_found(verdict, metric, statistic) for verdict in verdicts))
+
+
+def _found(verdict: Verdict, metric: str, statistic: str) -> Found:
+    place = (metric, statistic, "")
+    row = next((row for row in verdict.observations if (row.metric, row.statistic, row.slice) == place), None)
+    value = "" if row is None or row.observed is None else format_value(row.observed, row.kind)
+    for check in verdict.checks:
+        if (check.metric, check.statistic, check.slice) == place and check.limit is None:
+            told = row_of(check, verdict)
+            # Exact values that are equal; of a time there is always something to say.
+            is_same = bool(told.change) and not told.has_moved and check.kind != Kind.CHANGE
+            return Found(value, UNCHANGED if is_same else told.change, told.has_moved, bool(check.accepted))
+    return Found(value)

@@ -1,0 +1,151 @@
+"""The table at the end of a run: what changed against the base, also where all passed, in the width of the terminal."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from report_examples import SLOWER
+
+from pytest_speedacc.axes.units import Kind
+from pytest_speedacc.judge.verdict import Check, Observation, Outcome, Verdict
+from pytest_speedacc.report.closing import summary_lines
+
+PASSED = replace(
+    SLOWER, observed=-0.019, interval=(-0.076, 0.042), sides=(0.000145, 0.000148), outcome=Outcome.PASSED, accepted=""
+)
+ACCEPTED = replace(
+    SLOWER,
+    observed=0.129,
+    interval=(0.1, 0.15),
+    outcome=Outcome.PASSED,
+    accepted='+12.9 % against 1a2b3c4 ("deeper trees, and a reason that goes on for longer than a terminal is wide")',
+)
+
+
+def exact(metric: str, kind: str, observed: float, reference: float, title: str = "") -> Check:
+    return Check(
+        f"max_{metric}",
+        metric,
+        "",
+        "",
+        kind,
+        observed,
+        None,
+        None,
+        reference,
+        "worse by at most 5 %",
+        Outcome.PASSED,
+        "",
+        title=title,
+    )
+
+
+SCORE = exact("accuracy", Kind.SCORE, 0.95, 0.95)
+SMALLER = exact("model_size", Kind.SIZE, 512, 1024)
+
+
+def gate(*checks: Check, test: str = "test_models.py::test_digits", observations: int = 5) -> Verdict:
+    """A gate whose score, times, parameters and size were measured."""
+    rows = (
+        Observation("accuracy", "", Kind.SCORE, 0.95, None, 0.95, "accuracy", True, "", True),
+        Observation("latency", "median", Kind.TIME, 0.000145, None, None, ""),
+        Observation("latency", "p95", Kind.TIME, 0.000345, None, None, ""),
+        Observation("parameters", "", Kind.COUNT, 650, None, 650, ""),
+        Observation("model_size", "", Kind.SIZE, 512, None, 1024, ""),
+    )
+    return Verdict(test, "", checks, rows[:observations], (), compared_with="base")
+
+
+def lines_of(*verdicts: Verdict, width: int = 80, is_verbose: bool = False) -> list[str]:
+    return summary_lines(verdicts, width=width, is_verbose=is_verbose)
+
+
+def cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.split("  ") if cell.strip()]
+
+
+def test_a_passed_gate_shows_its_changes() -> None:
+    header, _, row = lines_of(gate(PASSED, SCORE), width=200)
+    assert dict(zip(cells(header), cells(row), strict=True)) == {
+        "gate": "test_models.py::test_digits",
+        "score": "0.95, same",
+        "median": "145 µs, -1.9 % (-7.6 to +4.2)",
+        "p95": "345 µs",
+        "parameters": "650",
+        "model size": "512 B",
+        "verdict": "passed",
+    }
+
+
+def test_a_narrow_one_shows_them_without_the_values() -> None:
+    header, _, row = lines_of(gate(PASSED, SCORE))
+    assert dict(zip(cells(header), cells(row), strict=True)) == {
+        "gate": "test_models.py::test_digits",
+        "score": "same",
+        "median": "-1.9 % (-7.6 to +4.2)",
+        "p95": "345 µs",
+        "verdict": "passed",
+    }
+
+
+def test_the_columns_that_say_the_least_go_first() -> None:
+    header, _, row = lines_of(gate(PASSED, SMALLER))
+    # The size moved, and neither p95 nor the parameters are compared.
+    assert cells(header) == ["gate", "score", "median", "model size", "verdict"]
+    assert cells(row)[2:] == ["-1.9 % (-7.6 to +4.2)", "-50 %", "passed"]
+
+
+def test_what_moved_and_has_no_room_is_told_below() -> None:
+    tail = replace(PASSED, statistic="p95", observed=-0.2, interval=(-0.25, -0.15))
+    faster = replace(PASSED, observed=-0.2, interval=(-0.25, -0.15))
+    lines = lines_of(gate(faster, tail, SMALLER, exact("parameters", Kind.COUNT, 650, 650)))
+    assert cells(lines[0]) == ["gate", "median", "p95", "verdict"]
+    assert lines[3:] == ["", "moved: test_models.py::test_digits: model size -50 %"]
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, 200])
+def test_every_width_has_room_for_the_verdict(width: int) -> None:
+    long = gate(PASSED, SCORE, SMALLER, test=f"tests/test_{'long' * 30}.py::test_digits")
+    lines = summary_lines([long, gate(PASSED)], width=width, is_verbose=False)
+    assert all(len(line) <= width for line in lines)
+    assert lines[2].endswith(" passed")
+    assert "..." in lines[2]
+
+
+def test_what_was_accepted_is_said_in_its_row_and_why_below() -> None:
+    lines = lines_of(gate(ACCEPTED, SCORE))
+    assert "+12.9 % (+10 to +15) accepted" in lines[2]
+    assert lines[2].endswith("accepted")
+    assert lines[-1].startswith("accepted: test_models.py::test_digits: latency median +12.9 % against 1a2b3c4 (")
+    # A failed gate is no accepted one.
+    worse = replace(SMALLER, outcome=Outcome.FAILED, observed=2048)
+    assert lines_of(gate(ACCEPTED, worse))[2].endswith("failed")
+
+
+def test_verbosely_everything_stands_in_the_row() -> None:
+    (row,) = lines_of(gate(ACCEPTED, SCORE), is_verbose=True)[2:]
+    assert "145 µs, +12.9 % (+10 to +15)" in row
+    assert row.endswith(f"passed; accepted: latency median {ACCEPTED.accepted}")
+
+
+def test_what_nothing_measured_has_no_column() -> None:
+    header, *_ = lines_of(gate(SCORE, observations=1))
+    assert cells(header) == ["gate", "score", "verdict"]
+
+
+def test_a_slice_is_no_column_of_the_whole_set() -> None:
+    (row,) = lines_of(gate(replace(SCORE, slice="night", observed=0.5)), width=200)[2:]
+    assert "0.95  " in row
+    assert "-45 pp" not in row
+
+
+def test_a_gate_that_could_not_be_judged_has_its_row() -> None:
+    refused = Verdict("test_it.py::test", "", (), (), (), error="the model raised")
+    assert cells(lines_of(refused)[2]) == ["test_it.py::test", "failed"]
+    assert cells(lines_of(refused, gate(PASSED))[2])[1:3] == ["-", "-"]
+
+
+def test_braces_in_what_is_told_are_text() -> None:
+    noted = replace(gate(PASSED), notes=("a {note} of {0}",))
+    assert lines_of(noted)[-1] == "note: test_models.py::test_digits: a {note} of {0}"
