@@ -106,10 +106,12 @@ def reader(project: Project, monkeypatch: pytest.MonkeyPatch) -> Reader:
 
 def pages() -> list[object]:
     """Those that start a live run take longest; ``tox -e docs`` walks through all of them."""
-    found = {page: "--speedacc-against" in page.read_text("utf-8") for page in sorted(TUTORIALS.glob("*.md"))}
+    found = {
+        page: "\n$ python -m pytest --speedacc-against" in page.read_text("utf-8") for page in TUTORIALS.glob("*.md")
+    }
     return [
         pytest.param(page, marks=pytest.mark.thorough if is_live else pytest.mark.slow, id=page.stem)
-        for page, is_live in found.items()
+        for page, is_live in sorted(found.items())
     ]
 
 
