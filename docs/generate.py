@@ -29,6 +29,7 @@ from pytest_speedacc.adapters import (
 )
 from pytest_speedacc.adapters.callables import CallableAdapter, PredictorAdapter
 from pytest_speedacc.axes import SETTINGS
+from pytest_speedacc.cli.main import _parser
 from pytest_speedacc.config.live_settings import LiveSettings
 from pytest_speedacc.schemas.docstrings import meanings
 from pytest_speedacc.schemas.documents import BASELINE, REPORT, baseline_schema, report_schema
@@ -79,6 +80,23 @@ def live_table() -> str:
     return table(("name", "default", "meaning"), rows)
 
 
+def commands_table() -> str:
+    """``python -m pytest_speedacc``: what a command does, and below it an argument a row."""
+    (commands,) = (action for action in _parser()._actions if action.dest == "command")
+    rows = []
+    for command in commands._choices_actions:
+        rows.append((f"`{command.dest}`", "", command.help))
+        arguments = (action for action in commands.choices[command.dest]._actions if action.dest != "help")
+        rows += [("", f"`{written(action)}`", action.help) for action in arguments]
+    return table(("command", "argument", "meaning"), rows)
+
+
+def written(action: argparse.Action) -> str:
+    """An argument as it is typed."""
+    value = "" if action.nargs == 0 else action.metavar or "\\|".join(action.choices)
+    return f"{', '.join(action.option_strings)} {value}{' ...' if action.nargs == '+' else ''}".strip()
+
+
 def toml(value: object) -> str:
     """A default as it would be written in pyproject.toml; the only fractional numbers are seconds."""
     match value:
@@ -107,6 +125,7 @@ GENERATED = {
     "tolerances": lambda: settings_table(tolerances=True),
     "frameworks": frameworks_table,
     "live": live_table,
+    "commands": commands_table,
 }
 """What stands between ``<!-- generated: NAME -->`` and ``<!-- end -->``."""
 

@@ -126,25 +126,34 @@ class Speedacc:
     ) -> Verdict:
         """Judge ``model`` on an evaluation set; the test fails where a limit or tolerance is violated.
 
-        ``model`` is a model of any framework that the documentation names, or any function of a batch that returns one
-        prediction a sample. ``inputs`` (array, DataFrame, tensor, list, or a mapping of these) and ``targets`` have
-        the same length. Without targets, ``inputs`` is read once, as a stream of batches: pairs of inputs and targets,
-        or functions that load one. ``executor``, of the shape of ``concurrent.futures``, predicts them.
+        Whatever cannot be judged fails the test as well, and the message says why. So does a keyword that is not known.
 
-        ``score`` is a scikit-learn scorer name, or ``callable(targets, predictions)`` with ``greater_is_better``.
-        With ``score=None`` the model is a step: a vectorizer, a tokenizer, any function. It takes no targets and may
-        return anything; ``max_churn`` bounds the share of its outputs that are not what they were, where numbers may
-        move by ``closeness`` of themselves, 1e-5.
-
-        ``predict`` is a method's name or ``callable(model, batch)``, for a model that does not predict as its
-        framework usually does. Latency and memory are those of calls with ``batch_size`` samples. ``slices`` are parts
-        of the set by name, each held to the limits as well: a mask, positions, or a function of inputs and targets.
-        ``repeats`` judges a random model by at most so many evaluations, each under its own seed. With
-        ``training_samples``, a model with far more parameters than those is remarked on. ``concurrency`` calls of an
-        async model are in flight at a time, for its latency under load and its throughput. ``metrics`` are axes of your
-        own, ``{"energy": joules}``: a number, one number a sample, or a function of model and inputs that returns
-        either; the marker then takes ``max_energy`` and ``max_energy_increase``. A second check in one test needs a
-        ``name``.
+        :param model: A fitted model of any framework that the documentation names, or any function of a batch that
+            returns one prediction a sample, async ones included.
+        :param inputs: The evaluation set, samples along the first axis: an array, a DataFrame, a tensor, a list, or a
+            mapping of these. Without ``targets`` it is read once, as a stream of batches: pairs of inputs and targets,
+            or functions without arguments that load one.
+        :param targets: One a sample, in the order of ``inputs``. None for a stream, and for a step.
+        :param score: A scikit-learn scorer's name, or ``callable(targets, predictions)``. With ``score=None`` the model
+            is a step: a vectorizer, a tokenizer, any function. It takes no targets and may return anything, and
+            ``max_churn`` bounds the share of its outputs that are not what they were.
+        :param greater_is_better: The direction of a ``score`` that is a function, which must say it.
+        :param predict: A method's name or ``callable(model, batch)``, for a model that does not predict as its
+            framework usually does.
+        :param batch_size: Samples in each call whose latency and memory are measured.
+        :param slices: Parts of the set by name, each held to the limits as well: a mask, positions, or a function of
+            inputs and targets that gives either.
+        :param executor: Predicts the set; whatever has the shape of ``concurrent.futures``. Times and memory are those
+            of this process.
+        :param repeats: A random model is judged by at most so many evaluations, each under its own seed.
+        :param training_samples: A model with far more parameters than these is remarked on.
+        :param concurrency: Calls of an async model in flight at a time, for its latency under load and its throughput.
+        :param closeness: The fraction of itself by which a number in a step's output may move and count as the same.
+            1e-5 where it is not given; 1e-6 is the finest.
+        :param metrics: Axes of your own, ``{"energy": joules}``: a number, one number a sample, or a function of model
+            and inputs that returns either. The marker then takes ``max_energy`` and ``max_energy_increase``.
+        :param name: Tells this check from others of the same test; a second one needs it.
+        :returns: Every check with what it came to, where the test passes.
         """
         if unknown:
             return self._concluded(self._refusal("", _misplaced("check()", unknown)))
@@ -196,9 +205,12 @@ class Speedacc:
     ) -> Measurement:
         """Measure as ``check`` does and judge nothing: the numbers are for the test's own assertions.
 
-        The result has ``accuracy``, ``latency`` (with ``median``, ``p90``, ``p95`` and ``p99`` in seconds),
-        ``parameters``, ``model_size``, ``memory`` (bytes), ``confidence`` and ``metric(name)``. Raises GateError for
-        what cannot be measured.
+        The arguments are those of ``check``.
+
+        :returns: ``accuracy``, ``latency`` (with ``median``, ``p90``, ``p95`` and ``p99`` in seconds), ``parameters``,
+            ``model_size`` and ``memory`` (bytes), ``confidence`` and ``metric(name)``. It prints as a table.
+        :raises GateError: The model or its set cannot be measured. What cannot be measured on one axis only is raised
+            where that is asked for.
         """
         try:
             call_options = CallOptions(
@@ -243,11 +255,21 @@ class Speedacc:
     ) -> Verdict:
         """Judge ``model`` against ``other`` on the same samples: a quantised or distilled one against its original.
 
-        Both are timed in turn. ``min_speedup`` is ``"2 x"`` or ``"30 %"`` less time; tolerances such as
-        ``max_accuracy_drop`` and ``max_churn`` are those of the marker, beside the other model, and ``trades`` may
-        excuse what exceeds them. ``launches=8`` times both in so many fresh processes, which a latency tolerance and
-        a trade of latency need; without it the verdict is about this process, and says so. The other keywords are
-        those of ``check``; ``other_predict`` is for the other model where it predicts in another way.
+        Both are timed in turn. The other arguments are those of ``check``.
+
+        :param model: The one that is judged.
+        :param other: The one that it is held against.
+        :param inputs: As in ``check``; both are asked about them.
+        :param targets: As in ``check``.
+        :param min_speedup: ``"2 x"`` is half the time of the other model, ``"30 %"`` is 30 % less.
+        :param trades: What may exceed its tolerance for what: ``[{"give": {...}, "gain": {...}}]``, as in the settings.
+        :param launches: Times both in so many fresh processes, at least 4. A latency tolerance and a trade of latency
+            need it; without it the verdict is about this process, and says so.
+        :param other_predict: As ``predict``, for the other model. None is for one that predicts as the first.
+        :param name: Tells this comparison from others of the same test.
+        :param tolerances: Those of the marker, as keywords such as ``max_accuracy_drop="0.5 pp"`` and
+            ``max_churn="1 %"``, beside the other model instead of the baseline.
+        :returns: Every check with what it came to, where the test passes.
         """
         name = name or "compare"
         result: Judged | Verdict
@@ -291,6 +313,9 @@ class Speedacc:
         ``max_training_memory`` is set or a baseline is written; that also shows whether both come to the same model.
         A live run (``--speedacc-against``) trains once on either side this way, where a fixture that trains does so
         in every launch.
+
+        :param train: Builds a new model each time that it is called.
+        :raises GateError: ``train()`` goes on with a model that it has trained before.
         """
         twice = self.policy.limits("training_memory") or bool(self.run.writes)
         self.host.say("training")

@@ -18,6 +18,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 from scratch_project import Project
+from sybil import Document
+from sybil.parsers.markdown import CodeBlockParser
 
 from pytest_speedacc.adapters.registry import _adapters
 from pytest_speedacc.axes import SETTINGS
@@ -35,14 +37,19 @@ from pytest_speedacc.session.options import _against
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
-PAGES = [README, ROOT / "SECURITY.md", *sorted(ROOT.glob("docs/*.md")), *sorted(ROOT.glob("examples/*/README.md"))]
+PAGES = [
+    *sorted(ROOT.glob("*.md")),
+    *sorted(ROOT.glob("docs/**/*.md")),
+    *sorted(ROOT.glob("examples/*/README.md")),
+    ROOT / "benchmarks" / "README.md",
+]
 EXTENDING = ROOT / "docs" / "extending.md"
 EXAMPLES = sorted(path.parent for path in ROOT.glob("examples/*/pyproject.toml"))
 
 
 def blocks(page: Path, language: str) -> list[str]:
     """The code blocks of a page in one language."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", page.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    return [example.parsed for example in Document.parse(str(page), CodeBlockParser(language, lambda example: None))]
 
 
 def every(language: str) -> list[object]:
@@ -135,7 +142,8 @@ class TestExamplesInPages:
             for node in ast.walk(ast.parse(block))
             if isinstance(node, ast.Call) and ast.unparse(node.func) == "pytest.mark.speedacc"
         ]
-        assert markers
+        # A whole file, which begins with its name, may leave them to its pyproject.toml.
+        assert markers or block.startswith("# ")
         for marker in markers:
             assert parse_marker((), {k.arg or "": ast.literal_eval(k.value) for k in marker.keywords}).bounds
 
@@ -211,14 +219,28 @@ def test_every_option_is_documented_and_exists(project: Project) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_links_lead_somewhere(page: Path) -> None:
-    for link in re.findall(r"\]\((?!https?:)([^)]+)\)", page.read_text("utf-8")):
+    for link in re.findall(r"\]\((?!https?:)([^)]+)\)", outside_blocks(page)):
         name, _, anchor = link.partition("#")
         target = page.parent / name if name else page
         assert target.exists(), link
         if anchor:
-            headings = re.findall(r"^#+ (.*)", target.read_text("utf-8"), re.MULTILINE)
+            headings = re.findall(r"^#+ (.*)", outside_blocks(target), re.MULTILINE)
             slugs = [re.sub(r"[^\w\- ]", "", heading).lower().replace(" ", "-") for heading in headings]
             assert anchor in slugs, link
+
+
+def outside_blocks(page: Path) -> str:
+    """A page without its code, in which a comment is no heading."""
+    return re.sub(r"^```.*?^```$", "", page.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+
+
+def test_the_site_has_every_page() -> None:
+    index = ROOT / "docs" / "index.md"
+    entries = [
+        entry for block in blocks(index, "{toctree}") for entry in block.splitlines() if entry[:1] not in ("", ":")
+    ]
+    named = [(index.parent / f"{entry.rpartition('<')[2].rstrip('>')}.md").resolve() for entry in entries]
+    assert sorted(named) == sorted({*PAGES} - {README, index})
 
 
 @pytest.mark.parametrize("folder", EXAMPLES, ids=lambda folder: folder.name)

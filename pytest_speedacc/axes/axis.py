@@ -114,6 +114,7 @@ class Axis:
     unit: str = ""
     """What its numbers are in: ``s`` and ``bytes`` are shown and read with all their units, any other as it is."""
     better: Literal["lower", "higher"] = "lower"
+    """Which of two values is."""
     measure: Callable[[Any, Any], Any] | None = None
     """Called with the model and the inputs of the check; None where ``check(metrics=)`` brings the number."""
     per_environment: bool = True
@@ -123,6 +124,7 @@ class Axis:
     settings: tuple[Setting, ...] = ()
     """Its limits and tolerances; empty for the usual two."""
     compared: Comparison = Comparison.AMOUNT
+    """The rule that holds its values against its bounds."""
     is_sliced: bool = False
     """Whether it is a mean over samples."""
     per_call: bool = False

@@ -72,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     export = commands.add_parser("export", help="write what was measured for another tool")
-    export.add_argument("report", type=Path, metavar="REPORT.json")
+    export.add_argument("report", type=Path, metavar="REPORT.json", help="as --speedacc-report writes it")
     export.add_argument("--format", required=True, choices=FORMATS, help="whose format")
     export.add_argument("-o", "--output", type=Path, metavar="PATH", help="the file; without it, the output")
 

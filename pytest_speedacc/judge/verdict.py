@@ -73,6 +73,7 @@ class Leg:
     """One term of a trade beside what was measured."""
 
     axis: str
+    """What the trade calls it."""
     wanted: str
     """At most so much given, or at least so much gained: ``30 %``."""
     observed: str
@@ -90,7 +91,9 @@ class TradeSum:
     source: str
     """The table or marker that it stands in."""
     given: tuple[Leg, ...]
+    """What got worse, and how much of that the trade allows."""
     gained: tuple[Leg, ...]
+    """What got better, and how much of that the trade asks for."""
 
     @property
     def applies(self) -> bool:
@@ -103,11 +106,15 @@ class Observation:
     """A number that was measured, whether or not anything bounds it."""
 
     metric: str
+    """The axis."""
     statistic: str
+    """``median`` or ``p95`` for a latency, empty elsewhere."""
     kind: str
+    """What the numbers are measured in."""
     observed: float | None
     """None when it could not be measured."""
     interval: tuple[float, float] | None
+    """Of what was measured, where there is one."""
     reference: float | None
     """The former value, as information."""
     note: str

@@ -103,6 +103,7 @@ class Measurement:
     """The numbers of one model, for the user's own assertions. Seconds, bytes, counts, and the score itself."""
 
     statics: Statics
+    """All that does not depend on time."""
     latency: Latency
     """Its ``median``, ``p90``, ``p95`` and ``p99`` are seconds."""
     waiting: Waiting | None = None
