@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import pickle
 import statistics
 import sys
 import tempfile
@@ -67,7 +68,7 @@ def measure_memory(call: Callable[[Any], Any], batches: Sequence[Any], *, repeat
     with _scratch_folder() as folder:
         # Made before the warm-up: the first tracker of a process imports modules, which empties the caches of
         # ``isinstance`` that the warm-up fills.
-        tracker, file = _new_tracker(memray, folder, 0)
+        tracker, file = _new_tracker(memray, folder)
         _warm_up(call, batches)
         with _quiet_heap():
             while True:
@@ -76,18 +77,42 @@ def measure_memory(call: Callable[[Any], Any], batches: Sequence[Any], *, repeat
                 left.append(_read_left(memray, file))
                 if _settled(peaks) or len(peaks) >= repeats:
                     break
-                tracker, file = _new_tracker(memray, folder, len(peaks))
-            retained = 0
+                tracker, file = _new_tracker(memray, folder)
+
+            def stays(call: Callable[[Any], Any], passes: int) -> int:
+                tracker, file = _new_tracker(memray, folder)
+                _track(tracker, call, [*batches] * passes)
+                return _read_left(memray, file)
+
+            kept = retained = 0
             # A table of the interpreter's grows in one pass, and what a model keeps does in every one.
             if min(left) > RESOLUTION:
-                tracker, file = _new_tracker(memray, folder, len(peaks))
-                _track(tracker, call, [*batches, *batches])
                 # The last answer, kept until the next one comes, is there once; a leak is twice as large.
-                retained = max(0, _read_left(memray, file) - min(left)) // len(batches)
+                kept = max(0, stays(call, 2) - min(left)) // len(batches)
+            if kept > RESOLUTION:
+                # A table of pandas notes who looks at it. Only what stays of inputs that are new each time is a leak.
+                on_copies = _on_copies(call)
+                on_copies(batches[0])  # what copying itself keeps is kept once
+                once = stays(on_copies, 1)
+                retained = max(0, stays(on_copies, 2) - once) // len(batches)
     peak = statistics.median_low(peaks) if _settled(peaks) else max(peaks)
-    if retained <= RESOLUTION:
+    if kept <= RESOLUTION:
         return MemoryPeak(peak, tuple(peaks))
-    return MemoryPeak(max(0, peak - retained * (len(batches) - 1)), tuple(peaks), retained)
+    return MemoryPeak(max(0, peak - kept * (len(batches) - 1)), tuple(peaks), retained if retained > RESOLUTION else 0)
+
+
+def _on_copies(call: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The model with a copy of each input, as a service gets a new one with each request."""
+
+    def copied(batch: Any) -> Any:
+        try:
+            # Not by deepcopy: two tables share their index then, which notes its readers as well.
+            batch = pickle.loads(pickle.dumps(batch))
+        except Exception:  # of an input's own: it stays the one that it is
+            return call(batch)
+        return call(batch)
+
+    return copied
 
 
 def leak_note(retained: int) -> str:
@@ -102,7 +127,7 @@ def track_once(function: Callable[[], Any]) -> int:
     """The peak of one call of ``function``, bytes, counted as ``measure_memory`` counts. Raises as that does."""
     memray = _import_memray()
     with _scratch_folder() as folder, _quiet_heap():
-        tracker, file = _new_tracker(memray, folder, 0)
+        tracker, file = _new_tracker(memray, folder)
         _track(tracker, lambda batch: function(), (None,))
         return _read_peak(memray, file)
 
@@ -112,7 +137,7 @@ def recorded(call: Callable[[Any], Any], batches: Sequence[Any]) -> Iterator[Any
     """memray's reader of one pass over the batches, tracked as ``measure_memory`` tracks. Raises as that does."""
     memray = _import_memray()
     with _scratch_folder() as folder:
-        tracker, file = _new_tracker(memray, folder, 0)
+        tracker, file = _new_tracker(memray, folder)
         _warm_up(call, batches)
         with _quiet_heap():
             _track(tracker, call, batches)
@@ -157,8 +182,8 @@ def _scratch_folder() -> tempfile.TemporaryDirectory[str]:
         raise _no_room(error) from error
 
 
-def _new_tracker(memray: Any, folder: str, number: int) -> tuple[Any, Path]:
-    file = Path(folder, f"{number}.bin")
+def _new_tracker(memray: Any, folder: str) -> tuple[Any, Path]:
+    file = Path(folder, f"{len(list(Path(folder).iterdir()))}.bin")
     try:
         tracker = memray.Tracker(
             file,

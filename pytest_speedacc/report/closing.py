@@ -39,8 +39,9 @@ class Found:
 
     @property
     def short(self) -> str:
-        """As a narrow one has it."""
-        return f"{self.change or self.value or '-'}{' accepted' if self.is_accepted else ''}"
+        """As a narrow one has it: the change, or what did not change."""
+        told = self.value if self.change == UNCHANGED else self.change
+        return f"{told or self.value or '-'}{' accepted' if self.is_accepted else ''}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,8 @@ def summary_lines(verdicts: Sequence[Verdict], *, width: int = WIDEST, is_verbos
     """One table for the run, a gate a line, and below it whatever is not a plain pass and is told nowhere else.
 
     A row has values and changes where ``width`` has room for both, or ``is_verbose`` asks for them. A narrow one has
-    the changes alone, without the columns that say the least; of these, what moved is told below.
+    the changes, and values of what did not change, without the columns that say the least; of these, what moved is told
+    below.
     """
     columns = [column for column in _columns(verdicts) if any(cell.value or cell.change for cell in column.cells)]
     cells = zip(*(column.cells for column in columns), strict=True) if columns else [()] * len(verdicts)

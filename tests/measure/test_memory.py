@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain, repeat
 from pathlib import Path
 from threading import Barrier
 from typing import Any
@@ -194,7 +195,7 @@ def test_the_band_is_what_repeating_showed(repeats: tuple[int, ...], peak: int, 
 
 
 def test_repeating_ends_when_most_peaks_agree() -> None:
-    sizes = iter([1, 1, 10, 30, 10, 50])  # two warm-up passes first
+    sizes = chain([1, 1, 10, 30, 10], repeat(50))  # two warm-up passes first
 
     def call(batch: int) -> Any:
         return np.ones(next(sizes) * MIB, dtype=np.uint8)

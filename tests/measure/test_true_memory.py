@@ -188,6 +188,22 @@ def test_what_is_replaced_by_the_next_call_is_no_leak():
     assert found.memory.peak == pytest.approx(2 * MIB, rel=0.01)
 
 
+@pytest.mark.parametrize("samples", [1, 30])
+def test_what_an_input_notes_of_who_looked_at_it_is_no_leak_of_the_model(samples):
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(np.ones((samples, 8)), columns=list("abcdefgh"))
+
+    def looks(batch):
+        # Each of these is noted in the table, by a weak reference that it drops some hundreds of calls later.
+        return (batch.assign(i=batch["a"] / batch["b"], j=batch["c"] / batch["d"]).sum(axis=1) * 0).to_numpy()
+
+    found = statics(looks, frame)
+    assert (found.memory.retained, found.notes) == (0, ())
+    leaked = []
+    found = statics(lambda batch: (leaked.append(np.ones(MIB, dtype=np.uint8)), looks(batch))[1], frame)
+    assert found.memory.retained == pytest.approx(MIB, rel=0.05)
+
+
 @LINUX
 def test_what_the_first_call_leaves_is_shown_beside_the_peak():
     gc.collect()

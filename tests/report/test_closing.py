@@ -82,7 +82,7 @@ def test_a_narrow_one_shows_them_without_the_values() -> None:
     header, _, row = lines_of(gate(PASSED, SCORE))
     assert dict(zip(cells(header), cells(row), strict=True)) == {
         "gate": "test_models.py::test_digits",
-        "score": "same",
+        "score": "0.95",
         "median": "-1.9 % (-7.6 to +4.2)",
         "p95": "345 µs",
         "verdict": "passed",
