@@ -12,7 +12,8 @@ from pytest_speedacc.axes import SETTINGS
 from pytest_speedacc.check.begun import Record, begins
 from pytest_speedacc.check.case import Case, Judged, Run, Say
 from pytest_speedacc.check.comparison import Comparison, Terms, parse_terms, run_comparison
-from pytest_speedacc.check.conductor import measure, run_gate
+from pytest_speedacc.check.conductor import run_gate
+from pytest_speedacc.check.measuring import measure
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.config.settings import suggestion
 from pytest_speedacc.errors import ConfigError, GateError, shown

@@ -11,7 +11,7 @@ import pytest
 from checkout import EXACT, TARGETS, TIME, Change
 
 from pytest_speedacc.baseline.schema import StoredAccuracy
-from pytest_speedacc.check.conductor import _decides
+from pytest_speedacc.check.former import decides_enough
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.config.settings import parse_bound
 from pytest_speedacc.config.trades import parse_trades
@@ -279,4 +279,4 @@ def test_a_random_model_is_evaluated_until_it_is_decided_beside_both(
         subject=SimpleNamespace(score=SimpleNamespace(greater_is_better=True, within_unit=True)),
     )
     old: Any = SimpleNamespace(accuracy=stored)
-    assert _decides(case, old)(around(0.9, 0.001) * 3) is decided
+    assert decides_enough(case, old)(around(0.9, 0.001) * 3) is decided

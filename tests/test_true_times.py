@@ -21,7 +21,7 @@ def test_it(speedacc):
 def busy(monkeypatch):
     """A machine on which every model waits for most of the time."""
     monkeypatch.setattr(
-        "pytest_speedacc.check.conductor.since",
+        "pytest_speedacc.check.measuring.since",
         lambda looked: Busy(0.61, 1.0, 0.39, 5.1, 2.0, ("8 threads on 2 cores",)),
     )
 

@@ -10,8 +10,8 @@ from typing import Any
 from pytest_speedacc.axes import SETTINGS
 from pytest_speedacc.baseline import baseline_path
 from pytest_speedacc.check.case import Judged, Run, Say
-from pytest_speedacc.check.conductor import measure
 from pytest_speedacc.check.explanation import explain_beside_other, explain_memory_beside_other, explain_score
+from pytest_speedacc.check.measuring import measure
 from pytest_speedacc.config.policy import DEFAULT_BUDGET, Policy
 from pytest_speedacc.config.settings import parse_bound, suggestion
 from pytest_speedacc.config.trades import Term, check_applies, parse_gain, parse_trades

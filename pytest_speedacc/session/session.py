@@ -10,7 +10,7 @@ import pytest
 
 from pytest_speedacc.check.begun import Record
 from pytest_speedacc.check.case import Judged, Run
-from pytest_speedacc.check.conductor import wants_ratio
+from pytest_speedacc.check.former import wants_ratio
 from pytest_speedacc.check.strays import Strays
 from pytest_speedacc.config.policy import (
     NO_GATE_WITH_LIMITS,
