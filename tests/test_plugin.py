@@ -197,6 +197,8 @@ DOCUMENT = {
     "groups": list,
     "lost": list,
     "losses_fail": bool,
+    "past": list,
+    "past_ends": str,
     "remarks": list,
     "problems": list,
 }
