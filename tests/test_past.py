@@ -178,6 +178,18 @@ def test_a_file_that_was_gone_for_a_while_goes_on(history: History) -> None:
     assert history.parameters() == [10, 20, 25, 30]
 
 
+@pytest.mark.parametrize("content", [None, b"", b"garbage"], ids=["missing", "empty", "garbage"])
+def test_a_damaged_repository_is_no_crash(history: History, content: bytes | None) -> None:
+    blob = history.repository.git("rev-parse", f"HEAD~1:speedacc-baselines/{history.file.name}")
+    loose = history.repository.path / ".git" / "objects" / blob[:2] / blob[2:]
+    loose.unlink()
+    if content is not None:
+        loose.write_bytes(content)
+    past, _ = read_past(history.folder, GATE)
+    known = [moment.values["parameters"][0] for each in past for moment in each.moments]
+    assert known in ([10, 25], [])
+
+
 def test_a_shallow_clone_says_how_far_it_goes(history: History, tmp_path: Path) -> None:
     url, clone = history.repository.path.as_uri(), tmp_path / "clone"
     subprocess.run(["git", "clone", "--quiet", "--depth=2", url, str(clone)], check=True)
