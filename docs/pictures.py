@@ -248,7 +248,7 @@ def render(name: str, folder: Path) -> None:
 def terminal(log: str, columns: int) -> str:
     """A log as a terminal shows it, less the workflow commands, which the host takes out."""
     text = "\n".join(line for line in log.splitlines() if not line.startswith("::"))
-    return f"{_HEAD}<style>{_TERMINAL}</style><pre style='width:{columns}ch'>{html.escape(text)}</pre>"
+    return f"{_HEAD}<style>{_TERMINAL}</style><pre style='width:{columns}.5ch'>{html.escape(text)}</pre>"
 
 
 def job_summary(text: str) -> str:
