@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+from dataclasses import replace as replaced
 from pathlib import Path
+from typing import Any
 
 import pytest
 from baseline.baseline_examples import BASELINE, TEST, measured
@@ -18,7 +20,8 @@ from pytest_speedacc.baseline import baseline_path
 from pytest_speedacc.baseline.document import encode_document
 from pytest_speedacc.baseline.schema import StoredRatio, Updated
 from pytest_speedacc.baseline.values import YARDSTICKS
-from pytest_speedacc.report.past import Moment
+from pytest_speedacc.live.tree.git import Finished
+from pytest_speedacc.report.past import Moment, Past
 from pytest_speedacc.session import past as reading
 from pytest_speedacc.session.past import read_past
 
@@ -176,6 +179,31 @@ def test_a_file_that_was_gone_for_a_while_goes_on(history: History) -> None:
     history.update(30)
     history.commit("Bring it back")
     assert history.parameters() == [10, 20, 25, 30]
+
+
+@pytest.mark.parametrize("damage", ["missing", "empty", "garbage", "cut"])
+def test_a_damaged_repository_is_no_crash(history: History, damage: str) -> None:
+    blob = history.repository.git("rev-parse", f"HEAD~1:speedacc-baselines/{history.file.name}")
+    loose = history.repository.path / ".git" / "objects" / blob[:2] / blob[2:]
+    whole = loose.read_bytes()
+    loose.unlink()
+    if damage != "missing":
+        loose.write_bytes({"empty": b"", "garbage": b"garbage", "cut": whole[: len(whole) // 2]}[damage])
+    past, _ = read_past(history.folder, GATE)
+    known = [moment.values["parameters"][0] for each in past for moment in each.moments]
+    # The others are read, or those before which git gives up.
+    assert known in ([10, 25], [25], [])
+
+
+def test_git_that_ends_in_the_middle_is_no_crash(history: History, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = reading.run_git
+
+    def cut(folder: Path, *arguments: str, **options: Any) -> Finished:
+        finished = whole(folder, *arguments, **options)
+        return replaced(finished, output=finished.output[:50]) if "--batch" in arguments else finished
+
+    monkeypatch.setattr(reading, "run_git", cut)
+    assert all(isinstance(each, Past) for each in read_past(history.folder, GATE)[0])
 
 
 def test_a_shallow_clone_says_how_far_it_goes(history: History, tmp_path: Path) -> None:

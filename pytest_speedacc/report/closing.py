@@ -18,6 +18,8 @@ from pytest_speedacc.report.text import WIDEST, axis
 
 NARROWEST_TITLE = 24
 """Characters of a gate's name: shorter, and nobody knows which it is."""
+WIDEST_TITLE = 40
+"""Characters of it that come before columns in which nothing is compared."""
 UNCHANGED = "same"
 
 
@@ -91,15 +93,23 @@ def _narrow(
     """The table of changes in so many characters, and what of them it has no room for, with the gates of each."""
     words = ["accepted" if _is_by_acceptance(verdict) else verdict.outcome.word for verdict in verdicts]
     last = 2 + max(map(len, ("verdict", *words)))
-    longest = max(len(shown_title(verdict.title)) for verdict in verdicts)
+    titles = [shown_title(verdict.title) for verdict in verdicts]
+    longest = max(map(len, titles))
     kept = list(columns)
-    while kept and sum(column.width for column in kept) + last + min(NARROWEST_TITLE, longest) > width:
-        # Of several that say as little, the last one.
-        kept.remove(min(reversed(kept), key=lambda column: column.news))
+    while kept:
+        # Of several that say as little, the last one. A column of values alone is not worth half of a name.
+        least = min(reversed(kept), key=lambda column: column.news)
+        title = min(longest, NARROWEST_TITLE if least.news else WIDEST_TITLE)
+        if sum(column.width for column in kept) + last + title <= width:
+            break
+        kept.remove(least)
     room = max(width - last - sum(column.width for column in kept), NARROWEST_TITLE)
+    if longest > room and len({verdict.test.partition("::")[0] for verdict in verdicts}) == 1:
+        # Of one file, whose name is where the tests ran.
+        titles = [title.partition("::")[2] or title for title in titles]
     rows = [
-        (shortened(shown_title(verdict.title), room), *(column.cells[place].short for column in kept), word)
-        for place, (verdict, word) in enumerate(zip(verdicts, words, strict=True))
+        (shortened(title, room), *(column.cells[place].short for column in kept), word)
+        for place, (title, word) in enumerate(zip(titles, words, strict=True))
     ]
     told: dict[str, list[str]] = {}
     for place, verdict in enumerate(verdicts):

@@ -12,7 +12,7 @@ from pytest_speedacc.config.scale import Scale
 from pytest_speedacc.judge.alternatives import Group
 from pytest_speedacc.judge.verdict import Check, Observation, Outcome, Verdict
 from pytest_speedacc.report.past import Past
-from pytest_speedacc.report.text import axis
+from pytest_speedacc.report.text import axis, is_open
 
 LOUD = (Outcome.FAILED, Outcome.NOT_COMPARED, Outcome.INCONCLUSIVE)
 """What a reviewer has to see, the worst first."""
@@ -214,7 +214,7 @@ def _with_interval(check: Check) -> str:
     if check.interval is None:
         return text
     low, high = (format_value(end, Kind.CHANGE).removesuffix(" %") for end in check.interval)
-    return f"{text} ({low} to {high})"
+    return f"{text} (up to {high})" if is_open(check) else f"{text} ({low} to {high})"
 
 
 def why_of(verdict: Verdict) -> tuple[str, ...]:

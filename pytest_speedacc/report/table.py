@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from pytest_speedacc.report.printable import printable, shown_title
 
@@ -27,16 +27,6 @@ def table_lines(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[st
 def fits(lines: Sequence[str], width: int) -> bool:
     """Whether a terminal of ``width`` columns shows every line whole."""
     return max(map(len, lines), default=0) <= width
-
-
-def block_lines(header: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> Iterator[str]:
-    """The rows of a table that would not fit, each as a block: its first cell, and the others below it, by name."""
-    indent = 2 + max(map(len, header[1:]))
-    for first, *others in rows:
-        yield shown_title(first)
-        for name, cell in zip(header[1:], others, strict=True):
-            if cell:
-                yield from wrapped(f"  {name.ljust(indent)}{printable(cell)}", width, 2 + indent)
 
 
 def wrapped(line: str, width: int, indent: int = 2) -> list[str]:

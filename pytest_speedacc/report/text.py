@@ -11,7 +11,7 @@ from pytest_speedacc.judge.accuracy import formerly
 from pytest_speedacc.judge.verdict import Check, Observation, Outcome, TradeSum, Verdict
 from pytest_speedacc.report.printable import printable, shown_title
 from pytest_speedacc.report.scale import scale_lines
-from pytest_speedacc.report.table import block_lines, fits, table_lines, wrapped
+from pytest_speedacc.report.table import fits, table_lines, wrapped
 
 EXPLAINED = {
     "base": "What takes longer than in the base",
@@ -62,7 +62,7 @@ def verdict_text(
         lines += [
             "",
             f"Right {formerly(verdict.compared_with)} and wrong now:",
-            *(f"  {line}" for line in verdict.flipped),
+            *(f"  {line}" for line in (verdict.flipped if is_verbose else ["; ".join(verdict.flipped)])),
         ]
     lines += [line for found in verdict.trades for line in ("", *_trade_lines(found))]
     if is_verbose:
@@ -82,7 +82,7 @@ def _indent(line: str) -> int:
 
 
 def _check_lines(verdict: Verdict, width: int, is_verbose: bool) -> list[str]:
-    """The checks as a table, or as blocks where that does not fit: the worst first, and those that passed counted."""
+    """The checks as a table, or as sentences where that does not fit: the worst first, those that passed counted."""
     loud = sorted((check for check in verdict.checks if check.outcome is not Outcome.PASSED), key=lambda c: -c.outcome)
     shown = list(verdict.checks) if is_verbose else loud[:MOST_CHECKS]
     header = ("axis", "observed", verdict.compared_with, "allowed", "outcome", "why")
@@ -92,11 +92,17 @@ def _check_lines(verdict: Verdict, width: int, is_verbose: bool) -> list[str]:
     ]
     lines = table_lines(header, rows)
     if not fits(lines, width):
-        lines = list(block_lines(header, rows, width))
+        lines = [part for check in shown for part in _sentences(check, verdict.compared_with)]
     if others := len(verdict.checks) - len(shown):
         what = "passed" if len(shown) == len(loud) else "are not shown here"
         lines.append(f"{others} other check{'' if others == 1 else 's'} {what} (-v shows all).")
     return lines
+
+
+def _sentences(check: Check, compared_with: str) -> Iterator[str]:
+    former = f", {compared_with} {_former(check)}" if check.reference is not None else ""
+    yield f"{axis(check)}: {_observed(check)}{former}, allowed {check.allowed}"
+    yield f"  {check.outcome.word.replace('_', ' ')}: {check.reason}"
 
 
 def _other_lines(verdict: Verdict, environment: str, scale: Scale) -> Iterator[str]:
@@ -159,7 +165,12 @@ def _observed(check: Check) -> str:
     if check.interval is None:
         return text
     low, high = (format_value(end, check.kind) for end in check.interval)
-    return f"{text} ({low} to {high})"
+    return f"{text} (up to {high})" if is_open(check) else f"{text} ({low} to {high})"
+
+
+def is_open(check: Check) -> bool:
+    """Whether its interval has no end below: no time is shorter than none at all."""
+    return check.kind == Kind.CHANGE and check.interval is not None and check.interval[0] <= -1
 
 
 def _news(check: Check) -> str:

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 
+from pytest_speedacc.axes.units import Kind, format_value
 from pytest_speedacc.config.live_settings import LiveSettings
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.config.project import Project
@@ -19,7 +20,6 @@ from pytest_speedacc.live.workers.arguments import arguments_of
 from pytest_speedacc.marks import is_gate
 from pytest_speedacc.report.printable import printable_lines
 from pytest_speedacc.report.summary import BaseLine, RunReport
-from pytest_speedacc.report.table import wrapped
 from pytest_speedacc.session.both_sides import Against, Request, run_against
 from pytest_speedacc.session.hidden_options import Hidden
 from pytest_speedacc.session.narrowed import Narrowed
@@ -198,14 +198,11 @@ class LiveSession:
             problems=(*run.problems, *([against.run.lost] if against.run.lost else [])),
         )
 
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+    def lines(self, measured_on: str, *, is_brief: bool) -> list[str]:
         """With what the gates were compared, how, and what may explain a difference other than the change."""
-        if self.against is not None:
-            terminalreporter.section("speedacc, against the base")
-            width = self.config.get_terminal_writer().fullwidth
-            for line in live_lines(self.against, self.removed(), self.loosened()):
-                for part in wrapped(printable_lines(line), width):
-                    terminalreporter.line(part)
+        if self.against is None:
+            return [f"Measured on {measured_on}."] if measured_on else []
+        return live_lines(self.against, self.removed(), self.loosened(), measured_on, is_brief=is_brief)
 
 
 def changed_baselines(against: Against) -> list[str]:
@@ -217,14 +214,19 @@ def changed_baselines(against: Against) -> list[str]:
     ]
 
 
-def live_lines(against: Against, removed: Sequence[str], loosened: Sequence[str]) -> list[str]:
-    """The account of a live run, in which gates were ``removed`` and what decides about them ``loosened``."""
+def live_lines(
+    against: Against, removed: Sequence[str], loosened: Sequence[str], measured_on: str, *, is_brief: bool
+) -> list[str]:
+    """The account of a live run, in which gates were ``removed`` and what decides about them ``loosened``.
+
+    ``is_brief`` leaves out what matters where something is doubted only.
+    """
     run, base = against.run, base_line(against)
+    told = f"Base: {base.description} ({base.how}): {base.launches} launches in {base.seconds:.0f} s with {base.mode}"
+    where = f", on {measured_on}" if measured_on else ""
     return [
-        f"Base: {base.description} ({base.how}).",
-        f"Run with {base.mode}: {base.launches} launches in {base.seconds:.0f} s.",
+        f"{told}." if is_brief else f"{told}{where}. {base.canary}".rstrip(),
         *([f"ERROR: {run.lost}"] if run.lost else []),
-        *([base.canary] if base.canary else []),
         *(f"New gate, so there is nothing to compare: {test}" for (test, _), gate in run.gates.items() if gate.is_new),
         # Those that fail are failures of their own.
         *(lost_sentences(against, removed) if against.settings.removed == "warn" else ()),
@@ -242,7 +244,7 @@ def base_line(against: Against) -> BaseLine:
     if len(differences) > 1:
         bounds = launch_bounds(differences, alpha=0.05)
         canary = (
-            f"The base against itself ({run.canary_test}): {math.expm1(bounds.mean):+.1%} "
+            f"The base against itself ({run.canary_test}): {format_value(math.expm1(bounds.mean), Kind.CHANGE)} "
             f"in {len(differences)} launches, where 0 % is true."
         )
     launches = max((len(gate.launches) for gate in run.gates.values()), default=0)

@@ -58,8 +58,8 @@ def read_past(folder: Path, gates: Mapping[Key, str]) -> tuple[tuple[Past, ...],
             for key, found in wanted.items()
         ]
         ends = _ends(folder, [former.date for found in files.values() for former in found])
-    except (ConfigError, OSError):
-        # No git, no repository, or one that takes too long: a report is made without.
+    except (ConfigError, OSError, ValueError):
+        # No git, no repository, one that takes too long, or one that is damaged: a report is made without.
         return (), ""
     return tuple(each for each in past if each.moments), ends
 
@@ -86,7 +86,7 @@ def _log(folder: Path) -> dict[str, list[Former]]:
         line = token.lstrip("\n")
         if line.startswith(":"):
             # :<former mode> <mode> <former blob> <blob> <status>, and then the name
-            blob, name = line.split(" ")[3], next(tokens)
+            blob, name = line.split(" ")[3], next(tokens, "")
             found.setdefault(name, []).append(Former(commit[:7], date, subject, blob))
         elif line:
             commit, date, subject = (*line.split(" ", 2), "")[:3]

@@ -265,7 +265,10 @@ class Results:
             lines += ["", *group_lines(group)]
         if run.scale.is_wanted and (translated := scale_lines(run.verdicts, run.scale)):
             lines += ["", "At scale, one request after the other:", *translated, ""]
-        if run.measured_on:
+        if self.live is not None:
+            is_plain = run.outcome is Outcome.PASSED and not run.failed
+            lines += self.live.lines(run.measured_on, is_brief=is_plain and not is_verbose)
+        elif run.measured_on:
             lines.append(f"Measured on {run.measured_on}.")
         lines += [f"Wrote {path}." for path in self.written]
         lines += run.remarks
@@ -273,6 +276,8 @@ class Results:
         lines += [each.sentence(False) for each in self.missing.lost if not self._losses_fail()]
         lines += [f"ERROR: {problem}" for problem in self.problems]
         if lines:
+            # The line of the last file has ended by now; pytest would end it once more below.
+            terminalreporter.currentfspath = None
             terminalreporter.section("speedacc")
             for line in lines:
                 shown = printable_lines(line)

@@ -199,6 +199,8 @@ def test_faster_passes_and_is_said_to_be(run: Run) -> None:
     assert check["outcome"] == "passed"
     assert check["observed"] < -0.3
     assert "it is faster" in check["reason"]
+    # Also where nobody reads the report.
+    assert re.search(r"test_faster +1 +\S+ \Ss, -[\d.]+ % \((-[\d.]+|up) to -[\d.]+\)", run.output)
 
 
 @pytest.mark.parametrize(

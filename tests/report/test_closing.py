@@ -149,3 +149,17 @@ def test_a_gate_that_could_not_be_judged_has_its_row() -> None:
 def test_braces_in_what_is_told_are_text() -> None:
     noted = replace(gate(PASSED), notes=("a {note} of {0}",))
     assert lines_of(noted)[-1] == "note: test_models.py::test_digits: a {note} of {0}"
+
+
+def test_gates_of_one_file_go_without_its_name_where_that_helps() -> None:
+    checks = (PASSED, SMALLER, exact("parameters", Kind.COUNT, 600, 650))
+    lines = lines_of(gate(*checks), gate(*checks, test="test_models.py::test_tumours"))
+    assert [cells(line)[0] for line in lines[2:4]] == ["test_digits", "test_tumours"]
+    lines = lines_of(gate(*checks), gate(*checks, test="test_others.py::test_digits"))
+    assert [cells(line)[0][-9:] for line in lines[2:4]] == ["st_digits", "st_digits"]
+    assert "..." in lines[2]
+
+
+def test_an_interval_that_is_open_below_says_so() -> None:
+    (row,) = lines_of(gate(replace(PASSED, interval=(-1.0, 0.042))))[2:]
+    assert "-1.9 % (up to +4.2)" in row
