@@ -62,7 +62,7 @@ def _head(run: RunReport) -> str:
     lines = [f"### {sign} {_headline(run)}"]
     if run.base:
         base = run.base
-        launched = f" · {base.launches} launches in turn, {base.seconds:.0f} s" if base.launches else ""
+        launched = f" · {base.counted} in turn, {base.seconds:.0f} s" if base.launches else ""
         lines.append(
             f"Base {_code(base.description.partition(' ')[0])} {_text(base.description.partition(' ')[2])} "
             f"({_text(base.how)}){launched} · {_text(run.measured_on)}"

@@ -43,6 +43,11 @@ class BaseLine:
     canary: str
     """The base against itself, in a sentence; empty where nothing was told of it."""
 
+    @property
+    def counted(self) -> str:
+        """How many launches, in words."""
+        return f"{self.launches} launch{'es' * (self.launches != 1)}"
+
 
 @dataclass(frozen=True, slots=True)
 class RunReport:

@@ -109,7 +109,7 @@ def run_against(request: Request, say: Callable[[str], None]) -> Against:
     first = f", and {settings.setup!r} first" if settings.setup else ""
     say(
         f"{gates} beside those of {base.description}, at most {settings.launches} launches and "
-        f"{settings.budget:.0f} s{first}"
+        f"{settings.budget:g} s{first}"
     )
     with base_worktree(root, base, share=settings.share, setup=settings.setup, timeout=settings.timeout) as tree:
         # Beside the base, so that it is removed with it, by the next run where this one is killed.

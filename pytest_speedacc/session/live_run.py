@@ -222,7 +222,7 @@ def live_lines(
     ``is_brief`` leaves out what matters where something is doubted only.
     """
     run, base = against.run, base_line(against)
-    told = f"Base: {base.description} ({base.how}): {base.launches} launches in {base.seconds:.0f} s with {base.mode}"
+    told = f"Base: {base.description} ({base.how}): {base.counted} in {base.seconds:.0f} s with {base.mode}"
     where = f", on {measured_on}" if measured_on else ""
     return [
         f"{told}." if is_brief else f"{told}{where}. {base.canary}".rstrip(),
