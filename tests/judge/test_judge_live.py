@@ -95,6 +95,8 @@ def test_what_is_too_close_says_what_would_have_been_seen():
     few = judged(launches(0.5, 0.001, 3))
     assert few.outcome is INCONCLUSIVE
     assert few.reason.endswith("too close to call here: 3 launches are too few for any verdict")
+    two = judged(launches(0.5, 0.001, 2))
+    assert "in the last of 2 launches; too close to call here: 2 launches are too few" in two.reason
     one = judged(launches(0.5, 0.001, 1))
     assert (one.interval, one.outcome) == (None, INCONCLUSIVE)
     assert one.reason.endswith("in one launch; too close to call here: one launch is too few for any verdict")
