@@ -96,8 +96,8 @@ def test_a_mean_over_seeds_is_one_that_its_first_evaluation_may_have(repeats: in
             stored(0.1, repeats=5),
             ONE_WRONG,
             1,
-            r"fit this gate at \$\.accuracy\.repeats: it is 5, and the gate evaluates once \(no repeats=\)\. Restore it "
-            r"from version control, or write it anew with --speedacc-update\.$",
+            r"fit this gate at \$\.accuracy\.repeats: it is 5, and the gate evaluates once \(no repeats=\)\. Restore "
+            r"it from version control, or write it anew with --speedacc-update\.$",
         ),
         (stored(0.1, repeats=2), ONE_WRONG, 1, r"fit this gate at \$\.accuracy\.repeats: it is 2"),
         (stored(0.1), ONE_WRONG, 1, r"it is 0\.1, and the predictions of the same file come to 0\.9\. Restore"),

@@ -61,6 +61,7 @@ def test_an_unchanged_model_passes():
     low, high = check.interval
     assert low < 0 < high < 0.03
     assert check.reason.startswith("2.01 ms against 2.00 ms in the last of 8 launches")
+    assert check.sides == pytest.approx((0.002, 0.002))
 
 
 def test_a_slower_model_fails():
