@@ -243,7 +243,8 @@ def test_what_could_not_be_measured_is_observed_with_its_reason():
 
 @pytest.mark.parametrize("memory", [MemoryPeak(100_000, (100_000, 100_000), retained=64), Unavailable("never")])
 def test_what_stays_of_memory_is_observed_below_its_peak(memory):
-    rows = [row for row in observe(measured(memory=memory, retained=4096), NOTHING) if row.metric == "memory"]
+    found = measured(memory=memory, retained=4096, parameters=Unavailable("no"))
+    rows = [row for row in observe(found, NOTHING) if row.metric == "memory"]
     first = "stays after the set was first predicted: caches, pools, and what was loaded"
     later = "stays after each call, and is no part of the peak of the next"
     assert rows[1] == Observation("memory", "retained", Kind.SIZE, 4096, None, None, first)

@@ -246,6 +246,7 @@ def about(mean: float, count: int, *, lower: bool = False) -> Accuracy:
     [
         (about(0.9, 60), ("max_accuracy_drop", "2 pp"), Former(0.91, 0.001, 60), Outcome.PASSED, "-1 pp"),
         (about(0.9, 60), ("max_accuracy_drop", "0.5 pp"), Former(0.91), Outcome.FAILED, "-1 pp"),
+        (about(0.46, 60), ("max_accuracy_drop", "5 pp"), Former(0.5), Outcome.PASSED, "-4 pp"),
         (about(0.46, 60), ("max_accuracy_drop", "10 %"), Former(0.5), Outcome.PASSED, "-4 pp"),
         (about(0.46, 60), ("max_accuracy_drop", "6 %"), Former(0.5), Outcome.FAILED, "-4 pp"),
         (about(10.5, 60, lower=True), ("max_accuracy_drop", "10 %"), Former(10.0), Outcome.PASSED, "+0.5"),
