@@ -168,8 +168,7 @@ def written_out(over: Any) -> float:
         lags += 2
     total = sum(correlations[:lags])
     room = 1 - 2 * (lags - total) / n
-    if room <= 0:
-        return n
+    assert room > 0
     return min(n, max(1.0, (1 + 2 * total) / room * (1 + 2 * (math.sqrt((4 * lags + 2) / n) if lags else 0))))
 
 
@@ -185,6 +184,8 @@ ROWS = {
     "no pattern": np.random.default_rng(6).random(200) < 0.2,
     "pairs that skip one": np.convolve(np.random.default_rng(7).random(300) < 0.15, [1, 0, 1])[:300] > 0,
     "none": np.zeros(64, dtype=bool),
+    "six in two halves": np.arange(6) < 3,
+    "seven": np.arange(7) < 3,
     "two": np.array([True, False]),
     "one": np.array([True]),
 }
