@@ -184,5 +184,24 @@ def test_what_was_added_can_be_taken_back_and_a_part_is_never_left() -> None:
     assert (dict(AXES), dict(SETTINGS), dict(TRADED)) == before
 
 
+@pytest.mark.parametrize(
+    ("added", "said"),
+    [
+        ("energy", "a test: 'energy' is not an Axis."),
+        (Axis("error"), "a test: the name 'error' is taken: give the axis another one."),
+        (
+            Axis("cost", settings=(setting("max_memory", Role.MAXIMUM),)),
+            "a test: the name 'max_memory' is taken: give the axis another one.",
+        ),
+    ],
+)
+def test_what_is_no_axis_or_has_a_name_that_is_taken_is_not_added(added: Any, said: str) -> None:
+    before = dict(AXES), dict(SETTINGS), dict(TRADED)
+    with pytest.raises(ConfigError) as refused:
+        add_axes([added], "a test")
+    assert str(refused.value) == said
+    assert (dict(AXES), dict(SETTINGS), dict(TRADED)) == before
+
+
 def test_an_amount_of_a_slice_moves_as_the_whole_does() -> None:
     assert Amount(3.0, 0.5, "note", {"night": 2.0}).of("night") == Amount(2.0, 0.5)
