@@ -73,7 +73,7 @@ def parse_in_unit(value: object, unit: str, where: str) -> float:
     """
     text = str(value).strip()
     try:
-        number = math.nan if isinstance(value, bool) else float(text.removesuffix(unit))
+        number = float(text.removesuffix(unit))
     except ValueError:
         number = math.nan
     if not math.isfinite(number):

@@ -60,7 +60,7 @@ def check_agreement(path: Path, baseline: Baseline, predictions: Predictions | N
 
 def _farthest(stored: StoredAccuracy) -> float:
     """How far one of several evaluations can be from their mean, given their spread (Samuelson's inequality)."""
-    return stored.spread * (stored.repeats - 1) / math.sqrt(stored.repeats) if stored.repeats > 1 else 0.0
+    return stored.spread * (stored.repeats - 1) / math.sqrt(stored.repeats)
 
 
 def _widest(stored: StoredAccuracy) -> float:

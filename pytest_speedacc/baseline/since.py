@@ -80,7 +80,7 @@ class SinceBase:
         size = before.model_size if by_hand or now.model_size is None else None
         if record is None:
             # An update takes the records of other environments away with the model that they are of.
-            holds = by_hand or not is_updated(before, now) or is_same_model(before, now)
+            holds = not is_updated(before, now) or is_same_model(before, now)
         else:
             holds = record.memory is None or (record != was and not is_record_updated(before, now, environment))
         left = replace(

@@ -194,11 +194,11 @@ def _paired(
     """
     if isinstance(accuracy, Outputs):
         return replace(reference, outputs=compare_outputs(before, subject, accuracy, same_environment))
-    slices = pair_slices(same_environment, before, subject, accuracy, reference.source)
     if score is None:
-        return replace(reference, slices=slices)
+        return reference
     value, spread, repeats = score
     whole = pair_all(value, same_environment, before, subject, accuracy, reference.source)
+    slices = pair_slices(same_environment, before, subject, accuracy, reference.source)
     return replace(reference, accuracy=with_repeats(whole, spread, repeats), slices=slices)
 
 

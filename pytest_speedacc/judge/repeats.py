@@ -101,8 +101,6 @@ def judge_repeated(bound: Bound, accuracy: Accuracy, former: Former | None, sour
 
 def is_shown_better(accuracy: Accuracy, former: Former, wanted: float) -> bool:
     """Whether the mean score is shown to be better than the former one by ``wanted``, at the rate of a failure."""
-    if len(accuracy.scores) < FEWEST:
-        return False
     known = _Allowed(former.mean, former if former.repeats > 1 else None)
     surely = _bounds(accuracy.scores, FAIL_LEVEL / 2, FAIL_LEVEL / 2)
     better = surely.lower - former.mean if accuracy.greater_is_better else former.mean - surely.upper

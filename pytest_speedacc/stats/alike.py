@@ -68,9 +68,7 @@ def _correlation_time(over: npt.NDArray[np.bool_]) -> float:
     pairs = correlations[: len(correlations) // 2 * 2].reshape(-1, 2).sum(axis=1)
     lags = 2 * int(np.argmax(pairs <= 0)) if (pairs <= 0).any() else 2 * len(pairs)
     total = float(correlations[:lags].sum())
-    room = 1 - 2 * (lags - total) / n
-    if room <= 0:
-        return float(n)
+    room = 1 - 2 * (lags - total) / n  # above 0, since fewer lags than half of the calls are counted
     error = math.sqrt((4 * lags + 2) / n) if lags else 0.0  # Sokal's, relative
     return min(float(n), max(1.0, (1 + 2 * total) / room * (1 + CAUTION * error)))
 

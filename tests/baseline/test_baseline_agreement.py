@@ -96,14 +96,39 @@ def test_a_mean_over_seeds_is_one_that_its_first_evaluation_may_have(repeats: in
             stored(0.1, repeats=5),
             ONE_WRONG,
             1,
-            r"fit this gate at \$\.accuracy\.repeats: it is 5, and the gate ev",
+            r"fit this gate at \$\.accuracy\.repeats: it is 5, and the gate evaluates once \(no repeats=\)\. Restore "
+            r"it from version control, or write it anew with --speedacc-update\.$",
+        ),
+        (stored(0.1, repeats=2), ONE_WRONG, 1, r"fit this gate at \$\.accuracy\.repeats: it is 2"),
+        (stored(0.1), ONE_WRONG, 1, r"it is 0\.1, and the predictions of the same file come to 0\.9\. Restore"),
+        (
+            stored(0.1, repeats=2),
+            ONE_WRONG,
+            30,
+            r"come to 0\.9, farther from a mean of 2 than any of them can be\. Restore",
+        ),
+        (
+            stored(0.5, repeats=2, spread=0.8),
+            ONE_WRONG,
+            30,
+            r"\$\.accuracy\.spread: it is 0\.8, .* 0\.707 at the most\. R",
         ),
         (stored(0.1), None, 1, r"\$\.predictions: there are none, and an update writes them with the score"),
         (stored(0.1, repeats=5, spread=0.01), None, 30, r"\$\.predictions: there are none"),
         (stored(0.1, repeats=5), ONE_WRONG, 30, r"\$\.accuracy\.value: .* 0\.9, farther from a mean of 5 than any"),
         (stored(0.1, repeats=5, spread=1e9), ONE_WRONG, 30, r"\$\.accuracy\.spread: it is 1e\+09, .* 0\.335 at the m"),
     ],
-    ids=["repeats", "no predictions", "no predictions over seeds", "value over seeds", "spread"],
+    ids=[
+        "repeats",
+        "two",
+        "value",
+        "value over two",
+        "spread of two",
+        "no predictions",
+        "no predictions over seeds",
+        "value over seeds",
+        "spread",
+    ],
 )
 def test_no_field_switches_the_check_off(baseline: Baseline, predictions: Any, repeats: int, said: str) -> None:
     with pytest.raises(GateError, match=said):
@@ -160,7 +185,21 @@ def test_the_last_digits_may_differ(predictions: Any, value: float, agrees: bool
             check_agreement(PATH, stored(value, score), predictions, subject(score))
 
 
-@pytest.mark.parametrize(("value", "predictions"), [(2.0, None), (0.5, ONE_WRONG), (0.9, np.zeros((10, 2, 2)))])
-def test_every_disagreement_names_the_file(value: float, predictions: Any) -> None:
+@pytest.mark.parametrize(
+    ("baseline", "predictions"),
+    [
+        (stored(2.0), None),
+        (stored(0.5), None),
+        (stored(0.5), ONE_WRONG),
+        (stored(0.9), np.zeros((10, 2, 2))),
+        (stored(0.5, repeats=5, spread=2.0), ONE_WRONG),
+    ],
+)
+def test_every_disagreement_names_the_file(baseline: Baseline, predictions: Any) -> None:
     with pytest.raises(GateError, match=r"^the baseline file baseline\.json is damaged at \$\.\w+"):
-        check_agreement(PATH, stored(value), predictions, subject())
+        check_agreement(PATH, baseline, predictions, subject(repeats=baseline.accuracy.repeats))
+
+
+def test_scores_that_are_each_0_or_1_spread_as_widely_as_they_can() -> None:
+    spread = statistics.stdev([1.0, 0.0])
+    check_agreement(PATH, stored(0.5, repeats=2, spread=spread), TARGETS, subject(repeats=2))

@@ -87,6 +87,10 @@ def test_every_cut_and_every_odd_value_of_a_document(tmp_path: Path) -> None:
         (archive(b"\x93NUM"), "predictions.npy is shorter than its header promises"),
         (archive(array_file("{}", b"", version=b"\3\0")), "predictions.npy is not an array file of numpy"),
         (archive(array_file("{}", b"", length=60_000)), "the header of predictions.npy is 60000 bytes long"),
+        (
+            archive(b"\x93NUMPY\2\0" + b"\xff" * 4),
+            "the header of predictions.npy is 4294967295 bytes long",
+        ),
         (archive(array_file("{}", b"", length=4000)), "predictions.npy is shorter than its header promises"),
         (archive(array_file("{", b"")), "describes no array of numbers, texts or times"),
         (archive(array_file("\0(\n", b"")), "describes no array of numbers, texts or times"),

@@ -20,7 +20,7 @@ from msgspec.structs import replace
 
 from pytest_speedacc.baseline import Baseline, baseline_path, load_baseline, load_predictions, save_baseline
 from pytest_speedacc.baseline.document import decode_document, encode_document
-from pytest_speedacc.baseline.files import LONGEST_NAME, predictions_path
+from pytest_speedacc.baseline.files import LONGEST_NAME, guessed_test, is_named_after, predictions_path
 from pytest_speedacc.baseline.predictions import encode_predictions
 from pytest_speedacc.errors import GateError
 
@@ -34,6 +34,46 @@ def path(tmp_path: Path) -> Path:
 
 def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+IN_A_CLASS = baseline_path(Path("b"), "tests/gates/test_it.py::TestX::test_a[one]", "")
+PLAIN = baseline_path(Path("b"), "tests/test_it.py::test_a[one]", "small")
+LONG = baseline_path(Path("b"), f"tests/{'x' * 300}.py::test_a", "")
+
+
+@pytest.mark.parametrize(
+    ("path", "place", "is_there"),
+    [
+        *((IN_A_CLASS, place, True) for place in ("", ".", "tests", "tests/gates", "tests/gates/test_it.py")),
+        *((PLAIN, place, True) for place in ("tests", "tests/test_it.py", "tests/test_it.py::test_a")),
+        *((PLAIN, f"tests/test_it.py::test_a[one]{rest}", True) for rest in ("", "@small")),
+        (IN_A_CLASS, "tests/gates/test_it.py::TestX", True),
+        (IN_A_CLASS, "tests/gates/test_it.py::TestX::test_a", True),
+        (LONG, f"tests/{'x' * 300}.py", True),
+        (LONG, f"tests/{'y' * 300}.py", False),
+        (baseline_path(Path("b"), "tests/test_it.py::test_é", ""), "tests/test_it.py::test_é", True),
+        (PLAIN, "tests/test_i.py", False),
+        (PLAIN, "tests/test_it.py::test_", False),
+        (PLAIN, "tests/test_it.py::test_b", False),
+        (PLAIN, "test", False),
+        (PLAIN, "test_it.py", False),
+        (IN_A_CLASS, "tests/gates/test_it.py::Test", False),
+    ],
+)
+def test_a_file_tells_by_its_name_where_its_test_may_be(path: Path, place: str, is_there: bool) -> None:
+    assert is_named_after(path, place) is is_there
+
+
+@pytest.mark.parametrize(
+    ("file", "test"),
+    [
+        ("tests-gates-test_it--test_a.json", "tests/gates/test_it.py::test_a"),
+        ("test_it--TestX--test_a[one].json", "test_it.py::TestX::test_a[one]"),
+        ("note.json", ""),
+    ],
+)
+def test_the_test_of_a_file_is_guessed_by_its_name(file: str, test: str) -> None:
+    assert guessed_test(Path("b", file)) == test
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from baseline_examples import BASELINE, TEST, measured
 from msgspec.structs import replace
 
 from pytest_speedacc.baseline import baseline_path, content, kept, load_baseline, read_folder, save_baseline
+from pytest_speedacc.baseline.folder import list_folder
 
 
 def test_whole_baselines_under_their_own_names_are_read_in_order(tmp_path: Path) -> None:
@@ -30,6 +31,11 @@ def test_whole_baselines_under_their_own_names_are_read_in_order(tmp_path: Path)
     (tmp_path / "note.txt").touch()
     assert list(read_folder(tmp_path)) == sorted(whole.items())
     assert list(read_folder(tmp_path / "none")) == []
+
+
+def test_files_in_capitals_are_listed_too(tmp_path: Path) -> None:
+    (tmp_path / "A.JSON").write_text("{}")
+    assert list(list_folder(tmp_path)) == [(tmp_path / "A.JSON", None)]
 
 
 def test_a_model_without_a_baseline_is_known_by_its_samples_and_its_score() -> None:

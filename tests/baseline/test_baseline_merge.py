@@ -7,7 +7,14 @@ from baseline_examples import BASELINE, PROFILE, SLOWER, environment, measured
 from msgspec.structs import replace
 
 from pytest_speedacc.baseline import Baseline, confirms, merged
-from pytest_speedacc.baseline.schema import StoredAccuracy, StoredMemory, StoredRatio, StoredTraining, Updated
+from pytest_speedacc.baseline.schema import (
+    StoredAccuracy,
+    StoredMemory,
+    StoredMetric,
+    StoredRatio,
+    StoredTraining,
+    Updated,
+)
 
 OTHER = measured("Slow CPU", median=0.9)
 BOTH = replace(BASELINE, environments=OTHER | BASELINE.environments)
@@ -57,6 +64,26 @@ RATIO = StoredRatio(version=1, log_ratio=1.0, spread=0.1, launches=5)
 
 def with_record(**fields: object) -> Baseline:
     return replace(BOTH, environments=BOTH.environments | {environment().key: replace(HERE, **fields)})
+
+
+def with_metric(value: float, band: float = 0.0, name: str = "cost") -> Baseline:
+    return with_record(metrics={name: StoredMetric(value=value, band=band)})
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "is_news"),
+    [
+        (with_metric(5.0), with_metric(5.0), False),
+        (with_metric(5.0), with_metric(5.5), True),
+        (with_metric(5.0, 0.5), with_metric(5.5), False),
+        (with_metric(5.0), with_metric(5.5, 0.5), False),
+        (with_metric(5.5), with_metric(5.0, 0.25), True),
+        (with_metric(5.0), with_metric(5.0, name="margin"), True),
+        (with_metric(5.0), with_record(), True),
+    ],
+)
+def test_an_own_axis_is_news_beyond_what_it_moves_by(then: Baseline, now: Baseline, is_news: bool) -> None:
+    assert confirms(then, now, environment().key) is not is_news
 
 
 def with_calls(calls: float, **fields: object) -> Baseline:

@@ -11,6 +11,8 @@ from baseline_examples import environment
 from msgspec import UNSET
 
 from pytest_speedacc.adapters.base import ParameterCount
+from pytest_speedacc.axes import add_axes
+from pytest_speedacc.axes.axis import Axis
 from pytest_speedacc.baseline import Baseline
 from pytest_speedacc.baseline.record import record, record_profile
 from pytest_speedacc.baseline.schema import (
@@ -18,10 +20,11 @@ from pytest_speedacc.baseline.schema import (
     StoredFunction,
     StoredLatency,
     StoredMemory,
+    StoredMetric,
     StoredRatio,
     StoredTraining,
 )
-from pytest_speedacc.facts import Unavailable
+from pytest_speedacc.facts import Amount, Unavailable
 from pytest_speedacc.measure.accuracy import Accuracy
 from pytest_speedacc.measure.environment import library_versions
 from pytest_speedacc.measure.latency import Latency
@@ -73,6 +76,23 @@ def recorded(commit: str | None, seconds: Any = CALLS, calls_per_round: int = 1,
     measurement = Measurement(Statics(**(statics | changes)), latency)
     named = {"test": "test_it.py::test_it", "name": "small", "reason": "first"}
     return record(measurement, SUBJECT, environment(), commit=commit, **named, **options)
+
+
+def test_own_axes_are_kept_where_their_values_hold() -> None:
+    take_back = add_axes([Axis("cost"), Axis("margin", per_environment=False), Axis("gone")], "a test")
+    cost, margin = Amount(3.0, 0.5, "of all", {"night": 2.0}), Amount(5.0)
+    try:
+        stored = recorded(COMMIT, metrics={"cost": cost, "margin": margin}, bytecodes=Amount(700, 2))
+    finally:
+        take_back()
+    (here,) = stored.environments.values()
+    assert stored.metrics == {"margin": StoredMetric(value=5.0)}
+    assert here.metrics == {
+        "bytecodes": StoredMetric(value=700, band=2),
+        "cost": StoredMetric(value=3.0, band=0.5, slices={"night": 2.0}),
+    }
+    bare = recorded(COMMIT)
+    assert (bare.metrics, *(each.metrics for each in bare.environments.values())) == (UNSET, UNSET)
 
 
 def test_a_measurement_is_written_down_whole() -> None:

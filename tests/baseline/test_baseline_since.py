@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from baseline_examples import BASELINE, SLOWER, TEST, environment, measured
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from pytest_speedacc.baseline import Baseline, SinceBase, save_baseline, since_base
 from pytest_speedacc.baseline.changes import GONE
-from pytest_speedacc.baseline.schema import Updated
+from pytest_speedacc.baseline.schema import Metrics, StoredMetric, Updated
 
 HERE = environment().key
 NEWER = replace(SLOWER, ratio=1.2)
@@ -113,13 +114,70 @@ def test_only_parts_that_the_base_does_not_hold_are_left(before: Baseline | None
     assert renewed(BASELINE, before) == left
 
 
+def test_a_record_that_was_changed_by_hand_beside_an_update_is_not_left_and_the_base_s_holds() -> None:
+    now, since = (
+        replace(BASELINE, updated=LATER, environments=measured(median=0.5)),
+        SinceBase((), BASELINE, known=True),
+    )
+    left, before = since.renewed(now, HERE), since.unreplaced(now, HERE)
+    assert left is not None
+    assert before is not None
+    assert (left.environments, before.environments) == ({}, measured())
+
+
+DIGEST = f"sha256:{'1' * 64}"
+WHOLE = replace(BASELINE, predictions=DIGEST)
+
+
+COST = {"cost": StoredMetric(value=3.0)}
+BOTH = {"cost": StoredMetric(value=3.0), "margin": StoredMetric(value=5.0)}
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "updated", "left", "holds"),
+    [
+        (UNSET, COST, LATER, COST, UNSET),
+        (COST, BOTH, LATER, BOTH, UNSET),
+        (BOTH, COST, LATER, COST, {"margin": BOTH["margin"]}),
+        (BOTH, UNSET, LATER, UNSET, BOTH),
+        # By hand.
+        (COST, BOTH, BASELINE.updated, UNSET, COST),
+        (BOTH, COST, BASELINE.updated, UNSET, BOTH),
+        (COST, COST, BASELINE.updated, UNSET, UNSET),
+    ],
+)
+def test_own_axes_count_where_an_update_wrote_them_and_else_those_of_the_base(
+    before: Metrics, now: Metrics, updated: Updated, left: Metrics, holds: Metrics
+) -> None:
+    since = SinceBase((), replace(WHOLE, metrics=before), known=True)
+    changed = replace(WHOLE, metrics=now, updated=updated)
+    renewed, unreplaced = since.renewed(changed, HERE), since.unreplaced(changed, HERE)
+    assert renewed is not None
+    assert renewed.metrics == left
+    assert (unreplaced.metrics if unreplaced else UNSET) == holds
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "made"),
+    [
+        (BASELINE, replace(BASELINE, updated=LATER), "now"),
+        (BASELINE, replace(BASELINE, parameters=1), "before"),
+        (BASELINE, None, "before"),
+        (None, BASELINE, "now"),
+        (None, None, "now"),
+    ],
+)
+def test_what_the_baseline_was_made_with_is_what_an_update_wrote(
+    before: Baseline | None, now: Baseline | None, made: str
+) -> None:
+    assert SinceBase((), before, known=True).made_with(now) is (now if made == "now" else before)
+
+
 def unreplaced(now: Baseline | None, before: Baseline | None) -> tuple[object, ...] | None:
     left = SinceBase((), before, known=True).unreplaced(now, HERE)
     return left and (left.accuracy, left.parameters, left.model_size, left.predictions, left.environments)
 
 
-DIGEST = f"sha256:{'1' * 64}"
-WHOLE = replace(BASELINE, predictions=DIGEST)
 UPDATED = replace(WHOLE, updated=LATER, parameters=700, environments=measured("Slow CPU"))
 EVERYTHING = (WHOLE.accuracy, 650, 5930, DIGEST, measured())
 
@@ -191,6 +249,7 @@ def test_predictions_of_the_base_are_read_where_they_are_needed(own: Path, base:
         ("same", BASELINE, False),
         ("updated", replace(BASELINE, updated=LATER, parameters=651), False),
         ("by hand", replace(BASELINE, parameters=651), True),
+        ("no score", replace(BASELINE, updated=LATER, accuracy=None), True),
     ):
         own.unlink(missing_ok=True)
         for path, baseline in ((base, BASELINE), (own, now)):

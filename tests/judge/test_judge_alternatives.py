@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from pytest_speedacc.axes import add_axes
+from pytest_speedacc.axes.axis import Axis
 from pytest_speedacc.axes.units import Kind
 from pytest_speedacc.config.policy import named_policies
 from pytest_speedacc.config.project import parse_project
+from pytest_speedacc.judge import alternatives
 from pytest_speedacc.judge.alternatives import Alternative, groups_of
 from pytest_speedacc.judge.verdict import Observation, Outcome, Verdict
 
@@ -66,6 +71,20 @@ def test_the_front_is_over_score_and_latency():
 def test_domination_is_over_every_axis():
     found = standings(gate("large", 0.95, 10, parameters=5000), gate("slow", 0.95, 40, parameters=10))
     assert found == {"large": (True, ()), "slow": (False, ())}
+
+
+def test_more_of_what_is_better_higher_dominates():
+    def with_margin(name, value):
+        row = Observation("margin", "", Kind.COUNT, value, None, None, "", higher_is_better=True)
+        found = gate(name, 0.95, 10)
+        return replace(found, observations=(*found.observations, row))
+
+    take_back = add_axes([Axis("margin", better="higher")], "a test")
+    try:
+        found = standings(with_margin("wide", 2.0), with_margin("narrow", 1.0))
+    finally:
+        take_back()
+    assert found == {"wide": (True, ()), "narrow": (True, ("wide",))}
 
 
 def test_times_that_differ_as_processes_do_count_as_equal():
@@ -134,6 +153,31 @@ def test_a_single_parameter_less_is_less():
 def test_what_only_one_was_measured_on_decides_nothing():
     found = standings(gate("a", 0.95, 10, parameters=None), gate("b", 0.95, 10), gate("c", 0.96, 10, memory=None))
     assert found == {"a": (False, ("c",)), "b": (False, ("c",)), "c": (True, ())}
+
+
+@pytest.mark.parametrize(
+    ("axis", "now", "former", "worse"),
+    [
+        ("parameters", 0.0, 0.0, 0.0),
+        ("parameters", 5.0, 0.0, math.inf),
+        ("parameters", 5.0, 4.0, 0.25),
+        ("margin", 0.0, 0.0, 0.0),
+        ("margin", 5.0, 0.0, -math.inf),
+        ("margin", 3.0, 4.0, 0.25),
+        ("margin", -5.0, -4.0, 0.25),
+        ("margin", 5.0, None, None),
+    ],
+)
+def test_how_much_worse_an_amount_is_follows_its_direction_and_may_start_at_nothing(axis, now, former, worse):
+    one, other = (
+        Alternative("", 1.0, True, True, {} if value is None else {axis: value}, None, Outcome.PASSED)
+        for value in (now, former)
+    )
+    take_back = add_axes([Axis("margin", better="higher")], "a test")
+    try:
+        assert alternatives._worsening(one, other, axis) == worse
+    finally:
+        take_back()
 
 
 def replaces(settings, one, other):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from judge_examples import accuracy, bound, timed
@@ -123,3 +125,6 @@ def test_training_time_likewise(share, seconds, outcome):
 def test_the_first_call_and_the_untimed_ones_are_told():
     rows = {row.statistic: row for row in observe(measured(Busy(), [0.01] * 128), reference_of("none"))}
     assert rows["median"].note == "a call of 1 sample, 128 calls after 321 untimed ones, the first of all 1.50 s"
+    alone = replace(measured(Busy(), [0.01] * 128), first_call=None)
+    rows = {row.statistic: row for row in observe(alone, reference_of("none"))}
+    assert rows["median"].note == "a call of 1 sample, 128 calls after 321 untimed ones"

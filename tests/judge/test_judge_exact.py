@@ -74,10 +74,14 @@ def test_a_change_is_told_against_the_baseline():
 
 def test_the_functions_that_grew_are_named_where_both_sides_tell_theirs():
     tolerance = bound("max_bytecodes_increase", "1 %")
-    then = Amount(1000, parts={"clean (a.py)": 500, "fit (b.py)": 400, "gone (c.py)": 100})
-    now = Amount(1500, parts={"clean (a.py)": 600, "fit (b.py)": 400, "new (a.py)": 500})
+    then = Amount(1000, parts={"clean (a.py)": 500, "fit (b.py)": 400, "same (b.py)": 9, "gone (c.py)": 100})
+    now = Amount(1500, parts={"clean (a.py)": 600, "fit (b.py)": 401, "same (b.py)": 9, "new (a.py)": 500})
     text = "+50 % against the base's 1,000"
-    assert judge_amount(tolerance, now, then, "base").reason == f"{text}: +500 in new (a.py), +100 in clean (a.py)"
+    assert judge_amount(tolerance, now, then, "base").reason == (
+        f"{text}: +500 in new (a.py), +100 in clean (a.py), +1 in fit (b.py)"
+    )
+    fewer = Amount(1500, parts={"clean (a.py)": 500})
+    assert judge_amount(tolerance, fewer, then, "base").reason == text
     assert judge_amount(tolerance, now, Amount(1000), "base").reason == text
     assert judge_amount(tolerance, Amount(1500), then, "base").reason == text
     assert judge_amount(bound("max_bytecodes", 1000), now).reason == "500 over the limit"

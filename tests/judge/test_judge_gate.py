@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -11,17 +12,19 @@ from values import reference_of
 
 from pytest_speedacc.adapters.base import ParameterCount
 from pytest_speedacc.axes import SETTINGS
+from pytest_speedacc.axes.units import Kind
 from pytest_speedacc.baseline import SinceBase
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.facts import Unavailable
 from pytest_speedacc.judge.gate import judge
 from pytest_speedacc.judge.observations import observe
 from pytest_speedacc.judge.reference import LiveComparison
-from pytest_speedacc.judge.verdict import Outcome
+from pytest_speedacc.judge.verdict import Observation, Outcome
 from pytest_speedacc.measure.launches import NEW_GATE, LiveGate, PairTimes
 from pytest_speedacc.measure.measurement import Measurement, Statics
 from pytest_speedacc.measure.memory import MemoryPeak
 from pytest_speedacc.measure.yardstick import Ratios
+from pytest_speedacc.stats.sequence import launch_bounds
 
 PASSED, INCONCLUSIVE, NOT_COMPARED, FAILED = Outcome
 PLAN = (64, 128)
@@ -205,7 +208,8 @@ def test_launches_whose_number_was_asked_for_are_judged_by_a_single_look():
     for once, outcome in ((False, INCONCLUSIVE), (True, PASSED)):
         live = LiveComparison(LiveGate(launches, None, None, None, ""), (), 0.01, "", SinceBase(), once=once)
         (check,) = judged([("max_latency_increase", "2 %")], reference=reference_of("", live=live))
-        assert check.outcome is outcome
+        bounds = launch_bounds([launch.difference for launch in launches], 0.01, once=once)
+        assert (check.outcome, check.interval) == (outcome, (math.expm1(bounds.lower), math.expm1(bounds.upper)))
 
 
 def test_every_axis_is_observed_with_what_it_was():
@@ -225,7 +229,7 @@ def test_every_axis_is_observed_with_what_it_was():
     assert rows["accuracy", ""].points
     assert rows["latency", "median"].reference == 0.001
     assert rows["latency", "median"].note == "a call of 1 sample, 128 calls"
-    assert rows["latency", "p95"].reference is None
+    assert (rows["latency", "median"].interval, rows["latency", "p95"].reference) == ((0.001, 0.001), None)
     assert (rows["parameters", ""].note, rows["parameters", ""].reference) == ("3 trees, 40 leaves", 1000)
     assert rows["model_size", ""].note == "4.00 KiB of weights in memory"
     assert rows["memory", ""].observed == 100_000
@@ -235,6 +239,18 @@ def test_what_could_not_be_measured_is_observed_with_its_reason():
     gone = {"parameters": Unavailable("no"), "model_size": Unavailable("none"), "memory": Unavailable("never")}
     rows = {row.metric: row for row in observe(measured(**gone), NOTHING)}
     assert [(rows[name].observed, rows[name].note) for name in gone] == [(None, "no"), (None, "none"), (None, "never")]
+
+
+@pytest.mark.parametrize("memory", [MemoryPeak(100_000, (100_000, 100_000), retained=64), Unavailable("never")])
+def test_what_stays_of_memory_is_observed_below_its_peak(memory):
+    found = measured(memory=memory, retained=4096, parameters=Unavailable("no"))
+    rows = [row for row in observe(found, NOTHING) if row.metric == "memory"]
+    first = "stays after the set was first predicted: caches, pools, and what was loaded"
+    later = "stays after each call, and is no part of the peak of the next"
+    assert rows[1] == Observation("memory", "retained", Kind.SIZE, 4096, None, None, first)
+    each_call = Observation("memory", "retained a call", Kind.SIZE, 64, None, None, later)
+    assert rows[2:] == ([] if isinstance(memory, Unavailable) else [each_call])
+    assert (rows[0].statistic, rows[0].observed) == ("", None if isinstance(memory, Unavailable) else 100_000)
 
 
 def test_calls_timed_in_rounds_are_observed_by_their_median():

@@ -177,6 +177,15 @@ def test_a_limit_in_words(latency, plan, outcome, reason):
     assert (check.limit, check.reference) == (1.0, None)
 
 
+@pytest.mark.parametrize(
+    ("size", "why"), [(63, "of so few the limit"), (64, "neighbours are so alike that 40 of them")]
+)
+def test_from_64_calls_on_it_is_told_how_alike_they_are(size, why):
+    check = judge_limit(timed([0.99] * 12 + [1.01] * (size - 12)), MEDIAN, (size,), ALPHA)
+    assert check.outcome is INCONCLUSIVE
+    assert f"{size - 12} of {size} calls took longer, and {why}" in check.reason
+
+
 def test_of_few_calls_it_is_told_why_a_limit_close_by_is_left_open():
     check = judge_limit(timed([1.01, 1.02, 1.03, 1.04] * 2), MEDIAN, (8,), ALPHA)
     assert check.outcome is INCONCLUSIVE

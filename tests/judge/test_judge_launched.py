@@ -20,7 +20,7 @@ from pytest_speedacc.judge.verdict import Outcome
 from pytest_speedacc.measure.launches import LiveGate, LiveRun, PairTimes
 from pytest_speedacc.measure.waiting import Waiting
 from pytest_speedacc.measure.yardstick import Ratios
-from pytest_speedacc.stats.sequence import prediction_interval
+from pytest_speedacc.stats.sequence import launch_bounds, prediction_interval
 
 PASSED, INCONCLUSIVE, NOT_COMPARED, FAILED = Outcome
 MEDIAN = bound("max_latency_increase", "3 %")
@@ -77,6 +77,10 @@ def test_a_gain_of_time_needs_launches():
     assert gain_of_launches(faster, (), 0.001) is None
     assert gain_of_launches(faster, launches(-0.3), 0.001).is_shown
     assert not gain_of_launches(faster, launches(-0.21, spread=0.05), 0.001).is_shown
+    assert (
+        gain_of_launches(faster, launches(-0.31), 0.001).at_most
+        == launch_bounds([launch.difference for launch in launches(-0.31)], 0.05, 0.001).upper
+    )
 
 
 @pytest.mark.parametrize(("calls_each", "told"), [(59, False), (60, True), (100, True)])

@@ -15,7 +15,7 @@ from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.judge.live_increase import judge_live_increase, latency_tolerances, live_alpha, undecided
 from pytest_speedacc.judge.verdict import Outcome
 from pytest_speedacc.measure.launches import NEW_GATE, LiveGate, PairTimes
-from pytest_speedacc.stats.sequence import launch_bounds
+from pytest_speedacc.stats.sequence import launch_bounds, resolution
 
 PASSED, INCONCLUSIVE, NOT_COMPARED, FAILED = Outcome
 MEDIAN = bound("max_latency_increase", "3 %")
@@ -61,6 +61,7 @@ def test_an_unchanged_model_passes():
     low, high = check.interval
     assert low < 0 < high < 0.03
     assert check.reason.startswith("2.01 ms against 2.00 ms in the last of 8 launches")
+    assert check.sides == pytest.approx((0.002, 0.002))
 
 
 def test_a_slower_model_fails():
@@ -95,9 +96,20 @@ def test_what_is_too_close_says_what_would_have_been_seen():
     few = judged(launches(0.5, 0.001, 3))
     assert few.outcome is INCONCLUSIVE
     assert few.reason.endswith("too close to call here: 3 launches are too few for any verdict")
+    two = judged(launches(0.5, 0.001, 2))
+    assert "in the last of 2 launches; too close to call here: 2 launches are too few" in two.reason
     one = judged(launches(0.5, 0.001, 1))
     assert (one.interval, one.outcome) == (None, INCONCLUSIVE)
     assert one.reason.endswith("in one launch; too close to call here: one launch is too few for any verdict")
+
+
+@pytest.mark.parametrize("once", [False, True])
+def test_a_single_look_could_have_seen_less(once):
+    found = launches(0.03, 0.05, 6)
+    check = judge_live_increase(MEDIAN, gate(*found), (), ALPHA, once=once)
+    seen = math.expm1(resolution([each.difference for each in found], math.log1p(0.03), ALPHA, once=once))
+    assert check.outcome is INCONCLUSIVE
+    assert check.reason.endswith(f"the smallest slow-down these launches could have shown is {seen:.1%}")
 
 
 def test_a_new_gate_passes_a_broken_base_is_not_compared_and_a_lost_run_fails():

@@ -5,17 +5,20 @@ from __future__ import annotations
 import msgspec
 import numpy as np
 import pytest
+from judge_examples import timed
 from values import facts
 
 from pytest_speedacc.axes.bytecodes import BYTECODES
 from pytest_speedacc.baseline import SinceBase
+from pytest_speedacc.baseline.record import record as record_of
 from pytest_speedacc.baseline.schema import EnvironmentRecord, StoredLatency, StoredMetric
-from pytest_speedacc.facts import Amount
+from pytest_speedacc.facts import Amount, Unavailable
 from pytest_speedacc.judge.of_versions import moved, stored_amount
-from pytest_speedacc.judge.reference import LiveComparison, from_live
+from pytest_speedacc.judge.reference import LiveComparison, from_baseline, from_live
 from pytest_speedacc.measure.accuracy import score_predictions
 from pytest_speedacc.measure.environment import Environment
 from pytest_speedacc.measure.launches import LiveGate
+from pytest_speedacc.measure.measurement import Measurement, Statics
 from pytest_speedacc.measure.subject import CallOptions, prepare
 
 HERE = {"python": "3.11.7", "numpy": "2.4.0"}
@@ -77,6 +80,30 @@ def test_where_none_does_it_says_why(records, why):
 def test_versions_that_are_not_known_are_not_the_same():
     assert moved({}, HERE) == moved(HERE, {}) == "the versions are not known"
     assert moved(HERE, HERE) == ""
+
+
+@pytest.mark.parametrize(
+    ("versions", "batch_size", "known"),
+    [
+        (HERE, 1, Amount(7, 2)),
+        (HERE | {"numpy": "1.0"}, 1, "(numpy 2.4.0 -> 1.0): add them with the update"),
+        (HERE, 4, "the baseline's bytecodes are not of batch_size=4: renew them with the update"),
+    ],
+)
+def test_a_baseline_says_what_it_knows_of_them_or_why_it_does_not(versions, batch_size, known):
+    subject = prepare(lambda batch: batch[:, 0], np.eye(10), np.eye(10)[:, 0], CallOptions(batch_size=batch_size))
+    accuracy = score_predictions(subject.score, subject.targets, subject.evaluate().predictions)
+    nothing = Unavailable("no")
+    measured = Measurement(Statics(accuracy, nothing, nothing, None, nothing, ()), timed(np.full(64, 0.001)))
+    here = Environment.current()
+    stored = record_of(measured, subject, here, test="t", name="", reason="", commit=None, ratios=None, shared={})
+    stored = msgspec.structs.replace(stored, environments={here.key: record(7)})
+    reference = from_baseline(stored, None, subject, accuracy, here, "", "the update", versions)
+    if isinstance(known, Amount):
+        assert (reference.amounts["bytecodes"], reference.absent.get("bytecodes")) == (known, None)
+    else:
+        assert "bytecodes" not in reference.amounts
+        assert reference.absent["bytecodes"].endswith(known)
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,13 @@ def test_the_share_that_changed_is_held_against_the_bound(count, outcome):
 
 
 @pytest.mark.parametrize(
-    ("count", "named"), [(0, ""), (1, ", the first: sample 0"), (7, ", the first: samples 0, 1, 2, 3, 4")]
+    ("count", "named"),
+    [
+        (0, ""),
+        (1, ", the first: sample 0"),
+        (2, ", the first: samples 0, 1"),
+        (7, ", the first: samples 0, 1, 2, 3, 4"),
+    ],
 )
 def test_the_first_that_changed_are_named(count, named):
     check = judge_outputs(bound("max_churn", "50 %"), change(count), "base")
@@ -78,6 +84,7 @@ def test_what_is_known_by_a_digest_cannot_be_told_from_rounding(count, rounds, o
     found = change(count, is_exact=True, rounds=rounds)
     check = judge_outputs(bound("max_churn", "1 %"), found, "baseline")
     assert check.outcome is outcome
+    assert check.reason.startswith(f"{count} of 1000 outputs are not those of the baseline")
     assert ("a baseline keeps 2,097,152 numbers at most: pass fewer samples" in check.reason) is (count > 0)
 
 
@@ -167,6 +174,13 @@ class TestReference:
         with pytest.raises(GateError, match="holds the score 'accuracy' and this gate asks for none"):
             of_baseline(subject, found, stored, None)
 
+    def test_none_and_a_score_are_not_compared(self):
+        stored, before = stored_of(split(), predictions=f"sha256:{'0' * 64}")
+        subject = prepare(len, INPUTS, INPUTS, CallOptions())
+        accuracy = statics_of_a_score().accuracy
+        with pytest.raises(GateError, match=r"is of score=None and this gate asks for 'accuracy'\. If the"):
+            from_baseline(stored, before, subject, accuracy, HERE, "", "update")
+
     def test_other_inputs_are_refused(self):
         stored, before = stored_of(split())
         subject = prepare(split(), INPUTS[1:], None, CallOptions(score=None))
@@ -209,8 +223,9 @@ def test_a_random_step_is_not_compared():
     shaky = dataclasses.replace(found, statics=dataclasses.replace(found.statics, unstable=7))
     check = judged(shaky, of_baseline(subject, found, stored, before), max_churn="1 %")[0]
     assert (check.outcome, check.observed) == (FAILED, None)
-    assert check.reason.startswith(
-        "cannot be judged: the step is random: asked twice about the first samples, it gave 7"
+    assert check.reason == (
+        "cannot be judged: the step is random: asked twice about the first samples, it gave 7 of them two different "
+        "outputs. Seed it within the step, or drop max_churn"
     )
 
 
@@ -258,8 +273,11 @@ def test_limits_of_a_score_are_refused(bounds, slices, named):
         1.0,
         {part: tuple(bound(name, value) for name, value in own.items()) for part, own in slices.items()},
     )
-    assert (f"score=None has no score, and {named} is set for this gate" in needs_score(policy)) is bool(named)
-    assert bool(needs_score(policy)) is bool(named)
+    said = (
+        f"score=None has no score, and {named} is set for this gate: take it out of the marker and of [tool.speedacc] "
+        "for this test, or name a score and pass targets."
+    )
+    assert needs_score(policy) == (said if named else "")
 
 
 def test_statics_without_a_score_say_so():

@@ -42,6 +42,11 @@ def outcomes(*arguments, **options):
     return {place: check.outcome for place, check in judged(*arguments, **options).items()}
 
 
+def test_a_score_goes_by_its_own_name():
+    (check,) = judged({"min_accuracy": 0.9}, {"accuracy": accuracy(0.95, score="f1")}).values()
+    assert check.title == "f1"
+
+
 def test_a_slice_is_held_to_the_limits_of_all_samples():
     assert outcomes({"min_accuracy": 0.9, "max_parameters": 5}, {"slices": {"night": NIGHT}}) == {
         ("min_accuracy", ""): PASSED,
@@ -152,9 +157,11 @@ SCORES = (0.90, 0.91, 0.92, 0.91, 0.90, 0.92, 0.91, 0.91)
     ],
 )
 def test_a_random_model_is_judged_over_its_seeds(bounds, former, outcome):
-    paired = replace(evidence(former.mean if former else 0.91), former=former)
+    paired = replace(evidence(former.mean if former else 0.91), former=former, source="base")
     (check,) = judged(bounds, {"accuracy": repeated(*SCORES)}, reference_of("", accuracy=paired)).values()
     assert check.outcome is outcome
+    if former:
+        assert f" against the base's {former.mean:g}; " in check.reason
     if outcome is INCONCLUSIVE:
         assert "mean of 8 evaluations under different seeds" in check.reason
         assert check.reason.endswith("too close to call: raise repeats=")

@@ -60,7 +60,7 @@ def policy(tolerance, slices=None):
 )
 def test_a_bare_drop_is_refused_for_a_score_within_0_to_1(terms, score, within_unit, problem):
     found = bare_drop(terms, score, within_unit)
-    assert found.startswith(problem) if problem else not found
+    assert found.startswith(problem) if problem else found == ""
 
 
 def by_default(speedacc):
@@ -110,8 +110,9 @@ def of_something_else(speedacc, other):
 def test_a_score_is_known_where_the_test_writes_it_out(test, names):
     assert scores_named(test) == names
     is_refused = bool(names) and names != ("rmse",)
-    assert bool(bare_drop_of(policy(0.002), test)) is is_refused
-    assert not bare_drop_of(policy("0.2 pp"), test)
+    found = bare_drop_of(policy(0.002), test)
+    assert f"has no unit, and {names[0]!r} lies within 0 to 1" in found if is_refused else found == ""
+    assert bare_drop_of(policy("0.2 pp"), test) == ""
 
 
 def test_a_test_without_a_function_is_left_to_its_check():

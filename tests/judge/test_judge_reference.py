@@ -9,6 +9,8 @@ from judge_examples import timed
 from values import band_of, facts, value_of
 
 from pytest_speedacc.adapters.base import ParameterCount
+from pytest_speedacc.axes import add_axes
+from pytest_speedacc.axes.axis import Axis
 from pytest_speedacc.baseline import SinceBase
 from pytest_speedacc.baseline.document import decode_document, encode_document
 from pytest_speedacc.baseline.record import record
@@ -112,6 +114,15 @@ def test_of_another_environment_only_what_does_not_depend_on_it_is_known(tmp_pat
     assert reference.absent.get("memory", "").endswith(f"add it with {COMMAND}")
 
 
+def test_every_environment_that_the_baseline_knows_is_named(tmp_path):
+    stored = recorded(subject_of(), tmp_path)
+    (record,) = stored.environments.values()
+    known = [msgspec.structs.replace(HERE, cpu=cpu) for cpu in ("CPU one", "CPU two")]
+    records = {each.key: msgspec.structs.replace(record, environment=each) for each in known}
+    why = compared(msgspec.structs.replace(stored, environments=records), subject_of()).absent["memory"]
+    assert f"{known[0].describe()}; {known[1].describe()})" in why
+
+
 def test_times_and_memory_of_another_batch_size_are_not_compared(tmp_path):
     reference = compared(recorded(subject_of(), tmp_path), subject_of(batch_size=4))
     assert (value_of(reference, "memory"), reference.latency) == (None, {})
@@ -138,7 +149,8 @@ def test_without_a_baseline_the_command_creates_it():
 
 def test_another_evaluation_set_is_an_error(tmp_path):
     stored = recorded(subject_of(), tmp_path)
-    with pytest.raises(GateError, match=r"the evaluation set is not the one of the baseline \(20 samples now, 20 then"):
+    said = r"set is not the one of the baseline \(20 samples now, 20 then\): scores on different samples cannot be"
+    with pytest.raises(GateError, match=said):
         compared(stored, subject_of(targets=1 - TARGETS))
 
 
@@ -296,6 +308,18 @@ def test_predictions_of_another_shape_are_the_base_s_where_they_are():
     subject = subject_of()
     paired = live(subject, facts_of(subject), before=np.zeros((20, 3))).accuracy
     assert paired.unpaired == "the base's predictions have the shape (20, 3), and these (20,)"
+
+
+def test_own_axes_are_new_where_the_base_does_not_have_them_and_missed_where_the_baseline_does_not(tmp_path):
+    subject = subject_of()
+    take_back = add_axes([Axis("cost"), Axis("margin", per_environment=False)], "a test")
+    try:
+        assert live(subject, facts_of(subject, own_axes=("margin",))).new_axes == {"cost"}
+        absent = compared(recorded(subject, tmp_path), subject).absent
+    finally:
+        take_back()
+    assert absent["cost"] == f"the baseline of this environment holds no cost: add it with {COMMAND}"
+    assert "margin" not in absent
 
 
 @pytest.mark.parametrize("change", [{"fingerprint": "sha256:other"}, {"score": "f1"}, {"greater_is_better": False}])

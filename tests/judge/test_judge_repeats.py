@@ -21,6 +21,7 @@ from pytest_speedacc.judge.repeats import (
     judge_repeated,
 )
 from pytest_speedacc.judge.verdict import Check, Outcome
+from pytest_speedacc.measure.accuracy import Accuracy
 from pytest_speedacc.stats.sequence import half_width
 
 RUNS = 4000
@@ -194,7 +195,8 @@ def test_an_error_is_judged_the_other_way_round() -> None:
 )
 def test_what_no_score_could_change_is_decided(name: str, value: object) -> None:
     assert settled(name, value, *[0.9] * 4)
-    with pytest.raises(ValueError, match="judged against a former score"):
+    said = "^a tolerance is judged against a former score, and a limit by its own direction$"
+    with pytest.raises(ValueError, match=said):
         judge_repeated(bound(name, value), replace(accuracy(0.9), scores=(0.9,) * 4), None, "baseline")
 
 
@@ -231,6 +233,89 @@ def test_a_gain_is_shown_in_either_direction() -> None:
     assert is_shown_better(worse, Former(0.4), 0.05)
     assert not is_shown_better(worse, Former(0.6), 0.05)
     assert not is_shown_better(replace(better, scores=scores[:3]), Former(0.6), 0.05)
+
+
+def about(mean: float, count: int, *, lower: bool = False) -> Accuracy:
+    """Scores around a mean, of an error where lower is better."""
+    scores = tuple(mean + 0.001 * (-1) ** place for place in range(count))
+    return replace(error(mean) if lower else accuracy(mean), scores=scores)
+
+
+@pytest.mark.parametrize(
+    ("found", "bounds", "former", "outcome", "change"),
+    [
+        (about(0.9, 60), ("max_accuracy_drop", "2 pp"), Former(0.91, 0.001, 60), Outcome.PASSED, "-1 pp"),
+        (about(0.9, 60), ("max_accuracy_drop", "0.5 pp"), Former(0.91), Outcome.FAILED, "-1 pp"),
+        (about(0.46, 60), ("max_accuracy_drop", "5 pp"), Former(0.5), Outcome.PASSED, "-4 pp"),
+        (about(0.46, 60), ("max_accuracy_drop", "10 %"), Former(0.5), Outcome.PASSED, "-4 pp"),
+        (about(0.46, 60), ("max_accuracy_drop", "6 %"), Former(0.5), Outcome.FAILED, "-4 pp"),
+        (about(10.5, 60, lower=True), ("max_accuracy_drop", "10 %"), Former(10.0), Outcome.PASSED, "+0.5"),
+        (about(10.5, 60, lower=True), ("max_accuracy_drop", "2 %"), Former(10.0), Outcome.FAILED, "+0.5"),
+        # Two evaluations say next to nothing of where their mean is.
+        (about(0.9, 60), ("max_accuracy_drop", "2 pp"), Former(0.91, 0.001, 2), Outcome.INCONCLUSIVE, "-1 pp"),
+        (about(3.0, 60, lower=True), ("max_error", 2.0), None, Outcome.FAILED, ""),
+        (about(0.9, 60), ("min_accuracy", 0.8), Former(0.99), Outcome.PASSED, ""),
+        (about(0.9, 2), ("min_accuracy", 0.1), None, Outcome.INCONCLUSIVE, ""),
+    ],
+)
+def test_a_former_score_is_what_a_tolerance_is_held_against(
+    found: Accuracy, bounds: tuple[str, object], former: Former | None, outcome: Outcome, change: str
+) -> None:
+    check = judge_repeated(bound(*bounds), found, former, "base")
+    assert (check.outcome, check.observed) == (outcome, pytest.approx(found.value, abs=0.001))
+    assert check.reference == (former.mean if former and change else None)
+    against = f"{change} against the base's {former.mean:g}; " if former and change else ""
+    assert check.reason.startswith(f"{against}mean of {len(found.scores)} evaluations under different seeds")
+    assert (check.interval is None) is (len(found.scores) < 3)
+
+
+def test_two_uncertain_scores_have_half_of_the_error_rate_each() -> None:
+    former = Former(0.91, 0.01, 10)
+    both, exact = module._Allowed(0.9, former), module._Allowed(0.9)
+    assert (both.share(0.05), exact.share(0.05), exact.room(0.05)) == (0.025, 0.05, 0.0)
+    assert both.room(0.05) == half_width(0.01, 10, 0.025)
+
+
+@pytest.mark.parametrize("mean", [0.0, 0.4])
+def test_evaluations_that_all_agree_are_believed_to_spread_by_a_thousandth(mean: float) -> None:
+    check = judge_repeated(bound("min_accuracy", 0.9), replace(accuracy(mean), scores=(mean,) * 10), None, "baseline")
+    room = half_width(0.0, 10, PASS_LEVEL, max(1e-3 * mean, 1e-12))
+    assert check.interval == pytest.approx((max(0.0, mean - room), mean + room), abs=1e-9)
+
+
+def test_a_comparison_is_decided_beside_the_former_score() -> None:
+    tolerance, found = bound("max_accuracy_drop", "1 pp"), Repeated(about(0.9, 60).scores, True, True)
+    assert is_decided([tolerance], found, Former(0.9, 0.001, 60))
+    assert not is_decided([tolerance], found, Former(0.91, 0.001, 60))
+
+
+@pytest.mark.parametrize(("verdict", "level"), [("passed", PASS_LEVEL), ("failed", FAIL_LEVEL)])
+@pytest.mark.parametrize("greater", [True, False])
+def test_the_betting_leaves_room_for_the_former_scores_own_error(verdict: Any, level: float, greater: bool) -> None:
+    former, share = Former(0.5, 0.05, 12), level / 2
+    above = (verdict == "passed") is greater
+    room = half_width(0.05, 12, share)
+    scores = np.full((1, 60), 0.75 if above else 0.25)
+    edge = 0.5 + room if above else 0.5 - room
+    won = winnings(scores, edge) if above else winnings(1 - scores, 1 - edge)
+    needed = 1 + int((won[0] >= 1 / share).argmax())
+    allowed = module._Allowed(0.5, former)
+    for count, is_free in ((needed - 1, False), (needed, True)):
+        found = Repeated(tuple(scores[0, :count].tolist()), greater, True)
+        assert module._is_free(verdict, found, allowed) is is_free
+
+
+@pytest.mark.parametrize("lower", [True, False])
+def test_a_gain_is_shown_as_far_as_the_error_rate_of_a_failure_allows(lower: bool) -> None:
+    found = about(0.5, 20, lower=lower)
+    worst = max(found.scores) if lower else min(found.scores)
+    sd = float(np.std([*found.scores, worst], ddof=1))
+    least = 0.1 - abs(float(np.mean([*found.scores, worst])) - 0.5) - half_width(sd, 20, FAIL_LEVEL / 2, 5e-4)
+    former = 0.6 if lower else 0.4
+    assert is_shown_better(found, Former(former), least - 1e-9)
+    assert not is_shown_better(found, Former(former), least + 1e-9)
+    # Two former evaluations that differ say little of their mean.
+    assert not is_shown_better(found, Former(former, 0.05, 2), 0.05)
 
 
 def test_the_number_of_evaluations_is_what_one_seed_in_ten_needs() -> None:

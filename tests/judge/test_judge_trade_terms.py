@@ -10,10 +10,12 @@ from judge_examples import accuracy, bound, error, evidence, timed
 from values import reference_of
 
 from pytest_speedacc.adapters.base import ParameterCount
+from pytest_speedacc.axes import add_axes
+from pytest_speedacc.axes.axis import Axis
 from pytest_speedacc.baseline import SinceBase
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.config.trades import parse_trades
-from pytest_speedacc.facts import Unavailable
+from pytest_speedacc.facts import Amount, Unavailable
 from pytest_speedacc.judge.gate import judge
 from pytest_speedacc.judge.reference import LiveComparison
 from pytest_speedacc.judge.trades import allowed_text, excused
@@ -41,7 +43,10 @@ def traded(bounds, trade, statics=None, known=None, *, slices=None):
     usual = Statics(accuracy(0.95), ParameterCount(1000), 2000, None, peak(100_000), ())
     measurement = Measurement(replace(usual, **(statics or {})), timed(np.full(128, 0.001)))
     before = {"accuracy": evidence(0.95, difference=SURE), "parameters": 1000, "model_size": 2000, "memory": 100_000}
-    reference = reference_of("missing", **(before | (known or {})))
+    known = before | (known or {})
+    own = known.pop("own", {})
+    reference = reference_of("missing", **known)
+    reference = replace(reference, amounts=reference.amounts | own)
     policy = Policy(
         tuple(bound(*each) for each in bounds.items()),
         "exact",
@@ -138,6 +143,19 @@ def test_a_gain_of_memory_is_shown_beyond_the_wider_band(now, band, observed, ho
     )
     assert found.gained == (Leg("memory", "50 %", observed, holds),)
     assert checks["max_parameters_increase", ""].outcome is (PASSED if holds else FAILED)
+
+
+@pytest.mark.parametrize(
+    ("now", "observed", "holds"),
+    [(6.25, "+56.2 %", True), (6.24, "+56 %, which is not shown", False), (5.99, "+49.8 %", False)],
+)
+def test_more_of_what_is_better_higher_is_a_gain(now, observed, holds):
+    take_back = add_axes([Axis("margin", better="higher")], "a test")
+    try:
+        leg = gained("margin", "50 %", {"metrics": {"margin": Amount(now, 0.25)}}, {"own": {"margin": Amount(4.0)}})
+    finally:
+        take_back()
+    assert (leg.observed, leg.holds) == (observed, holds)
 
 
 @pytest.mark.parametrize(
@@ -277,13 +295,14 @@ def test_what_was_allowed_in_a_sentence():
     )
 
 
-def live(ratio=None, tail=None):
+def live(ratio=None, tail=None, *, once=False):
     """Launches of both revisions, none without a ratio."""
     launches = tuple(
         PairTimes(np.log(ratio) + place % 2 / 1000, 0.01, None if tail is None else np.log(tail), 100, 1.0, 1.0, 0.1)
         for place in range(8 if ratio else 0)
     )
-    return {"live": LiveComparison(LiveGate(launches, None, None, None, ""), (), 0.001, "0" * 40, SinceBase())}
+    gate = LiveGate(launches, None, None, None, "")
+    return {"live": LiveComparison(gate, (), 0.001, "0" * 40, SinceBase(), once=once)}
 
 
 def test_a_gain_of_time_is_told_with_what_it_is_at_the_most():
@@ -294,6 +313,10 @@ def test_a_gain_of_time_is_told_with_what_it_is_at_the_most():
     unsure = gained("latency", "30 %", known=live(0.699))
     assert (unsure.holds, unsure.observed) == (False, "-30.1 % (-29.5 % at the most), which is not shown")
     assert gained("latency", "30 %", known=live(0.9)).observed.startswith("-9.95 % (")
+
+
+def test_launches_that_are_looked_at_once_show_a_smaller_gain():
+    assert [gained("latency", "30 %", known=live(0.695, once=once)).holds for once in (False, True)] == [False, True]
 
 
 def test_a_gain_of_the_tail_is_one_of_time():

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from itertools import takewhile
+from typing import Any
 
 import numpy as np
 import pytest
 from scipy.signal import lfilter
 from scipy.stats import binom, norm
 
+from pytest_speedacc.stats import alike as module
 from pytest_speedacc.stats.alike import alike, judge_calls
 from pytest_speedacc.stats.quantiles import judge_quantile, look_sizes, quantile_interval
 
@@ -151,3 +154,43 @@ def test_a_limit_of_another_magnitude_is_far_off_whatever_one_call_did(limit, ex
 
 def test_a_single_round_tells_as_much_as_itself():
     assert alike(np.array([0.5]), 0.5) == 1
+
+
+def written_out(over: Any) -> float:
+    """The correlation time by its description, one sum at a time."""
+    n, centred = len(over), over - np.mean(over)
+    own = float(centred @ centred)
+    if own == 0:
+        return 1.0
+    correlations = [float(centred[lag:] @ centred[:-lag]) / own for lag in range(1, n // 2)]
+    lags = 0
+    while lags + 1 < len(correlations) and correlations[lags] + correlations[lags + 1] > 0:
+        lags += 2
+    total = sum(correlations[:lags])
+    room = 1 - 2 * (lags - total) / n
+    assert room > 0
+    return min(n, max(1.0, (1 + 2 * total) / room * (1 + 2 * (math.sqrt((4 * lags + 2) / n) if lags else 0))))
+
+
+ROWS = {
+    "two halves": np.arange(64) < 32,
+    "a third of the row": np.arange(90) < 30,
+    "a quarter of the row": np.arange(64) < 16,
+    "every second pair": np.arange(64) % 4 < 2,
+    "every second": np.arange(64) % 2 < 1,
+    "two of three": np.arange(65) % 3 < 2,
+    "runs": np.random.default_rng(4).normal(size=400).cumsum() > 0,
+    "short runs": np.repeat(np.random.default_rng(5).random(100) < 0.3, 4),
+    "no pattern": np.random.default_rng(6).random(200) < 0.2,
+    "pairs that skip one": np.convolve(np.random.default_rng(7).random(300) < 0.15, [1, 0, 1])[:300] > 0,
+    "none": np.zeros(64, dtype=bool),
+    "six in two halves": np.arange(6) < 3,
+    "seven": np.arange(7) < 3,
+    "two": np.array([True, False]),
+    "one": np.array([True]),
+}
+
+
+@pytest.mark.parametrize("over", ROWS.values(), ids=ROWS)
+def test_the_correlation_time_is_the_sum_of_what_neighbours_share(over: Any) -> None:
+    assert module._correlation_time(over) == pytest.approx(written_out(over))

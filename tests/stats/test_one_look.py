@@ -56,8 +56,9 @@ def test_the_bound_is_students(launches: int, level: float) -> None:
 def test_one_launch_bounds_nothing_and_a_spread_below_the_floor_is_not_believed() -> None:
     assert half_width_once(0.02, 1, 0.05) == math.inf
     assert half_width_once(0.0, 8, 0.05) == half_width_once(0.003, 8, 0.05)
-    with pytest.raises(ValueError, match="a bound needs k >= 1"):
-        half_width_once(0.02, 8, 0.5)
+    for launches, level in ((8, 0.5), (8, 0.0), (0, 0.05)):
+        with pytest.raises(ValueError, match="a bound needs k >= 1"):
+            half_width_once(0.02, launches, level)
 
 
 def test_eight_launches_show_eight_per_cent_where_five_are_wanted() -> None:

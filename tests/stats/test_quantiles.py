@@ -145,3 +145,12 @@ def test_the_interval_covers_a_skewed_distribution(n, q):
     truth = lognorm.ppf(q, 1)
     coverage = np.mean((draws[:, low] <= truth) & (truth <= draws[:, high]))
     assert 0.945 < coverage < 0.985
+
+
+@pytest.mark.parametrize("q", [0.5, 0.9])
+def test_of_calls_that_are_alike_in_pairs_half_as_many_count(q):
+    found = [judge_quantile(2 * over, 512, q, 0, 0.01, alike=2.0) for over in range(257)]
+    assert found == [judge_quantile(over, 256, q, 0, 0.01) for over in range(257)]
+    assert set(found) == {"passed", "undecided", "failed"}
+    low, high = quantile_interval(range(256), q)
+    assert quantile_interval(range(512), q, alike=2.0) == (2 * low, 511 - 2 * (255 - high))

@@ -6,6 +6,7 @@ How often its ends miss is simulated at length by ``python -m benchmarks.promise
 from __future__ import annotations
 
 import math
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,9 @@ import pytest
 from scipy.stats import norm, rankdata, t
 
 from pytest_speedacc.errors import GateError
+from pytest_speedacc.stats import resampling
 from pytest_speedacc.stats.resampling import score_difference
+from pytest_speedacc.stats.sequence import student_quantile
 
 
 def mean_of(values: Any) -> Any:
@@ -169,3 +172,65 @@ def test_a_score_undefined_on_the_samples_themselves_is_refused(undefined: float
 
 def test_a_single_sample_says_nothing_of_others_and_is_no_error() -> None:
     assert score_difference(lambda _: 0.5, lambda _: 0.6, 1, resamples=10).estimate == pytest.approx(0.1)
+
+
+def jackknifed(groups: int, seed: int = 3) -> Any:
+    """Scores of two models that are alike, without each of so many groups."""
+    random = np.random.default_rng(seed)
+    shared = random.normal(0, 0.01, groups)
+    return np.column_stack([0.8 + shared + random.normal(0, 0.005, groups), 0.9 + shared])
+
+
+@pytest.mark.parametrize("groups", [2, 3, 12])
+def test_the_standard_error_of_a_difference_is_that_of_the_paired_differences(groups: int) -> None:
+    without = jackknifed(groups)
+    error = math.sqrt((groups - 1) ** 2 / groups * np.var(without[:, 1] - without[:, 0], ddof=1))
+    half = student_quantile(0.05, groups - 1) * error
+    found = resampling._by_error(0.8, 0.9, without, 0.05, within_unit=False)
+    assert found == pytest.approx((0.1 - half, 0.1 + half))
+
+
+def odds_ends(score: float, half: float) -> tuple[float, float]:
+    """Back from the log-odds, by the functions that are named after them."""
+    middle, away = math.log(score / (1 - score)), half / (score * (1 - score))
+    low, high = (1 / (1 + math.exp(-(middle + sign * away))) for sign in (-1, 1))
+    return low, high
+
+
+@pytest.mark.parametrize("groups", [3, 12])
+def test_within_0_to_1_the_ends_are_those_of_the_log_odds_joined_by_what_is_shared(groups: int) -> None:
+    without = jackknifed(groups)
+    scale, t = (groups - 1) / math.sqrt(groups), student_quantile(0.05, groups - 1)
+    (l1, u1), (l2, u2) = (
+        odds_ends(score, t * scale * float(np.std(column, ddof=1)))
+        for score, column in zip((0.8, 0.9), without.T, strict=True)
+    )
+    shared = float(np.corrcoef(without.T)[0, 1])
+    below = math.sqrt((0.9 - l2) ** 2 + (u1 - 0.8) ** 2 - 2 * shared * (0.9 - l2) * (u1 - 0.8))
+    above = math.sqrt((u2 - 0.9) ** 2 + (0.8 - l1) ** 2 - 2 * shared * (u2 - 0.9) * (0.8 - l1))
+    found = resampling._by_error(0.8, 0.9, without, 0.05, within_unit=True)
+    assert found == pytest.approx((0.1 - below, 0.1 + above))
+
+
+@pytest.mark.parametrize("score", [0.0, 1.0])
+def test_a_score_at_its_end_has_no_log_odds_and_stays(score: float) -> None:
+    assert resampling._by_odds(score, 0.1) == (score, score)
+
+
+@pytest.mark.parametrize("samples", [1, 2, 3, 30])
+def test_the_percentiles_lie_as_far_out_as_students_t_asks_for(samples: int) -> None:
+    drawn = np.column_stack([np.zeros(1001), np.linspace(0, 1, 1001)])
+    tail = 0.05
+    if samples > 1:
+        tail = NormalDist().cdf(-math.sqrt(samples / (samples - 1)) * student_quantile(0.05, samples - 1))
+    assert resampling._percentiles(drawn, samples, 0.05) == pytest.approx((tail, 1 - tail))
+
+
+def test_the_ends_are_the_farther_ones_of_both_ways() -> None:
+    """With two samples the standard error is one of two scores: the difference of the samples' own."""
+    values = np.array([[0.2, 0.6], [0.5, 0.7]])
+    found = score_difference(
+        lambda index: float(values[0, index].mean()), lambda index: float(values[1, index].mean()), 2, confidence=0.8
+    )
+    half = student_quantile(0.1, 1) * math.sqrt(1 / 2 * np.var(values[1] - values[0], ddof=1))
+    assert (found.estimate, found.low, found.high) == pytest.approx((0.2, 0.2 - half, 0.2 + half))

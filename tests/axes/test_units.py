@@ -8,6 +8,7 @@ from pytest_speedacc.axes.units import (
     format_change,
     format_seconds,
     format_value,
+    parse_in_unit,
     parse_quantity,
 )
 from pytest_speedacc.errors import ConfigError
@@ -189,3 +190,56 @@ def test_a_change_never_hides_its_direction(observed, reference):
     else:
         change = float(text.removesuffix(" %"))
         assert (change > 0, change < 0) == (observed > reference, observed < reference)
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "text"),
+    [
+        (999.5, Kind.RATE, "1000 /s"),
+        (12.34, Kind.RATE, "12.3 /s"),
+        (2.5, "J", "2.5 J"),
+        (-0.0, "", "0"),
+        (0.9995, Kind.TIME, "1.00 s"),
+        (0.9995 * 1024, Kind.SIZE, "1.00 KiB"),
+    ],
+)
+def test_a_number_is_written_in_its_unit(value, kind, text):
+    assert format_value(value, kind) == text
+
+
+@pytest.mark.parametrize(
+    ("observed", "reference", "kind", "text"),
+    [
+        (0.5 + 4e-13, 0.5, Kind.SCORE, "+0 pp"),
+        (100.0, 1.0, Kind.COUNT, "100x"),
+        (100.6, 1.0, Kind.COUNT, "101x"),
+        (-5.0, -3.0, "J", "-2 J"),
+        (3.0, -3.0, "J", "+6 J"),
+        (-3.0, 3.0, "J", "-6 J"),
+    ],
+)
+def test_a_change_is_a_ratio_only_between_amounts_above_nothing(observed, reference, kind, text):
+    assert format_change(observed, reference, kind, points=True) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "number"), [(3, "J", 3.0), ("3 J", "J", 3.0), (" -2.5J ", "J", -2.5), ("1e3", "", 1000.0)]
+)
+def test_the_unit_of_an_own_axis_may_be_left_out(value, unit, number):
+    assert parse_in_unit(value, unit, "max_x") == number
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "said"),
+    [
+        ("3 kWh", "J", "max_x = '3 kWh' must be a number in J."),
+        ("J 3", "J", "max_x = 'J 3' must be a number in J."),
+        (True, "J", "max_x = True must be a number in J."),
+        ("inf", "", "max_x = 'inf' must be a number."),
+        ("many", "", "max_x = 'many' must be a number."),
+    ],
+)
+def test_what_is_no_number_in_its_unit_is_refused(value, unit, said):
+    with pytest.raises(ConfigError) as refused:
+        parse_in_unit(value, unit, "max_x")
+    assert str(refused.value) == said
