@@ -27,6 +27,8 @@ class Amount:
     """Its value in each slice of the evaluation set, where it is a mean over samples."""
     parts: Mapping[str, float] = field(default_factory=dict)
     """Which functions it is made of, each with its part, where that is told."""
+    scale: str = ""
+    """What an axis of the user's own is measured in, and which way is better; only the like is compared."""
 
     def of(self, name: str) -> Amount:
         """Its value in a slice, which moves by as much."""

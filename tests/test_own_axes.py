@@ -98,7 +98,8 @@ def test_a_baseline_keeps_it_and_is_compared_with(own: Project) -> None:
     stored = json.loads(file.read_text("utf-8"))
     assert stored["metrics"]["sureness"]["value"] == pytest.approx(0.8, abs=0.2)
     (here,) = stored["environments"].values()
-    assert here["metrics"] == {"energy": {"value": 3.0, "band": 0.06, "slices": {}}}
+    scale = "J, lower is better"
+    assert here["metrics"] == {"energy": {"value": 3.0, "band": 0.06, "slices": {}, "scale": scale}}
     own.run().assert_outcomes(passed=1)
     write(own, tolerances, joules=4.0)
     result, gate = report(own)
@@ -109,6 +110,33 @@ def test_a_baseline_keeps_it_and_is_compared_with(own: Project) -> None:
     # Accepted like any other.
     own.run("--speedacc-update", "--speedacc-reason=worth it").assert_outcomes(passed=1)
     own.run().assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "scale"),
+    [
+        ('"energy", "J"', '"energy", "kJ"', "kJ, lower"),
+        ('"energy", "J"', '"energy", "J", better="higher"', "J, higher"),
+    ],
+    ids=["another unit", "the other direction"],
+)
+def test_what_was_measured_in_other_terms_is_not_compared(
+    own: Project, monkeypatch: pytest.MonkeyPatch, before: str, after: str, scale: str
+) -> None:
+    direction = "drop" if "higher" in scale else "increase"
+    write(own, 'max_energy_increase="10 %"')
+    own.run("--speedacc-update").assert_outcomes(passed=1)
+    own.pytester.makeconftest(CONFTEST.replace(before, after))
+    write(own, f'max_energy_{direction}="10 %"')
+    monkeypatch.setenv("CI", "true")
+    result, gate = report(own)
+    result.assert_outcomes(failed=1)
+    (check,) = gate["checks"]
+    assert check["outcome"] == "not_compared"
+    said = f"it was measured in other terms (J, lower is better) than now ({scale} is better): renew the baseline with"
+    assert check["reason"].startswith(said)
+    assert own.run("--speedacc-update", "--speedacc-reason=a new meter").ret == pytest.ExitCode.OK
+    assert own.run().ret == pytest.ExitCode.OK
 
 
 def test_it_is_traded(own: Project) -> None:

@@ -174,11 +174,23 @@ class Axis:
         """Whether a user added it: it is measured by ``measure`` or brought by ``check(metrics=)``."""
         return self.found is None and self.compared is Comparison.AMOUNT
 
+    @property
+    def scale(self) -> str:
+        """What one that a user added is measured in, and which way is better; empty for those of this package."""
+        return f"{self.unit or 'no unit'}, {self.better} is better" if self.is_own else ""
+
     def found_in(self, statics: Statics) -> Amount | Unavailable:
         """What was measured of it."""
         if self.found is not None:
             return self.found(statics)
-        return statics.metrics.get(self.name, Unavailable(NOT_MEASURED.format(name=self.name)))
+        found = statics.metrics.get(self.name, Unavailable(NOT_MEASURED.format(name=self.name)))
+        return replace(found, scale=self.scale) if isinstance(found, Amount) else found
+
+    def other_scale(self, former: Amount) -> str:
+        """Why ``former`` is not to be compared with today's; empty where it is, and where it is not known."""
+        if former.scale in ("", self.scale):
+            return ""
+        return f"it was measured in other terms ({former.scale}) than now ({self.scale})"
 
     def former_in(self, baseline: Baseline, record: EnvironmentRecord | None) -> Amount | None:
         """What a baseline says of it; ``record`` is what it has of this environment."""
@@ -188,7 +200,7 @@ class Axis:
             return None
         kept = (record.metrics if record else None) if self.per_environment else baseline.metrics
         stored = kept.get(self.name) if kept else None
-        return Amount(stored.value, stored.band, slices=stored.slices) if stored else None
+        return Amount(stored.value, stored.band, slices=stored.slices, scale=stored.scale or "") if stored else None
 
     def _usual_settings(self) -> tuple[Setting, ...]:
         best, worst, change = ("min", "smallest", "drop") if self.higher_is_better else ("max", "largest", "increase")

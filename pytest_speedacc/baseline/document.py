@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from pytest_speedacc.baseline.schema import SCHEMA, Baseline, EnvironmentRecord
+from pytest_speedacc.baseline.schema import SCHEMA, Baseline, EnvironmentRecord, Metrics
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.measure.memory import widest_band
 
@@ -133,11 +133,21 @@ def _typed(path: Path, document: dict[str, Any]) -> Baseline:
         if memory is not None and memory.band > (most := widest_band(memory.peak)):
             what = f"it is {memory.band}, and a peak of {memory.peak} moves by {most} at the most"
             raise damaged(path, f"$.environments.{key}.memory.band", what)
+        _check_metrics(path, f"$.environments.{key}", known.metrics)
     baseline = _convert(path, document, Baseline, "$")
+    _check_metrics(path, "$", baseline.metrics)
     for place, date in _dates(baseline):
         if not _is_date(date):
             raise damaged(path, place, f"it is {date!r}, and no date such as 2026-01-02T03:04:05+00:00")
     return baseline
+
+
+def _check_metrics(path: Path, place: str, metrics: Metrics) -> None:
+    """Noise is a fraction of what is measured: a band beyond that would excuse whatever comes."""
+    for name, metric in (metrics or {}).items():
+        if metric.band > abs(metric.value):
+            what = f"it is {metric.band}, and {metric.value} moves by no more than itself"
+            raise damaged(path, f"{place}.metrics.{name}.band", what)
 
 
 def _dates(baseline: Baseline) -> Iterator[tuple[str, str]]:

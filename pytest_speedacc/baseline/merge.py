@@ -87,7 +87,8 @@ def _same_record(then: EnvironmentRecord, now: EnvironmentRecord) -> bool:
 def _same_metrics(then: Mapping[str, StoredMetric], now: Mapping[str, StoredMetric]) -> bool:
     """Whether the same axes are there, each within what it moves by."""
     return then.keys() == now.keys() and all(
-        abs(it.value - then[name].value) <= max(it.band, then[name].band) for name, it in now.items()
+        it.scale == then[name].scale and abs(it.value - then[name].value) <= max(it.band, then[name].band)
+        for name, it in now.items()
     )
 
 

@@ -96,7 +96,8 @@ def _metrics(measurement: Measurement, *, per_environment: bool) -> Metrics:
     found = {axis.name: axis.found_in(measurement.statics) for axis in kept_here}
     kept = {name: amount for name, amount in found.items() if isinstance(amount, Amount)}
     return {
-        name: StoredMetric(value=it.value, band=it.band, slices=dict(it.slices)) for name, it in kept.items()
+        name: StoredMetric(value=it.value, band=it.band, slices=dict(it.slices), scale=it.scale or UNSET)
+        for name, it in kept.items()
     } or UNSET
 
 

@@ -127,6 +127,8 @@ class StoredMetric(Record, frozen=True):
     """By how much it may differ with nothing changed."""
     slices: dict[str, Number] = {}
     """Its mean over the samples of each slice."""
+    scale: str | UnsetType = UNSET
+    """Unit and direction of an axis of the user's own; files from before they were kept lack them."""
 
 
 Metrics = dict[str, StoredMetric] | UnsetType

@@ -144,7 +144,9 @@ def from_baseline(
                 amounts[axis.name] = found
             continue
         amount = axis.former_in(stored, record)
-        if amount is not None and not (axis.per_call and batches):
+        if amount is not None and (other := axis.other_scale(amount)):
+            absent[axis.name] = f"{other}: renew the baseline with {command}"
+        elif amount is not None and not (axis.per_call and batches):
             amounts[axis.name] = amount
         elif axis.per_environment:
             what = "memory peak" if axis is MEMORY else axis.title
@@ -247,6 +249,11 @@ def from_live(
     if changed := moved(facts.versions, versions):
         why = f"it holds for the same versions only, and beside the base they differ: {changed}"
         absent |= {axis.name: why for axis in AXES.values() if axis.per_versions}
+    absent |= {
+        name: f"in {base} {other}"
+        for name, amount in facts.amounts.items()
+        if name in AXES and (other := AXES[name].other_scale(amount))
+    }
     reference = Reference(
         missing=f"{base} was judged on another evaluation set or by another score"
         if not comparable

@@ -141,6 +141,14 @@ DAMAGED = {
         put("environments", KEY, "memory", "band", value=10**15),
         f"at {HERE}.memory.band: it is 1000000000000000, and a peak of 4096 moves by 4096 at the most",
     ),
+    "environment: a band of an own axis beyond its value": (
+        put("environments", KEY, "metrics", value={"energy": {"value": -2.0, "band": 1e9}}),
+        f"at {HERE}.metrics.energy.band: it is 1000000000.0, and -2.0 moves by no more than itself",
+    ),
+    "a band of an own axis beyond its value": (
+        put("metrics", value={"energy": {"value": 0.0, "band": 0.1}}),
+        "at $.metrics.energy.band: it is 0.1, and 0.0 moves by no more than itself",
+    ),
     **{
         f"environment: a {name} that no launches have": (
             put("environments", KEY, "yardstick", value=RATIO | {name: 1.01}),

@@ -86,10 +86,11 @@ def test_own_axes_are_kept_where_their_values_hold() -> None:
     finally:
         take_back()
     (here,) = stored.environments.values()
-    assert stored.metrics == {"margin": StoredMetric(value=5.0)}
+    scale = "no unit, lower is better"
+    assert stored.metrics == {"margin": StoredMetric(value=5.0, scale=scale)}
     assert here.metrics == {
         "bytecodes": StoredMetric(value=700, band=2),
-        "cost": StoredMetric(value=3.0, band=0.5, slices={"night": 2.0}),
+        "cost": StoredMetric(value=3.0, band=0.5, slices={"night": 2.0}, scale=scale),
     }
     bare = recorded(COMMIT)
     assert (bare.metrics, *(each.metrics for each in bare.environments.values())) == (UNSET, UNSET)

@@ -8,18 +8,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from judge_examples import accuracy, bound, timed
-from values import reference_of
+from values import facts, reference_of
 
 from pytest_speedacc.adapters.base import ParameterCount
 from pytest_speedacc.axes import add_axes
 from pytest_speedacc.axes.axis import NOT_MEASURED, Axis
+from pytest_speedacc.baseline import SinceBase
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.facts import Amount, Unavailable
 from pytest_speedacc.judge.gate import NEW_AXIS, judge
 from pytest_speedacc.judge.observations import observe
-from pytest_speedacc.judge.reference import Reference
+from pytest_speedacc.judge.reference import LiveComparison, Reference, from_live
 from pytest_speedacc.judge.verdict import Observation, Outcome
+from pytest_speedacc.measure.launches import LiveGate
 from pytest_speedacc.measure.measurement import Measurement, Slice, Statics
+from pytest_speedacc.measure.subject import CallOptions, prepare
 
 PASSED, INCONCLUSIVE, NOT_COMPARED, FAILED = Outcome
 NIGHT = Slice(np.array([True, False]), accuracy(0.9))
@@ -31,6 +34,25 @@ def _own_axes() -> Iterator[None]:
     take_back = add_axes([Axis("sureness", better="higher"), Axis("cost", "J")], "a test")
     yield
     take_back()
+
+
+@pytest.mark.parametrize(
+    ("scale", "compared"),
+    [
+        ("J, lower is better", True),
+        ("", True),  # from a side that does not tell
+        ("kJ, lower is better", False),
+        ("J, higher is better", False),
+    ],
+)
+def test_a_base_that_measures_in_other_terms_is_not_compared(scale, compared):
+    subject = prepare(lambda batch: batch[:, 0], np.arange(4.0).reshape(2, 2), np.zeros(2), CallOptions())
+    gate = LiveGate((), None, replace(facts(), amounts={"cost": Amount(2.0, scale=scale)}), None, "")
+    comparison = LiveComparison(gate, (), 0.001, "0" * 40, SinceBase())
+    reference = from_live(comparison, subject, measured({}).statics.accuracy, "main")
+    assert ("cost" in reference.amounts) is compared
+    said = f"in main it was measured in other terms ({scale}) than now (J, lower is better)"
+    assert reference.absent.get("cost") == (None if compared else said)
 
 
 def measured(sureness):
