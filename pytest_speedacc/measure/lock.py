@@ -53,7 +53,7 @@ def _acquire(lock: FileLock, say: Callable[[str], None]) -> None:
             lock.acquire(timeout=min(SAID_EVERY, LONGEST_WAIT - waited) if waited else 0)
             return
         except Timeout:
-            for_long = f", for {waited:.0f} s by now" if waited >= SAID_EVERY else ""
+            for_long = f", for {waited:.0f} s by now" if waited else ""
             say(f"waiting for another run on this machine to be timed{for_long} ({lock_path()})")
             waited = max(time.monotonic() - began, 1e-9)
     raise GateError(
