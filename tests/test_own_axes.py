@@ -162,13 +162,24 @@ def test_a_check_brings_a_number_of_its_own(project: Project) -> None:
             '{"enrgy": 3.0}',
             "*'enrgy', which is no axis of yours. Did you mean 'energy'?*",
         ),
-        ("max_energy=5", '{"energy": "many"}', "*metrics= energy gave 'many', which is no number.*"),
-        ("max_energy=5", '{"energy": True}', "*metrics= energy gave True, which is no finite number.*"),
-        ("max_energy=5", '{"energy": float("nan")}', "*metrics= energy gave nan, which is no finite number.*"),
-        ("max_energy=5", '{"energy": np.ones(7)}', "*gave an array of shape (7,): return a number, or one for each*"),
-        ("max_energy=5", '{"energy": lambda model, inputs: 1 / 0}', "*ZeroDivisionError*while energy was measured*"),
+        ("max_energy=5", '{"energy": "many"}', "*metrics?'energy'? is 'many', which is no number.*"),
+        ("max_energy=5", '{"energy": 1j}', "*metrics?'energy'? is 1j, which is no number.*"),
+        ("max_energy=5", '{"energy": float("nan")}', "*metrics?'energy'? is nan, which is no finite number.*"),
+        ("max_energy=5", '{"energy": [1.7e308] * 60}', "*metrics?'energy'? is 60 numbers, whose mean is no finite*"),
+        (
+            "max_energy=5",
+            '{"energy": lambda model, inputs: np.full(60, 1.7e308)}',
+            "*metrics?'energy'? returned 60 numbers, whose mean is no finite*",
+        ),
+        ("max_energy=5", '{"energy": np.ones(7)}', "*is an array of shape (7,): give a number, or one for each of 60*"),
+        (
+            "max_energy=5",
+            '{"energy": lambda model, inputs: 1 / 0}',
+            "*metrics?'energy'? raised ZeroDivisionError when it was called with the model and the inputs: division*",
+        ),
+        ("max_energy=5", "{3: 3.0}", "*metrics= names 3, which is no axis of yours.*"),
         ("max_energy=5", "[3.0]", "*metrics=?3.0? must be a mapping of names to numbers.*"),
-        ("max_energy=5", '{"energy": None}', "*cannot be measured here: nothing measured energy: pass check(metrics=*"),
+        ("max_energy=5", '{"energy": None}', "*cannot be measured here: metrics?'energy'? is None, which says*"),
     ],
 )
 def test_what_is_no_number_of_it_fails(own: Project, marker: str, metrics: str, said: str) -> None:
@@ -177,6 +188,22 @@ def test_what_is_no_number_of_it_fails(own: Project, marker: str, metrics: str, 
     result = own.run()
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines([said])
+
+
+def test_a_slice_whose_mean_no_float_holds_fails(own: Project) -> None:
+    more = ', metrics={"energy": [1.7e308, -1.7e308] * 30}, slices={"even": np.arange(60) % 2 == 0}'
+    write(own, "max_energy=5", more=more)
+    own.run().stdout.fnmatch_lines(["*metrics?'energy'? is 60 numbers, whose mean is no finite number: their sum*"])
+
+
+def test_a_measure_that_is_wrong_is_named(own: Project) -> None:
+    for joules, said in (
+        ("'3'", "the measure of axis energy returned '3', which is no number."),
+        ("property(len)", "the measure of axis energy raised TypeError when it was called with the model and the*"),
+        ("None", "cannot be measured here: the measure of axis energy returned None, which says*"),
+    ):
+        write(own, "max_energy=5", joules=joules)
+        own.run().stdout.fnmatch_lines([f"*{said}*"])
 
 
 @pytest.mark.parametrize(
