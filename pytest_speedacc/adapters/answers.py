@@ -26,12 +26,11 @@ def counted(adapter: Adapter, model: Any) -> ParameterCount:
     count = adapter.count_parameters(model)
     if not isinstance(count, ParameterCount):
         raise _wrong(adapter, f"count_parameters returned {briefly(count)}", "a ParameterCount")
-    total = count.total
-    if isinstance(total, bool) or not isinstance(total, Integral) or total < 0:
-        raise _wrong(adapter, f"count_parameters returned a total of {briefly(total)}", "a whole number from 0")
+    if not _is_count(count.total):
+        raise _wrong(adapter, f"count_parameters returned a total of {briefly(count.total)}", "a whole number from 0")
     if not isinstance(count.details, Mapping) or not all(isinstance(each, Real) for each in count.details.values()):
         raise _wrong(adapter, f"count_parameters returned details of {briefly(count.details)}", "numbers by name")
-    return replace(count, total=int(total))
+    return replace(count, total=int(count.total))
 
 
 def serialised(adapter: Adapter, model: Any) -> bytes:
@@ -40,6 +39,18 @@ def serialised(adapter: Adapter, model: Any) -> bytes:
     if not isinstance(data, bytes | bytearray):
         raise _wrong(adapter, f"serialise returned {briefly(data)}", "bytes")
     return data
+
+
+def weighed(adapter: Adapter, model: Any) -> int | None:
+    """Bytes of the weights in memory, or None. Raises GateError for a model, or an answer, without such a number."""
+    weights = adapter.weights_bytes(model)
+    if weights is not None and not _is_count(weights):
+        raise _wrong(adapter, f"weights_bytes returned {briefly(weights)}", "a whole number from 0, or None")
+    return weights
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= 0
 
 
 def has_raised(adapter: Adapter, method: str, error: Exception) -> GateError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from numbers import Complex, Real
 from typing import Any
 
 import numpy as np
@@ -52,10 +51,7 @@ def _number(value: Any) -> float | None:
             return None
         if hasattr(value, "dtype"):  # one number of a framework's, which may be a truth value
             value = to_numpy(value).tolist()
-        is_complex = isinstance(value, Complex) and not isinstance(value, Real)
-        if is_complex or isinstance(value, bool | np.bool_ | str | bytes | bytearray):
-            return None
-        return float(value)
+        return None if isinstance(value, bool | str | bytes | bytearray) else float(value)
     except OverflowError:
         return math.inf
     except RAISED:

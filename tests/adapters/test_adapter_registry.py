@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pytest_speedacc.adapters import count_parameters, find_adapter, model_size, register, registry
-from pytest_speedacc.adapters.answers import counted
+from pytest_speedacc.adapters.answers import counted, weighed
 from pytest_speedacc.adapters.base import Adapter, ParameterCount
 from pytest_speedacc.errors import GateError
 
@@ -124,6 +124,15 @@ def test_a_serialisation_that_is_no_bytes_names_the_adapter(monkeypatch, data):
     monkeypatch.setattr(OursAdapter, "serialise", lambda self, model: data)
     with pytest.raises(GateError, match=r"^serialise returned .*, and must return bytes: mend the adapter OursAdapt"):
         model_size(Ours())
+
+
+@pytest.mark.parametrize("weights", ["64", -1, 2.5, True])
+def test_weights_that_are_no_bytes_name_the_adapter(monkeypatch, weights):
+    monkeypatch.setattr(OursAdapter, "weights_bytes", lambda self, model: weights)
+    with pytest.raises(
+        GateError, match=r"^weights_bytes returned .*, and must return a whole number .* OursAdapter\.$"
+    ):
+        weighed(OursAdapter(), Ours())
 
 
 def test_a_count_of_numpy_is_one():
