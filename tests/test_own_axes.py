@@ -320,6 +320,23 @@ def test_a_hook_further_down_that_is_wrong_ends_the_run_too(project: Project) ->
     result.stderr.fnmatch_lines(["*speedacc: pytest_speedacc_axes of *conftest.py returned None: it must return a l*"])
 
 
+def test_a_plugin_without_a_name_is_named_by_its_class(project: Project) -> None:
+    project.pytester.makeconftest(
+        """
+        class Metered:
+            def pytest_speedacc_axes(self):
+                return None
+
+        def pytest_configure(config):
+            config.pluginmanager.register(Metered())
+        """
+    )
+    project.write("def test_it(): pass")
+    result = project.run()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*speedacc: pytest_speedacc_axes of Metered returned None: it must return a list.*"])
+
+
 def test_it_goes_with_the_run_that_brought_it(own: Project) -> None:
     write(own, "max_energy=5")
     own.run().assert_outcomes(passed=1)

@@ -15,7 +15,7 @@ from pytest_speedacc.errors import ConfigError, briefly, described
 from pytest_speedacc.marks import is_gate
 from pytest_speedacc.measure.raised import RAISED
 
-_TAKEN = pytest.StashKey[set[str]]()
+_TAKEN = pytest.StashKey[set[tuple[str, str]]]()
 _ADDED_BY: dict[str, Callable[[Any, str], Callable[[], None]]] = {
     "pytest_speedacc_axes": add_axes,
     "pytest_speedacc_adapters": add_adapters,
@@ -27,10 +27,12 @@ def extend(config: pytest.Config) -> None:
     taken = config.stash.setdefault(_TAKEN, set())
     for hook, add in _ADDED_BY.items():
         for implementation in getattr(config.hook, hook).get_hookimpls():
-            source = f"{hook} of {implementation.plugin_name}"
-            if source in taken:
+            name = implementation.plugin_name
+            if (hook, name) in taken:
                 continue
-            taken.add(source)
+            taken.add((hook, name))
+            # An object that was registered without a name has a number for one.
+            source = f"{hook} of {type(implementation.plugin).__qualname__ if name.isdigit() else name}"
             _add(config, add, _brought(implementation.function, source), source)
 
 
