@@ -29,6 +29,12 @@ def shown(value: object) -> str:
     return _asked(value, repr)
 
 
+def briefly(value: object) -> str:
+    """A value as ``shown``, cut where it is long."""
+    text = shown(value)
+    return text if len(text) <= 100 else f"{text[:60]}... (cut, of {len(text):,} characters)"
+
+
 def _asked(value: object, how: Callable[[object], str]) -> str:
     try:
         return how(value)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from scratch_project import PRELUDE, Project
+from scratch_project import PRELUDE, Project, output
 
 CONFTEST = """
 import numpy as np
@@ -190,13 +190,24 @@ def test_a_check_brings_a_number_of_its_own(project: Project) -> None:
             '{"enrgy": 3.0}',
             "*'enrgy', which is no axis of yours. Did you mean 'energy'?*",
         ),
-        ("max_energy=5", '{"energy": "many"}', "*metrics= energy gave 'many', which is no number.*"),
-        ("max_energy=5", '{"energy": True}', "*metrics= energy gave True, which is no finite number.*"),
-        ("max_energy=5", '{"energy": float("nan")}', "*metrics= energy gave nan, which is no finite number.*"),
-        ("max_energy=5", '{"energy": np.ones(7)}', "*gave an array of shape (7,): return a number, or one for each*"),
-        ("max_energy=5", '{"energy": lambda model, inputs: 1 / 0}', "*ZeroDivisionError*while energy was measured*"),
+        ("max_energy=5", '{"energy": "many"}', "*metrics?'energy'? is 'many', which is no number.*"),
+        ("max_energy=5", '{"energy": 1j}', "*metrics?'energy'? is 1j, which is no number.*"),
+        ("max_energy=5", '{"energy": float("nan")}', "*metrics?'energy'? is nan, which is no finite number.*"),
+        ("max_energy=5", '{"energy": [1.7e308] * 60}', "*metrics?'energy'? is 60 numbers, whose mean is no finite*"),
+        (
+            "max_energy=5",
+            '{"energy": lambda model, inputs: np.full(60, 1.7e308)}',
+            "*metrics?'energy'? returned 60 numbers, whose mean is no finite*",
+        ),
+        ("max_energy=5", '{"energy": np.ones(7)}', "*is an array of shape (7,): give a number, or one for each of 60*"),
+        (
+            "max_energy=5",
+            '{"energy": lambda model, inputs: 1 / 0}',
+            "*metrics?'energy'? raised ZeroDivisionError when it was called with the model and the inputs: division*",
+        ),
+        ("max_energy=5", "{3: 3.0}", "*metrics= names 3, which is no axis of yours.*"),
         ("max_energy=5", "[3.0]", "*metrics=?3.0? must be a mapping of names to numbers.*"),
-        ("max_energy=5", '{"energy": None}', "*cannot be measured here: nothing measured energy: pass check(metrics=*"),
+        ("max_energy=5", '{"energy": None}', "*cannot be measured here: metrics?'energy'? is None, which says*"),
     ],
 )
 def test_what_is_no_number_of_it_fails(own: Project, marker: str, metrics: str, said: str) -> None:
@@ -207,6 +218,22 @@ def test_what_is_no_number_of_it_fails(own: Project, marker: str, metrics: str, 
     result.stdout.fnmatch_lines([said])
 
 
+def test_a_slice_whose_mean_no_float_holds_fails(own: Project) -> None:
+    more = ', metrics={"energy": [1.7e308, -1.7e308] * 30}, slices={"even": np.arange(60) % 2 == 0}'
+    write(own, "max_energy=5", more=more)
+    own.run().stdout.fnmatch_lines(["*metrics?'energy'? is 60 numbers, whose mean is no finite number: their sum*"])
+
+
+def test_a_measure_that_is_wrong_is_named(own: Project) -> None:
+    for joules, said in (
+        ("'3'", "the measure of axis energy returned '3', which is no number."),
+        ("property(len)", "the measure of axis energy raised TypeError when it was called with the model and the*"),
+        ("None", "cannot be measured here: the measure of axis energy returned None, which says*"),
+    ):
+        write(own, "max_energy=5", joules=joules)
+        own.run().stdout.fnmatch_lines([f"*{said}*"])
+
+
 @pytest.mark.parametrize(
     ("axes", "said"),
     [
@@ -215,7 +242,17 @@ def test_what_is_no_number_of_it_fails(own: Project, marker: str, metrics: str, 
         ("[Axis('Energy')]", "*an axis is named in small letters, digits and underscores, not 'Energy'.*"),
         ("[Axis('energy', 'score')]", "*the unit 'score' is for scores and changes*"),
         ("[Axis('energy', noise=2)]", "*noise=2 must be a fraction*"),
+        ("[Axis('energy', noise='5 %')]", "*axes of *conftest.py: axis energy: noise='5 %' must be a fraction*"),
         ("['energy']", "*'energy' is not an Axis.*"),
+        (
+            "Axis('energy')",
+            "*speedacc: pytest_speedacc_axes of *conftest.py returned Axis(name='energy'*must return a list*",
+        ),
+        ("None", "*speedacc: pytest_speedacc_axes of *conftest.py returned None: it must return a list.*"),
+        ("'energy'", "*axes of *conftest.py returned 'energy': it must return a list.*"),
+        ("[1 / 0]", "*speedacc: pytest_speedacc_axes of *conftest.py raised ZeroDivisionError: division by zero*"),
+        ("(1 / 0 for _ in range(3))", "*axes of *conftest.py raised ZeroDivisionError: division by zero*"),
+        ("exit('no')", "*axes of *conftest.py raised SystemExit: no*"),
     ],
 )
 def test_what_is_no_axis_is_refused(project: Project, axes: str, said: str) -> None:
@@ -226,6 +263,106 @@ def test_what_is_no_axis_is_refused(project: Project, axes: str, said: str) -> N
     result = project.run()
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines([said])
+    assert "Traceback" not in output(result)
+
+
+ADAPTER = """
+from pytest_speedacc import Adapter, ParameterCount
+
+class TableAdapter(Adapter):
+    framework, counted, serialisation = "tables", "every entry", "the entries"
+
+    def recognises(self, names):
+        return any(name.endswith(".Table") for name in names)
+
+    def count_parameters(self, model):
+        return ParameterCount(2)
+
+    def serialise(self, model):
+        return b"xy"
+
+    {method}
+
+def pytest_speedacc_adapters():
+    return {adapters}
+"""
+TABLE = """
+class Table:
+    def predict(self, batch):
+        return model(batch)
+
+@pytest.mark.speedacc(max_parameters=5, max_model_size="9 B")
+def test_it(speedacc):
+    speedacc.check(Table(), inputs, targets)
+"""
+
+
+@pytest.mark.parametrize(
+    ("adapters", "said"),
+    [
+        ("TableAdapter()", "adapters of *conftest.py returned <*TableAdapter object at *>: it must return a list."),
+        ("None", "pytest_speedacc_adapters of *conftest.py returned None: it must return a list."),
+        ("[TableAdapter]", "*conftest.py: TableAdapter is a class: bring an object of it, TableAdapter()."),
+        ("[3]", "*conftest.py: 3 is no pytest_speedacc.Adapter: derive its class from that."),
+        ("[Adapter()]", "pytest_speedacc_adapters of *conftest.py raised TypeError: Can't instantiate abstract class*"),
+    ],
+)
+def test_what_is_no_adapter_is_refused(project: Project, adapters: str, said: str) -> None:
+    project.pytester.makeconftest(ADAPTER.format(method="", adapters=adapters))
+    project.write(TABLE)
+    result = project.run()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([f"*speedacc: *{said}"])
+    assert "Traceback" not in output(result)
+
+
+@pytest.mark.parametrize(
+    ("method", "said"),
+    [
+        (
+            "def count_parameters(self, model): return 2",
+            "count_parameters returned 2, and must return a ParameterCount",
+        ),
+        ("def serialise(self, model): return 'xy'", "serialise returned 'xy', and must return bytes"),
+        ("def recognises(self, names): return names[0]", "recognises of the adapter TableAdapter raised TypeError"),
+        (
+            "def check_usable(self, model): model.entries",
+            "check_usable of the adapter TableAdapter raised AttributeErr",
+        ),
+    ],
+)
+def test_an_adapter_that_is_wrong_is_named(project: Project, method: str, said: str) -> None:
+    project.pytester.makeconftest(ADAPTER.format(method=method, adapters="[TableAdapter()]"))
+    project.write(TABLE)
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([f"*{said}*"])
+
+
+def test_a_hook_further_down_that_is_wrong_ends_the_run_too(project: Project) -> None:
+    folder = project.pytester.mkdir("deep")
+    (folder / "conftest.py").write_text("def pytest_speedacc_axes(): pass")
+    (folder / "test_deep.py").write_text("def test_it(): pass")
+    result = project.run(".")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*speedacc: pytest_speedacc_axes of *conftest.py returned None: it must return a l*"])
+
+
+def test_a_plugin_without_a_name_is_named_by_its_class(project: Project) -> None:
+    project.pytester.makeconftest(
+        """
+        class Metered:
+            def pytest_speedacc_axes(self):
+                return None
+
+        def pytest_configure(config):
+            config.pluginmanager.register(Metered())
+        """
+    )
+    project.write("def test_it(): pass")
+    result = project.run()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*speedacc: pytest_speedacc_axes of Metered returned None: it must return a list.*"])
 
 
 def test_it_goes_with_the_run_that_brought_it(own: Project) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pytest_speedacc.adapters.answers import check_usable, counted, serialised
 from pytest_speedacc.adapters.base import Adapter, class_name
 from pytest_speedacc.adapters.callables import CallableAdapter, PredictorAdapter
 from pytest_speedacc.adapters.catboost import CatBoostAdapter
@@ -73,8 +74,8 @@ def count_parameters(model: Any) -> int:
     Raises `GateError` for a model that is not fitted, or that cannot be counted whole.
     """
     adapter = find_adapter(model)
-    adapter.check_usable(model)
-    return adapter.count_parameters(model).total
+    check_usable(adapter, model)
+    return counted(adapter, model).total
 
 
 def model_size(model: Any) -> int:
@@ -83,5 +84,5 @@ def model_size(model: Any) -> int:
     Raises `GateError` for a model that is not fitted, or that has none.
     """
     adapter = find_adapter(model)
-    adapter.check_usable(model)
-    return len(adapter.serialise(model))
+    check_usable(adapter, model)
+    return len(serialised(adapter, model))

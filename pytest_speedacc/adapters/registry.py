@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
+from pytest_speedacc.adapters.answers import has_raised, serialised
 from pytest_speedacc.adapters.base import Adapter
-from pytest_speedacc.errors import ConfigError
+from pytest_speedacc.errors import ConfigError, GateError, briefly
 
 _adapters: list[Adapter] = []
 
@@ -20,8 +22,12 @@ def add_adapters(adapters: Iterable[Adapter], source: str) -> Callable[[], None]
     """Register what ``source`` brings; returns what takes it back. Raises ConfigError for what is no adapter."""
     added = list(adapters)
     for adapter in added:
+        if isinstance(adapter, type) and issubclass(adapter, Adapter):
+            raise ConfigError(f"{source}: {adapter.__name__} is a class: bring an object of it, {adapter.__name__}().")
         if not isinstance(adapter, Adapter):
-            raise ConfigError(f"{source}: {adapter!r} is no pytest_speedacc.Adapter: derive its class from that.")
+            raise ConfigError(
+                f"{source}: {briefly(adapter)} is no pytest_speedacc.Adapter: derive its class from that."
+            )
     for adapter in added:
         register(adapter)
 
@@ -33,12 +39,23 @@ def add_adapters(adapters: Iterable[Adapter], source: str) -> Callable[[], None]
 
 
 def lookup_adapter(model: Any) -> Adapter | None:
-    """The adapter registered last that recognises the model's class or one of its bases."""
+    """The adapter registered last that recognises the model's class or one of its bases.
+
+    Raises GateError where one raises.
+    """
     names = frozenset(f"{base.__module__}.{base.__qualname__}" for base in type(model).__mro__)
-    return next((adapter for adapter in _adapters if adapter.recognises(names)), None)
+    for adapter in _adapters:
+        try:
+            if adapter.recognises(names):
+                return adapter
+        except GateError:
+            raise
+        except Exception as error:
+            raise has_raised(adapter, "recognises", error) from error
+    return None
 
 
 def own_format(obj: Any) -> Callable[[Any], bytes] | None:
     """What serialises an object in its framework's own format, or None where that would be a pickle."""
     adapter = lookup_adapter(obj)
-    return adapter.serialise if adapter is not None and adapter.own_format else None
+    return partial(serialised, adapter) if adapter is not None and adapter.own_format else None

@@ -15,7 +15,7 @@ from pytest_speedacc.axes.memory import MEMORY
 from pytest_speedacc.axes.model_size import MODEL_SIZE
 from pytest_speedacc.axes.parameters import PARAMETERS
 from pytest_speedacc.axes.training import TRAINING_MEMORY, TRAINING_TIME
-from pytest_speedacc.errors import ConfigError
+from pytest_speedacc.errors import ConfigError, briefly
 from pytest_speedacc.facts import Amount
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def add_axes(axes: Iterable[Axis], source: str) -> Callable[[], None]:
 
 def _add(axis: Axis, source: str) -> None:
     if not isinstance(axis, Axis):
-        raise ConfigError(f"{source}: {axis!r} is not an Axis.")
+        raise ConfigError(f"{source}: {briefly(axis)} is not an Axis.")
     taken = [name for name in (axis.name, *axis.traded) if name in AXES or name in TRADED]
     taken += [setting.name for setting in axis.settings if setting.name in SETTINGS]
     if taken:

@@ -6,10 +6,11 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum, StrEnum
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Literal
 
 from pytest_speedacc.axes.units import EXAMPLES, Kind
-from pytest_speedacc.errors import ConfigError
+from pytest_speedacc.errors import ConfigError, briefly
 from pytest_speedacc.facts import Amount, Unavailable
 
 if TYPE_CHECKING:
@@ -143,16 +144,27 @@ class Axis:
 
     def __post_init__(self) -> None:
         """Fill in what follows. Raises ConfigError."""
-        if not _NAME.fullmatch(self.name):
-            raise ConfigError(f"an axis is named in small letters, digits and underscores, not {self.name!r}.")
+        if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
+            raise ConfigError(f"an axis is named in small letters, digits and underscores, not {briefly(self.name)}.")
         if self.better not in ("lower", "higher"):
-            raise ConfigError(f"axis {self.name}: better={self.better!r} must be 'lower' or 'higher'.")
+            raise ConfigError(f"axis {self.name}: better={briefly(self.better)} must be 'lower' or 'higher'.")
+        if not isinstance(self.unit, str):
+            raise ConfigError(f"axis {self.name}: unit={briefly(self.unit)} must be a text, empty for none.")
         if self.unit in _RESERVED and self.is_own:
             raise ConfigError(f"axis {self.name}: the unit {self.unit!r} is for scores and changes: write another one.")
         if self.unit in set(Kind):
             object.__setattr__(self, "unit", Kind(self.unit))
-        if not 0 <= self.noise < 1:
-            raise ConfigError(f"axis {self.name}: noise={self.noise!r} must be a fraction, such as 0.02.")
+        is_number = isinstance(self.noise, Real) and not isinstance(self.noise, bool)
+        if not (is_number and 0 <= self.noise < 1):
+            raise ConfigError(f"axis {self.name}: noise={briefly(self.noise)} must be a fraction, such as 0.02.")
+        object.__setattr__(self, "noise", float(self.noise))
+        if self.measure is not None and not callable(self.measure):
+            said = f"measure={briefly(self.measure)} must be a function of the model and its inputs"
+            raise ConfigError(f"axis {self.name}: {said}. A number goes into check(metrics=).")
+        if not isinstance(self.per_environment, bool):
+            raise ConfigError(
+                f"axis {self.name}: per_environment={briefly(self.per_environment)} must be true or false."
+            )
         settings = tuple(self._filled_in(setting) for setting in self.settings or self._usual_settings())
         object.__setattr__(self, "settings", settings)
         if not self.traded and self.compared is Comparison.AMOUNT:

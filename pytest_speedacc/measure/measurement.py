@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from pytest_speedacc.adapters.answers import counted, serialised, weighed
 from pytest_speedacc.adapters.base import DeviceMemory, ParameterCount
 from pytest_speedacc.axes import AXES, amounts_of
 from pytest_speedacc.axes.axis import NOT_MEASURED, statistic_name
@@ -194,11 +195,11 @@ def measure_statics(
     if isinstance(memory, MemoryPeak) and memory.retained:
         notes = (*notes, leak_note(memory.retained))
     adapter, model = subject.adapter, subject.model
-    weights = _attempt(partial(adapter.weights_bytes, model), "weights")
+    weights = _attempt(partial(weighed, adapter, model), "weights")
     return Statics(
         accuracy=scored.accuracy,
-        parameters=_attempt(partial(adapter.count_parameters, model), "parameters"),
-        model_size=_attempt(lambda: len(adapter.serialise(model)), "size"),
+        parameters=_attempt(partial(counted, adapter, model), "parameters"),
+        model_size=_attempt(lambda: len(serialised(adapter, model)), "size"),
         weights=None if isinstance(weights, Unavailable) else weights,
         memory=memory,
         notes=notes,

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from pytest_speedacc.axes import AXES, own_axes
-from pytest_speedacc.axes.axis import Axis
+from pytest_speedacc.axes.axis import NOT_MEASURED, Axis
 from pytest_speedacc.config.settings import suggestion
-from pytest_speedacc.errors import GateError, shown
+from pytest_speedacc.errors import GateError
 from pytest_speedacc.facts import Amount, Unavailable
-from pytest_speedacc.measure.accuracy import to_numpy
-from pytest_speedacc.measure.raised import RAISED, model_raised
+from pytest_speedacc.measure.numbers import read_numbers
+from pytest_speedacc.measure.raised import RAISED, has_raised
 from pytest_speedacc.measure.subject import Subject
 
 
@@ -27,37 +27,41 @@ def measure_metrics(subject: Subject) -> dict[str, Amount | Unavailable]:
     for name in subject.metrics:
         if name not in AXES or not AXES[name].is_own:
             known = [axis.name for axis in own_axes()]
-            hint = suggestion(name, known) if known else "No axis was added to this run."
+            hint = suggestion(str(name), known) if known else "No axis was added to this run."
             raise GateError(f"metrics= names {name!r}, which is no axis of yours. {hint}")
-    found = {axis.name: _measure(axis, subject) for axis in own_axes()}
-    return {name: amount for name, amount in found.items() if amount is not None}
+    return {axis.name: _measure(axis, subject) for axis in own_axes()}
 
 
-def _measure(axis: Axis, subject: Subject) -> Amount | Unavailable | None:
-    """None where nobody measures it here."""
-    value, where = axis.measure, f"axis {axis.name}: measure"
+def _measure(axis: Axis, subject: Subject) -> Amount | Unavailable:
     if axis.name in subject.metrics:
-        value, where = subject.metrics[axis.name], f"metrics= {axis.name}"
+        value, who = subject.metrics[axis.name], f"metrics[{axis.name!r}]"
+    elif axis.measure is not None:
+        value, who = axis.measure, f"the measure of axis {axis.name}"
+    else:
+        return Unavailable(NOT_MEASURED.format(name=axis.name))
+    said = f"{who} is"
     if callable(value):
         if subject.streamed is not None:
             return Unavailable("the samples are a stream, which is read once: pass inputs and targets")
+        said = f"{who} returned"
         try:
             value = value(subject.model, subject.inputs)
         except RAISED as error:
-            raise model_raised(error, f"while {axis.name} was measured") from error
-    return None if value is None else _amount(axis, value, subject.slices, subject.samples, where)
+            raise has_raised(who, error, "when it was called with the model and the inputs") from error
+    if value is None:
+        return Unavailable(f"{said} None, which says that it is not for this model")
+    return _amount(axis, value, subject.slices, subject.samples, said)
 
 
-def _amount(axis: Axis, value: Any, slices: Mapping[str, Any], samples: int, where: str) -> Amount:
+def _amount(axis: Axis, value: Any, slices: Mapping[str, Any], samples: int, said: str) -> Amount:
+    numbers = read_numbers(value, samples, said)
     try:
-        numbers = np.asarray(to_numpy(value), dtype=np.float64)
-    except (TypeError, ValueError):
-        raise GateError(f"{where} gave {shown(value)}, which is no number.") from None
-    if numbers.ndim and numbers.shape != (samples,):
-        raise GateError(f"{where} gave an array of shape {numbers.shape}: return a number, or one for each sample.")
-    if isinstance(value, bool) or not np.isfinite(numbers).all():
-        raise GateError(f"{where} gave {shown(value)}, which is no finite number.")
-    mean = math.fsum(numbers.ravel().tolist()) / numbers.size
-    means = {name: float(numbers[mask].mean()) for name, mask in slices.items()} if numbers.ndim else {}
+        mean = math.fsum(numbers.ravel().tolist()) / numbers.size
+    except OverflowError:
+        mean = math.inf
+    with np.errstate(over="ignore"):  # refused below
+        means = {name: float(numbers[mask].mean()) for name, mask in slices.items()} if numbers.ndim else {}
+    if not all(map(math.isfinite, (mean, *means.values()))):
+        raise GateError(f"{said} {samples} numbers, whose mean is no finite number: their sum is too large.")
     note = f"mean of {samples} samples" if numbers.ndim else ""
     return Amount(mean, abs(mean) * axis.noise, note, means)

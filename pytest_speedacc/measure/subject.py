@@ -8,8 +8,9 @@ from itertools import chain, islice
 from typing import Any
 
 from pytest_speedacc.adapters import find_adapter
+from pytest_speedacc.adapters.answers import check_usable
 from pytest_speedacc.adapters.base import Adapter
-from pytest_speedacc.errors import GateError, shown
+from pytest_speedacc.errors import GateError, briefly, shown
 from pytest_speedacc.measure.calls import PredictLike, inputs_for, resolve_call
 from pytest_speedacc.measure.evaluation import (
     CHUNK,
@@ -275,7 +276,7 @@ def _ways(
         if isinstance(value, bool) or not isinstance(value, int) or not value >= 1:
             raise GateError(f"{name}={shown(value)} must be a whole number from 1.")
     adapter = find_adapter(model, calls=call_options.predict is None)
-    adapter.check_usable(model)
+    check_usable(adapter, model)
     classes = adapter.classes(model)
     # Numbers are what the framework's own call gives, and whoever makes labels of it gives what they like.
     classes = None if isinstance(classes, range) and call_options.predict is not None else classes
@@ -295,7 +296,7 @@ def _ways(
 def _metrics(call_options: CallOptions) -> Mapping[str, Any]:
     metrics = call_options.metrics or {}
     if not isinstance(metrics, Mapping):
-        raise GateError(f"metrics={metrics!r} must be a mapping of names to numbers.")
+        raise GateError(f"metrics={briefly(metrics)} must be a mapping of names to numbers.")
     return metrics
 
 

@@ -48,9 +48,21 @@ def test_a_setting_that_nothing_compares_cannot_be_made(compared: Comparison, wr
         ("x", {"unit": "score"}, "axis x: the unit 'score' is for scores and changes: write another one."),
         ("x", {"noise": 1}, "axis x: noise=1 must be a fraction, such as 0.02."),
         ("x", {"noise": -0.1}, "axis x: noise=-0.1 must be a fraction, such as 0.02."),
+        ("x", {"noise": "5 %"}, "axis x: noise='5 %' must be a fraction, such as 0.02."),
+        ("x", {"noise": None}, "axis x: noise=None must be a fraction, such as 0.02."),
+        ("x", {"noise": False}, "axis x: noise=False must be a fraction, such as 0.02."),
+        ("x", {"unit": None}, "axis x: unit=None must be a text, empty for none."),
+        ("x", {"unit": ["J"]}, "axis x: unit=['J'] must be a text, empty for none."),
+        ("x", {"per_environment": "no"}, "axis x: per_environment='no' must be true or false."),
+        (3, {}, "an axis is named in small letters, digits and underscores, not 3."),
+        (
+            "x",
+            {"measure": 3},
+            "axis x: measure=3 must be a function of the model and its inputs. A number goes into check(metrics=).",
+        ),
     ],
 )
-def test_what_is_no_axis_is_refused_with_what_would_be_one(name: str, options: dict[str, Any], said: str) -> None:
+def test_what_is_no_axis_is_refused_with_what_would_be_one(name: Any, options: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigError) as refused:
         Axis(name, **options)
     assert str(refused.value) == said

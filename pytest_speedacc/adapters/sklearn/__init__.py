@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
+from pytest_speedacc.adapters.answers import check_usable, counted
 from pytest_speedacc.adapters.base import Adapter, ParameterCount, class_name, not_fitted
 from pytest_speedacc.adapters.pickling import canonical_pickle
 from pytest_speedacc.adapters.registry import lookup_adapter
@@ -126,7 +127,7 @@ def _count_part(part: Any, transforms: bool) -> ParameterCount:
     adapter = lookup_adapter(part)
     if adapter is None:
         raise _unknown(part)
-    return _count(part, transforms) if type(adapter) is SklearnAdapter else adapter.count_parameters(part)
+    return _count(part, transforms) if type(adapter) is SklearnAdapter else counted(adapter, part)
 
 
 def _rule_name(model: Any) -> str:
@@ -180,7 +181,7 @@ def _unfitted(model: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         if isinstance(adapter, SklearnAdapter):
             yield from _unfitted(part, inner)
         elif adapter is not None:
-            adapter.check_usable(part)
+            check_usable(adapter, part)
     # Other people's estimators often have nothing to fit and do not say so.
     if type(model).__module__.startswith(_KNOWN):
         try:

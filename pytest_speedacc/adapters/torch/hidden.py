@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from pytest_speedacc.adapters.answers import counted
 from pytest_speedacc.adapters.base import class_name
 from pytest_speedacc.adapters.registry import lookup_adapter
 from pytest_speedacc.adapters.torch.plain import may_be_learned
@@ -159,7 +160,7 @@ def _has_learned(model: Any) -> bool:
     except GateError:  # not fitted
         return False
     try:
-        return adapter.count_parameters(model).total > 0
+        return counted(adapter, model).total > 0
     except GateError:
         return True
 
