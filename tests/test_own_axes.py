@@ -180,6 +180,26 @@ def test_what_is_no_number_of_it_fails(own: Project, marker: str, metrics: str, 
 
 
 @pytest.mark.parametrize(
+    ("marker", "metrics", "said"),
+    [
+        ("max_energy='3 J'", "enrgy", "metrics= names 'enrgy', which is no axis of yours. Did you mean 'energy'?"),
+        ("max_energy='3 J'", "eenrgy", "metrics= names 'eenrgy', which is no axis of yours. Did you mean 'energy'?"),
+        ("max_energy='3 J'", "Energy", "metrics= names 'Energy', which is no axis of yours. Did you mean 'energy'?"),
+        ("max_energy='3 J'", "latency", "metrics= names 'latency', and that is an axis of pytest-speedacc: give yours"),
+        # What a limit of the test takes up is meant, and so is what is like no other.
+        ("max_energy='3 J', max_energy_2=10", "energy_2", ""),
+        ("max_energy='3 J', max_energy_2_increase='1 %'", "energy_2", ""),
+        ("max_energy='3 J'", "tokens", ""),
+    ],
+)
+def test_a_slip_of_the_name_of_an_axis_is_no_new_axis(own: Project, marker: str, metrics: str, said: str) -> None:
+    write(own, marker, joules=2.0, more=f', metrics={{"{metrics}": 9}}')
+    result = own.run("--speedacc-not-compared=warn")
+    result.assert_outcomes(**{"failed" if said else "passed": 1})
+    assert said in result.stdout.str().replace("\n", " ")
+
+
+@pytest.mark.parametrize(
     ("axes", "said"),
     [
         ("[Axis('latency')]", "*the name 'latency' is taken*"),

@@ -39,6 +39,8 @@ class Bound:
 
 DROP_UNITS = (Unit.POINTS, Unit.RELATIVE)
 """What a drop of the score may be in; a bare number is in the score's own unit."""
+SLIP = 0.7
+"""How alike two names are that differ by a slip or two: ``enrgy`` and ``energy``, not ``cost`` and ``count``."""
 SMALLEST_TAIL_TOLERANCE = 0.2
 """The six hundred calls a side that are timed at least leave a p95 about this uncertain."""
 
@@ -81,6 +83,11 @@ def suggestion(name: str, names: Iterable[str]) -> str:
     by_lower = {known.lower(): known for known in names}
     near = difflib.get_close_matches(name.lower(), by_lower, n=1)
     return f"Did you mean {by_lower[near[0]]!r}?" if near else f"Known are {', '.join(by_lower.values())}."
+
+
+def is_slip(name: str, names: Iterable[str]) -> bool:
+    """Whether a name is so near to one of ``names`` that it was probably meant to be that one. Case does not matter."""
+    return bool(difflib.get_close_matches(name.lower(), [known.lower() for known in names], n=1, cutoff=SLIP))
 
 
 def _parse_drop(value: object, setting: Setting, where: str) -> tuple[float, Unit]:

@@ -17,6 +17,11 @@ from pytest_speedacc.measure.accuracy import to_numpy
 from pytest_speedacc.measure.raised import RAISED, model_raised
 from pytest_speedacc.measure.subject import Subject
 
+ANOTHER_AXIS = (
+    "A new one is known where its name stands literally in the test's metrics={...} (and, if it is like another's, its "
+    "limit on the marker), or where pytest_speedacc_axes returns its Axis."
+)
+
 
 def measure_metrics(subject: Subject) -> dict[str, Amount | Unavailable]:
     """By axis, what ``check(metrics=)`` says and what ``Axis.measure`` finds.
@@ -25,10 +30,14 @@ def measure_metrics(subject: Subject) -> dict[str, Amount | Unavailable]:
     its inputs that returns one of these. Raises GateError for anything else, and for a name that no axis has.
     """
     for name in subject.metrics:
-        if name not in AXES or not AXES[name].is_own:
+        if name in AXES and not AXES[name].is_own:
+            raise GateError(
+                f"metrics= names {name!r}, and that is an axis of pytest-speedacc: give yours another name."
+            )
+        if name not in AXES:
             known = [axis.name for axis in own_axes()]
             hint = suggestion(name, known) if known else "No axis was added to this run."
-            raise GateError(f"metrics= names {name!r}, which is no axis of yours. {hint}")
+            raise GateError(f"metrics= names {name!r}, which is no axis of yours. {hint} {ANOTHER_AXIS}")
     found = {axis.name: _measure(axis, subject) for axis in own_axes()}
     return {name: amount for name, amount in found.items() if amount is not None}
 
