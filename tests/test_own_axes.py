@@ -131,6 +131,10 @@ def test_a_slice_has_its_own_mean(own: Project) -> None:
     result, gate = report(own)
     result.assert_outcomes(failed=1)
     assert [(check["slice"], check["outcome"]) for check in gate["checks"]] == [("", "passed"), ("small", "failed")]
+    write(own, 'max_energy=5, slices={"small": {"min_accuracy": 0.5}}', more=more)
+    _, gate = report(own)
+    checks = [(check["setting"], check["slice"], check["outcome"]) for check in gate["checks"]]
+    assert checks == [("max_energy", "", "passed"), ("min_accuracy", "small", "passed")]
     write(own, 'min_accuracy=0.5, slices={"small": {"max_energy": 5}}', more=more)
     own.run().stdout.fnmatch_lines(["*energy is one number for all samples: have measure return one number a sample*"])
 
