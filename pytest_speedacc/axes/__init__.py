@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from pytest_speedacc.axes.accuracy import ACCURACY
 from pytest_speedacc.axes.axis import Axis, Comparison, Setting
@@ -51,11 +52,7 @@ def add_axes(axes: Iterable[Axis], source: str) -> Callable[[], None]:
 
     def take_back() -> None:
         for axis in added:
-            del AXES[axis.name]
-            for setting in axis.settings:
-                del SETTINGS[setting.name]
-            for name in axis.traded:
-                del TRADED[name]
+            _remove(axis)
 
     try:
         for axis in axes:
@@ -65,6 +62,31 @@ def add_axes(axes: Iterable[Axis], source: str) -> Callable[[], None]:
         take_back()
         raise
     return take_back
+
+
+@contextmanager
+def with_axes(axes: Iterable[Axis], source: str) -> Iterator[None]:
+    """Within, these axes are known, in place of those of a user's that have their names. Raises ConfigError."""
+    tables: tuple[dict[str, Any], ...] = (AXES, SETTINGS, TRADED)
+    before = [dict(table) for table in tables]
+    try:
+        for axis in axes:
+            if axis.name in AXES and AXES[axis.name].is_own:
+                _remove(AXES[axis.name])
+            _add(axis, source)
+        yield
+    finally:
+        for table, entries in zip(tables, before, strict=True):
+            table.clear()
+            table.update(entries)
+
+
+def _remove(axis: Axis) -> None:
+    del AXES[axis.name]
+    for setting in axis.settings:
+        del SETTINGS[setting.name]
+    for name in axis.traded:
+        del TRADED[name]
 
 
 def _add(axis: Axis, source: str) -> None:
