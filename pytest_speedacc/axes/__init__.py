@@ -39,6 +39,8 @@ AXES: dict[str, Axis] = {}
 """By name, in the order in which they are judged and shown; with those that a run has added."""
 SETTINGS: dict[str, Setting] = {}
 """By name, of all axes: what a marker or a table can say."""
+_SOURCES: dict[str, str] = {}
+"""By axis, who brought it."""
 TRADED: dict[str, Setting] = {}
 """What can be traded, and the tolerance that it is excused from, or would have been worse by."""
 
@@ -67,7 +69,7 @@ def add_axes(axes: Iterable[Axis], source: str) -> Callable[[], None]:
 @contextmanager
 def with_axes(axes: Iterable[Axis], source: str) -> Iterator[None]:
     """Within, these axes are known, in place of those of a user's that have their names. Raises ConfigError."""
-    tables: tuple[dict[str, Any], ...] = (AXES, SETTINGS, TRADED)
+    tables: tuple[dict[str, Any], ...] = (AXES, SETTINGS, TRADED, _SOURCES)
     before = [dict(table) for table in tables]
     try:
         for axis in axes:
@@ -82,7 +84,7 @@ def with_axes(axes: Iterable[Axis], source: str) -> Iterator[None]:
 
 
 def _remove(axis: Axis) -> None:
-    del AXES[axis.name]
+    del AXES[axis.name], _SOURCES[axis.name]
     for setting in axis.settings:
         del SETTINGS[setting.name]
     for name in axis.traded:
@@ -95,8 +97,10 @@ def _add(axis: Axis, source: str) -> None:
     taken = [name for name in (axis.name, *axis.traded) if name in AXES or name in TRADED]
     taken += [setting.name for setting in axis.settings if setting.name in SETTINGS]
     if taken:
-        raise ConfigError(f"{source}: the name {taken[0]!r} is taken: give the axis another one.")
-    AXES[axis.name] = axis
+        setting = SETTINGS.get(taken[0]) or TRADED.get(taken[0])
+        holder = _SOURCES[setting.metric if setting else taken[0]]
+        raise ConfigError(f"{source}: the name {taken[0]!r} is taken by {holder}: give the axis another one.")
+    AXES[axis.name], _SOURCES[axis.name] = axis, source
     SETTINGS.update({setting.name: setting for setting in axis.settings})
     TRADED.update({name: SETTINGS[setting] for name, setting in axis.traded.items()})
 

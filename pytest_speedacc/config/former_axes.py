@@ -16,10 +16,9 @@ from pytest_speedacc.axes.axis import Axis
 from pytest_speedacc.axes.units import NUMBER, UNITS, Kind
 from pytest_speedacc.config.project import Project, load_project
 from pytest_speedacc.config.pyproject import find_section
-from pytest_speedacc.config.settings import parse_bound
+from pytest_speedacc.config.settings import parse_bound, split_setting
 from pytest_speedacc.errors import ConfigError
 
-_SETTING = re.compile(r"(max|min)_([a-z][a-z0-9_]*?)(_increase|_drop)?")
 _AMOUNT = re.compile(rf"\s*[+-]?{NUMBER}\s*(.*?)\s*")
 
 
@@ -59,15 +58,15 @@ def _entries(written: object) -> Iterator[tuple[str, object]]:
 
 def _former_axis(key: str, value: object) -> Axis | None:
     """The axis of a limit or a tolerance that cannot be read with those of this run; None for all else."""
-    match = _SETTING.fullmatch(key)
+    parts = split_setting(key)
     known = SETTINGS.get(key)
-    if match is None or (known and not AXES[known.metric].is_own) or (known and _is_read(key, value)):
+    if parts is None or (known and not AXES[known.metric].is_own) or (known and _is_read(key, value)):
         return None
-    best, name, change = match.groups()
+    best, name, change = parts
     unit = _unit_of(value)
     if change and unit != "%":
         # The axis is called so.
-        name, change = name + change, None
+        name, change = name + change, ""
     if name in AXES and not AXES[name].is_own:
         return None
     try:

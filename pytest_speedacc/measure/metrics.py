@@ -10,17 +10,14 @@ import numpy as np
 
 from pytest_speedacc.axes import AXES, own_axes
 from pytest_speedacc.axes.axis import Axis
-from pytest_speedacc.config.settings import suggestion
+from pytest_speedacc.config.settings import OWN_AXIS, is_slip, suggestion
 from pytest_speedacc.errors import GateError, shown
 from pytest_speedacc.facts import Amount, Unavailable
 from pytest_speedacc.measure.accuracy import to_numpy
 from pytest_speedacc.measure.raised import RAISED, model_raised
 from pytest_speedacc.measure.subject import Subject
 
-ANOTHER_AXIS = (
-    "A new one is known where its name stands literally in the test's metrics={...} (and, if it is like another's, its "
-    "limit on the marker), or where pytest_speedacc_axes returns its Axis."
-)
+ANOTHER = "If it is another one, put its limit on the marker, or return its Axis from pytest_speedacc_axes."
 
 
 def measure_metrics(subject: Subject) -> dict[str, Amount | Unavailable]:
@@ -37,7 +34,8 @@ def measure_metrics(subject: Subject) -> dict[str, Amount | Unavailable]:
         if name not in AXES:
             known = [axis.name for axis in own_axes()]
             hint = suggestion(name, known) if known else "No axis was added to this run."
-            raise GateError(f"metrics= names {name!r}, which is no axis of yours. {hint} {ANOTHER_AXIS}")
+            advice = ANOTHER if is_slip(name, known) else OWN_AXIS
+            raise GateError(f"metrics= names {name!r}, which is no axis of yours. {hint} {advice}")
     found = {axis.name: _measure(axis, subject) for axis in own_axes()}
     return {name: amount for name, amount in found.items() if amount is not None}
 
