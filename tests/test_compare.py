@@ -130,6 +130,10 @@ def test_it(speedacc):
             ("", "compare() has nothing to judge: add min_speedup=, max_accuracy_drop= or another tolerance."),
             ('max_latency="1 ms"', "compare(): max_latency is a limit, and compare holds one model against another"),
             ('max_acuracy_drop="1 pp"', "unknown keyword 'max_acuracy_drop'. Did you mean 'max_accuracy_drop'?"),
+            (
+                'metrics={"energy": 1}, max_energy_increase="1 %"',
+                "compare() has no metrics=: an axis of yours is measured",
+            ),
             ('min_speedup="2"', "compare(): min_speedup = '2' has no unit"),
             ('min_speedup="1 x"', "min_speedup = '1 x' must be above 1"),
             ('max_churn="1 %", launches=3', "compare(): launches=3 must be a whole number from 4."),

@@ -900,6 +900,25 @@ SETTINGS = (
         exit_code=USAGE,
     ),
     Row(
+        "axis-that-only-a-variable-names",
+        "metrics= names 'energy', which is no axis of yours. No axis was added to this run. An axis of yours is known",
+        above='given = {"energy": 3.0}',
+        body=check(metrics="given"),
+    ),
+    Row(
+        "limit-of-an-axis-that-only-a-variable-names",
+        "marker: unknown key 'max_energy'. Did you mean 'max_memory'? An axis of yours is known where",
+        marker="max_energy=2",
+        above='given = {"energy": 3.0}',
+        body=check(metrics="given"),
+        exit_code=USAGE,
+    ),
+    Row(
+        "number-for-a-built-in-axis",
+        "metrics= names 'latency', and that is an axis of pytest-speedacc: give yours another name.",
+        body=check(metrics='{"latency": 3.0}'),
+    ),
+    Row(
         "trade-that-contradicts-itself",
         "test_model.py::test_it: marker: trades[0] contradicts itself: it gives and gains latency.",
         marker='trades=[{"give": {"latency": "5 %"}, "gain": {"latency": "9 %"}}]',

@@ -9,6 +9,10 @@ from typing import Any
 import pytest
 from scratch_project import PRELUDE, Project, output
 
+from pytest_speedacc.config.project import parse_table
+from pytest_speedacc.config.settings import OWN_AXIS
+from pytest_speedacc.errors import ConfigError
+
 CONFTEST = """
 import numpy as np
 from pytest_speedacc import Axis
@@ -159,6 +163,10 @@ def test_a_slice_has_its_own_mean(own: Project) -> None:
     result, gate = report(own)
     result.assert_outcomes(failed=1)
     assert [(check["slice"], check["outcome"]) for check in gate["checks"]] == [("", "passed"), ("small", "failed")]
+    write(own, 'max_energy=5, slices={"small": {"min_accuracy": 0.5}}', more=more)
+    _, gate = report(own)
+    checks = [(check["setting"], check["slice"], check["outcome"]) for check in gate["checks"]]
+    assert checks == [("max_energy", "", "passed"), ("min_accuracy", "small", "passed")]
     write(own, 'min_accuracy=0.5, slices={"small": {"max_energy": 5}}', more=more)
     own.run().stdout.fnmatch_lines(["*energy is one number for all samples: have measure return one number a sample*"])
 
@@ -232,6 +240,60 @@ def test_a_measure_that_is_wrong_is_named(own: Project) -> None:
     ):
         write(own, "max_energy=5", joules=joules)
         own.run().stdout.fnmatch_lines([f"*{said}*"])
+
+
+@pytest.mark.parametrize(
+    ("marker", "metrics", "said"),
+    [
+        ("max_energy='3 J'", "enrgy", "metrics= names 'enrgy', which is no axis of yours. Did you mean 'energy'?"),
+        ("max_energy='3 J'", "eenrgy", "metrics= names 'eenrgy', which is no axis of yours. Did you mean 'energy'?"),
+        ("max_energy='3 J'", "Energy", "metrics= names 'Energy', which is no axis of yours. Did you mean 'energy'?"),
+        ("max_energy='3 J'", "latency", "metrics= names 'latency', and that is an axis of pytest-speedacc: give yours"),
+        ("max_energy='3 J'", "enrgy", "If it is another one, put its limit on the marker, or return its Axis from"),
+        # What a limit of the test takes up is meant, and so is what is like no other.
+        ("max_energy='3 J', max_energy_2=10", "energy_2", ""),
+        ("max_energy='3 J', max_energy_2_increase='1 %'", "energy_2", ""),
+        ("max_energy='3 J'", "tokens", ""),
+    ],
+)
+def test_a_slip_of_the_name_of_an_axis_is_no_new_axis(own: Project, marker: str, metrics: str, said: str) -> None:
+    write(own, marker, joules=2.0, more=f', metrics={{"{metrics}": 9}}')
+    result = own.run("--speedacc-not-compared=warn")
+    result.assert_outcomes(**{"failed" if said else "passed": 1})
+    assert said in result.stdout.str().replace("\n", " ")
+
+
+@pytest.mark.parametrize(
+    "metrics", ["dict(energy=1.0)", "GIVEN", "{**GIVEN}", "{NAME: 1.0}", "given()", '{"en" + "ergy": 1.0}']
+)
+def test_a_name_that_does_not_stand_in_the_test_is_not_known_and_the_marker_says_how_it_would_be(
+    project: Project, metrics: str
+) -> None:
+    helpers = 'NAME = "energy"\nGIVEN = {NAME: 1.0}\n\ndef given():\n    return GIVEN\n'
+    project.write(helpers + TEST.format(marker="max_energy=3", joules=3.0, more=f", metrics={metrics}"))
+    result = project.run()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert f"marker: unknown key 'max_energy'. Did you mean 'max_memory'? {OWN_AXIS}" in result.stderr.str()
+
+
+@pytest.mark.parametrize(
+    ("key", "hinted"),
+    [
+        ("max_energy", True),
+        ("max_energy_increase", True),
+        ("min_margin", True),
+        ("max_tokens", True),
+        ("max_latncy", False),
+        ("max_acuracy_drop", False),
+        ("min_latency", False),
+        ("energy", False),
+        ("budgt", False),
+    ],
+)
+def test_how_an_axis_is_added_is_said_of_what_is_no_slip_of_a_known_one(key: str, hinted: bool) -> None:
+    with pytest.raises(ConfigError, match=f"unknown key '{key}'") as refused:
+        parse_table({key: 1}, "marker")
+    assert str(refused.value).endswith(OWN_AXIS) is hinted
 
 
 @pytest.mark.parametrize(
@@ -363,6 +425,18 @@ def test_a_plugin_without_a_name_is_named_by_its_class(project: Project) -> None
     result = project.run()
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*speedacc: pytest_speedacc_axes of Metered returned None: it must return a list.*"])
+
+
+def test_who_has_taken_a_name_is_named(own: Project) -> None:
+    folder = own.pytester.mkdir("deep")
+    (folder / "conftest.py").write_text(CONFTEST)
+    (folder / "test_deep.py").write_text("def test_it(): pass")
+    own.write("def test_it(): pass")
+    result = own.run(".")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    top, below = (f"pytest_speedacc_axes of {path / 'conftest.py'}" for path in (own.pytester.path, folder))
+    said = f"{below}: the name 'energy' is taken by {top}: give the axis another one."
+    assert said in result.stderr.str()
 
 
 def test_it_goes_with_the_run_that_brought_it(own: Project) -> None:

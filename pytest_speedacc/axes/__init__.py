@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from pytest_speedacc.axes.accuracy import ACCURACY
 from pytest_speedacc.axes.axis import Axis, Comparison, Setting
@@ -38,6 +39,8 @@ AXES: dict[str, Axis] = {}
 """By name, in the order in which they are judged and shown; with those that a run has added."""
 SETTINGS: dict[str, Setting] = {}
 """By name, of all axes: what a marker or a table can say."""
+_SOURCES: dict[str, str] = {}
+"""By axis, who brought it."""
 TRADED: dict[str, Setting] = {}
 """What can be traded, and the tolerance that it is excused from, or would have been worse by."""
 
@@ -51,11 +54,7 @@ def add_axes(axes: Iterable[Axis], source: str) -> Callable[[], None]:
 
     def take_back() -> None:
         for axis in added:
-            del AXES[axis.name]
-            for setting in axis.settings:
-                del SETTINGS[setting.name]
-            for name in axis.traded:
-                del TRADED[name]
+            _remove(axis)
 
     try:
         for axis in axes:
@@ -67,14 +66,41 @@ def add_axes(axes: Iterable[Axis], source: str) -> Callable[[], None]:
     return take_back
 
 
+@contextmanager
+def with_axes(axes: Iterable[Axis], source: str) -> Iterator[None]:
+    """Within, these axes are known, in place of those of a user's that have their names. Raises ConfigError."""
+    tables: tuple[dict[str, Any], ...] = (AXES, SETTINGS, TRADED, _SOURCES)
+    before = [dict(table) for table in tables]
+    try:
+        for axis in axes:
+            if axis.name in AXES and AXES[axis.name].is_own:
+                _remove(AXES[axis.name])
+            _add(axis, source)
+        yield
+    finally:
+        for table, entries in zip(tables, before, strict=True):
+            table.clear()
+            table.update(entries)
+
+
+def _remove(axis: Axis) -> None:
+    del AXES[axis.name], _SOURCES[axis.name]
+    for setting in axis.settings:
+        del SETTINGS[setting.name]
+    for name in axis.traded:
+        del TRADED[name]
+
+
 def _add(axis: Axis, source: str) -> None:
     if not isinstance(axis, Axis):
         raise ConfigError(f"{source}: {briefly(axis)} is not an Axis.")
     taken = [name for name in (axis.name, *axis.traded) if name in AXES or name in TRADED]
     taken += [setting.name for setting in axis.settings if setting.name in SETTINGS]
     if taken:
-        raise ConfigError(f"{source}: the name {taken[0]!r} is taken: give the axis another one.")
-    AXES[axis.name] = axis
+        setting = SETTINGS.get(taken[0]) or TRADED.get(taken[0])
+        holder = _SOURCES[setting.metric if setting else taken[0]]
+        raise ConfigError(f"{source}: the name {taken[0]!r} is taken by {holder}: give the axis another one.")
+    AXES[axis.name], _SOURCES[axis.name] = axis, source
     SETTINGS.update({setting.name: setting for setting in axis.settings})
     TRADED.update({name: SETTINGS[setting] for name, setting in axis.traded.items()})
 

@@ -57,6 +57,11 @@ def parse_terms(
     for name in tolerances:
         if name in SETTINGS and name not in known:
             raise ConfigError(f"{where}: {name} is a limit, and compare holds one model against another: use check().")
+        if name == "metrics":
+            raise ConfigError(
+                f"{where} has no metrics=: an axis of yours is measured of both models there, by the measure of its "
+                "Axis(..., measure=...), which pytest_speedacc_axes returns."
+            )
         if name not in known:
             raise ConfigError(f"{where}: unknown keyword {name!r}. {suggestion(name, [*known, 'min_speedup'])}")
     bounds = tuple(parse_bound(name, value, where) for name, value in tolerances.items())

@@ -9,8 +9,9 @@ from typing import Any
 
 from pytest_speedacc.axes.axis import Role
 from pytest_speedacc.axes.units import format_value
+from pytest_speedacc.config.former_axes import base_project
 from pytest_speedacc.config.policy import Policy, join, parse_marker, resolve, with_live_default
-from pytest_speedacc.config.project import Project, load_project
+from pytest_speedacc.config.project import Project
 from pytest_speedacc.config.settings import Bound, Unit
 from pytest_speedacc.config.trades import Term, Trade
 from pytest_speedacc.errors import ConfigError
@@ -44,13 +45,22 @@ def find_loosened(
     candidate's. A gate that one of the two lacks is not compared.
     """
     try:
-        base = load_project(base_root, started)
+        with base_project(base_root, started, *base_markers.values()) as base:
+            return _compared(base, base_markers, candidate, policies)
     except ConfigError as error:
         # Its folder is gone when the sentence is read.
         why = str(error).rstrip(".")
         for folder in (base_root, *base_root.parents):
             why = why.replace(str(folder / "pyproject.toml"), "pyproject.toml")
         return Loosened(unread=(f"whether this change loosens limits is not known: in the base, {why}",))
+
+
+def _compared(
+    base: Project,
+    base_markers: Mapping[str, Sequence[Mapping[str, Any]]],
+    candidate: Project,
+    policies: Mapping[str, Policy],
+) -> Loosened:
     said = [f"pyproject.toml: {sentence}" for sentence in loosened_project(base, candidate)]
     unread = []
     for test, policy in policies.items():
@@ -125,8 +135,8 @@ def _bounded(bound: Bound) -> tuple[str, str, Role]:
 
 
 def _is_wider(was: Bound, now: Bound) -> bool:
-    if was.unit is not now.unit:
-        # Points and per cent of a score cannot be ordered without the score: let the reviewer look.
+    if was.unit is not now.unit or was.setting.kind != now.setting.kind:
+        # Points and per cent of a score cannot be ordered without the score, nor J and kWh: let the reviewer look.
         return True
     return now.value < was.value if was.setting.role is Role.MINIMUM else now.value > was.value
 

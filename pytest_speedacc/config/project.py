@@ -14,7 +14,15 @@ from pytest_speedacc.config.builtin import BUILT_IN
 from pytest_speedacc.config.live_settings import LiveSettings, parse_live
 from pytest_speedacc.config.pyproject import Section, find_section
 from pytest_speedacc.config.scale import SCALE_KEYS, Scale, parse_scale
-from pytest_speedacc.config.settings import Bound, parse_bound, parse_positive, suggestion
+from pytest_speedacc.config.settings import (
+    OWN_AXIS,
+    Bound,
+    is_slip,
+    parse_bound,
+    parse_positive,
+    split_setting,
+    suggestion,
+)
 from pytest_speedacc.config.trades import Trade, parse_trades
 from pytest_speedacc.errors import ConfigError
 
@@ -164,8 +172,17 @@ def parse_table(section: object, where: str, *, known: tuple[str, ...] = ()) -> 
             raise ConfigError(f"{where}: {key} holds for the whole run: move it to [tool.speedacc].")
         else:
             names = (*SETTINGS, *RULES, *known)
-            raise ConfigError(f"{where}: unknown key {key!r}. {suggestion(key, names)}")
+            raise ConfigError(f"{where}: unknown key {key!r}. {suggestion(key, names)}{_own_axis_hint(key)}")
     return Table(bounds, **rules)
+
+
+def _own_axis_hint(key: str) -> str:
+    """How an axis of a user's own becomes known; empty for what bounds none, and for a slip of a known one.
+
+    The names of axes are compared: what stands around them makes all settings alike.
+    """
+    parts, known = split_setting(key), [parts[1] for parts in map(split_setting, SETTINGS) if parts]
+    return f" {OWN_AXIS}" if parts and not is_slip(parts[1], known) else ""
 
 
 def _slices(section: object, where: str) -> Mapping[str, Mapping[str, Bound]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -39,8 +40,16 @@ class Bound:
 
 DROP_UNITS = (Unit.POINTS, Unit.RELATIVE)
 """What a drop of the score may be in; a bare number is in the score's own unit."""
+OWN_AXIS = (
+    "An axis of yours is known where pytest_speedacc_axes returns its Axis or, for a test and its marker, where its "
+    "name stands literally in metrics={...} of that test: not in a variable, nor in a helper."
+)
+"""How one that nobody knows becomes known."""
+SLIP = 0.7
+"""How alike two names are that differ by a slip or two: ``enrgy`` and ``energy``, not ``cost`` and ``count``."""
 SMALLEST_TAIL_TOLERANCE = 0.2
 """The six hundred calls a side that are timed at least leave a p95 about this uncertain."""
+_SETTING = re.compile(r"(max|min)_([a-z][a-z0-9_]*?)(_increase|_drop)?")
 
 
 def parse_bound(name: str, value: object, source: str) -> Bound:
@@ -81,6 +90,17 @@ def suggestion(name: str, names: Iterable[str]) -> str:
     by_lower = {known.lower(): known for known in names}
     near = difflib.get_close_matches(name.lower(), by_lower, n=1)
     return f"Did you mean {by_lower[near[0]]!r}?" if near else f"Known are {', '.join(by_lower.values())}."
+
+
+def is_slip(name: str, names: Iterable[str]) -> bool:
+    """Whether a name is so near to one of ``names`` that it was probably meant to be that one. Case does not matter."""
+    return bool(difflib.get_close_matches(name.lower(), [known.lower() for known in names], n=1, cutoff=SLIP))
+
+
+def split_setting(name: str) -> tuple[str, str, str] | None:
+    """``max_energy_increase`` as ``("max", "energy", "_increase")``; None for what is no limit and no tolerance."""
+    match = _SETTING.fullmatch(name)
+    return (match[1], match[2], match[3] or "") if match else None
 
 
 def _parse_drop(value: object, setting: Setting, where: str) -> tuple[float, Unit]:

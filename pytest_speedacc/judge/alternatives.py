@@ -108,10 +108,15 @@ def _standing(one: Alternative, others: Sequence[Alternative]) -> Standing:
 
 
 def _dominates(one: Alternative, other: Alternative, axes: Sequence[Axis]) -> bool:
-    """Whether ``one`` is no worse in score and on every axis that both have, and better somewhere."""
+    """Whether ``one`` is no worse in score and on every axis that the other has, and better somewhere.
+
+    What was not measured of ``one`` may be worse.
+    """
     gains = [_sign(one.gain_of_score(other), 1e-12)]
     for axis in axes:
-        if axis.name in one.amounts and axis.name in other.amounts:
+        if axis.name in other.amounts:
+            if axis.name not in one.amounts:
+                return False
             a, b = one.amounts[axis.name], other.amounts[axis.name]
             gain = a - b if axis.higher_is_better else b - a
             gains.append(_sign(gain, LAUNCH_SPREAD * min(a, b) if axis is LATENCY else 0.0))
@@ -138,13 +143,16 @@ def _choice(members: Sequence[Alternative], policy: Policy) -> str:
 
 
 def _holds_limits(one: Alternative, policy: Policy) -> bool:
+    measurable = {axis.name for axis in compared_axes()}
+
     def holds(bound: Bound) -> bool:
         setting = bound.setting
         if setting.is_tolerance or setting.quantile not in (None, 0.5):
             return True
         value = one.accuracy if setting.metric == ACCURACY.name else one.amounts.get(setting.metric)
         if value is None:
-            return True
+            # As for its own check, a limit of what was not measured is not kept. Some axes are none of a group's.
+            return setting.metric not in measurable
         return value >= bound.value if setting.role is Role.MINIMUM else value <= bound.value
 
     return all(map(holds, policy.bounds))
@@ -188,6 +196,8 @@ def _is_gained(term: Term, one: Alternative, other: Alternative) -> bool:
 def _is_within(one: Alternative, other: Alternative, metric: str, value: float, unit: Unit) -> bool:
     if metric == ACCURACY.name:
         return one.gain_of_score(other) >= -_in_own_unit(value, unit, other) - 1e-12
+    if metric in other.amounts and metric not in one.amounts:
+        return False
     worse = _worsening(one, other, metric)
     return worse is None or worse <= (max(value, LAUNCH_SPREAD) if metric == LATENCY.name else value)
 

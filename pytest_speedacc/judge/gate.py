@@ -83,22 +83,23 @@ def _judge_slices(measurement: Measurement, policy: Policy, reference: Reference
         for bound in bounds:
             axis = AXES[bound.setting.metric]
             if axis.compared is Comparison.AMOUNT:
-                checks += _amount_of_slice(bound, axis.found_in(statics), reference, name, name in policy.slices)
+                is_asked = bound in policy.slices.get(name, ())
+                checks += _amount_of_slice(bound, axis.found_in(statics), reference, name, is_asked)
             else:
                 checks.append(replace(judges[axis.compared](bound), slice=name))
     return checks
 
 
 def _amount_of_slice(
-    bound: Bound, found: Amount | Unavailable, reference: Reference, name: str, is_named: bool
+    bound: Bound, found: Amount | Unavailable, reference: Reference, name: str, is_asked: bool
 ) -> list[Check]:
-    """An amount of a slice: where it is a mean over samples, or the slice itself asks for it."""
+    """An amount of a slice: where it is a mean over samples, or the slice itself, and not all samples, bounds it."""
     if isinstance(found, Amount) and name in found.slices:
         former = reference.amounts.get(bound.setting.metric)
         known = former is not None and name in former.slices
         of_slice = replace(reference, amounts={bound.setting.metric: former.of(name)} if former and known else {})
         return [replace(_amount(bound, found.of(name), of_slice), slice=name)]
-    if not is_named:
+    if not is_asked:
         return []
     why = f"{bound.setting.metric} is one number for all samples: have measure return one number a sample"
     return [replace(_amount(bound, Unavailable(why), reference), slice=name)]

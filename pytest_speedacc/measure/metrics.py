@@ -10,12 +10,14 @@ import numpy as np
 
 from pytest_speedacc.axes import AXES, own_axes
 from pytest_speedacc.axes.axis import NOT_MEASURED, Axis
-from pytest_speedacc.config.settings import suggestion
+from pytest_speedacc.config.settings import OWN_AXIS, is_slip, suggestion
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.facts import Amount, Unavailable
 from pytest_speedacc.measure.numbers import read_numbers
 from pytest_speedacc.measure.raised import RAISED, has_raised
 from pytest_speedacc.measure.subject import Subject
+
+ANOTHER = "If it is another one, put its limit on the marker, or return its Axis from pytest_speedacc_axes."
 
 
 def measure_metrics(subject: Subject) -> dict[str, Amount | Unavailable]:
@@ -25,10 +27,15 @@ def measure_metrics(subject: Subject) -> dict[str, Amount | Unavailable]:
     its inputs that returns one of these. Raises GateError for anything else, and for a name that no axis has.
     """
     for name in subject.metrics:
-        if name not in AXES or not AXES[name].is_own:
+        if name in AXES and not AXES[name].is_own:
+            raise GateError(
+                f"metrics= names {name!r}, and that is an axis of pytest-speedacc: give yours another name."
+            )
+        if name not in AXES:
             known = [axis.name for axis in own_axes()]
             hint = suggestion(str(name), known) if known else "No axis was added to this run."
-            raise GateError(f"metrics= names {name!r}, which is no axis of yours. {hint}")
+            advice = ANOTHER if is_slip(str(name), known) else OWN_AXIS
+            raise GateError(f"metrics= names {name!r}, which is no axis of yours. {hint} {advice}")
     return {axis.name: _measure(axis, subject) for axis in own_axes()}
 
 

@@ -12,10 +12,11 @@ from functools import cache, partial
 from pathlib import Path
 
 from pytest_speedacc.baseline import SinceBase, baseline_path, kept, read_folder, since_base
+from pytest_speedacc.config.former_axes import base_project
 from pytest_speedacc.config.live_settings import LiveSettings
 from pytest_speedacc.config.loosened import find_loosened
 from pytest_speedacc.config.policy import Policy
-from pytest_speedacc.config.project import Project, load_project
+from pytest_speedacc.config.project import Project
 from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.judge.allocated import too_large
 from pytest_speedacc.judge.live_increase import compares_tail, latency_tolerances, too_slow, undecided
@@ -202,7 +203,8 @@ def _profiled(
 def _project_of(side: Side) -> Project | None:
     """The settings of a side; None where they cannot be read, so that nobody knows where its baselines are."""
     try:
-        return load_project(side.rootdir, side.folder)
+        with base_project(side.rootdir, side.folder) as project:
+            return project
     except ConfigError:
         return None
 

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from pytest_speedacc.adapters.registry import add_adapters
-from pytest_speedacc.axes import AXES, add_axes
+from pytest_speedacc.axes import AXES, add_axes, own_axes
 from pytest_speedacc.axes.axis import Axis
 from pytest_speedacc.config.called import metrics_named
+from pytest_speedacc.config.settings import is_slip
 from pytest_speedacc.errors import ConfigError, briefly, described
-from pytest_speedacc.marks import is_gate
+from pytest_speedacc.marks import is_gate, marks_of
 from pytest_speedacc.measure.raised import RAISED
 
 _TAKEN = pytest.StashKey[set[tuple[str, str]]]()
@@ -37,14 +38,29 @@ def extend(config: pytest.Config) -> None:
 
 
 def add_called(config: pytest.Config, items: Iterable[pytest.Item]) -> None:
-    """Add the axes that tests name in ``check(metrics={"energy": ...})`` and nobody described: less is better."""
-    gates = (item for item in items if is_gate(item) and isinstance(item, pytest.Function))
-    names = dict.fromkeys(name for item in gates for name in metrics_named(item.function))
+    """Add the axes that tests name in ``check(metrics={"energy": ...})`` and nobody described: less is better.
+
+    A name that is nearly that of an axis which somebody described, and that no limit of the test takes up, is a slip:
+    the check refuses it. As an axis of its own it would leave the other one to be measured, and to pass.
+    """
+    gates = [item for item in items if is_gate(item) and isinstance(item, pytest.Function)]
+    described_axes = [axis.name for axis in own_axes()]
+    names = dict.fromkeys(
+        name
+        for item in gates
+        for name in metrics_named(item.function)
+        if not is_slip(name, described_axes) or _is_limited(name, item)
+    )
     try:
         called = [Axis(name) for name in names if name not in AXES]
     except ConfigError as error:
         raise pytest.UsageError(f"speedacc: check(metrics=): {error}") from None
     _add(config, add_axes, called, "check(metrics=)")
+
+
+def _is_limited(name: str, item: pytest.Item) -> bool:
+    settings = {f"max_{name}", f"max_{name}_increase"}
+    return any(not settings.isdisjoint(mark.kwargs) for mark in marks_of(item))
 
 
 def _brought(bring: Callable[[], Any], source: str) -> list[Any]:

@@ -200,10 +200,10 @@ def test_what_was_added_can_be_taken_back_and_a_part_is_never_left() -> None:
     ("added", "said"),
     [
         ("energy", "a test: 'energy' is not an Axis."),
-        (Axis("error"), "a test: the name 'error' is taken: give the axis another one."),
+        (Axis("error"), "a test: the name 'error' is taken by pytest-speedacc: give the axis another one."),
         (
             Axis("cost", settings=(setting("max_memory", Role.MAXIMUM),)),
-            "a test: the name 'max_memory' is taken: give the axis another one.",
+            "a test: the name 'max_memory' is taken by pytest-speedacc: give the axis another one.",
         ),
     ],
 )

@@ -2,6 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from pytest_speedacc.axes import AXES, SETTINGS, TRADED, with_axes
+from pytest_speedacc.axes.axis import Axis
 from pytest_speedacc.config.loosened import Loosened, find_loosened, loosened_policy, loosened_project
 from pytest_speedacc.config.policy import Policy, resolve, with_live_default
 from pytest_speedacc.config.project import Table, parse_project
@@ -146,7 +148,7 @@ def test_a_gate_that_is_new_has_loosened_nothing(tmp_path):
 
 
 def test_a_gate_whose_limits_in_the_base_cannot_be_read_is_named_and_the_others_compared(tmp_path):
-    markers = {"test_a": [{"max_speed": 1}], "test_b": [{"max_parameters": 10}]}
+    markers = {"test_a": [{"speed": 1}], "test_b": [{"max_parameters": 10}]}
     loosened = found(tmp_path, markers, test_a={}, test_b={"max_parameters": 20})
     assert loosened.said == ("test_b: max_parameters was 10 and is 20",)
     (unread,) = loosened.unread
@@ -156,7 +158,7 @@ def test_a_gate_whose_limits_in_the_base_cannot_be_read_is_named_and_the_others_
 
 @pytest.mark.parametrize(
     ("settings", "why"),
-    [("max_speed = 1", "[tool.speedacc]: unknown key 'max_speed'"), ("= 1", "pyproject.toml is not valid TOML")],
+    [("speed = 1", "[tool.speedacc]: unknown key 'speed'"), ("= 1", "pyproject.toml is not valid TOML")],
 )
 def test_settings_of_the_base_that_cannot_be_read_are_no_error(tmp_path, settings, why):
     loosened = found(tmp_path, {"test_a": [{"max_parameters": 10}]}, settings, test_a={"max_parameters": 20})
@@ -170,3 +172,71 @@ def test_a_base_without_settings_has_the_defaults(tmp_path):
     assert find_loosened(tmp_path, {}, candidate, {}).said == (
         "pyproject.toml: not_compared was 'fail' in CI and is 'warn'",
     )
+
+
+@pytest.mark.parametrize(
+    ("settings", "marker", "now", "said"),
+    [
+        # Dropped or renamed in this checkout, wherever the base bounds it;
+        ('max_energy = "3 J"', {}, {}, ["max_energy was 3 J and is gone"]),
+        ("max_energy = 3", {}, {}, ["max_energy was 3 and is gone"]),
+        ("", {"max_energy": "3 J"}, {}, ["max_energy was 3 J and is gone"]),
+        (
+            "",
+            {"max_energy": 3, "max_energy_increase": "5 %"},
+            {},
+            ["max_energy was 3 and is gone", "_increase was 5 %"],
+        ),
+        ('max_energy = "3 J"', {"max_energy": 2}, {}, ["max_energy was 2 J and is gone"]),
+        ("min_margin = 0.5", {"max_margin_drop": "1 %"}, {}, ["min_margin was 0.5", "max_margin_drop was 1 %"]),
+        ('max_wait = "5 ms"', {"max_held": "2 KiB"}, {}, ["max_wait was 5.00 ms", "max_held was 2.00 KiB"]),
+        ('max_heat = "3.5 W/m2"', {}, {}, ["max_heat was 3.5 W/m2 and is gone"]),
+        ('max_rain_drop = "3 mm"', {}, {}, ["max_rain_drop was 3 mm and is gone"]),
+        ('slices.night.max_energy = "3 J"', {}, {}, ["in the slice 'night', max_energy was 3 J and is gone"]),
+        ('policy = "green"\npolicies.green.max_energy = 3', {}, {}, ["max_energy was 3 and is gone"]),
+        ('tests."test_*".max_energy = 3', {}, {}, ["max_energy was 3 and is gone"]),
+        (
+            'max_energy_increase = "1 %"\ntrades = [{ give = { energy = "5 %" }, gain = { charm = "2 x" } }]',
+            {},
+            {},
+            ["max_energy_increase was 1 % and is gone"],
+        ),
+        # measured in another unit, or in the other direction;
+        ('max_cost = "3 EUR"', {}, {"max_cost": "3 USD"}, ["max_cost was 3 EUR and is 3 USD"]),
+        ('max_cost = "3 USD"', {}, {"max_cost": 4}, ["max_cost was 3 USD and is 4 USD"]),
+        ("min_cost = 3", {}, {"max_cost": 4}, ["min_cost was 3 and is gone"]),
+        # and nothing is said of what is as it was.
+        ("max_cost = 3", {}, {"max_cost": "3 USD"}, []),
+    ],
+)
+def test_axes_that_only_the_base_has_hide_nothing(tmp_path, settings, marker, now, said):
+    before = dict(AXES), dict(SETTINGS), dict(TRADED)
+    with with_axes([Axis("cost", "USD")], "a test"):
+        loosened = found(
+            tmp_path,
+            {"test_a": [{"max_parameters": 10, **marker}]},
+            f'inconclusive = "fail"\n{settings}',
+            test_a={"max_parameters": 20, **now},
+        )
+    first, *others = loosened.said
+    assert (first, loosened.unread) == ("pyproject.toml: inconclusive was 'fail' in CI and is 'warn'", ())
+    assert "test_a: max_parameters was 10 and is 20" in others
+    assert len(others) == 1 + len(said)
+    assert all(any(sentence in other for other in others) for sentence in said)
+    assert (dict(AXES), dict(SETTINGS), dict(TRADED)) == before
+
+
+@pytest.mark.parametrize(
+    ("settings", "why"),
+    [
+        ('max_model_size_drop = "1 %"', "unknown key 'max_model_size_drop'"),
+        ("max_latency = 3", "max_latency = 3 has no unit"),
+        ("max_energy = []", "max_energy = [] must be a number"),
+        ('max_error_increase = "1 %"', "the base: the name 'error' is taken"),
+        ("max_energy = 3\nmin_energy = 3", "unknown key"),
+    ],
+)
+def test_what_is_no_limit_of_any_axis_is_not_made_one(tmp_path, settings, why):
+    (unread,) = found(tmp_path, {"test_a": [{}]}, settings, test_a={}).unread
+    assert unread.startswith("whether this change loosens limits is not known: in the base, ")
+    assert why in unread

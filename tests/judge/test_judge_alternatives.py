@@ -150,9 +150,55 @@ def test_a_single_parameter_less_is_less():
     assert standings(gate("a", 0.95, 10, parameters=1000), gate("b", 0.95, 10, parameters=999))["a"] == (True, ("b",))
 
 
-def test_what_only_one_was_measured_on_decides_nothing():
-    found = standings(gate("a", 0.95, 10, parameters=None), gate("b", 0.95, 10), gate("c", 0.96, 10, memory=None))
-    assert found == {"a": (False, ("c",)), "b": (False, ("c",)), "c": (True, ())}
+def without(verdict, metric):
+    return replace(verdict, observations=tuple(row for row in verdict.observations if row.metric != metric))
+
+
+@pytest.mark.parametrize(
+    ("better", "worse", "dominates"),
+    [
+        # What was not measured may be worse,
+        (gate("better", 0.96, 10, memory=None), gate("worse", 0.95, 10), False),
+        (without(gate("better", 0.96, 10), "memory"), gate("worse", 0.95, 10), False),
+        # and what only the better one was measured on decides nothing.
+        (gate("better", 0.96, 10), gate("worse", 0.95, 10, memory=None), True),
+        (gate("better", 0.96, 10, memory=None), gate("worse", 0.95, 10, memory=None), True),
+    ],
+)
+def test_who_was_not_measured_on_an_axis_dominates_nobody_who_was(better, worse, dominates):
+    assert standings(better, worse)["worse"] == (False, ("better",) if dominates else ())
+
+
+def test_who_has_no_time_beats_nobody_who_has_one():
+    found = standings(without(gate("untimed", 0.96, 1), "latency"), gate("timed", 0.95, 10))
+    assert found == {"untimed": (True, ()), "timed": (True, ())}
+
+
+@pytest.mark.parametrize(
+    ("settings", "choice"),
+    [
+        ({"max_energy": "3 J"}, "thrifty"),
+        ({"max_energy": 1}, None),
+        ({"max_energy_increase": "5 %"}, "thrifty"),
+        ({"max_memory": "1 MiB"}, "unmetered"),
+        # No axis of a group: nobody is ruled out by it.
+        ({"max_training_time": "1 s"}, "unmetered"),
+    ],
+)
+def test_a_policy_that_bounds_an_axis_of_ones_own_chooses_nobody_who_has_no_number_of_it(settings, choice):
+    def with_energy(found, joules):
+        return replace(
+            found, observations=(*found.observations, Observation("energy", "", "J", joules, None, None, ""))
+        )
+
+    take_back = add_axes([Axis("energy", "J")], "a test")
+    try:
+        gates = with_energy(gate("unmetered", 0.99, 10), None), with_energy(gate("thrifty", 0.95, 10), 2.0)
+        policies = named_policies(parse_project({"policies": {"green": settings}}, Path()))
+        assert choices(*gates, policies=policies).get("green") == choice
+        assert standings(*gates)["thrifty"] == (False, ())
+    finally:
+        take_back()
 
 
 @pytest.mark.parametrize(
@@ -207,7 +253,9 @@ NO_MORE = {"max_parameters_increase": "0 %"}
         ({"max_model_size_increase": "50 %"}, (0.9, 10, {"size": 1500}), (0.96, 10, BIGGER), True),
         ({"max_model_size_increase": "50 %"}, (0.9, 10, {"size": 1501}), (0.96, 10, BIGGER), False),
         ({"max_model_size_increase": "10 %"}, (0.9, 10, {"size": 1200}), (0.96, 10, BIGGER), False),
-        ({"max_model_size_increase": "10 %"}, (0.9, 10, {"size": None}), (0.96, 10, BIGGER), True),
+        ({"max_model_size_increase": "10 %"}, (0.9, 10, {"size": None}), (0.96, 10, BIGGER), False),
+        ({"max_model_size_increase": "10 %"}, (0.9, 10, {}), (0.96, 10, BIGGER | {"size": None}), True),
+        ({"max_model_size_increase": "10 %"}, (0.9, 10, {"size": None}), (0.96, 10, BIGGER | {"size": None}), True),
         ({"max_latency_increase": "10 %"}, (0.9, 12.4, {}), (0.96, 10, BIGGER), True),  # as processes differ
         ({"max_latency_increase": "10 %"}, (0.9, 12.6, {}), (0.96, 10, BIGGER), False),
         ({"max_latency_increase": "50 %"}, (0.9, 14.9, {}), (0.96, 10, BIGGER), True),
@@ -219,7 +267,7 @@ NO_MORE = {"max_parameters_increase": "0 %"}
         ({"min_accuracy": 0.9}, (0.89, 10, {}), (0.96, 10, BIGGER), False),
         ({"max_model_size": "1 kB"}, (0.9, 10, {"size": 1000}), (0.96, 10, BIGGER), True),
         ({"max_model_size": "1 kB"}, (0.9, 10, {"size": 1001}), (0.96, 10, BIGGER), False),
-        ({"max_model_size": "1 kB"}, (0.9, 10, {"size": None}), (0.96, 10, BIGGER), True),
+        ({"max_model_size": "1 kB"}, (0.9, 10, {"size": None}), (0.96, 10, BIGGER), False),  # nor who was not measured
         ({"max_latency_p95": "1 ms"}, (0.9, 10, {}), (0.96, 10, BIGGER), True),
     ],
 )

@@ -105,6 +105,11 @@ def test_every_bound_of_a_slice_is_judged():
 @pytest.mark.parametrize("found", [Amount(0.7), Amount(0.7, slices={"day": 0.4}), Unavailable("no logits")])
 def test_one_number_for_all_samples_is_asked_of_no_slice_unless_the_slice_asks(found):
     assert judged([("min_sureness", 0.3)], found) == []
+    # Limits of its own, of something else: what it inherits does not become one of them.
+    inheriting = judged(
+        [("min_sureness", 0.3), ("max_sureness_drop", "1 %")], found, night=[bound("min_accuracy", 0.5)]
+    )
+    assert [check.setting for check in inheriting] == ["min_accuracy"]
     (check,) = judged([], found, night=[bound("min_sureness", 0.3)])
     assert (check.setting, check.outcome, check.observed) == ("min_sureness", FAILED, None)
     why = "sureness is one number for all samples: have measure return one number a sample"

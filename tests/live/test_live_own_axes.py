@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from live_project import ONE_LAUNCH, start_project
+
+from pytest_speedacc.session import both_sides
 
 CONFTEST = """
 from pytest_speedacc import Axis
@@ -43,3 +47,28 @@ def test_it_is_measured_on_both_sides_and_new_where_the_base_has_none(tmp_path: 
     assert energy["reason"] == "+10 % against the base's 10 J"
     assert run.check("test_it.py::test_cost", "max_cost_increase")["reason"] == "+10 % against the base's 20"
     assert project.left_behind() == []
+
+
+@pytest.mark.slow
+def test_an_axis_that_was_dropped_hides_nothing_that_was_loosened(tmp_path: Path) -> None:
+    gate = GATE.replace("WEIGHTS", "20").replace("max_energy_increase", "max_parameters_increase")
+    project = start_project(tmp_path)
+    project.settings(ONE_LAUNCH, speedacc='max_energy = "30 J"')
+    project.commit(test_it_py=gate.replace("900 %", "800 %"), conftest_py=CONFTEST)
+    project.settings(ONE_LAUNCH)
+    project.write(test_it_py=gate, conftest_py="")
+    run = project.run("--speedacc-against=HEAD")
+    assert "is not known" not in run.output
+    assert run.live["loosened"] == [
+        f"test_it.py::{test}: {sentence}"
+        for test in ("test_it", "test_cost")
+        for sentence in ("max_energy was 30 J and is gone", "max_latency_increase was 800 % and is 900 %")
+    ]
+
+
+def test_the_baselines_of_a_base_with_an_axis_of_its_own_are_found(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text('[tool.speedacc]\nbaselines = "kept"\nmax_energy = "3 J"\n', "utf-8")
+    side: Any = SimpleNamespace(rootdir=tmp_path, folder=tmp_path)
+    project = both_sides._project_of(side)
+    assert project is not None
+    assert project.baselines == tmp_path / "kept"

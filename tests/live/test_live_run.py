@@ -136,7 +136,7 @@ def test_loosened_policy_is_told_and_fails_nothing(live: LiveProject) -> None:
 
 
 def test_settings_of_the_base_that_cannot_be_read_are_a_note(live: LiveProject) -> None:
-    live.settings(speedacc="max_speed = 3")
+    live.settings(speedacc="speed = 3")
     live.commit()
     live.settings()
     run = live.run()
