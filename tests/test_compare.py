@@ -217,7 +217,7 @@ class TestExplained:
     def test_the_samples_that_flipped_are_named(self, project: Project) -> None:
         failed = self.explained(project, "careless, model", 'max_accuracy_drop="1 pp"')
         assert_says(failed, "Right by the other and wrong now:")
-        assert_says(failed, "  class 1: * right by the other, * now")
+        assert_says(failed, "* class 1: * right by the other, * now*")
 
     def test_of_two_like_models_nothing_is_named_and_both_profiles_are_kept(self, project: Project) -> None:
         passed = self.explained(project, "cleaned, cleaned", 'max_churn="0 %"', "--speedacc-profile=kept")

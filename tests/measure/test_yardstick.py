@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from typing import Any
 
 import pytest
@@ -24,9 +25,9 @@ def work(runs: int) -> Workload:
 
 
 def test_a_model_of_three_yardsticks_is_three_yardsticks_long() -> None:
-    ratio = measure_ratio(work(3), 2.5e-3)
+    ratios = [math.exp(measure_ratio(work(3), 2.5e-3).log_ratio) for _ in range(5)]
     # An unpinned process on a busy machine: not a claim about precision, but two or four would be seen.
-    assert math.exp(ratio.log_ratio) == pytest.approx(3, rel=0.25)
+    assert statistics.median(ratios) == pytest.approx(3, rel=0.25)
 
 
 def test_the_yardsticks_own_time_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
