@@ -94,14 +94,18 @@ def _amount_of_slice(
     bound: Bound, found: Amount | Unavailable, reference: Reference, name: str, is_asked: bool
 ) -> list[Check]:
     """An amount of a slice: where it is a mean over samples, or the slice itself, and not all samples, bounds it."""
+    metric = bound.setting.metric
+    former = reference.amounts.get(metric)
+    known = former is not None and name in former.slices
     if isinstance(found, Amount) and name in found.slices:
-        former = reference.amounts.get(bound.setting.metric)
-        known = former is not None and name in former.slices
-        of_slice = replace(reference, amounts={bound.setting.metric: former.of(name)} if former and known else {})
+        of_slice = replace(reference, amounts={metric: former.of(name)} if former and known else {})
         return [replace(_amount(bound, found.of(name), of_slice), slice=name)]
     if not is_asked:
-        return []
-    why = f"{bound.setting.metric} is one number for all samples: have measure return one number a sample"
+        if not (known and bound.setting.is_tolerance and isinstance(found, Amount)):
+            return []
+        why = f"the {reference.source} has a {metric} of this slice, and here it is one number for all samples"
+        return [replace(check_of(bound, None, Outcome.NOT_COMPARED, why), slice=name)]
+    why = f"{metric} is one number for all samples: have measure return one number a sample"
     return [replace(_amount(bound, Unavailable(why), reference), slice=name)]
 
 

@@ -116,6 +116,16 @@ def test_one_number_for_all_samples_is_asked_of_no_slice_unless_the_slice_asks(f
     assert check.reason == f"cannot be measured here: {why}"
 
 
+def test_a_slice_that_was_compared_does_not_vanish_unsaid():
+    then = Reference("", amounts={"sureness": Amount(0.7, slices={"night": 0.6})})
+    bounds = [("max_sureness_drop", "1 %"), ("min_sureness", 0.3)]
+    (check,) = judged(bounds, Amount(0.7), then)
+    why = "the baseline has a sureness of this slice, and here it is one number for all samples"
+    assert (check.setting, check.outcome, check.reason) == ("max_sureness_drop", NOT_COMPARED, why)
+    assert judged(bounds, Amount(0.7), Reference("", amounts={"sureness": Amount(0.7)})) == []
+    assert judged(bounds, Unavailable("no"), then) == []
+
+
 @pytest.mark.parametrize(
     ("former", "was"),
     [(None, (None, None)), (Amount(0.8, slices={"night": 0.6}), (0.8, 0.6)), (Amount(0.8), (0.8, None))],
