@@ -50,7 +50,7 @@ def test_a_pull_request_is_compared_with_its_base_and_not_with_itself(tmp_path: 
     run = live.run("--speedacc-against=auto", **event)
     assert run.code == FAILED, run.output
     assert run.check("test_it.py::test_it", "max_parameters_increase")["outcome"] == "failed"
-    assert f"Base: {hub.main[:7]} Speak of the weather (first parent of the merge)." in run.words
+    assert f"Base: {hub.main[:7]} Speak of the weather (first parent of the merge): " in run.words
     assert f"Note: the event's pull_request.base.sha is {hub.event_base[:9]}, and main had moved on" in run.words
     assert "--speedacc-update --speedacc-against=auto --speedacc-reason" in run.words
     said = subprocess.run([sys.executable, COMMENT, run.report], capture_output=True, text=True, check=True).stdout
