@@ -245,6 +245,9 @@ def test_the_undamaged_text_is_read(path: Path) -> None:
         # The band of a peak that can hardly be told from nothing, and of one that races.
         put("environments", KEY, "memory", value={"peak": 0, "band": 1024}),
         put("environments", KEY, "memory", value={"peak": 10**7, "band": 10**7}),
+        # Bytecodes of a model that once did nothing, and an axis of the user's own that was nothing.
+        put("environments", KEY, "metrics", value={"bytecodes": {"value": 700, "band": 700.0}}),
+        put("metrics", value={"energy": {"value": 0.0, "band": 0.0}}),
     ],
 )
 def test_whatever_an_update_may_write_is_read(path: Path, content: str) -> None:

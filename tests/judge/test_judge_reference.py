@@ -14,6 +14,7 @@ from pytest_speedacc.axes.axis import Axis
 from pytest_speedacc.baseline import SinceBase
 from pytest_speedacc.baseline.document import decode_document, encode_document
 from pytest_speedacc.baseline.record import record
+from pytest_speedacc.baseline.schema import StoredMetric
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.facts import Unavailable
 from pytest_speedacc.judge import pairing, reference
@@ -102,6 +103,21 @@ def test_a_baseline_of_this_environment_is_known_in_full(tmp_path):
     assert (paired.flips.lost, paired.flips.gained) == (3, 0)
     assert paired.difference.estimate == pytest.approx(-0.15)
     assert paired.difference.low < -0.15 < paired.difference.high
+
+
+@pytest.mark.parametrize(("unit", "value"), [("J", 2.0), ("kJ", None)])
+def test_an_axis_of_ones_own_is_known_in_the_terms_that_it_was_measured_in(tmp_path, unit, value):
+    stored = recorded(subject_of(), tmp_path)
+    metrics = {"energy": StoredMetric(value=2.0, scale="J, lower is better")}
+    take_back = add_axes([Axis("energy", unit, per_environment=False)], "a test")
+    try:
+        reference = compared(msgspec.structs.replace(stored, metrics=metrics), subject_of())
+    finally:
+        take_back()
+    why = f"it was measured in other terms (J, lower is better) than now ({unit}, lower is better)"
+    said = {"energy": f"{why}: renew the baseline with {COMMAND}"} if value is None else {}
+    assert value_of(reference, "energy") == value
+    assert {axis: text for axis, text in reference.absent.items() if axis == "energy"} == said
 
 
 def test_of_another_environment_only_what_does_not_depend_on_it_is_known(tmp_path):

@@ -62,6 +62,12 @@ def test_heavy_tails_cost_resolution_and_not_correctness():
     assert slower["failed"] > 0.995
 
 
+def test_a_single_look_needs_less_to_tell_what_is_beyond_the_tolerance():
+    seen = spread_around(0.037, 10)
+    assert judge_launches(seen, TOLERANCE, 0.01, budget_left=True, once=True) == "failed"
+    assert judge_launches(seen, TOLERANCE, 0.01, budget_left=True) == "more"
+
+
 def test_a_slow_down_of_just_the_tolerance_rarely_passes():
     shares, _ = simulate(0.03, 0.02, runs=2000)
     assert shares["passed"] <= 0.05
