@@ -9,10 +9,9 @@ from typing import Any, Literal
 from pytest_speedacc.axes.units import Kind
 from pytest_speedacc.config.settings import parse_positive, suggestion
 from pytest_speedacc.errors import ConfigError
+from pytest_speedacc.stats.sequence import FEWEST_LAUNCHES
 
 WHERE = "[tool.speedacc.live]"
-FEWEST_LAUNCHES = 4
-"""The fewest that can pass; and ten gates at the usual error rate need five to fail."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from pytest_speedacc.axes import BUILT_IN
 from pytest_speedacc.axes.axis import Setting
 from pytest_speedacc.axes.units import NUMBER, UNITS, Kind, quantity_pattern
-from pytest_speedacc.config.live_settings import FEWEST_LAUNCHES, LiveSettings
+from pytest_speedacc.config.live_settings import LiveSettings
 from pytest_speedacc.config.policy import DEFAULT_BUDGET
 from pytest_speedacc.config.project import DEFAULT_FOLDER, RULES, RUN_KEYS, AccuracyRule, Clock, Leniency
 from pytest_speedacc.config.scale import HIGHEST_PRICE, Scale
@@ -21,6 +21,7 @@ from pytest_speedacc.config.settings import DROP_UNITS
 from pytest_speedacc.config.trades import term_units
 from pytest_speedacc.schemas.docstrings import meanings
 from pytest_speedacc.schemas.documents import HOME
+from pytest_speedacc.stats.sequence import FEWEST_LAUNCHES
 
 Form = dict[str, Any]
 
