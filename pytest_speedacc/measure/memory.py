@@ -9,7 +9,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -105,11 +105,9 @@ def _on_copies(call: Callable[[Any], Any]) -> Callable[[Any], Any]:
     """The model with a copy of each input, as a service gets a new one with each request."""
 
     def copied(batch: Any) -> Any:
-        try:
+        with suppress(Exception):  # of an input's own, which stays the one that it is
             # Not by deepcopy: two tables share their index then, which notes its readers as well.
             batch = pickle.loads(pickle.dumps(batch))
-        except Exception:  # of an input's own: it stays the one that it is
-            return call(batch)
         return call(batch)
 
     return copied
