@@ -55,7 +55,7 @@ class TestLatency:
         assert change.judge(TIME, slower=0.25).outcome is FAILED
 
     def test_the_baseline_of_this_revision_is_written_as_in_any_update(self, change: Change) -> None:
-        change.judge(TIME, slower=0.25, parameters=15, update="why")
+        change.judge(TIME | {"max_stored_latency_increase": "30 %"}, slower=0.25, parameters=15, update="why")
         stored = change.stored()
         assert (stored["updated"]["reason"], stored["parameters"]) == ("why", 15)
         (record,) = stored["environments"].values()

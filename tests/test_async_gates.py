@@ -113,7 +113,7 @@ def test_it(speedacc):
 """
     project.write(body.replace("LIMITS", "min_accuracy=1").replace("CONCURRENCY", "2"))
     project.run_apart("--speedacc-update").assert_outcomes(passed=1)
-    project.write(body.replace("LIMITS", 'max_latency_increase="30 %"').replace("CONCURRENCY", "3"))
+    project.write(body.replace("LIMITS", 'max_stored_latency_increase="30 %"').replace("CONCURRENCY", "3"))
     result = project.run_apart()
     assert_says(result, "*the baseline is of concurrency=2, not 3: renew it with*")
 

@@ -23,7 +23,7 @@ def work(batch):
 """
 ONE_BY_ONE = ROWS.replace("clean(batch).astype(int)", "np.array([clean(row[None])[0] for row in batch]).astype(int)")
 LINE = "clean (test_model.py:15): called 30 times where the baseline called it 1; "
-ELSEWHERE = "the baseline has nothing of this environment"
+ELSEWHERE = "stored times cannot tell"
 
 
 def gate(limits: str) -> str:

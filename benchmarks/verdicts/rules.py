@@ -26,7 +26,7 @@ Verdict = Literal["passed", "inconclusive", "failed"]
 Rounds = Sequence[float]
 
 TOLERANCE = parse_bound("max_latency_increase", LIVE_TOLERANCE, "the default of a live run")
-WIDE = parse_bound("max_latency_increase", "15 %", "what a stored base can resolve")
+WIDE = parse_bound("max_stored_latency_increase", "15 %", "what a stored base can resolve")
 BENCHMARK_THRESHOLD = 1.05
 """A usual ``--benchmark-compare-fail=median:5%``."""
 ASV_FACTOR, ASV_LEVEL = 1.1, 0.002
@@ -105,9 +105,10 @@ def live(trial: Trial) -> Verdict:
 
 
 def stored(trial: Trial, *, tolerance: Bound, day_before: bool = False) -> Verdict | None:
-    """This plugin's verdict on ratios to the yardstick; None where too few launches have one."""
-    now, then = _ratios(trial.launches), _ratios(trial.day_before if day_before else trial.accepted)
-    if now is None or then is None:
+    """This plugin's verdict on ratios to the yardstick; None where too few launches have one to the same version."""
+    before = trial.day_before if day_before else trial.accepted
+    now, then = _ratios(trial.launches), _ratios(before)
+    if now is None or then is None or trial.launches[0].yardstick != before[0].yardstick:
         return None
     return _word(judge_stored_increase(tolerance, now, then, trial.alpha).outcome)
 

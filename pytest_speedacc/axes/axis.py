@@ -83,6 +83,9 @@ class Setting:
     """Whether the verdict rests on a statistical test of times."""
     higher_is_better: bool = False
     """The direction of the axis. That of a score is the score's own."""
+    by_yardstick: bool = False
+    """Whether it is a time's tolerance that a baseline alone can be held against, by stored multiples of the
+    yardstick."""
 
     @property
     def statistic(self) -> str:

@@ -17,6 +17,14 @@ LATENCY = Axis(
         Setting("max_latency_p99", Role.MAXIMUM, "largest 99th percentile", '"9 ms"', 0.99),
         Setting("max_latency_increase", Role.WORSENING, "how much the median may grow", '"3 %"', 0.5),
         Setting("max_latency_p95_increase", Role.WORSENING, "how much p95 may grow", '"20 %"', 0.95),
+        Setting(
+            "max_stored_latency_increase",
+            Role.WORSENING,
+            "how much the median may grow against a stored multiple of the yardstick",
+            '"30 %"',
+            0.5,
+            by_yardstick=True,
+        ),
     ),
     traded={"latency": "max_latency_increase", "latency_p95": "max_latency_p95_increase"},
 )

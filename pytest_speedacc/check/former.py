@@ -41,10 +41,8 @@ def decides_enough(case: Case, old: Baseline | None) -> Callable[[Sequence[float
 
 
 def wants_ratio(policy: Policy) -> bool:
-    """Whether a gate's time is compared as a multiple of the yardstick, which only a median can be."""
-    compared = [bound.setting for bound in policy.bounds if bound.setting.is_tolerance]
-    traded = [term.setting for trade in policy.trades for term in (*trade.give, *trade.gain)]
-    return any(setting.is_noisy and setting.quantile == 0.5 for setting in (*compared, *traded))
+    """Whether a gate asks by name that its time is compared with what is stored, as a multiple of the yardstick."""
+    return any(bound.setting.by_yardstick for bound in policy.bounds)
 
 
 def ratios_of(case: Case, old: Baseline | None, writes: bool, environment: Environment) -> Ratios | str:

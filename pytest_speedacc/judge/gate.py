@@ -30,8 +30,6 @@ from pytest_speedacc.measure.measurement import Confidence, Measurement, Statics
 from pytest_speedacc.measure.outputs import Outputs
 from pytest_speedacc.measure.score import Mask
 
-NO_STORED_TAIL = "a baseline holds no evidence of a tail, of the median only"
-
 NEW_AXIS = "new axis: the base does not have it"
 
 
@@ -209,13 +207,12 @@ def _latency(bound: Bound, measurement: Measurement, reference: Reference, plan:
     if reference.live is not None:
         live = reference.live
         return judge_live_increase(bound, live.gate, live.canary, live.alpha, live.since.accepted, once=live.once)
-    why = NO_STORED_TAIL
-    if bound.setting.quantile == 0.5:
+    why = ""
+    if bound.setting.by_yardstick:
         if isinstance(reference.ratios, tuple):
             return judge_stored_increase(bound, *reference.ratios, alpha)
         why = reference.ratios or reference.missing
-    former = reference.latency.get(bound.setting.statistic)
-    return latency_rules.judge_increase(measurement.latency, bound, former, why)
+    return latency_rules.judge_increase(measurement.latency, bound, why)
 
 
 def _amount(bound: Bound, found: Amount | Unavailable, reference: Reference) -> Check:

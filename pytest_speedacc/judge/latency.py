@@ -111,10 +111,14 @@ def _why_open(latency: Latency, limit: float, q: float, plan: Sequence[int], alp
     return f", and neighbours are so alike that {alike(seconds, q, limit):.0f} of them tell as much as one would alone"
 
 
-def judge_increase(latency: Latency, bound: Bound, stored: float | None, why: str) -> Check:
-    """A latency tolerance that has no ratio to compare, and ``why``: a stored time alone is no evidence."""
+def judge_increase(latency: Latency, bound: Bound, why: str) -> Check:
+    """A latency tolerance without a base revision, where a stored time is no evidence.
+
+    ``why`` there is no ratio to compare, of a tolerance that asks for one.
+    """
     q = bound.setting.quantile
     assert q is not None, "a latency setting has its quantile"
     observed = latency.quantile(q) if q == 0.5 or latency.has_tail else None
-    reason = f"{why}; or measure the base revision beside this one with --speedacc-against=REF"
-    return check_of(bound, observed, Outcome.NOT_COMPARED, reason, reference=stored)
+    against = "measure the base revision beside this one with --speedacc-against=REF"
+    reason = f"{why}; or {against}" if why else f"stored times cannot tell: {against}"
+    return check_of(bound, observed, Outcome.NOT_COMPARED, reason)

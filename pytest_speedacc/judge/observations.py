@@ -96,18 +96,13 @@ def _observe_latency(measurement: Measurement, reference: Reference) -> list[Obs
     load = f", {latency.concurrency} in flight" if latency.concurrency > 1 else ""
     first = "" if measurement.first_call is None else f", the first of all {format_seconds(measurement.first_call)}"
     warm = f" after {measurement.untimed_calls} untimed ones{first}" if measurement.untimed_calls else ""
-    rows = [
-        Observation(
-            "latency",
-            statistic_name(q),
-            Kind.TIME,
-            latency.quantile(q),
-            latency.interval(q),
-            reference.latency.get(statistic_name(q)),
-            f"{batch}, {observations}{warm}{load}",
-        )
-        for q in (QUANTILES if latency.has_tail else QUANTILES[:1])
-    ]
+    rows = []
+    for q in QUANTILES if latency.has_tail else QUANTILES[:1]:
+        name = statistic_name(q)
+        stored = f"; stored: {reference.stored_latency[name]}" if name in reference.stored_latency else ""
+        note = f"{batch}, {observations}{warm}{load}{stored}"
+        former = reference.latency.get(name)
+        rows.append(Observation("latency", name, Kind.TIME, latency.quantile(q), latency.interval(q), former, note))
     if latency.concurrency > 1:
         rate, note = latency.throughput, f"samples a second{load}"
         rows.append(Observation("throughput", "", Kind.RATE, rate, None, None, note, higher_is_better=True))

@@ -9,8 +9,9 @@ from types import MappingProxyType
 from pytest_speedacc.axes import AXES, amounts_of, own_axes
 from pytest_speedacc.axes.axis import statistic_name
 from pytest_speedacc.axes.memory import MEMORY
+from pytest_speedacc.axes.units import format_seconds
 from pytest_speedacc.baseline import Baseline, SinceBase
-from pytest_speedacc.baseline.schema import StoredAccuracy, StoredRatio
+from pytest_speedacc.baseline.schema import StoredAccuracy, StoredLatency, StoredRatio
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.facts import Amount
 from pytest_speedacc.judge.accuracy import PairedEvidence
@@ -74,7 +75,9 @@ class Reference:
     new_axes: frozenset[str] = frozenset()
     """Axes that the base revision does not have, so that nothing can have got worse on them."""
     latency: Mapping[str, float | None] = field(default_factory=dict)
-    """Seconds of this environment, by statistic; information, never evidence."""
+    """Seconds by statistic, of a model that was timed in this very run."""
+    stored_latency: Mapping[str, str] = field(default_factory=dict)
+    """What was stored of this environment, by statistic, with its day: nothing to compare with."""
     ratios: tuple[Ratios, Ratios] | str = ""
     """Today's and the baseline's multiples of the yardstick, in this environment; or why there are none."""
     live: LiveComparison | None = None
@@ -157,7 +160,7 @@ def from_baseline(
         amounts=amounts,
         absent=absent,
         ratios=incomparable or _ratios(ratios, former, command),
-        latency={name: getattr(times, name) for name in ("median", "p90", "p95", "p99")} if times else {},
+        stored_latency=_stored_latency(times, record.date) if record and times else {},
     )
     former_score = (score.value, score.spread, score.repeats) if score else None
     return _paired(reference, former_score, record is not None, before, subject, accuracy)
@@ -202,6 +205,12 @@ def _paired(
     whole = pair_all(value, same_environment, before, subject, accuracy, reference.source)
     slices = pair_slices(same_environment, before, subject, accuracy, reference.source)
     return replace(reference, accuracy=with_repeats(whole, spread, repeats), slices=slices)
+
+
+def _stored_latency(times: StoredLatency, date: str) -> dict[str, str]:
+    """As what it was: seconds of one day, which tell nothing of another's."""
+    stored = {name: getattr(times, name) for name in map(statistic_name, QUANTILES)}
+    return {name: f"{format_seconds(time)} on {date[:10]}" for name, time in stored.items() if time is not None}
 
 
 def _known(other: Environment, here: Environment) -> str:

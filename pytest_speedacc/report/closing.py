@@ -132,10 +132,13 @@ def _sentences(verdicts: Sequence[Verdict], is_verbose: bool) -> Iterator[tuple[
     for verdict in verdicts:
         title = shown_title(verdict.title)
         unclear = verdict.outcome in (Outcome.INCONCLUSIVE, Outcome.NOT_COMPARED)
+        open_axes: dict[tuple[str, str], list[str]] = {}
         for check in verdict.checks:
             if check.outcome in (Outcome.INCONCLUSIVE, Outcome.NOT_COMPARED):
-                word = check.outcome.word.replace("_", " ")
-                yield f"{word}: {{}}: {_escaped(f'{axis(check)}: {check.reason}')}", title
+                open_axes.setdefault((check.outcome.word.replace("_", " "), check.reason), []).append(axis(check))
+        for (word, reason), axes in open_axes.items():
+            told = f"{', '.join(axes)}: {reason}"
+            yield f"{word}: {{}}: {_escaped(told)}", title
         if verdict.explained_beside == "baseline" and unclear:
             for line in verdict.explained:
                 yield f"differs from the baseline's profile: {{}}: {_escaped(line)}", title

@@ -194,7 +194,7 @@ def test_a_peak_that_the_baseline_lacks_has_a_reason_of_its_own():
 def test_a_latency_tolerance_is_judged_by_launches_where_there_are_some():
     tolerance = ("max_latency_increase", "3 %")
     (stored,) = judged([tolerance])
-    assert (stored.outcome, stored.reference) == (NOT_COMPARED, 0.001)
+    assert (stored.outcome, stored.reference) == (NOT_COMPARED, None)
     slower = tuple(PairTimes(0.1 + place % 2 / 1000, 0.01, None, 0, 0.002, 0.001, 0.1) for place in range(6))
     live = LiveComparison(LiveGate(slower, None, None, None, ""), (), 0.001, "0" * 40, SinceBase())
     (check,) = judged([tolerance], reference=reference_of("", live=live))
@@ -259,6 +259,14 @@ def test_calls_timed_in_rounds_are_observed_by_their_median():
     assert [(row.statistic, row.note) for row in rows] == [("median", "a call of 1 sample, 64 rounds of 50 calls")]
 
 
+def test_a_stored_time_is_told_with_its_day_and_never_beside_the_new_one_as_a_change():
+    reference = replace(KNOWN, latency={}, stored_latency={"median": "1.50 ms on 2026-11-25"})
+    median, *others = (row for row in observe(measured(), reference) if row.metric == "latency")
+    assert (median.statistic, median.reference) == ("median", None)
+    assert median.note.endswith("; stored: 1.50 ms on 2026-11-25")
+    assert not any("stored" in row.note for row in others)
+
+
 EVEN = (0.0, 0.0, 0.0)
 RATIOS = (Ratios(1.5, 0.01, 5, EVEN, 0.01), Ratios(1.0, 0.01, 5, EVEN, 0.01))
 
@@ -266,13 +274,14 @@ RATIOS = (Ratios(1.5, 0.01, 5, EVEN, 0.01), Ratios(1.0, 0.01, 5, EVEN, 0.01))
 @pytest.mark.parametrize(
     ("name", "ratios", "outcome", "reason"),
     [
-        ("max_latency_increase", RATIOS, FAILED, "5 launches now"),
-        ("max_latency_increase", "nothing of this environment", NOT_COMPARED, "nothing of this environment; or"),
-        ("max_latency_increase", "", NOT_COMPARED, "missing; or measure the base revision"),
-        ("max_latency_p95_increase", RATIOS, NOT_COMPARED, "no evidence of a tail"),
+        ("max_stored_latency_increase", RATIOS, FAILED, "5 launches now"),
+        ("max_stored_latency_increase", "nothing of this environment", NOT_COMPARED, "nothing of this environment; or"),
+        ("max_stored_latency_increase", "", NOT_COMPARED, "missing; or measure the base revision"),
+        ("max_latency_increase", RATIOS, NOT_COMPARED, "stored times cannot tell: measure the base revision"),
+        ("max_latency_p95_increase", RATIOS, NOT_COMPARED, "stored times cannot tell"),
     ],
 )  # fmt: skip
-def test_a_stored_ratio_is_what_a_latency_tolerance_is_held_against(name, ratios, outcome, reason):
+def test_a_stored_ratio_is_compared_where_a_tolerance_asks_for_it_by_name(name, ratios, outcome, reason):
     (check,) = judged([(name, "20 %")], reference=replace(KNOWN, ratios=ratios))
     assert check.outcome is outcome
     assert reason in check.reason

@@ -23,7 +23,6 @@ from pytest_speedacc.judge.verdict import Leg, Outcome, TradeSum
 from pytest_speedacc.measure.launches import LiveGate, PairTimes
 from pytest_speedacc.measure.measurement import Measurement, Slice, Statics
 from pytest_speedacc.measure.memory import MemoryPeak
-from pytest_speedacc.measure.yardstick import Ratios
 from pytest_speedacc.stats.paired import Interval
 
 PASSED, INCONCLUSIVE, NOT_COMPARED, FAILED = Outcome
@@ -251,11 +250,12 @@ def test_the_second_axis_that_is_given_may_be_unknown():
 
 
 def test_time_is_given_by_the_error_rate_of_the_run():
-    ratios = {"ratios": tuple(Ratios(mean, 0.01, 5, (0.0, 0.0, 0.0), 0.01) for mean in (1.1, 1.0))}
+    slower = tuple(PairTimes(0.1 + place % 2 / 1000, 0.01, None, 0, 0.002, 0.001, 0.1) for place in range(6))
+    known = {"live": LiveComparison(LiveGate(slower, None, None, None, ""), (), 0.001, "0" * 40, SinceBase())}
     trade = [({"latency": "100 %"}, SMALLER)]
-    checks, (found,) = traded({"max_latency_increase": "5 %", "max_parameters_increase": "0 %"}, trade, HALF, ratios)
+    checks, (found,) = traded({"max_latency_increase": "5 %", "max_parameters_increase": "0 %"}, trade, HALF, known)
     assert found.given[0].holds
-    assert found.given[0].observed == "+10.5 %"
+    assert found.given[0].observed == "+10.6 %"
     assert checks["max_latency_increase", ""].outcome is PASSED
 
 

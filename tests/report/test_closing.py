@@ -163,3 +163,15 @@ def test_gates_of_one_file_go_without_its_name_where_that_helps() -> None:
 def test_an_interval_that_is_open_below_says_so() -> None:
     (row,) = lines_of(gate(replace(PASSED, interval=(-1.0, 0.042))))[2:]
     assert "-1.9 % (up to +4.2)" in row
+
+
+def test_checks_of_a_gate_that_are_open_for_one_reason_are_one_sentence() -> None:
+    def is_open(statistic: str, reason: str) -> Check:
+        return replace(SLOWER, statistic=statistic, outcome=Outcome.NOT_COMPARED, reason=reason, accepted="")
+
+    two = gate(is_open("median", "no base: run it"), is_open("p95", "no base: run it"))
+    alone = gate(is_open("median", "another reason"), test="test_models.py::test_other")
+    assert lines_of(two, alone, width=200)[-2:] == [
+        "not compared: test_models.py::test_digits: latency median, latency p95: no base: run it",
+        "not compared: test_models.py::test_other: latency median: another reason",
+    ]
