@@ -88,7 +88,9 @@ def test_what_takes_no_time_has_no_share() -> None:
 
 def hinted(call: object, batch: object, batch_size: int = 64) -> str:
     work = Workload(call, (batch,), batch_size, None)  # type: ignore[arg-type]
-    return "\n".join(hints(take_profile(work, 20, Path(__file__).parent)))
+    # What else a busy machine does lengthens a few of these short calls, and hides what the others were spent on.
+    found = (hints(take_profile(work, 20, Path(__file__).parent)) for _ in range(3))
+    return "\n".join(next(filter(None, found), ()))
 
 
 VALUES = np.random.default_rng(0).normal(size=(64, 8)).astype(np.float32)
