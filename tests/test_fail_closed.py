@@ -242,7 +242,7 @@ LOST = (
     Row(
         "baseline-without-its-gate",
         "Lost gate: test_model.py::test_gone has a baseline and is not in this run, which fails this run "
-        '(removed = "warn" or "fail"): restore the gate, or delete speedacc-baselines/test_model--test_gone.json (git ',
+        '(removed = "warn" or "fail"): restore the gate, or remove speedacc-baselines/test_model--test_gone.json with ',
         accepted=CHECK,
         spoil=orphan,
         in_ci=True,
@@ -283,7 +283,7 @@ LOST = (
     Row(
         "baseline-of-a-renamed-gate",
         "Renamed gate: by its content test_model.py::test_gone is test_model.py::test_it now, and its baseline is not, "
-        'which fails this run (removed = "warn" or "fail"): run --speedacc-missing for the new one, and delete ',
+        'which fails this run (removed = "warn" or "fail"): run --speedacc-missing for the new one, and remove ',
         accepted=CHECK,
         spoil=rename,
         in_ci=True,
@@ -672,7 +672,7 @@ BASELINES = (
     ),
     Row(
         "processors-known-by-their-name-alone",
-        "not compared: *memory: the baseline has nothing of this environment (it knows * (from a version that knew "
+        "*memory: the baseline has nothing of this environment (it knows * (from a version that knew "
         "processors by their name alone)): add it with *",
         marker='max_memory_increase="5 %"',
         in_ci=True,
@@ -1213,10 +1213,10 @@ STEPS = (
         marker=CHURN,
         accepted=STEP,
     ),
-    Row("step-without-a-baseline", "not compared: *churn: no baseline yet: *", STEP, marker=CHURN, in_ci=True),
+    Row("step-without-a-baseline", "*churn: no baseline yet: *", STEP, marker=CHURN, in_ci=True),
     Row(
         "step-without-outputs",
-        "not compared: *churn: the baseline does not hold it: add it with *",
+        "*churn: the baseline does not hold it: add it with *",
         STEP,
         marker=CHURN,
         in_ci=True,

@@ -309,8 +309,9 @@ class TestReports:
     def test_every_report_that_was_asked_for_is_written_and_named(self, project: Project) -> None:
         project.write(SOUND)
         result = project.run("--speedacc-report=a.json", "--speedacc-report=new/b.json")
-        for name in ("a.json", "new/b.json"):
-            assert_says(result, f"Wrote {project.pytester.path / name}.")
+        paths = [project.pytester.path / name for name in ("a.json", "new/b.json")]
+        assert_says(result, f"Wrote {paths[0]}, {paths[1]}.")
+        for name in paths:
             assert len(json.loads((project.pytester.path / name).read_text())["gates"]) == 1
 
     def test_a_gate_that_could_not_be_judged_is_in_the_report_with_the_reason(self, project: Project) -> None:

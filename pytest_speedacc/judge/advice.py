@@ -6,6 +6,8 @@ from pytest_speedacc.facts import Unavailable
 from pytest_speedacc.measure.measurement import Statics
 from pytest_speedacc.measure.subject import Subject
 
+ADVICE = "advice: "
+"""Before each remark."""
 FAR_ABOVE = 10
 """Parameters for each training sample from which on a model may be learning them by heart."""
 
@@ -18,12 +20,12 @@ def advice(subject: Subject, statics: Statics) -> list[str]:
     said = []
     if samples and parameters > FAR_ABOVE * samples:
         said.append(
-            f"advice: {parameters:,} parameters were learned from {samples:,} samples, {parameters / samples:,.0f} for "
+            f"{ADVICE}{parameters:,} parameters were learned from {samples:,} samples, {parameters / samples:,.0f} for "
             "each: a smaller model may do as well"
         )
     if features and parameters < features:
         said.append(
-            f"advice: {parameters:,} parameters are fewer than the {features:,} features: some features cannot matter, "
+            f"{ADVICE}{parameters:,} parameters are fewer than the {features:,} features: some features cannot matter, "
             "and need not be computed"
         )
     return said

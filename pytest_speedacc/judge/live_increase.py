@@ -149,6 +149,8 @@ def judge_live_increase(
         )
     elif outcome is Outcome.INCONCLUSIVE:
         reason += f"; too close to call here: {_resolution_text(bound, differences, alpha, entry, once)}"
+    elif outcome is Outcome.FAILED and low <= bound.value + math.expm1(_log_ratio(entry)):
+        reason += "; the interval shows that it is slower, and one of 95 % that it is so by more than is allowed"
     elif high < 0:
         reason += "; it is faster"
     check = check_of(

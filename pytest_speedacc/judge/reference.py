@@ -30,6 +30,7 @@ from pytest_speedacc.measure.yardstick import VERSION, Ratios
 from pytest_speedacc.stats.sequence import mean_and_sd
 
 NO_VERSIONS: Mapping[str, str] = MappingProxyType({})
+NO_BASELINE = "no baseline yet"
 QUANTILES = (0.5, 0.9, 0.95, 0.99)
 """Of a latency, that are told."""
 
@@ -105,7 +106,7 @@ def from_baseline(
     Raises GateError when it was made with another evaluation set or another score.
     """
     if stored is None:
-        return Reference(f"no baseline yet: create it with {command}, and commit it")
+        return Reference(f"{NO_BASELINE}: create it with {command}, and commit it")
     accept = f'If the change is meant: {command} --speedacc-reason="why"'
     if problem := _score_or_none(stored, accuracy):
         raise GateError(f"{problem}. {accept}")

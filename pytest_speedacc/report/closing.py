@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pytest_speedacc.axes import AXES
@@ -10,6 +11,7 @@ from pytest_speedacc.axes.accuracy import ACCURACY
 from pytest_speedacc.axes.axis import Comparison
 from pytest_speedacc.axes.latency import LATENCY
 from pytest_speedacc.axes.units import Kind, format_value
+from pytest_speedacc.judge.reference import NO_BASELINE
 from pytest_speedacc.judge.verdict import Outcome, Verdict
 from pytest_speedacc.report.printable import printable, shortened, shown_title
 from pytest_speedacc.report.summary import row_of
@@ -21,6 +23,14 @@ NARROWEST_TITLE = 24
 WIDEST_TITLE = 40
 """Characters of it that come before columns in which nothing is compared."""
 UNCHANGED = "same"
+MOST_ROWS = 12
+"""Of a table that nobody asked to be whole."""
+OF_ITS_OWN = (
+    (re.compile(f"({NO_BASELINE}: create it with python -m pytest ).*? --speedacc-update"), r"\1--speedacc-missing"),
+    (re.compile("python -m pytest (?!-).*? --speedacc-update"), "python -m pytest TEST --speedacc-update"),
+    (re.compile(r"^wrote (.*)/[^/]+\.json: review it and commit it$"), r"wrote into \1: review that and commit it"),
+)
+"""What differs in sentences of several gates that say the same, and what stands for it there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +74,46 @@ class Column:
         return 2 if any(cell.has_moved for cell in self.cells) else any(cell.change for cell in self.cells)
 
 
-def summary_lines(verdicts: Sequence[Verdict], *, width: int = WIDEST, is_verbose: bool = True) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Something that is said of one gate, and perhaps of others as well."""
+
+    verdict: Verdict
+    word: str
+    """What it is: a ``note``, or how a check came out."""
+    text: str
+
+    @property
+    def sentence(self) -> str:
+        """Of this gate alone."""
+        return f"{self.word}: {shown_title(self.verdict.title)}: {self.text}"
+
+    @property
+    def kind(self) -> str:
+        """The same of any gate: a format with a place for its name."""
+        text = self.text
+        for pattern, other in OF_ITS_OWN:
+            text = pattern.sub(other, text)
+        return f"{self.word}: {{}}: {_escaped(text)}"
+
+
+def summary_lines(
+    verdicts: Sequence[Verdict],
+    *,
+    width: int = WIDEST,
+    is_verbose: bool = True,
+    fails: Callable[[Outcome], bool] = lambda outcome: False,
+) -> list[str]:
     """One table for the run, a gate a line, and below it whatever is not a plain pass and is told nowhere else.
 
     A row has values and changes where ``width`` has room for both, or ``is_verbose`` asks for them. A narrow one has
     the changes, and values of what did not change, without the columns that say the least; of these, what moved is told
-    below.
+    below. Of many gates those that matter have rows, the worst first, and the others are counted. What ``fails`` has
+    told its reason by itself.
     """
+    everything = verdicts
+    if not is_verbose:
+        verdicts = _that_matter(verdicts)
     columns = [column for column in _columns(verdicts) if any(cell.value or cell.change for cell in column.cells)]
     cells = zip(*(column.cells for column in columns), strict=True) if columns else [()] * len(verdicts)
     rows = [
@@ -81,10 +124,30 @@ def summary_lines(verdicts: Sequence[Verdict], *, width: int = WIDEST, is_verbos
     told: dict[str, list[str]] = {}
     if not is_verbose and not fits(lines, width):
         lines, told = _narrow(verdicts, columns, width)
-    for sentence, title in _sentences(verdicts, is_verbose):
-        told.setdefault(sentence, []).append(title)
-    loud = [sentence.format(_titles(titles)) for sentence, titles in told.items()]
+    if others := len(everything) - len(verdicts):
+        all_passed = all(each.outcome is Outcome.PASSED for each in everything if each not in verdicts)
+        gates = "1 other gate" if others == 1 else f"{others} other gates"
+        lines.append(f"{gates} {'passed' if all_passed else 'not shown here'} (-v shows all).")
+    loud = [
+        *(sentence.format(_titles(titles)) for sentence, titles in told.items()),
+        *_merged(_notes(everything, is_verbose)),
+        *_merged(_open(everything), fails=None if is_verbose else fails),
+    ]
     return [*lines, *([""] if loud else []), *map(printable, loud)]
+
+
+def _that_matter(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """The worst first, then what was accepted, what moved, and of a few gates the others as well."""
+    loud = sorted((each for each in verdicts if each.outcome is not Outcome.PASSED), key=lambda v: -v.outcome)
+    passed = [each for each in verdicts if each.outcome is Outcome.PASSED]
+    if len(verdicts) <= MOST_ROWS:
+        return [*loud, *passed]
+    accepted = [each for each in passed if _is_by_acceptance(each)]
+    moved = [each for each in passed if each not in accepted and _has_moved(each)]
+    others = [] if loud else [each for each in passed if each not in accepted and each not in moved]
+    shown = [*loud[:MOST_ROWS], *accepted]
+    # What somebody accepted is always told, so that no gate is green by it unseen.
+    return [*shown, *[*moved, *others][: max(MOST_ROWS - len(shown), 0)]]
 
 
 def _narrow(
@@ -127,24 +190,39 @@ def _narrow(
     return table_lines(("gate", *(column.title for column in kept), "verdict"), rows), told
 
 
-def _sentences(verdicts: Sequence[Verdict], is_verbose: bool) -> Iterator[tuple[str, str]]:
-    """What is told below the table, with a place for the gate, and the gate."""
+def _merged(told: Iterator[Told], fails: Callable[[Outcome], bool] | None = None) -> Iterator[str]:
+    """What is of one kind, once for all gates. A single one that ``fails`` has told it beside its failure."""
+    kinds: dict[str, list[Told]] = {}
+    for each in told:
+        kinds.setdefault(each.kind, []).append(each)
+    for kind, found in kinds.items():
+        if len(found) > 1:
+            yield kind.format(_titles([shown_title(each.verdict.title) for each in found]))
+        elif fails is None or not fails(found[0].verdict.outcome):
+            yield found[0].sentence
+
+
+def _open(verdicts: Sequence[Verdict]) -> Iterator[Told]:
+    """What could not be told or compared, and why."""
     for verdict in verdicts:
-        title = shown_title(verdict.title)
-        unclear = verdict.outcome in (Outcome.INCONCLUSIVE, Outcome.NOT_COMPARED)
         open_axes: dict[tuple[str, str], list[str]] = {}
         for check in verdict.checks:
             if check.outcome in (Outcome.INCONCLUSIVE, Outcome.NOT_COMPARED):
                 open_axes.setdefault((check.outcome.word.replace("_", " "), check.reason), []).append(axis(check))
         for (word, reason), axes in open_axes.items():
-            told = f"{', '.join(axes)}: {reason}"
-            yield f"{word}: {{}}: {_escaped(told)}", title
+            yield Told(verdict, word, f"{', '.join(axes)}: {reason}")
+
+
+def _notes(verdicts: Sequence[Verdict], is_verbose: bool) -> Iterator[Told]:
+    """What else is told below the table."""
+    for verdict in verdicts:
+        unclear = verdict.outcome in (Outcome.INCONCLUSIVE, Outcome.NOT_COMPARED)
         if verdict.explained_beside == "baseline" and unclear:
             for line in verdict.explained:
-                yield f"differs from the baseline's profile: {{}}: {_escaped(line)}", title
+                yield Told(verdict, "differs from the baseline's profile", line)
         # Those of a gate that failed stand beside its failure.
         for note in verdict.notes if verdict.outcome is not Outcome.FAILED or is_verbose else ():
-            yield f"note: {{}}: {_escaped(note)}", title
+            yield Told(verdict, "note", note)
 
 
 def _escaped(text: str) -> str:
@@ -155,6 +233,10 @@ def _escaped(text: str) -> str:
 def _titles(titles: Sequence[str]) -> str:
     """What several gates have in common is told once."""
     return titles[0] if len(titles) == 1 else f"{titles[0]} and {len(titles) - 1} more"
+
+
+def _has_moved(verdict: Verdict) -> bool:
+    return any(row_of(check, verdict).has_moved for check in verdict.checks if check.limit is None)
 
 
 def _is_by_acceptance(verdict: Verdict) -> bool:

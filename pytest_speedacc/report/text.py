@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Sequence
 
 from pytest_speedacc.axes.accuracy import ACCURACY
 from pytest_speedacc.axes.units import Kind, format_change, format_value
 from pytest_speedacc.config.scale import Scale
 from pytest_speedacc.judge.accuracy import formerly
+from pytest_speedacc.judge.advice import ADVICE
 from pytest_speedacc.judge.verdict import Check, Observation, Outcome, TradeSum, Verdict
 from pytest_speedacc.report.printable import printable, shown_title
 from pytest_speedacc.report.scale import scale_lines
@@ -22,6 +24,10 @@ EXPLAINED = {
 """By whose profile it is compared with."""
 WIDEST = 10_000
 """Columns of a terminal that wraps nothing."""
+CONTINUED = "    "
+"""Before a further line of a headline, where nothing else begins so."""
+IN_HEADLINE = 3
+"""Checks that a headline has room for."""
 MOST_CHECKS = 12
 """Of a verdict, that are shown where nobody asks for all."""
 WHOLE_SET = "whole set"
@@ -34,8 +40,8 @@ def headline(verdict: Verdict) -> str:
     if not worst:
         first = next(iter(verdict.error.splitlines()), "")
         return f"cannot judge {shown_title(verdict.title)}: {printable(first)}"
-    more = f"; and {len(worst) - 3} more" if len(worst) > 3 else ""
-    return printable(f"{verdict.outcome.word.replace('_', ' ')}: {'; '.join(map(_news, worst[:3]))}{more}")
+    more = f"; and {len(worst) - IN_HEADLINE} more" if len(worst) > IN_HEADLINE else ""
+    return printable(f"{verdict.outcome.word.replace('_', ' ')}: {'; '.join(map(_news, worst[:IN_HEADLINE]))}{more}")
 
 
 def verdict_text(
@@ -45,10 +51,11 @@ def verdict_text(
 
     ``is_verbose`` adds the other checks, what else was measured, and what that means at scale.
     """
-    title = f"speedacc {headline(verdict)}"
+    title = _title_lines(verdict, width)
     if not verdict.checks:
         # What a model raised may go on for lines.
-        return "\n".join([title, *(f"  {printable(line)}" for line in verdict.error.splitlines()[1:])])
+        more = [f"  {printable(line)}" for line in verdict.error.splitlines()[1:]]
+        return "\n".join([*title, *([""] if more else []), *more])
     lines = ["", *_check_lines(verdict, width, is_verbose)]
     if verdict.explained:
         lines += [
@@ -62,19 +69,46 @@ def verdict_text(
         lines += [
             "",
             f"Right {formerly(verdict.compared_with)} and wrong now:",
-            *(f"  {line}" for line in (verdict.flipped if is_verbose else ["; ".join(verdict.flipped)])),
+            *(f"  {line}" for line in (verdict.flipped if is_verbose else _by_kind(verdict.flipped))),
         ]
     lines += [line for found in verdict.trades for line in ("", *_trade_lines(found))]
     if is_verbose:
         lines += _other_lines(verdict, environment, scale)
-    lines += [f"Note: {note}." for note in verdict.notes]
-    # The news stays on one line, which is pytest's short summary as well.
-    shown = [title, *(part for line in lines for part in wrapped(printable(line), width, 2 + _indent(line)))]
-    if verdict.accept:
-        # A command stays whole, to be copied.
-        meant, command = "If this change is meant, accept it:", printable(verdict.accept)
-        shown += ["", f"{meant} {command}"] if len(meant) + len(command) < width else ["", meant, command]
-    return "\n".join(shown)
+    lines += [f"Note: {note}." for note in verdict.notes if is_verbose or not note.startswith(ADVICE)]
+    shown = [*title, *(part for line in lines for part in wrapped(printable(line), width, 2 + _indent(line)))]
+    return "\n".join([*shown, *_accept_lines(verdict, width)])
+
+
+def brief_text(verdict: Verdict, width: int = WIDEST) -> str:
+    """A verdict after several others that failed: the news, and how to accept it. ``-v`` shows all of each."""
+    accept = [f"To accept it: {printable(verdict.accept)}"] if verdict.accept else []
+    return "\n".join([*_title_lines(verdict, width), *accept])
+
+
+def news_of(text: str) -> str:
+    """The headline of a verdict's text, in one line again."""
+    first, *others = text.splitlines() or [""]
+    rest = itertools.takewhile(lambda line: line.startswith(CONTINUED), others)
+    return " ".join([first, *(line.removeprefix(CONTINUED) for line in rest)])
+
+
+def _title_lines(verdict: Verdict, width: int) -> list[str]:
+    first, *others = wrapped(f"speedacc {headline(verdict)}", width, 0)
+    return [first, *(f"{CONTINUED}{line}" for line in others)]
+
+
+def _accept_lines(verdict: Verdict, width: int) -> list[str]:
+    if not verdict.accept:
+        return []
+    # A command stays whole, to be copied.
+    meant, command = "If this change is meant, accept it:", printable(verdict.accept)
+    return ["", f"{meant} {command}"] if len(meant) + len(command) < width else ["", meant, command]
+
+
+def _by_kind(flipped: Sequence[str]) -> list[str]:
+    """What was lost, in a line for samples, classes and confusions each."""
+    kinds = itertools.groupby(flipped, key=lambda line: line.split(maxsplit=1)[0].replace("and", "sample"))
+    return ["; ".join(lines) for _, lines in kinds]
 
 
 def _indent(line: str) -> int:
@@ -91,15 +125,19 @@ def _check_lines(verdict: Verdict, width: int, is_verbose: bool) -> list[str]:
         for check in shown
     ]
     lines = table_lines(header, rows)
-    if not fits(lines, width):
-        lines = [part for check in shown for part in _sentences(check, verdict.compared_with)]
+    told = () if is_verbose else verdict.worst()[:IN_HEADLINE]
+    if not fits(lines, width) or (told and len(shown) == 1):
+        lines = [part for check in shown for part in _sentences(check, verdict.compared_with, check in told)]
     if others := len(verdict.checks) - len(shown):
         what = "passed" if len(shown) == len(loud) else "are not shown here"
         lines.append(f"{others} other check{'' if others == 1 else 's'} {what} (-v shows all).")
     return lines
 
 
-def _sentences(check: Check, compared_with: str) -> Iterator[str]:
+def _sentences(check: Check, compared_with: str, is_in_headline: bool) -> Iterator[str]:
+    if is_in_headline:
+        yield f"{axis(check)}: {check.reason}"
+        return
     former = f", {compared_with} {_former(check)}" if check.reference is not None else ""
     yield f"{axis(check)}: {_observed(check)}{former}, allowed {check.allowed}"
     yield f"  {check.outcome.word.replace('_', ' ')}: {check.reason}"

@@ -39,6 +39,7 @@ from pytest_speedacc.live.workers.worker_process import Side
 from pytest_speedacc.measure.launches import Key, LiveRun
 from pytest_speedacc.session.hidden_options import Hidden, addopts_of, in_ci, new_since
 from pytest_speedacc.session.slow_setup import slow_setup
+from pytest_speedacc.session.unshared import with_share
 
 ITSELF = "the base is this checkout's own commit, which shows nothing where CI is set"
 
@@ -138,6 +139,7 @@ def run_against(request: Request, say: Callable[[str], None]) -> Against:
             say=say,
             counted=tuple(test for test, policy in request.policies.items() if policy.concerns("bytecodes")),
         )
+        run = with_share(run, root, base.top, tree.top, request.folder)
         if itself:
             run = _uncompared(run)
         slower = too_slow(run, bounds, lambda key: since(key).accepted)

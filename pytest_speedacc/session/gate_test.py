@@ -13,13 +13,17 @@ from pytest_speedacc.judge.verdict import Outcome, Verdict
 from pytest_speedacc.measure.launches import PairTimes
 from pytest_speedacc.measure.yardstick import Ratios
 from pytest_speedacc.report.document import environment_document
-from pytest_speedacc.report.text import headline, verdict_text
+from pytest_speedacc.report.text import brief_text, headline, verdict_text
 from pytest_speedacc.session.interop import feed_benchmark
 from pytest_speedacc.session.payload import note_content, note_verdict
 from pytest_speedacc.session.progress import progress
 
 if TYPE_CHECKING:
     from pytest_speedacc.session.session import Session
+
+
+TOLD_IN_FULL = 3
+"""Failed gates of a run of which everything is told that matters: of further ones nobody reads more than the news."""
 
 
 class SpeedaccWarning(pytest.PytestWarning):
@@ -70,13 +74,14 @@ class GateTest:
         if isinstance(result, Judged):
             note_content(item, result.content)
         if session.options.fails(verdict.outcome.word, session.project):
-            text = verdict_text(
-                verdict,
-                environment.get("description", ""),
-                session.project.scale,
-                width=session.config.get_terminal_writer().fullwidth,
-                is_verbose=session.config.get_verbosity() > 0,
-            )
-            pytest.fail(text, pytrace=False)
+            pytest.fail(self._failure(verdict, environment.get("description", "")), pytrace=False)
         if verdict.outcome is not Outcome.PASSED:
             item.warn(SpeedaccWarning(f"speedacc {headline(verdict)}"))
+
+    def _failure(self, verdict: Verdict, environment: str) -> str:
+        session, config = self._session, self._session.config
+        width, is_verbose = config.get_terminal_writer().fullwidth, config.get_verbosity() > 0
+        session.told += 1
+        if session.told > TOLD_IN_FULL and not is_verbose:
+            return brief_text(verdict, width)
+        return verdict_text(verdict, environment, session.project.scale, width=width, is_verbose=is_verbose)

@@ -18,6 +18,9 @@ from pytest_speedacc.baseline import (
 from pytest_speedacc.config.project import Project
 from pytest_speedacc.session.narrowed import Narrowed
 
+PRUNE = "python -m pytest_speedacc prune --yes"
+"""What removes the files of gates that are gone."""
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -64,11 +67,11 @@ class Orphan:
         if self.renamed:
             return (
                 f"Renamed gate: by its content {gone} is {self.renamed} now, and its baseline is not, {verb}: "
-                f"run --speedacc-missing for the new one, and delete {shown}."
+                f"run --speedacc-missing for the new one, and remove {shown} with {PRUNE}."
             )
         return (
-            f"Lost gate: {gone} has a baseline and is not in this run, {verb}: restore the gate, or delete {shown} "
-            "(git rm), which a reviewer sees."
+            f"Lost gate: {gone} has a baseline and is not in this run, {verb}: restore the gate, or remove {shown} "
+            f"with {PRUNE}, which a reviewer sees."
         )
 
 

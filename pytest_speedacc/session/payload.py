@@ -14,6 +14,7 @@ import pytest
 from pytest_speedacc.baseline import Content
 from pytest_speedacc.judge.verdict import Verdict
 from pytest_speedacc.report.printable import printable
+from pytest_speedacc.report.text import news_of
 
 _PAYLOAD = pytest.StashKey[dict[str, Any]]()
 
@@ -60,7 +61,11 @@ def shorten(item: pytest.Item, call: pytest.CallInfo[None], report: pytest.TestR
     lines = [entry.lineno + 1 for entry in failure.traceback if Path(entry.path) == item.path]
     if lines:
         crash.path, crash.lineno = str(item.path), lines[-1]
-    crash.message = str(failure.value).partition("\n")[0]
+    crash.message = news_of(str(failure.value))
+    if item.config.option.tbstyle == "line":
+        # pytest prints what a failure says for itself, and then its line.
+        for traceback, *_ in report.longrepr.chain:  # type: ignore[union-attr]
+            traceback.reprentries = []
 
 
 def _payload_of(item: pytest.Item) -> dict[str, Any]:
@@ -70,4 +75,4 @@ def _payload_of(item: pytest.Item) -> dict[str, Any]:
 def _news(failure: pytest.ExceptionInfo[BaseException]) -> str:
     """What ended a test, in one line."""
     text = str(failure.value) if isinstance(failure.value, pytest.fail.Exception) else failure.exconly()
-    return text.partition("\n")[0].removeprefix("speedacc: ")
+    return news_of(text).removeprefix("speedacc: ")

@@ -260,7 +260,9 @@ class Results:
         """One table for the run, and every sentence that has no test of its own to stand in."""
         run, width = self.told, self.config.get_terminal_writer().fullwidth
         is_verbose = self.config.get_verbosity() > 0
-        lines = summary_lines(run.verdicts, width=width, is_verbose=is_verbose) if run.verdicts else []
+        lines = []
+        if run.verdicts:
+            lines = summary_lines(run.verdicts, width=width, is_verbose=is_verbose, fails=self._fails)
         for group in run.groups:
             lines += ["", *group_lines(group)]
         if run.scale.is_wanted and (translated := scale_lines(run.verdicts, run.scale)):
@@ -270,7 +272,7 @@ class Results:
             lines += self.live.lines(run.measured_on, is_brief=is_plain and not is_verbose)
         elif run.measured_on:
             lines.append(f"Measured on {run.measured_on}.")
-        lines += [f"Wrote {path}." for path in self.written]
+        lines += [f"Wrote {', '.join(map(str, self.written))}."] if self.written else []
         lines += run.remarks
         # Those that fail are failures of their own.
         lines += [each.sentence(False) for each in self.missing.lost if not self._losses_fail()]

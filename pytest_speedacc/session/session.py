@@ -90,6 +90,8 @@ class Session:
         self.marks: dict[str, tuple[pytest.Mark, ...]] = {}
         """What the policies were made of."""
         self.done: dict[tuple[str, str], Judged | Verdict] = {}
+        self.told = 0
+        """Verdicts whose failure was told in this process."""
         """By node id and name: all that did not pass, and what the present test came to, as it may be run again."""
         self.strays = Strays()
         self.solo = SoloSession(config, self.project.live.timeout)

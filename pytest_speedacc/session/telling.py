@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from pytest_speedacc.report.printable import printable
+from pytest_speedacc.report.table import wrapped
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,8 @@ class _Sentence:
 
     def toterminal(self, terminal: Any) -> None:
         """Print it, as pytest asks of a failure."""
-        terminal.line(self.text)
+        for line in wrapped(self.text, terminal.fullwidth):
+            terminal.line(line)
 
     def __str__(self) -> str:
         return self.text

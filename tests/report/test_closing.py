@@ -175,3 +175,49 @@ def test_checks_of_a_gate_that_are_open_for_one_reason_are_one_sentence() -> Non
         "not compared: test_models.py::test_digits: latency median, latency p95: no base: run it",
         "not compared: test_models.py::test_other: latency median: another reason",
     ]
+
+
+def numbered(many: int, *checks: Check) -> list[Verdict]:
+    return [gate(*checks, test=f"test_models.py::test_{place}") for place in range(many)]
+
+
+def test_of_many_gates_those_that_matter_have_rows_and_the_others_are_counted() -> None:
+    failed, accepted = replace(SLOWER, accepted=""), gate(ACCEPTED, test="test_models.py::test_accepted")
+    still = replace(PASSED, observed=0.0, interval=(-0.01, 0.01))
+    many = numbered(40, replace(SCORE))
+    lines = lines_of(*many, gate(failed), accepted, width=200)
+    assert [cells(line)[0] for line in lines[2:4]] == ["test_models.py::test_digits", "test_models.py::test_accepted"]
+    assert lines[4] == "40 other gates passed (-v shows all)."
+    assert lines_of(*many, gate(still), width=200)[-1] == "29 other gates passed (-v shows all)."
+    assert len([line for line in lines_of(*many, is_verbose=True, width=200) if "test_models" in line]) == 40
+    worse = lines_of(*numbered(13, failed), *many, width=200)
+    assert "41 other gates not shown here (-v shows all)." in worse
+
+
+@pytest.mark.parametrize(
+    ("reason", "told"),
+    [
+        (
+            'no baseline yet: create it with python -m pytest "{}" --speedacc-update, and commit it',
+            "no baseline yet: create it with python -m pytest --speedacc-missing, and commit it",
+        ),
+        (
+            "the baseline does not hold it: add it with python -m pytest '{}' --speedacc-update",
+            "the baseline does not hold it: add it with python -m pytest TEST --speedacc-update",
+        ),
+    ],
+)
+def test_what_many_gates_lack_is_one_line_with_one_command(reason: str, told: str) -> None:
+    tests = [f"test_models.py::test_{place}" for place in range(3)]
+    gates = [
+        gate(replace(SCORE, outcome=Outcome.NOT_COMPARED, reason=reason.format(test)), test=test) for test in tests
+    ]
+    assert lines_of(*gates, width=200)[-1] == f"not compared: {tests[0]} and 2 more: accuracy: {told}"
+    assert lines_of(gates[0], width=200)[-1] == f"not compared: {tests[0]}: accuracy: {reason.format(tests[0])}"
+
+
+def test_what_one_gate_has_told_beside_its_failure_is_not_told_again() -> None:
+    alone = gate(replace(SCORE, outcome=Outcome.NOT_COMPARED, reason="no base"))
+    told = "not compared: test_models.py::test_digits: accuracy: no base"
+    assert lines_of(alone, width=200)[-1] == told
+    assert told not in summary_lines([alone], width=200, is_verbose=False, fails=lambda outcome: True)
