@@ -26,6 +26,8 @@ WIDEST = 10_000
 """Columns of a terminal that wraps nothing."""
 CONTINUED = "    "
 """Before a further line of a headline, where nothing else begins so."""
+MOST_OF_A_KIND = 3
+"""Samples, classes or confusions that are shown where nobody asks for all."""
 IN_HEADLINE = 3
 """Checks that a headline has room for."""
 MOST_CHECKS = 12
@@ -105,10 +107,13 @@ def _accept_lines(verdict: Verdict, width: int) -> list[str]:
     return ["", f"{meant} {command}"] if len(meant) + len(command) < width else ["", meant, command]
 
 
-def _by_kind(flipped: Sequence[str]) -> list[str]:
-    """What was lost, in a line for samples, classes and confusions each."""
-    kinds = itertools.groupby(flipped, key=lambda line: line.split(maxsplit=1)[0].replace("and", "sample"))
-    return ["; ".join(lines) for _, lines in kinds]
+def _by_kind(flipped: Sequence[str]) -> Iterator[str]:
+    """What was lost, in a line for samples, classes and confusions each: the first of them, the others counted."""
+    for _, group in itertools.groupby(flipped, key=lambda line: line.split(maxsplit=1)[0].replace("and", "sample")):
+        lines = list(group)
+        others = int(lines.pop().split()[1]) if lines[-1].startswith("and ") else 0
+        others += max(len(lines) - MOST_OF_A_KIND, 0)
+        yield "; ".join([*lines[:MOST_OF_A_KIND], *([f"and {others} more"] if others else [])])
 
 
 def _indent(line: str) -> int:

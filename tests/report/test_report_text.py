@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
+from report_examples import SLOWER
 
 from pytest_speedacc.axes.units import Kind
 from pytest_speedacc.config.scale import Scale
 from pytest_speedacc.config.settings import parse_bound
 from pytest_speedacc.judge.verdict import Observation, Outcome, Verdict, check_of
 from pytest_speedacc.report.document import gate_document
-from pytest_speedacc.report.text import observation_text, verdict_text
+from pytest_speedacc.report.text import brief_text, headline, news_of, observation_text, verdict_text
 
 BOUND = parse_bound("max_parameters_increase", "0 %", "test")
 SIZE = Observation("model_size", "", Kind.SIZE, 2048, None, 1024, "")
@@ -43,3 +46,39 @@ def test_a_stored_time_is_never_told_as_a_change() -> None:
 def test_a_number_that_did_not_change_stands_alone() -> None:
     same = Observation("model_size", "", Kind.SIZE, 1024, None, 1024, "")
     assert observation_text(same, "base") == "model size 1.00 KiB"
+
+
+LOST = tuple(f"sample {place}: target 4, now predicted 7" for place in range(5))
+CLASSES = ("class 3: 37 of 37 right before, 35 now", "class 9: 35 of 36 right before, 33 now")
+
+
+def test_what_was_lost_is_a_line_a_kind_and_verbosely_a_line_each() -> None:
+    failed = replace(verdict(), flipped=(*LOST, "and 2 more", *CLASSES, "target 3 predicted 8: 2 now, 0 before"))
+    short = verdict_text(failed, "here", Scale(), width=200, is_verbose=False).splitlines()
+    place = short.index("Right before and wrong now:")
+    assert short[place + 1 : place + 4] == [
+        f"  {'; '.join(LOST[:3])}; and 4 more",
+        f"  {'; '.join(CLASSES)}",
+        "  target 3 predicted 8: 2 now, 0 before",
+    ]
+    assert all(f"  {line}" in verdict_text(failed, "here", Scale()).splitlines() for line in failed.flipped)
+
+
+def test_the_headline_fits_the_terminal_and_is_one_line_again_where_pytest_wants_it() -> None:
+    check = replace(SLOWER, outcome=Outcome.FAILED, accepted="")
+    failed = Verdict("test_models.py::test_digits", "", (check,), (), ())
+    for text in (verdict_text(failed, "here", Scale(), width=60, is_verbose=False), brief_text(failed, width=60)):
+        assert all(len(line) <= 60 for line in text.splitlines())
+        assert news_of(text) == f"speedacc {headline(failed)}"
+        # What it is about is not told twice.
+        assert text.count("allowed") == 1
+    broken = Verdict("t", "", (), (), (), error="ValueError: it broke\n    in the model\nhere")
+    assert news_of(verdict_text(broken, "here", Scale(), width=60)) == "speedacc cannot judge t: ValueError: it broke"
+
+
+def test_advice_is_no_part_of_a_failure() -> None:
+    check = replace(SLOWER, outcome=Outcome.FAILED, accepted="")
+    failed = Verdict("t", "", (check,), (), ("advice: use fewer", "wrote a file"))
+    shown = verdict_text(failed, "here", Scale(), is_verbose=False)
+    assert ("advice" in shown, "wrote a file" in shown) == (False, True)
+    assert "advice" in verdict_text(failed, "here", Scale())
