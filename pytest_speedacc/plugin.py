@@ -36,7 +36,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         f"{PREFIX}against",
         metavar="REF",
         help="Compare with this revision, run beside the candidate: a branch stands for its merge base with HEAD, and "
-        "auto for what was there before: the pull request's base, the push's, or where this branch left.",
+        "auto for what was there before (the pull request's base, the push's, or where this branch left), and baseline "
+        "for the commit that last changed the baselines.",
     )
     group.addoption(
         f"{PREFIX}base-python", metavar="PATH", help="The interpreter that runs the base. Default: this one."

@@ -22,6 +22,7 @@ from pytest_speedacc.judge.allocated import too_large
 from pytest_speedacc.judge.live_increase import compares_tail, latency_tolerances, too_slow, undecided
 from pytest_speedacc.live.base_settings import live_rules
 from pytest_speedacc.live.profiling import Profiled, Profiling, run_profiles
+from pytest_speedacc.live.tree.acceptance import BASELINE, last_accepted
 from pytest_speedacc.live.tree.choice import AUTO, choose_base
 from pytest_speedacc.live.tree.git import Base, has_changes
 from pytest_speedacc.live.tree.history import foreign
@@ -101,7 +102,7 @@ def run_against(request: Request, say: Callable[[str], None]) -> Against:
 
     Raises ConfigError when the base cannot be checked out, or would not be the base.
     """
-    base = choose_base(request.rootdir, request.ref, os.environ)
+    base = _base(request)
     itself = in_ci() and _is_itself(base)
     rules = live_rules(base, request.project.live, request.rootdir, request.folder)
     settings = rules.settings
@@ -160,6 +161,14 @@ def run_against(request: Request, say: Callable[[str], None]) -> Against:
     said = (*rules.said, *hidden, *loosened.said)
     shared = digests(tree.shared)
     return Against(run, base, settings, _mode(settings), notes, changes, renamed, said, shared, profiled)
+
+
+def _base(request: Request) -> Base:
+    if request.ref != BASELINE:
+        return choose_base(request.rootdir, request.ref, os.environ)
+    named = set(map(request.project.named, request.policies))
+    files = [path for path, baseline in read_folder(request.project.baselines) if baseline.test in named]
+    return last_accepted(request.rootdir, files, os.environ)
 
 
 def _is_itself(base: Base) -> bool:
