@@ -237,9 +237,21 @@ def test_a_measure_that_is_wrong_is_named(own: Project) -> None:
         ("'3'", "the measure of axis energy returned '3', which is no number."),
         ("property(len)", "the measure of axis energy raised TypeError when it was called with the model and the*"),
         ("None", "cannot be measured here: the measure of axis energy returned None, which says*"),
+        ("property(lambda self: __import__('asyncio').sleep(0))", "the measure of axis energy is async, and nothing*"),
     ):
         write(own, "max_energy=5", joules=joules)
-        own.run().stdout.fnmatch_lines([f"*{said}*"])
+        result = own.run()
+        result.assert_outcomes(failed=1)
+        result.stdout.fnmatch_lines([f"*{said}*"])
+
+
+def test_a_measure_that_is_wrong_fails_no_gate_that_nothing_holds_to_it(own: Project) -> None:
+    write(own, "min_accuracy=0.5", joules="property(len)")
+    result, gate = report(own)
+    result.assert_outcomes(passed=1)
+    (row,) = (row for row in gate["measured"] if row["metric"] == "energy")
+    assert row["observed"] is None
+    assert row["note"].startswith("the measure of axis energy raised TypeError")
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -24,7 +25,8 @@ def measure_metrics(subject: Subject) -> dict[str, Amount | Unavailable]:
     """By axis, what ``check(metrics=)`` says and what ``Axis.measure`` finds.
 
     Either gives a number; one number a sample, shape (samples,), whose mean is taken; or a function of the model and
-    its inputs that returns one of these. Raises GateError for anything else, and for a name that no axis has.
+    its inputs that returns one of these. Raises GateError for anything else that the check brings, and for a name that
+    no axis has. What ``Axis.measure`` cannot do is a reason: it is asked for gates that nothing holds to it, too.
     """
     for name in subject.metrics:
         if name in AXES and not AXES[name].is_own:
@@ -36,16 +38,21 @@ def measure_metrics(subject: Subject) -> dict[str, Amount | Unavailable]:
             hint = suggestion(str(name), known) if known else "No axis was added to this run."
             advice = ANOTHER if is_slip(str(name), known) else OWN_AXIS
             raise GateError(f"metrics= names {name!r}, which is no axis of yours. {hint} {advice}")
-    return {axis.name: _measure(axis, subject) for axis in own_axes()}
+    return {axis.name: _found(axis, subject) for axis in own_axes()}
 
 
-def _measure(axis: Axis, subject: Subject) -> Amount | Unavailable:
+def _found(axis: Axis, subject: Subject) -> Amount | Unavailable:
     if axis.name in subject.metrics:
-        value, who = subject.metrics[axis.name], f"metrics[{axis.name!r}]"
-    elif axis.measure is not None:
-        value, who = axis.measure, f"the measure of axis {axis.name}"
-    else:
+        return _read(axis, subject, subject.metrics[axis.name], f"metrics[{axis.name!r}]")
+    if axis.measure is None:
         return Unavailable(NOT_MEASURED.format(name=axis.name))
+    try:
+        return _read(axis, subject, axis.measure, f"the measure of axis {axis.name}")
+    except GateError as error:
+        return Unavailable(str(error))
+
+
+def _read(axis: Axis, subject: Subject, value: Any, who: str) -> Amount | Unavailable:
     said = f"{who} is"
     if callable(value):
         if subject.streamed is not None:
@@ -55,6 +62,12 @@ def _measure(axis: Axis, subject: Subject) -> Amount | Unavailable:
             value = value(subject.model, subject.inputs)
         except RAISED as error:
             raise has_raised(who, error, "when it was called with the model and the inputs") from error
+        if inspect.isawaitable(value):
+            if inspect.iscoroutine(value):
+                value.close()
+            raise GateError(
+                f"{who} is async, and nothing waits for it: await its numbers in the test, and pass them as metrics=."
+            )
     if value is None:
         return Unavailable(f"{said} None, which says that it is not for this model")
     return _amount(axis, value, subject.slices, subject.samples, said)
