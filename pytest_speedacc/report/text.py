@@ -20,6 +20,10 @@ EXPLAINED = {
     "": "Where the time goes",
 }
 """By whose profile it is compared with."""
+OTHERS = "other versions than in the base, the first to suspect"
+"""Of libraries."""
+MOST_SUSPECTS = 6
+"""That are shown of them."""
 WIDEST = 10_000
 """Columns of a terminal that wraps nothing."""
 MOST_CHECKS = 12
@@ -50,6 +54,8 @@ def verdict_text(
         # What a model raised may go on for lines.
         return "\n".join([title, *(f"  {printable(line)}" for line in verdict.error.splitlines()[1:])])
     lines = ["", *_check_lines(verdict, width, is_verbose)]
+    if verdict.suspects:
+        lines += ["", f"{OTHERS[:1].upper()}{OTHERS[1:]}:", f"  {suspects_text(verdict)}"]
     if verdict.explained:
         lines += [
             "",
@@ -75,6 +81,12 @@ def verdict_text(
         meant, command = "If this change is meant, accept it:", printable(verdict.accept)
         shown += ["", f"{meant} {command}"] if len(meant) + len(command) < width else ["", meant, command]
     return "\n".join(shown)
+
+
+def suspects_text(verdict: Verdict) -> str:
+    """The likeliest ones."""
+    more = len(verdict.suspects) - MOST_SUSPECTS
+    return ", ".join(verdict.suspects[:MOST_SUSPECTS]) + (f", and {more} more" if more > 0 else "")
 
 
 def _indent(line: str) -> int:
