@@ -93,7 +93,7 @@ def _loose(base: Revision, candidate: Revision, has: Has) -> Recipe | None:
     constraints = base.found(CONSTRAINTS)
     options, asked = _wanted(base, candidate, has) if tables else ((), "")
     # Extras and groups are those of a pyproject.toml where uv is called.
-    folder = (tables or required)[0].parent
+    folder = tables[0].parent if tables else base.folders[0]
     given = [("-r", file) for file in (*required, *tables)] + [("-c", file) for file in constraints]
     read = [part for option, file in given for part in (option, os.path.relpath(file, folder))]
     files = (*base.with_included((*required, *constraints)), *tables)
