@@ -13,7 +13,7 @@ from packaging.requirements import Requirement
 from scratch_repository import Repository, start_repository
 from tiny_wheels import offline, tiny_wheel
 
-from pytest_speedacc.live.environments import build, store
+from pytest_speedacc.live.environments import build, choice, store
 from pytest_speedacc.live.environments.choice import BaseEnvironment, base_environment
 from pytest_speedacc.live.environments.files import Revision
 from pytest_speedacc.live.environments.recipe import Recipe, recipe_of
@@ -164,6 +164,13 @@ class TestChoice:
             "to a command in [tool.speedacc.live]"
         )
 
+    @pytest.mark.parametrize("setting", [None, "auto", "exit 1"])
+    def test_the_files_of_another_project_are_its_own(self, project: Repository, setting: str | None) -> None:
+        project.commit("base", requirements_txt="tiny==1.0", sub__requirements_txt="", other__requirements_txt="a")
+        project.write(other__requirements_txt="b")
+        (note,) = chosen(project, setting, folder="sub").notes
+        assert note.startswith("other/requirements.txt changed since the base, and both sides ran with this ")
+
     @pytest.mark.parametrize(
         ("setting", "in_ci", "file", "said"),
         [
@@ -202,6 +209,44 @@ class TestChoice:
             "the base's environment could not be built from poetry.lock: uv does not read it: set environment in "
             '[tool.speedacc.live] of the base to a command that does, or to "same"'
         )
+
+    def test_the_base_s_python_is_asked_for_where_it_is_another(
+        self, project: Repository, cache: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        asked: list[str] = []
+
+        def build_nothing(call: object, folder: object, python: str, target: Path) -> None:
+            asked.append(python)
+            raise BuildError("no")
+
+        monkeypatch.setattr(choice, "build_with_uv", build_nothing)
+        project.commit("base", requirements_txt="a")
+        (project.path / ".python-version").write_text("3.12\n")
+        project.commit("base")
+        project.write(requirements_txt="b")
+        assert chosen(project).problem == "the base's environment could not be built from requirements.txt: no"
+        (project.path / ".python-version").write_text("3.11\n")
+        assert chosen(project).problem.endswith("built from requirements.txt for Python 3.12: no")
+        assert asked == [sys.executable, "3.12"]
+
+    def test_a_new_version_of_the_project_needs_no_other_environment(
+        self, project: Repository, cache: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        built: list[Path] = []
+
+        def build_nothing(call: object, folder: object, python: str, target: Path) -> None:
+            built.append(target)
+            interpreter(target).parent.mkdir(parents=True)
+            interpreter(target).touch()
+
+        monkeypatch.setattr(choice, "build_with_uv", build_nothing)
+        monkeypatch.setattr(choice, "complete", lambda target, worktree: None)
+        table = '[project]\nname = "mine"\nversion = "{}"\ndependencies = ["{}"]\n'
+        for version, needs in (("1", "a"), ("2", "a"), ("2", "b")):
+            project.commit("base", pyproject_toml=table.format(version, needs))
+            project.write(pyproject_toml=table.format(version, "c"))
+            assert chosen(project).problem == ""
+        assert len(built) == 2
 
     def test_a_command_that_fails_is_told_with_its_last_words(self, project: Repository, cache: Path) -> None:
         project.commit("base", requirements_txt="a")

@@ -72,10 +72,11 @@ def base_environment(
         return BaseEnvironment(notes=(f"{both}: --speedacc-base-python=PATH runs the base with its own",))
     if setting is None and not in_ci:
         return BaseEnvironment(notes=(f"{both}: {_offered(recipe, theirs)}",))
+    python = _python(theirs, ours)
     source = f"by {command!r}" if command else f"from {recipe.said(theirs)}" if recipe else ""
-    say(f"the base's environment, {source}")
+    source += f" for Python {python}" if python else ""
     try:
-        folder = _built(command, recipe, theirs, ours, tree, root, say)
+        folder = _built(command, recipe, python, theirs, tree, root, say)
     except BuildError as error:
         return BaseEnvironment(problem=f"the base's environment could not be built {source}: {error}")
     note = f"{', '.join(changed)} changed since the base, which ran with an environment of its own, built {source}"
@@ -96,14 +97,13 @@ def _offered(recipe: Recipe | None, theirs: Revision) -> str:
 def _built(
     command: str | None,
     recipe: Recipe | None,
+    python: str,
     theirs: Revision,
-    ours: Revision,
     tree: BaseTree,
     root: Path,
     say: Callable[[str], None],
 ) -> Path:
     """The environment, from the cache where it has been built before. Raises BuildError."""
-    python = _python(theirs, ours)
     call: str | tuple[str, ...]
     if command is not None:
         variables = {"SPEEDACC_BASE_SHA": tree.sha, "SPEEDACC_CANDIDATE_ROOT": str(root)}
