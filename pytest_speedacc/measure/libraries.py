@@ -60,8 +60,9 @@ def _modules(folder: Path, name: str) -> Iterator[str]:
     if name in _MODULES:
         yield _MODULES[name]
     elif not (folder.parent / name).is_dir():
-        for file, separator in (("top_level.txt", "\n"), ("RECORD", "/")):
-            if (listed := folder / file).is_file():
+        for listed in (folder / "top_level.txt", folder / "RECORD"):
+            if listed.is_file():
                 lines = listed.read_text("utf-8", "replace").splitlines()
-                yield from {line.partition(separator)[0].removesuffix(".py") for line in lines}
+                # Of json/__init__.py, json.py and json.cpython-311-x86_64-linux-gnu.so alike.
+                yield from {re.split("[/.,]", line)[0] for line in lines}
                 return

@@ -22,7 +22,7 @@ EXPLAINED = {
 """By whose profile it is compared with."""
 OTHERS = "other versions than in the base, the first to suspect"
 """Of libraries."""
-MOST_SUSPECTS = 6
+MOST_SUSPECTS = 4
 """That are shown of them."""
 WIDEST = 10_000
 """Columns of a terminal that wraps nothing."""

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from report_examples import FULL, GATE
 
 from pytest_speedacc.axes.units import Kind
 from pytest_speedacc.config.scale import Scale
 from pytest_speedacc.config.settings import parse_bound
 from pytest_speedacc.judge.verdict import Observation, Outcome, Verdict, check_of
 from pytest_speedacc.report.document import gate_document
+from pytest_speedacc.report.markdown import markdown
+from pytest_speedacc.report.summary import why_of
 from pytest_speedacc.report.text import observation_text, verdict_text
 
 BOUND = parse_bound("max_parameters_increase", "0 %", "test")
@@ -43,3 +46,26 @@ def test_a_stored_time_is_never_told_as_a_change() -> None:
 def test_a_number_that_did_not_change_stands_alone() -> None:
     same = Observation("model_size", "", Kind.SIZE, 1024, None, 1024, "")
     assert observation_text(same, "base") == "model size 1.00 KiB"
+
+
+class TestOtherLibraries:
+    """Before anything that a profile says, in every report."""
+
+    def test_they_come_before_the_functions(self) -> None:
+        lines = verdict_text(GATE, "here", Scale()).splitlines()
+        place = lines.index("Other versions than in the base, the first to suspect:")
+        assert lines[place + 1] == "  scikit-learn 1.5.2 -> 1.9.1, numpy 2.2.6 -> 2.4.6"
+        assert lines[place + 3].startswith("What takes longer than in the base")
+        told = (
+            "other versions than in the base, the first to suspect: scikit-learn 1.5.2 -> 1.9.1, numpy 2.2.6 -> 2.4.6"
+        )
+        assert why_of(GATE)[0] == told
+        assert f"- {told}".replace(">", "&gt;") in markdown(FULL)
+        assert gate_document(GATE, Scale())["suspects"] == ["scikit-learn 1.5.2 -> 1.9.1", "numpy 2.2.6 -> 2.4.6"]
+
+    def test_only_the_likeliest_are_shown(self) -> None:
+        many = verdict(suspects=tuple(f"library{number} 1 -> 2" for number in range(9)))
+        assert "  library0 1 -> 2, library1 1 -> 2, library2 1 -> 2, library3 1 -> 2, and 5 more\n" in verdict_text(
+            many, "here", Scale()
+        )
+        assert len(gate_document(many, Scale())["suspects"]) == 9
