@@ -153,6 +153,8 @@ def run_against(request: Request, say: Callable[[str], None]) -> Against:
         hidden = new_since(request.hidden, addopts_of(base_side.ini_file))
     notes = (*_notes(base, tree), *environment.notes, *profiled.problems, *rules.unread, *loosened.unread)
     notes += (slow,) if (slow := slow_setup(run)) else ()
+    # Where the run was lost as well, no gate tells it.
+    notes += (environment.problem,) if environment.problem and run.lost else ()
     notes += tuple(
         f"which gates the base has in {file} is not known, since it cannot be collected there: {why}"
         for file, why in run.base_unread.items()

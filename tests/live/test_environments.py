@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from packaging.requirements import Requirement
 from scratch_repository import Repository, start_repository
 from tiny_wheels import offline, tiny_wheel
@@ -113,6 +114,15 @@ class TestRecipe:
         assert made.call == ("pip", "install", "-r", "requirements.txt", "-r", "requirementstest.txt")
         # What is included decides as well.
         assert tmp_path / "base/more/some.in" in made.files
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="links need rights")
+    def test_what_a_link_leads_to_decides(self, tmp_path: Path) -> None:
+        Repository(tmp_path).write(locks__all_in="numpy")
+        (tmp_path / "requirements.txt").symlink_to("locks/all.in")
+        assert Revision.of(tmp_path, tmp_path).built_from() == (
+            tmp_path / "requirements.txt",
+            tmp_path / "locks/all.in",
+        )
 
     def test_tables_of_poetry_are_not_read(self, tmp_path: Path) -> None:
         assert self.recipe(tmp_path, {"pyproject_toml": "[tool.poetry.dependencies]\nnumpy = '*'"}).call == ()
@@ -344,11 +354,13 @@ class TestKept:
         kept("key", meets_another, say)
 
     def test_what_nobody_uses_is_removed_and_what_is_used_stays(self, cache: Path) -> None:
-        old, used = kept("old", self.made, say), kept("used", self.made, say)
-        for mark in cache.glob("*/complete"):
-            os.utime(mark, (0, 0))
-        kept("used", pytest.fail, say)
-        assert (old.exists(), used.exists()) == (False, True)
+        (cache / "killed/environment-0").mkdir(parents=True)
+        old, busy, used = (kept(name, self.made, say) for name in ("old", "busy", "used"))
+        for path in (cache / "killed", *cache.glob("*/complete")):
+            os.utime(path, (0, 0))
+        with FileLock(cache / "busy/lock"):
+            kept("used", pytest.fail, say)
+        assert [path.exists() for path in (old, cache / "killed", busy, used)] == [False, False, True, True]
 
     def test_a_cache_that_cannot_be_written_is_told(self, cache: Path) -> None:
         cache.parent.parent.write_text("no folder")

@@ -103,3 +103,13 @@ def test_a_command_builds_where_it_is_told_to(upgrade: Upgrade) -> None:
     run = upgrade.run()
     assert "other versions than in the base: tiny 1.0 -> 2.0" in run.gates["test_it.py::test_it"]["notes"], run.output
     assert len(upgrade.built()) == 1
+
+
+def test_a_base_that_ends_with_the_wrong_packages_is_told_with_why_it_had_them(upgrade: Upgrade) -> None:
+    upgrade.commit(ONE_LAUNCH, base="tiny==1.5\n")
+    upgrade.project.commit(conftest_py="import os, tiny\nif 'pytest-speedacc-base-' in os.getcwd():\n    os._exit(3)\n")
+    upgrade.project.write(requirements_txt="tiny==2.1\n")
+    run = upgrade.run(CI="true")
+    assert run.code == FAILED
+    assert "the base worker ended with exit code 3" in run.words
+    assert any("could not be built from requirements.txt" in note for note in run.live["notes"]), run.output

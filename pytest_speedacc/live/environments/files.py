@@ -82,7 +82,8 @@ class Revision:
             file = Path(os.path.normpath(waiting.pop(0)))
             if file not in known and file.is_relative_to(self.top) and file.is_file():
                 known[file] = None
-                waiting += [file.parent / name for name in _included(file)]
+                # Git sees a change in what a link leads to as one of that.
+                waiting += [file.resolve(), *(file.parent / name for name in _included(file))]
         return tuple(known)
 
     def name(self, file: Path) -> str:

@@ -7,6 +7,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 COMPLETE = "complete"
@@ -82,7 +83,12 @@ def _make(folder: Path, build: Callable[[Path], None]) -> Path:
 
 
 def _sweep(cache: Path) -> None:
-    """Remove what has not been used for long."""
-    for mark in cache.glob(f"*/{COMPLETE}"):
-        if time.time() - mark.stat().st_mtime > KEPT_DAYS * 86400:
-            shutil.rmtree(mark.parent, ignore_errors=True)
+    """Remove what has not been used for long, finished or not, unless somebody is at it just now."""
+    from filelock import FileLock, Timeout
+
+    for folder in cache.iterdir():
+        mark = folder / COMPLETE
+        used = (mark if mark.exists() else folder).stat().st_mtime
+        if time.time() - used > KEPT_DAYS * 86400:
+            with suppress(Timeout), FileLock(folder / "lock", timeout=0):
+                shutil.rmtree(folder, ignore_errors=True)
