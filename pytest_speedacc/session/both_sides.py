@@ -246,7 +246,7 @@ def _sides(
     request: Request, base: Base, tree: BaseTree, settings: LiveSettings, scratch: Path, environment: BaseEnvironment
 ) -> tuple[Side, Side]:
     own, other = base.top, tree.top
-    python = request.base_python or environment.python
+    python = request.base_python or environment.python or sys.executable
     one_thread = settings.threads == "one"
 
     def mapped(path: Path) -> Path:
@@ -270,8 +270,8 @@ def _sides(
         other_root=own,
         folder=mapped(request.folder) if mapped(request.folder).is_dir() else tree.path,
         # Not by a relative path, for its worker starts in the base; and links followed would lead out of its venv.
-        python=str(Path(shutil.which(python or sys.executable) or sys.executable).absolute()),
-        sys_path=() if python else tuple(base_sys_path(sys.path, own, other)),
+        python=str(Path(shutil.which(python) or python).absolute()),
+        sys_path=() if request.base_python or environment.python else tuple(base_sys_path(sys.path, own, other)),
         search=environment.search,
         one_thread=one_thread,
         rootdir=mapped(request.rootdir),

@@ -107,7 +107,10 @@ def test_a_command_builds_where_it_is_told_to(upgrade: Upgrade) -> None:
 
 def test_a_base_that_ends_with_the_wrong_packages_is_told_with_why_it_had_them(upgrade: Upgrade) -> None:
     upgrade.commit(ONE_LAUNCH, base="tiny==1.5\n")
-    upgrade.project.commit(conftest_py="import os, tiny\nif 'pytest-speedacc-base-' in os.getcwd():\n    os._exit(3)\n")
+    upgrade.project.commit(
+        requirements_txt="tiny==1.5\n",
+        conftest_py="import os, tiny\nif 'pytest-speedacc-base-' in os.getcwd():\n    os._exit(3)\n",
+    )
     upgrade.project.write(requirements_txt="tiny==2.1\n")
     run = upgrade.run(CI="true")
     assert run.code == FAILED
