@@ -364,7 +364,21 @@ class TestKept:
 
     def test_a_cache_that_cannot_be_written_is_told(self, cache: Path) -> None:
         cache.parent.parent.write_text("no folder")
-        with pytest.raises(BuildError, match=r"the folder for built environments, .* cannot be used: "):
+        with pytest.raises(
+            BuildError, match=r"the folder for built environments cannot be used \(.*\): set XDG_CACHE_"
+        ):
+            kept("key", self.made, say)
+
+    def test_a_user_without_a_home_is_told(self, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def unknown() -> Path:
+            raise RuntimeError("Could not determine home directory.")
+
+        monkeypatch.delenv("XDG_CACHE_HOME")
+        monkeypatch.delenv("LOCALAPPDATA", raising=False)
+        monkeypatch.setattr(Path, "home", unknown)
+        with pytest.raises(
+            BuildError, match=r"cannot be used \(Could not determine home directory\.\): set XDG_CACHE_HOME"
+        ):
             kept("key", self.made, say)
 
 

@@ -36,8 +36,8 @@ def kept(key: str, build: Callable[[Path], None], say: Callable[[str], None]) ->
     """
     from filelock import FileLock, Timeout
 
-    folder = cache_folder() / key
     try:
+        folder = cache_folder() / key
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / "lock", timeout=LONGEST_BUILD):
             found = _finished(folder)
@@ -49,8 +49,11 @@ def kept(key: str, build: Callable[[Path], None], say: Callable[[str], None]) ->
         _sweep(folder.parent)
     except Timeout:
         raise BuildError(f"another run has been building the same for {LONGEST_BUILD:g} s") from None
-    except OSError as error:
-        raise BuildError(f"the folder for built environments, {folder}, cannot be used: {error}") from None
+    # RuntimeError where nobody knows the user's home.
+    except (OSError, RuntimeError) as error:
+        raise BuildError(
+            f"the folder for built environments cannot be used ({error}): set XDG_CACHE_HOME to one that can be written"
+        ) from None
     return found
 
 
