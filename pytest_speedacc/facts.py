@@ -57,3 +57,5 @@ class Facts:
     """Of each evaluation of a random model; empty where one says it all."""
     versions: dict[str, str] = field(default_factory=dict)
     """Of Python and the libraries of its side, by distribution name."""
+    libraries: dict[str, str] = field(default_factory=dict)
+    """Of all that its process has imported, with the interpreter and what computes for them."""

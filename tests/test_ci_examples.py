@@ -206,7 +206,7 @@ class TestActionInstalls:
 
     def test_its_own_copy_where_the_project_names_none(self, runner: Runner) -> None:
         assert runner.run(step_of_action("Install"), given(), MISSING="1") == (0, "")
-        assert runner.calls == ["-m pip show --quiet pytest-speedacc", "-m pip install /the action"]
+        assert runner.calls == ["-m pip show --quiet pytest-speedacc", "-m pip install /the action[live]"]
 
 
 class TestActionRuns:

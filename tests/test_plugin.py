@@ -229,6 +229,7 @@ GATE = {
     "checks": list,
     "measured": list,
     "at_scale": list,
+    "suspects": list,
     "explained": list,
     "explained_beside": str,
     "allocated": list,

@@ -26,6 +26,7 @@ from pytest_speedacc.judge.live_increase import refused_entries
 from pytest_speedacc.judge.observations import observe
 from pytest_speedacc.judge.outputs import needs_score
 from pytest_speedacc.judge.reference import Reference, from_live
+from pytest_speedacc.judge.suspects import other_libraries
 from pytest_speedacc.judge.trades import allowed_text, excused
 from pytest_speedacc.judge.verdict import Check, Outcome, TradeSum, Verdict
 from pytest_speedacc.measure.accuracy import Accuracy
@@ -94,6 +95,9 @@ def run_gate(case: Case, inputs: Any, say: Say) -> Judged:
         notes.append(
             "what the base's own baseline file holds is not known, so nothing is accepted: mend it there first"
         )
+    others = other_libraries(case.live.gate) if case.live is not None else ()
+    if others and not _fails(checks):
+        notes.append(f"other versions than in the base: {', '.join(others)}")
     measurement, watched = watch(case, checks, measurement)
     explained = explain(case, checks, measurement, stored, writes)
     allocated = explain_memory(case, checks)
@@ -115,6 +119,7 @@ def run_gate(case: Case, inputs: Any, say: Say) -> Judged:
         notes=tuple(notes),
         accept=accept,
         trades=trades,
+        suspects=others if _fails(checks) else (),
         explained=explained.lines,
         explained_beside=explained.beside,
         allocated=allocated.lines,

@@ -34,6 +34,9 @@ class LiveSettings:
     """Whether fixtures may take over ten seconds, which every launch pays again."""
     removed: Literal["warn", "fail"] = "fail"
     """What a gate does that the base or a baseline has and this checkout lost: ``"warn"`` or ``"fail"``."""
+    environment: str | None = None
+    """The base's packages where its dependency files are others: ``"auto"`` has uv install them, which is the default
+    where CI is set; ``"same"`` takes this side's; any other text is a command that makes an environment of them."""
 
 
 def parse_live(section: object) -> LiveSettings:
@@ -47,7 +50,7 @@ def parse_live(section: object) -> LiveSettings:
         match key:
             case "share":
                 values[key] = _texts(value, where)
-            case "setup":
+            case "setup" | "environment":
                 values[key] = _text(value, where)
             case "launches":
                 values[key] = _launches(value, where)

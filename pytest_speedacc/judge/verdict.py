@@ -145,6 +145,8 @@ class Verdict:
     """The command that accepts what failed; empty where nothing did, or an update would not be written."""
     trades: tuple[TradeSum, ...] = ()
     """Those that could excuse what got worse, whether or not they do."""
+    suspects: tuple[str, ...] = ()
+    """What it runs with in other versions than its base, where it failed: ``scikit-learn 1.5.2 -> 1.9.1``."""
     explained: tuple[str, ...] = ()
     """What accounts for the time, function by function, a line each."""
     explained_beside: str = ""

@@ -144,6 +144,7 @@ def gate_document(verdict: Verdict, scale: Scale) -> dict[str, Any]:
             {"title": row.title.strip(), "request": row.seconds, "times": list(row.times), "costs": list(row.costs)}
             for row in at_scale(verdict, scale)
         ],
+        "suspects": list(verdict.suspects),
         "explained": list(verdict.explained),
         "explained_beside": verdict.explained_beside,
         "allocated": list(verdict.allocated),

@@ -125,6 +125,7 @@ def _verdict(gate: GatePart) -> Verdict:
         notes=gate.notes,
         accept=gate.accept,
         trades=tuple(map(_trade, gate.trades)),
+        suspects=gate.suspects,
         explained=gate.explained,
         explained_beside=gate.explained_beside,
         allocated=gate.allocated,

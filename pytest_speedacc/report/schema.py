@@ -151,6 +151,8 @@ class GatePart(Part, frozen=True, kw_only=True):
     """Each number."""
     at_scale: Annotated[tuple[ScaledPart, ...], Meta(max_length=10)] = ()
     """Its latency for many requests, and that of what it is compared with."""
+    suspects: Lines = ()
+    """What it runs with in other versions than its base, where it failed."""
     explained: Lines
     """What accounts for the time, function by function."""
     explained_beside: Literal["", "base", "other", "baseline"] = ""

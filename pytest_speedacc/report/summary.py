@@ -12,7 +12,7 @@ from pytest_speedacc.config.scale import Scale
 from pytest_speedacc.judge.alternatives import Group
 from pytest_speedacc.judge.verdict import Check, Observation, Outcome, Verdict
 from pytest_speedacc.report.past import Past
-from pytest_speedacc.report.text import axis, is_open
+from pytest_speedacc.report.text import OTHERS, axis, is_open, suspects_text
 
 LOUD = (Outcome.FAILED, Outcome.NOT_COMPARED, Outcome.INCONCLUSIVE)
 """What a reviewer has to see, the worst first."""
@@ -223,8 +223,9 @@ def _with_interval(check: Check) -> str:
 
 
 def why_of(verdict: Verdict) -> tuple[str, ...]:
-    """What accounts for a gate that did not pass: functions, allocations, samples."""
-    return (*verdict.explained, *verdict.allocated, *verdict.flipped)
+    """What accounts for a gate that did not pass: other libraries, functions, allocations, samples."""
+    suspects = (f"{OTHERS}: {suspects_text(verdict)}",) if verdict.suspects else ()
+    return (*suspects, *verdict.explained, *verdict.allocated, *verdict.flipped)
 
 
 def sections_of(run: RunReport) -> Iterator[tuple[str, tuple[str, ...]]]:

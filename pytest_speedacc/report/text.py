@@ -22,6 +22,10 @@ EXPLAINED = {
     "": "Where the time goes",
 }
 """By whose profile it is compared with."""
+OTHERS = "other versions than in the base, the first to suspect"
+"""Of libraries."""
+MOST_SUSPECTS = 4
+"""That are shown of them."""
 WIDEST = 10_000
 """Columns of a terminal that wraps nothing."""
 CONTINUED = "    "
@@ -59,6 +63,8 @@ def verdict_text(
         more = [f"  {printable(line)}" for line in verdict.error.splitlines()[1:]]
         return "\n".join([*title, *([""] if more else []), *more])
     lines = ["", *_check_lines(verdict, width, is_verbose)]
+    if verdict.suspects:
+        lines += ["", f"{OTHERS[:1].upper()}{OTHERS[1:]}:", f"  {suspects_text(verdict)}"]
     if verdict.explained:
         lines += [
             "",
@@ -114,6 +120,12 @@ def _by_kind(flipped: Sequence[str]) -> Iterator[str]:
         others = int(lines.pop().split()[1]) if lines[-1].startswith("and ") else 0
         others += max(len(lines) - MOST_OF_A_KIND, 0)
         yield "; ".join([*lines[:MOST_OF_A_KIND], *([f"and {others} more"] if others else [])])
+
+
+def suspects_text(verdict: Verdict) -> str:
+    """The likeliest ones."""
+    more = len(verdict.suspects) - MOST_SUSPECTS
+    return ", ".join(verdict.suspects[:MOST_SUSPECTS]) + (f", and {more} more" if more > 0 else "")
 
 
 def _indent(line: str) -> int:

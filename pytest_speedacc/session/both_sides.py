@@ -21,18 +21,14 @@ from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.judge.allocated import too_large
 from pytest_speedacc.judge.live_increase import compares_tail, latency_tolerances, too_slow, undecided
 from pytest_speedacc.live.base_settings import live_rules
+from pytest_speedacc.live.environments.choice import BaseEnvironment, base_environment
 from pytest_speedacc.live.profiling import Profiled, Profiling, run_profiles
 from pytest_speedacc.live.tree.acceptance import BASELINE, last_accepted
 from pytest_speedacc.live.tree.choice import AUTO, choose_base
 from pytest_speedacc.live.tree.git import Base, has_changes
 from pytest_speedacc.live.tree.history import foreign
-from pytest_speedacc.live.tree.identity import (
-    base_sys_path,
-    changed_dependency_files,
-    map_path,
-    refuse_non_editable_install,
-)
-from pytest_speedacc.live.tree.worktree import BaseTree, base_worktree, digests
+from pytest_speedacc.live.tree.identity import base_sys_path, map_path, refuse_non_editable_install
+from pytest_speedacc.live.tree.worktree import BaseTree, base_worktree, digests, set_up
 from pytest_speedacc.live.until_decided import Budget, run_until_decided
 from pytest_speedacc.live.workers import process
 from pytest_speedacc.live.workers.protocol import Survey
@@ -114,10 +110,16 @@ def run_against(request: Request, say: Callable[[str], None]) -> Against:
         f"{gates} beside those of {base.description}, at most {settings.launches} launches and "
         f"{settings.budget:g} s{first}"
     )
-    with base_worktree(root, base, share=settings.share, setup=settings.setup, timeout=settings.timeout) as tree:
+    with base_worktree(root, base, share=settings.share) as tree:
         # Beside the base, so that it is removed with it, by the next run where this one is killed.
         scratch = Path(tempfile.mkdtemp(prefix="run-", dir=tree.top.parent))
-        candidate_side, base_side = _sides(request, base, tree, settings, scratch)
+        environment = BaseEnvironment()
+        if not request.base_python:
+            environment = base_environment(settings.environment, in_ci(), root, base, tree, scratch, say)
+        if settings.setup is not None:
+            set_up(settings.setup, settings.timeout, root, base, tree, environment.python)
+        candidate_side, base_side = _sides(request, base, tree, settings, scratch, environment)
+        uncompared = environment.problem or (ITSELF if itself else "")
         bounds = {test: latency_tolerances(policy) for test, policy in request.policies.items()}
         base_project = _project_of(base_side)
         since = _since(request.project, base_project, cache(partial(foreign, base.top)))
@@ -133,7 +135,7 @@ def run_against(request: Request, say: Callable[[str], None]) -> Against:
                 accepted=lambda key: since(key).accepted,
                 trades={test: policy.trades for test, policy in request.policies.items()},
             ),
-            budget=Budget(1 if itself else settings.launches, settings.budget),
+            budget=Budget(1 if uncompared else settings.launches, settings.budget),
             scratch=scratch,
             timeout=settings.timeout,
             allow_slow_setup=settings.allow_slow_setup,
@@ -141,8 +143,8 @@ def run_against(request: Request, say: Callable[[str], None]) -> Against:
             counted=tuple(test for test, policy in request.policies.items() if policy.concerns("bytecodes")),
         )
         run = with_share(run, root, base.top, tree.top, request.folder)
-        if itself:
-            run = _uncompared(run)
+        if uncompared:
+            run = _uncompared(run, uncompared)
         slower = too_slow(run, bounds, lambda key: since(key).accepted)
         profiled = _profiled(request, settings.timeout, (candidate_side, base_side), run, slower, scratch, say)
         # Read here for the last time, since the base's files end with the worktree.
@@ -152,8 +154,10 @@ def run_against(request: Request, say: Callable[[str], None]) -> Against:
             base_side.rootdir, run.base_markers, request.project, request.policies, started=base_side.folder
         )
         hidden = new_since(request.hidden, addopts_of(base_side.ini_file))
-    notes = (*_notes(request, base, tree), *profiled.problems, *rules.unread, *loosened.unread)
+    notes = (*_notes(base, tree), *environment.notes, *profiled.problems, *rules.unread, *loosened.unread)
     notes += (slow,) if (slow := slow_setup(run)) else ()
+    # Where the run was lost as well, no gate tells it.
+    notes += (environment.problem,) if environment.problem and run.lost else ()
     notes += tuple(
         f"which gates the base has in {file} is not known, since it cannot be collected there: {why}"
         for file, why in run.base_unread.items()
@@ -176,10 +180,10 @@ def _is_itself(base: Base) -> bool:
     return base.is_head and (base.ref == AUTO or not has_changes(base.top))
 
 
-def _uncompared(run: LiveRun) -> LiveRun:
-    """Without what both sides showed where both are the same commit: the same model is as good as itself."""
+def _uncompared(run: LiveRun, why: str) -> LiveRun:
+    """Without what both sides showed where it says nothing: of one and the same commit, or with the wrong packages."""
     gates = {
-        key: replace(gate, launches=(), base=None, base_predictions=None, problem=ITSELF)
+        key: replace(gate, launches=(), base=None, base_predictions=None, problem=why)
         for key, gate in run.gates.items()
         if not gate.is_lost
     }
@@ -249,8 +253,11 @@ def _since(own: Project, project: Project | None, foreign: Callable[[str], str])
     return since
 
 
-def _sides(request: Request, base: Base, tree: BaseTree, settings: LiveSettings, scratch: Path) -> tuple[Side, Side]:
+def _sides(
+    request: Request, base: Base, tree: BaseTree, settings: LiveSettings, scratch: Path, environment: BaseEnvironment
+) -> tuple[Side, Side]:
     own, other = base.top, tree.top
+    python = request.base_python or environment.python or sys.executable
     one_thread = settings.threads == "one"
 
     def mapped(path: Path) -> Path:
@@ -274,8 +281,9 @@ def _sides(request: Request, base: Base, tree: BaseTree, settings: LiveSettings,
         other_root=own,
         folder=mapped(request.folder) if mapped(request.folder).is_dir() else tree.path,
         # Not by a relative path, for its worker starts in the base; and links followed would lead out of its venv.
-        python=str(Path(shutil.which(request.base_python or sys.executable) or sys.executable).absolute()),
-        sys_path=() if request.base_python else tuple(base_sys_path(sys.path, own, other)),
+        python=str(Path(shutil.which(python) or python).absolute()),
+        sys_path=() if request.base_python or environment.python else tuple(base_sys_path(sys.path, own, other)),
+        search=environment.search,
         one_thread=one_thread,
         rootdir=mapped(request.rootdir),
         ini_file=ini_file if ini_file and ini_file.exists() else None,
@@ -290,17 +298,11 @@ def _mode(settings: LiveSettings) -> str:
     return "one thread, one core, a steady allocator"
 
 
-def _notes(request: Request, base: Base, tree: BaseTree) -> list[str]:
+def _notes(base: Base, tree: BaseTree) -> list[str]:
     notes = process.limitations()
     if base.is_head:
         notes.append("the base is this checkout's own commit, so only uncommitted changes can differ")
     notes += base.notes
-    changed = changed_dependency_files(base.top, base.sha)
-    if changed and not request.base_python:
-        notes.append(
-            f"{', '.join(changed)} changed since the base, and both sides ran with this environment's packages: "
-            "--speedacc-base-python=PATH runs the base with its own"
-        )
     notes += [
         f"the base shares {shared.path} (sha256 {shared.sha256[:12]}) with this checkout" for shared in tree.shared
     ]

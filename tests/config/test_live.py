@@ -19,8 +19,9 @@ def test_everything_said_is_read():
             "threads": "all",
             "allow_slow_setup": True,
             "removed": "warn",
+            "environment": "make venv",
         }
-    ) == LiveSettings(("data/", "weights.bin"), "make model", 8, 300.0, 30.0, "all", True, "warn")
+    ) == LiveSettings(("data/", "weights.bin"), "make model", 8, 300.0, 30.0, "all", True, "warn", "make venv")
 
 
 @pytest.mark.parametrize(
@@ -37,6 +38,7 @@ def test_everything_said_is_read():
         ({"share": "data/"}, "[tool.speedacc.live] share must be a list of paths, not 'data/'."),
         ({"share": [""]}, "[tool.speedacc.live] share must be a text, not ''."),
         ({"setup": ""}, "[tool.speedacc.live] setup must be a text, not ''."),
+        ({"environment": True}, "[tool.speedacc.live] environment must be a text, not True."),
         ({"allow_slow_setup": "yes"}, "[tool.speedacc.live] allow_slow_setup must be true or false, not 'yes'."),
     ],
 )

@@ -49,7 +49,8 @@ def test_the_base_s_settings_hold_and_each_difference_is_told(repository: Reposi
 @pytest.mark.parametrize("name", LiveSettings.__dataclass_fields__)
 def test_no_setting_is_the_change_s_to_choose(repository: Repository, name: str) -> None:
     others = {"share": ("x",), "setup": "x", "launches": 5, "budget": 1.0, "timeout": 1.0, "threads": "all"}
-    own = LiveSettings(**{name: {**others, "allow_slow_setup": True, "removed": "warn"}[name]})
+    words = {"environment": "same", "removed": "warn"}
+    own = LiveSettings(**{name: {**others, **words, "allow_slow_setup": True}[name]})
     found = rules(repository, "[tool.speedacc.live]\n", own)
     assert found.settings == LiveSettings()
     assert [sentence.split()[2] for sentence in found.said] == [name]

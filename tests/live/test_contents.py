@@ -17,7 +17,7 @@ OLD, NEW = b"old weights " * 200, b"new weights " * 200
 
 def base_file(repository: Repository, name: str) -> bytes:
     """A file of the base as a run finds it."""
-    with base_worktree(repository.path, resolve_base(repository.path, "HEAD~1"), timeout=60) as tree:
+    with base_worktree(repository.path, resolve_base(repository.path, "HEAD~1")) as tree:
         return (tree.path / name).read_bytes()
 
 
@@ -140,5 +140,5 @@ def test_a_submodule_commit_that_is_not_here(repository: Repository) -> None:
 
 def test_a_submodule_that_the_candidate_has_not_either(with_submodules: Repository) -> None:
     with_submodules.git("submodule", "--quiet", "deinit", "--force", "outer")
-    with base_worktree(with_submodules.path, resolve_base(with_submodules.path, "HEAD~1"), timeout=60) as tree:
+    with base_worktree(with_submodules.path, resolve_base(with_submodules.path, "HEAD~1")) as tree:
         assert list((tree.path / "outer").iterdir()) == []

@@ -13,13 +13,11 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from scratch_repository import Repository
 
 from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.live.tree import identity
 from pytest_speedacc.live.tree.identity import (
     base_sys_path,
-    changed_dependency_files,
     foreign_modules,
     import_folders,
     map_path,
@@ -265,38 +263,6 @@ class TestNonEditableInstall:
         (site / "pkg").symlink_to(candidate / "src/pkg")
         (site / "flit-s-1.dist-info/RECORD").write_text("pkg/__init__.py,,\n")
         assert non_editable_install(candidate, [str(site)]) == []
-
-
-class TestDependencyFiles:
-    def test_committed_uncommitted_and_new_files(self, repository: Repository) -> None:
-        base = repository.commit("four", requirements_txt="numpy", setup_cfg="", uv_lock="", sub__setup_py="")
-        assert changed_dependency_files(repository.path, base) == []
-        repository.commit("five", uv_lock="changed", model_py="")
-        repository.write(requirements_txt="numpy>2", sub__constraints_txt="", notes_txt="")
-        (repository.path / "setup.cfg").unlink()
-        expected = ["requirements.txt", "setup.cfg", "sub/constraints.txt", "uv.lock"]
-        assert changed_dependency_files(repository.path, base) == expected
-        assert changed_dependency_files(repository.path / "sub", base) == expected
-
-    @pytest.mark.parametrize(
-        ("text", "counts"),
-        [
-            ('[project]\nversion = "2"\ndependencies = ["numpy"]\n[tool.ruff]\nline-length = 99\n', False),
-            ('[project]\nversion = "1"\ndependencies = ["numpy>2"]\n', True),
-            (
-                '[project]\nversion = "1"\ndependencies = ["numpy"]\n[dependency-groups]\na = ["b"]\n',
-                True,
-            ),
-            ("[project\n", True),
-        ],
-    )
-    def test_pyproject_counts_where_it_changes_dependencies(
-        self, repository: Repository, text: str, counts: bool
-    ) -> None:
-        old = '[project]\nversion = "1"\ndependencies = ["numpy"]\n'
-        base = repository.commit("four", pyproject_toml=old)
-        repository.write(pyproject_toml=text)
-        assert changed_dependency_files(repository.path, base) == (["pyproject.toml"] if counts else [])
 
 
 WORKER = """

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from scratch_repository import Repository, start_repository
 from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.live.tree import worktree
 from pytest_speedacc.live.tree.git import resolve_base
-from pytest_speedacc.live.tree.worktree import BaseTree, base_worktree
+from pytest_speedacc.live.tree.worktree import BaseTree, base_worktree, set_up
 
 TIMEOUT = 60.0
 
@@ -26,14 +27,26 @@ def everything(folder: Path) -> dict[str, str]:
     return {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
-def refusal(repository: Repository, ref: str = "main", root: str = ".", **options: object) -> str:
+def prepare(path: Path, ref: str, share: Sequence[str], setup: str, timeout: float) -> None:
+    base = resolve_base(path, ref)
+    with base_worktree(path, base, share=share) as tree:
+        if setup:
+            set_up(setup, timeout, path, base, tree)
+
+
+def refusal(
+    repository: Repository,
+    ref: str = "main",
+    root: str = ".",
+    *,
+    share: Sequence[str] = (),
+    setup: str = "",
+    timeout: float = TIMEOUT,
+) -> str:
     """What is said of a base that cannot be used; nothing may be left of it."""
     path = repository.path / root
-    with (
-        pytest.raises(ConfigError) as error,
-        base_worktree(path, resolve_base(path, ref), **{"timeout": TIMEOUT, **options}),  # type: ignore[arg-type]
-    ):
-        pytest.fail("the base was accepted")
+    with pytest.raises(ConfigError) as error:
+        prepare(path, ref, share, setup, timeout)
     assert repository.worktrees() == []
     return str(error.value)
 
@@ -46,7 +59,7 @@ def test_the_base_lies_outside_and_is_removed(repository: Repository, scratch: P
     base = resolve_base(repository.path, "main")
     repository.write(model_py="SPEED = 99\n")
     before = everything(repository.path)
-    with base_worktree(repository.path, base, timeout=TIMEOUT) as tree:
+    with base_worktree(repository.path, base) as tree:
         assert (tree.path / "model.py").read_text() == "SPEED = 2\n"
         assert (tree.path.name, tree.sha, tree.shared) == (repository.path.name, base.sha, ())
         assert tree.path.is_relative_to(scratch)
@@ -59,7 +72,7 @@ def test_a_folder_of_the_repository_keeps_its_place(repository: Repository) -> N
     repository.commit("four", service__model_py="SPEED = 4\n")
     repository.commit("five", service__model_py="SPEED = 5\n")
     root = repository.path / "service"
-    with base_worktree(root, resolve_base(root, "HEAD~1"), timeout=TIMEOUT) as tree:
+    with base_worktree(root, resolve_base(root, "HEAD~1")) as tree:
         assert tree.path == tree.top / "service"
         assert (tree.path / "model.py").read_text() == "SPEED = 4\n"
 
@@ -74,13 +87,9 @@ def test_a_folder_that_the_base_does_not_have(repository: Repository) -> None:
 
 
 def test_removed_after_an_error(repository: Repository, scratch: Path) -> None:
-    base = resolve_base(repository.path, "main")
     setup = "mkdir closed && touch closed/file && chmod 500 closed && rm .git"
-    with (
-        pytest.raises(ZeroDivisionError),
-        base_worktree(repository.path, base, setup=setup, timeout=TIMEOUT),
-    ):
-        _ = 1 / 0
+    with pytest.raises(ConfigError):
+        prepare(repository.path, "main", (), f"{setup} && exit 1", TIMEOUT)
     assert (leftovers(scratch), repository.worktrees()) == ([], [])
 
 
@@ -91,18 +100,19 @@ def test_hooks_and_filters_of_the_user_are_not_run(repository: Repository, scrat
     repository.git("switch", "--quiet", "main")
     assert (scratch / "hooked").exists()
     (scratch / "hooked").unlink()
-    with base_worktree(repository.path, resolve_base(repository.path, "feature"), timeout=TIMEOUT):
+    with base_worktree(repository.path, resolve_base(repository.path, "feature")):
         assert not (scratch / "hooked").exists()
 
 
 RUN = """
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from pytest_speedacc.live.tree.git import resolve_base
 from pytest_speedacc.live.tree.worktree import base_worktree
 
 root = Path(sys.argv[1])
-with base_worktree(root, resolve_base(root, "main"), timeout=60) as tree:
+with base_worktree(root, resolve_base(root, "main")) as tree:
     print(tree.path, flush=True)
     sys.stdin.read()
 """
@@ -131,7 +141,7 @@ def test_swept_after_a_kill(repository: Repository, scratch: Path) -> None:
     killed.kill()
     killed.wait(60)
     assert tree.exists()
-    with base_worktree(repository.path, resolve_base(repository.path, "main"), timeout=TIMEOUT):
+    with base_worktree(repository.path, resolve_base(repository.path, "main")):
         assert not tree.exists()
         assert len(repository.worktrees()) == 1
     assert (leftovers(scratch), repository.worktrees()) == ([], [])
@@ -145,21 +155,21 @@ def test_a_swept_base_of_another_repository_is_forgotten_there(
     killed.wait(60)
     other = start_repository(tmp_path / "other")
     other.commit("one")
-    with base_worktree(other.path, resolve_base(other.path, "HEAD"), timeout=TIMEOUT):
+    with base_worktree(other.path, resolve_base(other.path, "HEAD")):
         assert len(leftovers(scratch)) == 1
     assert len(repository.worktrees()) == 1
-    with base_worktree(repository.path, resolve_base(repository.path, "main"), timeout=TIMEOUT):
+    with base_worktree(repository.path, resolve_base(repository.path, "main")):
         assert len(repository.worktrees()) == 1
     assert repository.worktrees() == []
 
 
 def test_two_runs_at_once(repository: Repository, scratch: Path) -> None:
     run, theirs = start_run(repository)
-    with base_worktree(repository.path, resolve_base(repository.path, "v1"), timeout=TIMEOUT) as ours:
+    with base_worktree(repository.path, resolve_base(repository.path, "v1")) as ours:
         assert (theirs / "model.py").read_text() == "SPEED = 2\n"
         assert (ours.path / "model.py").read_text() == "SPEED = 1\n"
     assert (theirs / "model.py").exists()
-    run.communicate("", timeout=60)
+    run.communicate("")
     assert run.returncode == 0
     assert (leftovers(scratch), repository.worktrees()) == ([], [])
 
@@ -167,7 +177,7 @@ def test_two_runs_at_once(repository: Repository, scratch: Path) -> None:
 def test_a_worktree_of_the_user_stays(repository: Repository, tmp_path: Path) -> None:
     repository.git("worktree", "add", "--quiet", str(tmp_path / "mine"), "main")
     (tmp_path / "mine").rename(tmp_path / "on a drive that is not mounted")
-    with base_worktree(repository.path, resolve_base(repository.path, "main"), timeout=TIMEOUT):
+    with base_worktree(repository.path, resolve_base(repository.path, "main")):
         pass
     assert len(repository.worktrees()) == 1
 
@@ -196,7 +206,7 @@ def test_a_partial_clone_without_its_remote(repository: Repository, tmp_path: Pa
     repository.git("clone", "--quiet", "--filter=blob:none", repository.path.as_uri(), str(partial.path))
     base = resolve_base(partial.path, "HEAD~1")
     repository.path.rename(tmp_path / "gone")
-    with pytest.raises(ConfigError) as error, base_worktree(partial.path, base, timeout=TIMEOUT):
+    with pytest.raises(ConfigError) as error, base_worktree(partial.path, base):
         pass
     assert str(error.value).startswith(
         f"This clone is partial and the files of the base {base.description} could not be fetched: "
@@ -214,7 +224,7 @@ class TestShare:
 
     def shared(self, repository: Repository, *entries: str) -> BaseTree:
         base = resolve_base(repository.path, "main")
-        with base_worktree(repository.path, base, share=entries, timeout=TIMEOUT) as tree:
+        with base_worktree(repository.path, base, share=entries) as tree:
             for entry in entries:
                 assert (tree.path / entry).samefile(repository.path / entry)
         return tree
@@ -275,7 +285,8 @@ class TestSetup:
             'echo "$SPEEDACC_BASE_SHA $SPEEDACC_CANDIDATE_ROOT" > "$OLDPWD/facts"'
         )
         base = resolve_base(repository.path, "main")
-        with base_worktree(repository.path, base, setup=command, timeout=TIMEOUT) as tree:
+        with base_worktree(repository.path, base) as tree:
+            set_up(command, TIMEOUT, repository.path, base, tree)
             assert (tree.path / "speed").read_text() == "2\n"
             assert (tree.path / "facts").read_text("utf-8") == f"{base.sha} {repository.path}\n"
 

@@ -93,6 +93,7 @@ GATE = Verdict(
             (Leg("latency", "30 %", "-20.6 %", False),),
         ),
     ),
+    suspects=("scikit-learn 1.5.2 -> 1.9.1", "numpy 2.2.6 -> 2.4.6"),
     explained=("normalise (features.py:41): +29 of +31 µs",),
     explained_beside="base",
     allocated=("load (features.py:3): 4 KiB",),

@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from report_examples import SLOWER
+from report_examples import FULL, GATE, SLOWER
 
 from pytest_speedacc.axes.units import Kind
 from pytest_speedacc.config.scale import Scale
 from pytest_speedacc.config.settings import parse_bound
 from pytest_speedacc.judge.verdict import Observation, Outcome, Verdict, check_of
 from pytest_speedacc.report.document import gate_document
+from pytest_speedacc.report.markdown import markdown
+from pytest_speedacc.report.summary import why_of
 from pytest_speedacc.report.text import brief_text, headline, news_of, observation_text, verdict_text
 
 BOUND = parse_bound("max_parameters_increase", "0 %", "test")
@@ -82,3 +84,26 @@ def test_advice_is_no_part_of_a_failure() -> None:
     shown = verdict_text(failed, "here", Scale(), is_verbose=False)
     assert ("advice" in shown, "wrote a file" in shown) == (False, True)
     assert "advice" in verdict_text(failed, "here", Scale())
+
+
+class TestOtherLibraries:
+    """Before anything that a profile says, in every report."""
+
+    def test_they_come_before_the_functions(self) -> None:
+        lines = verdict_text(GATE, "here", Scale()).splitlines()
+        place = lines.index("Other versions than in the base, the first to suspect:")
+        assert lines[place + 1] == "  scikit-learn 1.5.2 -> 1.9.1, numpy 2.2.6 -> 2.4.6"
+        assert lines[place + 3].startswith("What takes longer than in the base")
+        told = (
+            "other versions than in the base, the first to suspect: scikit-learn 1.5.2 -> 1.9.1, numpy 2.2.6 -> 2.4.6"
+        )
+        assert why_of(GATE)[0] == told
+        assert f"- {told}".replace(">", "&gt;") in markdown(FULL)
+        assert gate_document(GATE, Scale())["suspects"] == ["scikit-learn 1.5.2 -> 1.9.1", "numpy 2.2.6 -> 2.4.6"]
+
+    def test_only_the_likeliest_are_shown(self) -> None:
+        many = verdict(suspects=tuple(f"library{number} 1 -> 2" for number in range(9)))
+        assert "  library0 1 -> 2, library1 1 -> 2, library2 1 -> 2, library3 1 -> 2, and 5 more\n" in verdict_text(
+            many, "here", Scale()
+        )
+        assert len(gate_document(many, Scale())["suspects"]) == 9

@@ -17,7 +17,6 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from pytest_speedacc.errors import ConfigError
-from pytest_speedacc.live.tree.git import git_output, run_git
 
 StrPath = str | os.PathLike[str]
 
@@ -30,11 +29,6 @@ _BUILDING_FINDERS = {
 }
 # Packages of nearly every repository, which some distributions install by mistake.
 _COMMON_NAMES = frozenset({"benchmarks", "doc", "docs", "examples", "scripts", "test", "tests", "tools"})
-_DEPENDENCY_FILES = (
-    *("pyproject.toml", "setup.py", "setup.cfg", "Pipfile", "*.lock", "*-lock.*"),
-    *("requirements*.txt", "requirements*.in", "requirements/*.txt", "constraints*.txt"),
-    *("environment*.yml", "environment*.yaml", "conda*.yml", "conda*.yaml"),
-)
 
 
 def map_path(path: StrPath, candidate_root: StrPath, base_root: StrPath) -> str:
@@ -133,6 +127,16 @@ def non_editable_install(root: StrPath, path: Sequence[str] | None = None) -> li
     return copies
 
 
+def editable_installs(root: StrPath) -> list[metadata.Distribution]:
+    """What is installed here in editable mode from a folder in ``root``."""
+    origins = [(each, json.loads(each.read_text("direct_url.json") or "{}")) for each in metadata.distributions()]
+    return [
+        each
+        for each, origin in origins
+        if origin.get("dir_info", {}).get("editable") and _is_file_url_in(origin["url"], root)
+    ]
+
+
 def refuse_non_editable_install(root: StrPath, path: Sequence[str] | None = None) -> None:
     """Raise ConfigError, naming the distribution, where ``non_editable_install`` finds one."""
     for name, place in non_editable_install(root, path):
@@ -140,43 +144,6 @@ def refuse_non_editable_install(root: StrPath, path: Sequence[str] | None = None
             f"{name} is installed in {place} as a copy of this repository, so base and candidate would both "
             f"run that copy: run `pip install -e .` in {os.fspath(root)}."
         )
-
-
-def changed_dependency_files(root: Path, base_sha: str) -> list[str]:
-    """The files that say what to install and differ between the base and the working tree, sorted.
-
-    Paths are relative to the repository's root. A ``pyproject.toml`` counts only where it changes
-    dependencies.
-    """
-    specs = [f":(top,glob)**/{pattern}" for pattern in _DEPENDENCY_FILES]
-    changed = git_output(root, "diff", "--no-ext-diff", "--no-renames", "--name-only", "-z", base_sha, "--", *specs)
-    new = git_output(root, "ls-files", "--full-name", "--others", "--exclude-standard", "-z", "--", *specs)
-    top = Path(git_output(root, "rev-parse", "--show-toplevel").removesuffix("\n"))
-    return sorted(
-        name
-        for name in {*changed.split("\0"), *new.split("\0")} - {""}
-        if not name.endswith("pyproject.toml") or _dependencies_differ(top, name, base_sha)
-    )
-
-
-def _dependencies_differ(top: Path, name: str, base_sha: str) -> bool:
-    path = top / name
-    now = path.read_text("utf-8", "replace") if path.exists() else ""
-    return _dependencies(run_git(top, "show", f"{base_sha}:{name}").output) != _dependencies(now)
-
-
-def _dependencies(text: str) -> object:
-    """What of a ``pyproject.toml`` decides what gets installed."""
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
-        return text
-    project = document.get("project", {})
-    return (
-        [document.get(table) for table in ("build-system", "dependency-groups")],
-        [project.get(key) for key in ("requires-python", "dependencies", "optional-dependencies", "dynamic")],
-        [document.get("tool", {}).get(tool) for tool in ("conda", "flit", "hatch", "pdm", "pixi", "poetry", "uv")],
-    )
 
 
 def _below(path: StrPath, root: StrPath) -> Path | None:

@@ -56,14 +56,11 @@ class BaseTree:
 
 
 @contextmanager
-def base_worktree(
-    root: Path, base: Base, *, share: Sequence[str] = (), setup: str | None = None, timeout: float
-) -> Iterator[BaseTree]:
+def base_worktree(root: Path, base: Base, *, share: Sequence[str] = ()) -> Iterator[BaseTree]:
     """Check the base out outside the repository, and remove it afterwards, whatever happens.
 
-    ``share`` lists untracked files and folders to link from ``root``; ``setup`` is a shell command to run in
-    the base for at most ``timeout`` seconds. Raises ConfigError where the base cannot be made complete. What
-    a killed run left behind is removed first.
+    ``share`` lists untracked files and folders to link from ``root``. Raises ConfigError where the base cannot be made
+    complete. What a killed run left behind is removed first.
     """
     with _scratch_folder(base.top) as scratch:
         # The same name as the candidate's: where the repository is itself a package, it is what tests import.
@@ -80,8 +77,6 @@ def base_worktree(
             fill_submodules(base.top, top)
             fill_large_files(base.top, top, base.sha)
             shared = tuple(_link(entry, root, path) for entry in share)
-            if setup is not None:
-                _set_up(setup, timeout, root, path, base, top)
             yield BaseTree(path, top, base.sha, shared)
         finally:
             # First, since git would not remove one whose own files a test has damaged.
@@ -219,18 +214,22 @@ def _sha256(file: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _set_up(command: str, timeout: float, root: Path, path: Path, base: Base, top: Path) -> None:
-    """Run the setup command in the base, importing the base's code."""
-    folders = [map_path(folder, base.top, top) for folder in import_folders(sys.path, sys.meta_path, base.top)]
+def set_up(command: str, timeout: float, root: Path, base: Base, tree: BaseTree, python: str = "") -> None:
+    """Run the setup command in the base for at most ``timeout`` seconds, importing the base's code.
+
+    ``python`` is the interpreter that it finds first, where the base has its own. Raises ConfigError.
+    """
+    folders = [map_path(folder, base.top, tree.top) for folder in import_folders(sys.path, sys.meta_path, base.top)]
     inherited = os.environ.get("PYTHONPATH")
-    variables = {
+    first = {"PATH": os.pathsep.join([str(Path(python).parent), os.environ.get("PATH", "")])} if python else {}
+    variables = first | {
         "PYTHONPATH": os.pathsep.join([*folders, *([inherited] if inherited else [])]),
         "SPEEDACC_BASE_SHA": base.sha,
         "SPEEDACC_CANDIDATE_ROOT": str(root),
     }
     where = f"[tool.speedacc.live] setup = {command!r}"
     try:
-        finished = run_command(command, folder=path, env=environment(variables), timeout=timeout)
+        finished = run_command(command, folder=tree.path, env=environment(variables), timeout=timeout)
     except subprocess.TimeoutExpired:
         raise ConfigError(
             f"{where} did not end within {timeout:g} s in the base: make it quicker, or run it by hand in a "

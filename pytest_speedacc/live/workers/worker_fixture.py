@@ -29,6 +29,7 @@ from pytest_speedacc.measure.allocations import find_allocations
 from pytest_speedacc.measure.answers import Answers, check_answers
 from pytest_speedacc.measure.environment import library_versions
 from pytest_speedacc.measure.latency import Workload, run_untimed, time_calls, warm_up
+from pytest_speedacc.measure.libraries import loaded_versions
 from pytest_speedacc.measure.loops import RunningLoop
 from pytest_speedacc.measure.measurement import Measurement, Statics, measure_statics
 from pytest_speedacc.measure.profile import attempt_profile
@@ -242,4 +243,5 @@ def _facts(statics: Statics, subject: Subject, spec: WorkerSpec) -> Facts:
         batch_size=subject.batch_size,
         scores=scored.scores if scored else (),
         versions=library_versions(),
+        libraries=loaded_versions(),
     )

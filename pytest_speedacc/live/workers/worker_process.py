@@ -45,13 +45,15 @@ class Side:
     python: str
     """The interpreter."""
     sys_path: tuple[str, ...]
-    """The import path; empty leaves the interpreter's own."""
+    """The import path; empty leaves the interpreter's own, after ``search``."""
     one_thread: bool
     """Whether libraries are told to use a single thread."""
     rootdir: Path
     """pytest's root directory in this tree."""
     ini_file: Path | None = None
     """pytest's configuration file in this tree; None where it has none."""
+    search: tuple[str, ...] = ()
+    """Folders of source that an interpreter without ``sys_path`` imports from before its own packages."""
     survey: Survey | None = None
     """How the first launch asks which gates there are; None where nobody wants to know."""
 
@@ -258,7 +260,7 @@ def _start(side: Side, tests: Sequence[str] | None, start: Start, port: int, tok
     # Without -P a file in the user's folder could stand in for a module that the worker starts with.
     command = [
         side.python,
-        *(["-P"] if side.sys_path else []),
+        *(["-P"] if side.sys_path or side.search else []),
         "-m",
         "pytest_speedacc.live.workers.worker_plugin",
         str(path),
@@ -266,7 +268,7 @@ def _start(side: Side, tests: Sequence[str] | None, start: Start, port: int, tok
     environment = process.worker_environment(side.one_thread, hash_seed=start.seed)
     search = [_in_tree(entry, side) for entry in environment.get("PYTHONPATH", "").split(os.pathsep) if entry]
     if not side.sys_path:
-        search.insert(0, str(_plugin_folder(start.scratch)))
+        search = [str(_plugin_folder(start.scratch)), *side.search, *search]
     if search:
         environment["PYTHONPATH"] = os.pathsep.join(search)
     return WorkerProcess(side, process.start(command, side.folder, environment, log), log, start.timeout)
