@@ -34,6 +34,8 @@ class LiveSettings:
     """Whether fixtures may take over ten seconds, which every launch pays again."""
     removed: Literal["warn", "fail"] = "fail"
     """What a gate does that the base or a baseline has and this checkout lost: ``"warn"`` or ``"fail"``."""
+    loosened: Literal["warn", "fail"] = "warn"
+    """What a limit, a tolerance or a switch does that allows what the base does not: ``"warn"`` or ``"fail"``."""
 
 
 def parse_live(section: object) -> LiveSettings:
@@ -55,7 +57,7 @@ def parse_live(section: object) -> LiveSettings:
                 values[key] = parse_positive(value, Kind.TIME, where)
             case "threads":
                 values[key] = _one_of(value, ("one", "all"), where)
-            case "removed":
+            case "removed" | "loosened":
                 values[key] = _one_of(value, ("warn", "fail"), where)
             case "allow_slow_setup":
                 if not isinstance(value, bool):
