@@ -1269,7 +1269,7 @@ PARALLEL = (
     ),
     Row(
         "limits-of-what-is-no-gate-in-parallel",
-        "ERROR: test_model.py::test_it: marker: gate=False says that the test is no gate, and min_accuracy= is for one",
+        "speedacc: test_model.py::test_it: marker: gate=False says that the test is no gate, and min_accuracy= is ",
         "pass",
         marker="gate=False, min_accuracy=0.5",
         arguments="",
@@ -1285,7 +1285,7 @@ PARALLEL = (
     ),
     Row(
         "pattern-without-a-gate-in-parallel",
-        'ERROR: [tool.speedacc.tests."nowhere.py::*"] matches no gate of this run: mend the pattern, or remove it.',
+        'speedacc: [tool.speedacc.tests."nowhere.py::*"] matches no gate of this run: mend the pattern, or remove it.',
         pyproject='tests."nowhere.py::*".min_accuracy = 0.5',
         exit_code=USAGE,
         **IN_PARALLEL,

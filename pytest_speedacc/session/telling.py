@@ -7,7 +7,12 @@ from typing import Any
 
 import pytest
 
-from pytest_speedacc.report.printable import printable
+from pytest_speedacc.report.printable import printable, printable_lines
+
+RUN = "speedacc::run"
+"""What a failure of the run as a whole is filed under."""
+LOOSENED = "speedacc::loosened"
+"""What one is filed under that allows what the base does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +33,19 @@ class _Sentence:
 
     def toterminal(self, terminal: Any) -> None:
         """Print it, as pytest asks of a failure."""
-        terminal.line(self.text)
+        for line in self.text.splitlines():
+            terminal.line(line)
 
     def __str__(self) -> str:
         return self.text
 
 
-def tell_failed(session: pytest.Session, nodeid: str, sentence: str) -> None:
-    """Report ``nodeid``, which no test of this run is, as failed: pytest, junit, ``-q``, xdist and editors count it."""
-    text, name = printable(sentence), printable(nodeid)
+def tell_failed(session: pytest.Session, nodeid: str, sentence: str, news: str = "") -> None:
+    """Report ``nodeid``, which no test of this run is, as failed: pytest, junit, ``-q``, xdist and editors count it.
+
+    ``news`` is what the short summary says of it: by itself the beginning of the sentence.
+    """
+    text, name = printable_lines(sentence), printable(nodeid)
     file = name.partition("::")[0]
     report = pytest.TestReport(
         nodeid=name,
@@ -44,7 +53,7 @@ def tell_failed(session: pytest.Session, nodeid: str, sentence: str) -> None:
         keywords={},
         outcome="failed",
         # What to do stands in the failure itself.
-        longrepr=_Sentence(text, reprcrash=_Place(file, text.partition(",")[0])),  # type: ignore[arg-type]
+        longrepr=_Sentence(text, reprcrash=_Place(file, printable(news) or text.partition(",")[0])),  # type: ignore[arg-type]
         when="call",
     )
     session.config.hook.pytest_runtest_logreport(report=report)

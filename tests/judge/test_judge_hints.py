@@ -139,7 +139,9 @@ class TestRealModels:
 
     def test_a_frame_for_a_booster(self) -> None:
         pandas, lightgbm = pytest.importorskip("pandas"), pytest.importorskip("lightgbm")
-        wide = np.tile(VALUES, 30)  # each column is looked at, so that this takes most of a call on a busy machine as well
+        wide = np.tile(
+            VALUES, 30
+        )  # each column is looked at, so that this takes most of a call on a busy machine as well
         frame = pandas.DataFrame(wide).add_prefix("f")
         booster = lightgbm.train({"verbose": -1, "num_threads": 1}, lightgbm.Dataset(wide, LABELS), 2)
         assert "LightGBM turns a frame into an array" in hinted(booster.predict, frame)
