@@ -183,8 +183,12 @@ def _marker_help(config: pytest.Config) -> str:
         return "speedacc: the limits and tolerances of a model."
     from pytest_speedacc.axes import SETTINGS
 
-    keywords = ", ".join(f"{s.name}={s.example} ({s.help})" for s in SETTINGS.values())
-    return (
-        "speedacc(policy=..., accuracy_rule=..., budget=..., max_latency=..., ...): the limits and tolerances of a "
-        f"model, judged by the speedacc fixture's check(). Keywords: {keywords}. gate=False says that a test is none."
+    keywords = (f"    {each.name}={each.example}: {each.help}" for each in SETTINGS.values())
+    return "\n".join(
+        (
+            "speedacc(policy=..., accuracy_rule=..., budget=..., max_latency=..., ...): the limits and",
+            "tolerances of a model, judged by the speedacc fixture's check(). gate=False says that a test",
+            "is none. Keywords:",
+            *keywords,
+        )
     )
