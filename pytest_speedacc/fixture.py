@@ -8,14 +8,13 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Protocol, TypedDict, TypeVar, Unpack
 
-from pytest_speedacc.axes import SETTINGS
 from pytest_speedacc.check.begun import Record, begins
 from pytest_speedacc.check.case import Case, Judged, Run, Say
 from pytest_speedacc.check.comparison import Comparison, Terms, parse_terms, run_comparison
 from pytest_speedacc.check.conductor import run_gate
 from pytest_speedacc.check.measuring import measure
+from pytest_speedacc.check.misplaced import misplaced
 from pytest_speedacc.config.policy import Policy
-from pytest_speedacc.config.settings import suggestion
 from pytest_speedacc.errors import ConfigError, GateError, shown
 from pytest_speedacc.facts import Unavailable
 from pytest_speedacc.judge.reference import LiveComparison
@@ -157,7 +156,7 @@ class Speedacc:
         :returns: Every check with what it came to, where the test passes.
         """
         if unknown:
-            return self._concluded(self._refusal("", _misplaced("check()", unknown)))
+            return self._concluded(self._refusal("", misplaced("check()", unknown, Options.__annotations__)))
         call_options = CallOptions(
             score=score,
             greater_is_better=greater_is_better,
@@ -183,7 +182,7 @@ class Speedacc:
         of ``check``. The measurement is conducted from another thread, and the calls are timed in the loop.
         """
         if unknown := {key: value for key, value in options.items() if key not in Options.__annotations__}:
-            return self._concluded(self._refusal("", _misplaced("acheck()", unknown)))
+            return self._concluded(self._refusal("", misplaced("acheck()", unknown, Options.__annotations__)))
         with RunningLoop(asyncio.get_running_loop(), lambda: self.record.is_closed) as loop:
             call_options = CallOptions(**options, loop=loop)
             result = await asyncio.to_thread(self._checked, model, inputs, targets, call_options, name)
@@ -394,17 +393,6 @@ class Speedacc:
 
     def _refusal(self, name: str, why: str) -> Verdict:
         return Verdict(self.test, name, (), (), (), error=why)
-
-
-def _misplaced(call: str, unknown: Mapping[str, Any]) -> str:
-    """What is wrong with keywords that a check does not have."""
-    name, value = next(iter(unknown.items()))
-    if name in SETTINGS:
-        return (
-            f"{call} takes no limits, and {name} is one: write @pytest.mark.speedacc({name}={value!r}) above the test, "
-            "or set it in [tool.speedacc]."
-        )
-    return f"{call} has no keyword {name!r}. {suggestion(name, (*Options.__annotations__, 'name'))}"
 
 
 def _name_problem(name: object) -> str:

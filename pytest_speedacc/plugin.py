@@ -10,6 +10,7 @@ from pytest_speedacc.config.pyproject import find_section
 from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.marks import SESSION, is_gate, is_ungated
 from pytest_speedacc.measure import clocks  # noqa: F401 - before user code can set them
+from pytest_speedacc.session.refused import refusing
 
 if TYPE_CHECKING:
     from pytest_speedacc.fixture import Speedacc
@@ -89,10 +90,12 @@ def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    _extend(config)
+    with refusing(config):
+        _extend(config)
     config.addinivalue_line("markers", _marker_help(config))
     if _is_concerned(config):
-        _session(config)
+        with refusing(config):
+            _session(config)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -101,7 +104,8 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
         from pytest_speedacc.session.hidden_options import hidden_options, refuse_in_ci
 
         # Before pytest's own options that run no test: no session sees a run of theirs.
-        refuse_in_ci(hidden_options(config))
+        with refusing(config):
+            refuse_in_ci(hidden_options(config))
     if not config.option.speedacc_selfcheck:
         return None
     from pytest_speedacc.session.selfcheck import main
@@ -112,20 +116,23 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     # A conftest further down may have added axes since.
-    _extend(config)
+    with refusing(config):
+        _extend(config)
     # Before anything is deselected, and before pytest-benchmark looks for its own fixture.
     if config.stash.get(SESSION, None) or any(is_gate(item) or is_ungated(item) for item in items):
         from pytest_speedacc.session.extending import add_called
 
-        add_called(config, items)
-        _session(config).collected(items)
+        with refusing(config):
+            add_called(config, items)
+            _session(config).collected(items)
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
     # After every hook of a conftest that adds a marker, which may make a gate of a test that was none.
     if session.config.stash.get(SESSION, None) or any(is_gate(item) or is_ungated(item) for item in session.items):
-        _session(session.config).selected(session.items)
+        with refusing(session.config):
+            _session(session.config).selected(session.items)
 
 
 @pytest.fixture
@@ -177,8 +184,12 @@ def _marker_help(config: pytest.Config) -> str:
         return "speedacc: the limits and tolerances of a model."
     from pytest_speedacc.axes import SETTINGS
 
-    keywords = ", ".join(f"{s.name}={s.example} ({s.help})" for s in SETTINGS.values())
-    return (
-        "speedacc(policy=..., accuracy_rule=..., budget=..., max_latency=..., ...): the limits and tolerances of a "
-        f"model, judged by the speedacc fixture's check(). Keywords: {keywords}. gate=False says that a test is none."
+    keywords = (f"    {each.name}={each.example}: {each.help}" for each in SETTINGS.values())
+    return "\n".join(
+        (
+            "speedacc(policy=..., accuracy_rule=..., budget=..., max_latency=..., ...): the limits and",
+            "tolerances of a model, judged by the speedacc fixture's check(). gate=False says that a test",
+            "is none. Keywords:",
+            *keywords,
+        )
     )

@@ -446,7 +446,7 @@ class TestOtherExamples:
             write_json(runner.folder / "reports" / report, FULL)
         code, said = runner.run(say, GITHUB_ACTIONS="true")
         assert code == 1
-        assert "6 of 9 model gates failed: digits (small, speedacc-3.11) has score 0.95" in said
+        assert "6 of 9 model gates failed: digits (small, speedacc-3.11) has f1 [night] 0.95" in said
         assert runner.summary.startswith("### ❌ 6 of 9 model gates failed: `digits (small, speedacc-3.11)`")
         assert "| `digits (small, speedacc-3.12)` | f1 \\[night\\] | 0.96 | 0.95 |" in runner.summary
         assert (runner.folder / "speedacc.html").read_text("utf-8").startswith("<!doctype html>")

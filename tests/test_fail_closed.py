@@ -135,6 +135,20 @@ MEASURED_NOTHING = (
         "check() takes no limits, and max_latency is one: write @pytest.mark.speedacc(max_latency='5 ms') above the ",
         "speedacc.check(model, inputs, targets, max_latency='5 ms')",
     ),
+    *(
+        Row(
+            f"{name}-in-the-call",
+            f"check() takes no {name}=, which holds for the whole {where}",
+            f"speedacc.check(model, inputs, targets, {name}={value})",
+        )
+        for name, value, where in (
+            ("group", "'digits'", "test: write @pytest.mark.speedacc(group='digits') above it, or set it in [tool.sp"),
+            ("policy", "'edge'", "test: write @pytest.mark.speedacc(policy='edge') above it"),
+            ("accuracy_rule", "'exact'", "test: write @pytest.mark.speedacc(accuracy_rule='exact') above it"),
+            ("inconclusive", "'fail'", "run: set it in [tool.speedacc]."),
+            ("share", "['data']", "run: set it in [tool.speedacc.live]."),
+        )
+    ),
     Row(
         "marker-without-fixture",
         "speedacc: the test is marked speedacc and does not use the speedacc fixture: "
@@ -1269,7 +1283,7 @@ PARALLEL = (
     ),
     Row(
         "limits-of-what-is-no-gate-in-parallel",
-        "ERROR: test_model.py::test_it: marker: gate=False says that the test is no gate, and min_accuracy= is for one",
+        "speedacc: test_model.py::test_it: marker: gate=False says that the test is no gate, and min_accuracy= is ",
         "pass",
         marker="gate=False, min_accuracy=0.5",
         arguments="",
@@ -1285,7 +1299,7 @@ PARALLEL = (
     ),
     Row(
         "pattern-without-a-gate-in-parallel",
-        'ERROR: [tool.speedacc.tests."nowhere.py::*"] matches no gate of this run: mend the pattern, or remove it.',
+        'speedacc: [tool.speedacc.tests."nowhere.py::*"] matches no gate of this run: mend the pattern, or remove it.',
         pyproject='tests."nowhere.py::*".min_accuracy = 0.5',
         exit_code=USAGE,
         **IN_PARALLEL,

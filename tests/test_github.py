@@ -59,7 +59,8 @@ def test_a_failure_is_summed_up_annotated_and_put_out(step: Step) -> None:
     # A marker belongs to its function, and stands above it.
     assert command.startswith(f"::error file=test_model.py,line={line},title=speedacc%3A wrong::failed: ")
     text = step.summary.read_text("utf-8")
-    assert text.startswith("### ❌ 1 of 2 model gates failed: `wrong` has score 0 (at least 0.9)\n")
+    assert text.startswith("### ❌ 1 of 2 model gates failed: `wrong` has accuracy 0 (at least 0.9)\n")
+    assert "| gate | axis | baseline | here |" in text
     assert "| `wrong` | accuracy |  | 0 |  | at least 0.9 | ❌ failed |" in text
     assert "| `fine` |" in text.partition("<details>")[2]
     assert "| `fine` |" not in text.partition("<details>")[0]
@@ -68,12 +69,39 @@ def test_a_failure_is_summed_up_annotated_and_put_out(step: Step) -> None:
     assert report.read_text("utf-8").startswith(text.splitlines()[0])
 
 
+def test_a_gate_in_the_summary_leads_to_its_test(step: Step, monkeypatch: pytest.MonkeyPatch) -> None:
+    step.project.write(GATES)
+    step.run()
+    assert "| `wrong` |" in step.summary.read_text("utf-8")
+    step.summary.unlink()
+    for name, value in {"SERVER_URL": "https://git.example", "REPOSITORY": "o/r", "SHA": "a" * 40}.items():
+        monkeypatch.setenv(f"GITHUB_{name}", value)
+    (command,) = step.run()
+    line = re.search(r"line=(\d+)", command)
+    assert line
+    place = f"https://git.example/o/r/blob/{'a' * 40}/test_model.py#L{line[1]}"
+    assert f"| [`wrong`]({place}) | accuracy |" in step.summary.read_text("utf-8")
+
+
+def test_a_lost_gate_is_in_the_heading_counted_and_annotated_at_its_file(step: Step) -> None:
+    step.project.write(GATES.replace("test_wrong", "test_right").replace("1 - model", "model"))
+    step.project.run("--speedacc-update")
+    step.summary.unlink()
+    step.outputs.unlink()
+    step.project.write(GATES.partition("@pytest.mark.speedacc(min_accuracy=0.9)\ndef test_wrong")[0])
+    (command,) = step.run()
+    assert command.startswith("::error file=test_model.py,title=lost gate::Lost gate: test_model.py::test_right ")
+    assert step.summary.read_text("utf-8").startswith("### ❌ 1 gate was lost; 1 model gate passed\n")
+    assert (step.output()["verdict"], step.output()["failed"]) == ("failed", "1")
+
+
 def test_a_green_run_says_so_in_a_line(step: Step) -> None:
     step.project.write(GATES)
     assert step.run("-k", "fine") == []
-    shown = step.summary.read_text("utf-8").partition("<details>")[0]
+    shown = step.summary.read_text("utf-8")
     assert shown.startswith("### ✅ 1 model gate passed\nMeasured on ")
-    assert len(shown.strip().splitlines()) == 2
+    # That the command line left gates out is no secret.
+    assert shown.strip().splitlines()[2:] == ["", "- Judged 1 of 2 gates: -k fine."]
     assert step.output()["verdict"] == "passed"
 
 
@@ -139,6 +167,10 @@ def test_where_something_annotates_already_nothing_does(step: Step) -> None:
     step.project.write(GATES)
     assert step.run() == []
     assert step.summary.exists()
+    # It tells of tests alone.
+    step.project.write(GATES, 'tests."nowhere*".min_accuracy = 0.5')
+    (command,) = step.run()
+    assert "matches no gate of this run" in command
 
 
 def test_a_slow_function_of_the_repository_is_where_the_annotation_stands(step: Step) -> None:
@@ -186,4 +218,4 @@ def test_fill():
     pathlib.Path("out.md").mkdir()
 {GATES}""")
     step.run("--speedacc-report=out.md")
-    assert "**Could not be done:**\n\n- --speedacc-report: " in step.summary.read_text("utf-8")
+    assert "\n\n--speedacc-report: " in step.summary.read_text("utf-8")

@@ -30,13 +30,15 @@ def test_new(speedacc):
     [
         (GREEN, "✅"),
         (replace(GREEN, fails=True), "❌"),
+        (replace(GREEN, loosened=("5 % -> 9 %",)), "⚠️"),
+        (replace(GREEN, loosened=("5 % -> 9 %",), loosened_fails=True), "❌"),
         (RunReport((UNTOLD,)), "⚠️"),
         (RunReport((UNTOLD,), fails=True), "❌"),
         (RunReport((APART,)), "⚠️"),
         (RunReport((APART,), fails=True), "❌"),
         (RunReport((FAST,), problems=("x.svg could not be written",)), "❌"),
         (RunReport((FAST,), lost=("gone",), losses_fail=True), "❌"),
-        (RunReport((FAST,), lost=("gone",)), "✅"),
+        (RunReport((FAST,), lost=("gone",)), "⚠️"),
     ],
 )
 def test_a_run_that_fails_has_the_sign_of_failure(run: RunReport, sign: str) -> None:
@@ -65,7 +67,7 @@ def test_what_could_not_be_compared_fails_where_ci_is_set(
     (command,) = step.run(*options)
     assert command.startswith(f"::{level} file=test_model.py,")
     assert step.summary.read_text("utf-8").startswith(
-        f"### {sign} 1 of 1 model gate could not be compared: `new` (score)"
+        f"### {sign} 1 of 1 model gate could not be compared: `new` (accuracy)"
     )
 
 

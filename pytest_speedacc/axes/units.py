@@ -41,6 +41,11 @@ _SIZES = {
     "GiB": 2**30,
 }
 UNITS: dict[str, Mapping[str, float]] = {Kind.TIME: _TIMES, Kind.SIZE: _SIZES, Kind.FRACTION: {"%": 0.01}}
+_RATIOS: dict[str, tuple[str, str]] = {
+    Kind.COUNT: ("more", "fewer"),
+    Kind.SIZE: ("larger", "smaller"),
+    Kind.TIME: ("longer", "shorter"),
+}
 EXAMPLES: dict[str, str] = {Kind.TIME: '"5 ms"', Kind.SIZE: '"64 MiB"', Kind.FRACTION: '"5 %"'}
 
 _ROUNDS_UP = 0.9995
@@ -148,7 +153,7 @@ def format_value(value: float, kind: str) -> str:
 
 
 def format_change(observed: float, reference: float, kind: str, *, points: bool) -> str:
-    """Write the change from ``reference`` to ``observed``: ``-0.2 pp``, ``+3.1 %``, ``4.5x``, ``+512 B``.
+    """Write the change from ``reference`` to ``observed``: ``-0.2 pp``, ``+3.1 %``, ``4.5 x fewer``, ``+512 B``.
 
     A score changes in ``points`` where it lies within 0 to 1 by definition, else in its own unit. Other kinds
     change in per cent, from three times up and a third down as a ratio, and from nothing by an amount.
@@ -158,14 +163,19 @@ def format_change(observed: float, reference: float, kind: str, *, points: bool)
         difference = round(observed - reference, 12)
         return f"{difference * 100:+z.3g} pp" if points else f"{difference:+z.4g}"
     if reference == 0 or min(observed, reference) < 0:
-        more = observed - reference
-        return f"{'-' if more < 0 else '+'}{format_value(abs(more), kind)}"
+        by = observed - reference
+        return f"{'-' if by < 0 else '+'}{format_value(abs(by), kind)}"
     ratio = observed / reference
-    if ratio >= 100:
-        return f"{ratio:,.0f}x"
-    if ratio >= 3 or 0 < ratio <= 1 / 3:
-        return f"{ratio:.3g}x"
+    more, less = _RATIOS.get(kind, ("more", "less"))
+    if ratio >= 3:
+        return f"{_times(ratio)} x {more}"
+    if 0 < ratio <= 1 / 3:
+        return f"{_times(1 / ratio)} x {less}"
     return f"{(ratio - 1) * 100:+z.3g} %"
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:,.0f}" if ratio >= 100 else f"{ratio:.3g}"
 
 
 def _three_digits(value: float) -> str:

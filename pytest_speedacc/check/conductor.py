@@ -22,6 +22,7 @@ from pytest_speedacc.judge.advice import advice
 from pytest_speedacc.judge.bare_drop import bare_drop
 from pytest_speedacc.judge.gate import judge
 from pytest_speedacc.judge.held import BY_HAND, is_held, shared_notes
+from pytest_speedacc.judge.leaks import leaked
 from pytest_speedacc.judge.live_increase import refused_entries
 from pytest_speedacc.judge.observations import observe
 from pytest_speedacc.judge.outputs import needs_score
@@ -81,6 +82,7 @@ def run_gate(case: Case, inputs: Any, say: Say) -> Judged:
         checks = held(case, case.live, checks, stored, measurement, environment)
     statics = measurement.statics
     notes = [*statics.notes, *measurement.notes, *_remarks(case.training), *advice(case.subject, statics), *notes]
+    notes += leaked(case.subject)
     notes += [allowed_text(found) for found in trades if found.applies]
     if score is None and case.policy.group:
         notes.append(f"it is left out of the alternatives for {case.policy.group}, which are ranked by score")

@@ -10,9 +10,9 @@ from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.report.document import write_text
 from pytest_speedacc.report.exports import FORMATS
 from pytest_speedacc.report.merging import merge
+from pytest_speedacc.report.news import headline
 from pytest_speedacc.report.printable import printable
 from pytest_speedacc.report.reading import read_report
-from pytest_speedacc.report.summary import headline
 from pytest_speedacc.report.writers import WRITERS, report_path
 from pytest_speedacc.session.github import find_actions, write_summary
 
@@ -29,7 +29,7 @@ def merge_reports(reports: Sequence[Path], outputs: Sequence[str]) -> bool:
         print(f"Wrote {printable(str(target))}.")
     if (actions := find_actions()) is not None:
         try:
-            write_summary(actions, run, targets)
+            write_summary(actions, run, targets, Path.cwd())
         except OSError as error:
             print(f"The job summary could not be written: {error.strerror}.")
     return run.failed

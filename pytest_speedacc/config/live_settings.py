@@ -37,6 +37,8 @@ class LiveSettings:
     environment: str | None = None
     """The base's packages where its dependency files are others: ``"auto"`` has uv install them, which is the default
     where CI is set; ``"same"`` takes this side's; any other text is a command that makes an environment of them."""
+    loosened: Literal["warn", "fail"] = "warn"
+    """What a limit, a tolerance or a switch does that allows what the base does not: ``"warn"`` or ``"fail"``."""
 
 
 def parse_live(section: object) -> LiveSettings:
@@ -58,7 +60,7 @@ def parse_live(section: object) -> LiveSettings:
                 values[key] = parse_positive(value, Kind.TIME, where)
             case "threads":
                 values[key] = _one_of(value, ("one", "all"), where)
-            case "removed":
+            case "removed" | "loosened":
                 values[key] = _one_of(value, ("warn", "fail"), where)
             case "allow_slow_setup":
                 if not isinstance(value, bool):

@@ -20,12 +20,16 @@ _STRICTNESS = {"warn": 0, "fail": 1}
 _RULES = {"evidence": 0, "exact": 1, "noninferior": 2}
 
 
+MOST_NAMED = 3
+"""Gates in one sentence."""
+
+
 @dataclass(frozen=True, slots=True)
 class Loosened:
-    """What was found out about a change's policy; none of it fails a run."""
+    """What was found out about a change's policy."""
 
     said: tuple[str, ...] = ()
-    """What is allowed now and was not, a sentence each that begins with the gate's node id or with pyproject.toml."""
+    """What is allowed now and was not, a sentence for each setting that begins with its gates or pyproject.toml."""
     unread: tuple[str, ...] = ()
     """What of the base could not be read, and why."""
 
@@ -63,6 +67,7 @@ def _compared(
 ) -> Loosened:
     said = [f"pyproject.toml: {sentence}" for sentence in loosened_project(base, candidate)]
     unread = []
+    gates: dict[str, list[str]] = {}
     for test, policy in policies.items():
         if test not in base_markers:
             continue
@@ -73,8 +78,19 @@ def _compared(
         except ConfigError as error:
             unread.append(f"whether this change loosens {test} is not known: in the base, {str(error).rstrip('.')}")
             continue
-        said += [f"{test}: {sentence}" for sentence in loosened_policy(was, policy)]
+        for sentence in loosened_policy(was, policy):
+            gates.setdefault(sentence, []).append(test)
+    # One line of pyproject.toml may be the limit of every gate.
+    said += [f"{_named(tests, of=len(policies))}: {sentence}" for sentence, tests in gates.items()]
     return Loosened(tuple(said), tuple(unread))
+
+
+def _named(tests: Sequence[str], *, of: int) -> str:
+    """The gates that a sentence is about."""
+    if len(tests) > 1 and len(tests) == of:
+        return "both gates" if of == 2 else f"all {of} gates"
+    more = f" and {len(tests) - MOST_NAMED} more gates" if len(tests) > MOST_NAMED else ""
+    return ", ".join(tests[:MOST_NAMED]) + more
 
 
 def loosened_project(base: Project, candidate: Project) -> list[str]:

@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from pytest_speedacc.config.live_settings import WHERE, LiveSettings, parse_live
 from pytest_speedacc.errors import ConfigError
@@ -23,6 +24,8 @@ class LiveRules:
     """What holds for the run."""
     said: tuple[str, ...] = ()
     """Where this checkout says otherwise, or is the first to say anything, a sentence each."""
+    stricter: tuple[str, ...] = ()
+    """The same of what asks for more than the base."""
     unread: tuple[str, ...] = ()
     """Why the base's could not be read, in which case this checkout's hold."""
 
@@ -41,7 +44,7 @@ def live_rules(base: Base, own: LiveSettings, *starts: Path) -> LiveRules:
         return LiveRules(own, unread=(why,))
     if former is None:
         return LiveRules(own, said=_introduced(own))
-    return LiveRules(former, said=tuple(_differences(former, own)))
+    return LiveRules(former, *(tuple(_differences(former, own, stricter=stricter)) for stricter in (False, True)))
 
 
 def _content(base: Base, place: str) -> str:
@@ -83,12 +86,26 @@ def _introduced(own: LiveSettings) -> tuple[str, ...]:
     return (said,) if new else ()
 
 
-def _differences(was: LiveSettings, now: LiveSettings) -> list[str]:
+def _differences(was: LiveSettings, now: LiveSettings, *, stricter: bool) -> list[str]:
     return [
         f"{FILE}: {WHERE} {name} was {_shown(former)} and is {_shown(value)}; this run goes by the base's"
         for name in (field.name for field in fields(LiveSettings))
         if (former := getattr(was, name)) != (value := getattr(now, name))
+        and _is_stricter(name, former, value) is stricter
     ]
+
+
+def _is_stricter(name: str, was: Any, now: Any) -> bool:
+    """Whether a setting can only make a run see more. What the base is given, and how, may do anything."""
+    match name:
+        case "launches" | "budget" | "timeout":
+            return bool(now > was)
+        case "removed" | "loosened":
+            return bool(now == "fail")
+        case "threads":
+            return bool(now == "one")
+        case _:
+            return False
 
 
 def _shown(value: object) -> str:

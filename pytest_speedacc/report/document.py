@@ -16,10 +16,11 @@ from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.judge.alternatives import Group
 from pytest_speedacc.judge.verdict import Check, Observation, TradeSum, Verdict
 from pytest_speedacc.measure.environment import Environment, library_versions
+from pytest_speedacc.report.news import headline
 from pytest_speedacc.report.past import Past
 from pytest_speedacc.report.scale import at_scale
 from pytest_speedacc.report.schema import SCHEMA
-from pytest_speedacc.report.summary import BaseLine, RunReport, headline
+from pytest_speedacc.report.summary import BaseLine, RunReport
 
 UNITS: Mapping[str, str] = {
     Kind.SCORE: "score",
@@ -73,6 +74,7 @@ def _live(run: RunReport, base: BaseLine) -> dict[str, Any]:
         "new": list(run.new),
         "removed": list(run.removed),
         "loosened": list(run.loosened),
+        "loosened_fails": run.loosened_fails,
         "changed_baselines": list(run.changed),
         "notes": list(run.notes),
     }

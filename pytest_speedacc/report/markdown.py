@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator, Sequence
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from pytest_speedacc.judge.verdict import Outcome
+from pytest_speedacc.judge.verdict import Outcome, Verdict
 from pytest_speedacc.report.document import write_text
+from pytest_speedacc.report.news import LONGEST_NEWS, code, headline
 from pytest_speedacc.report.printable import printable, shortened
 from pytest_speedacc.report.summary import (
     LOUD,
     WORDS,
     Row,
     RunReport,
-    headline,
+    is_too_close,
     rows_of,
     sections_of,
     short_title,
+    untold_of,
+    what_helps,
     why_of,
 )
 
@@ -32,13 +36,20 @@ _LINKING = re.compile(r"([@#]|:(?=//)|\bwww(?=\.))")
 """What the host makes mentions, references and links of."""
 
 
-def markdown(run: RunReport, *, most_bytes: int | None = None) -> str:
+Link = Callable[[Verdict], str]
+"""Where the test of a gate is to be read; empty where nobody knows."""
+
+
+def markdown(run: RunReport, *, most_bytes: int | None = None, link: Link = lambda verdict: "") -> str:
     """The run: what failed, what could not be told and what moved as a table, why, and the rest folded.
 
-    Of a run that is green throughout the heading and the base alone are seen. Where all of it takes more than
-    ``most_bytes`` of UTF-8, what is folded is left out, then whole gates from the end.
+    Of a run that is green throughout, and in which nothing moved, there is the heading alone. Where all of it takes
+    more than ``most_bytes`` of UTF-8, what is folded is left out, then whole gates from the end.
     """
-    parts = [_head(run), *_loud_parts(run), *_folded(run)]
+    loud = list(_loud_parts(run, link))
+    parts = [_head(run), *loud, *(_folded(run) if loud else ())]
+    if run.remarks:
+        parts.insert(1 + len(loud), "\n".join(f"- {_text(remark, 600)}" for remark in run.remarks))
     if most_bytes is None:
         return "\n\n".join(parts) + "\n"
     left_out = "\n\n_What is left out here stands in the report file._\n"
@@ -58,13 +69,13 @@ def write_markdown(path: Path, run: RunReport) -> None:
 
 
 def _head(run: RunReport) -> str:
-    sign = "❌" if run.failed else "✅" if run.outcome is Outcome.PASSED else "⚠️"
+    sign = "❌" if run.failed else "✅" if run.is_plain else "⚠️"
     lines = [f"### {sign} {_headline(run)}"]
     if run.base:
         base = run.base
         launched = f" · {base.counted} in turn, {base.seconds:.0f} s" if base.launches else ""
         lines.append(
-            f"Base {_code(base.description.partition(' ')[0])} {_text(base.description.partition(' ')[2])} "
+            f"Base {code(base.description.partition(' ')[0])} {_text(base.description.partition(' ')[2])} "
             f"({_text(base.how)}){launched} · {_text(run.measured_on)}"
         )
     elif run.measured_on:
@@ -75,26 +86,33 @@ def _head(run: RunReport) -> str:
 def _headline(run: RunReport) -> str:
     # Names come in backticks, which hold whatever they are given but backticks.
     parts = headline(run).split("`")
-    return "".join(_code(part) if place % 2 else _text(part) for place, part in enumerate(parts))
+    return "".join(code(part) if place % 2 else _text(part, LONGEST_NEWS) for place, part in enumerate(parts))
 
 
-def _loud_parts(run: RunReport) -> Iterator[str]:
-    if table := _table(run):
+def _loud_parts(run: RunReport, link: Link) -> Iterator[str]:
+    if run.problems:
+        yield "\n\n".join(_paragraphs(problem) for problem in run.problems[:MOST_ROWS])
+    if table := _table(run, link):
         yield table
     for verdict in run.verdicts:
         if verdict.outcome in LOUD:
             if verdict.error:
-                yield f"**{_code(short_title(verdict))} could not be judged:** {_text(verdict.error, 1000)}"
+                yield f"**{code(short_title(verdict))} could not be judged:** {_text(verdict.error, 1000)}"
             elif why := why_of(verdict):
                 lines = "\n".join(f"- {_text(line)}" for line in why)
-                yield f"**Why {_code(short_title(verdict))}:**\n\n{lines}"
+                yield f"**Why {code(short_title(verdict))}:**\n\n{lines}"
+    if untold := list(untold_of(run)):
+        lines = "\n".join(f"- {code(gates)} {_text(said, 600)}" for gates, said in untold[:MOST_ROWS])
+        yield f"**Why it cannot be told:**\n\n{lines}"
+        if is_too_close(run):
+            yield f"**What helps:** {_text(what_helps(run), 600)}"
     for title, sentences in sections_of(run):
         yield f"**{title}:**\n\n" + "\n".join(f"- {_text(sentence, 600)}" for sentence in sentences[:MOST_ROWS])
     if commands := [verdict.accept for verdict in run.verdicts if verdict.accept]:
         yield "If it is meant:\n\n" + _block("\n".join(commands[:MOST_ROWS]))
 
 
-def _table(run: RunReport) -> str:
+def _table(run: RunReport, link: Link) -> str:
     """The rows that failed, could not be told, or moved; nothing where all passed and nothing moved."""
     found = []
     for outcome in (*LOUD, Outcome.PASSED):
@@ -102,15 +120,25 @@ def _table(run: RunReport) -> str:
             found += [(verdict, row) for row in rows_of(verdict) if row.outcome in LOUD or row.has_moved]
     if not found:
         return ""
-    lines = ["| gate | axis | base | here | change | allowed | verdict |", "|---|---|--:|--:|--:|--:|---|"]
+    lines = [f"| gate | axis | {_former(run)} | here | change | allowed | verdict |", "|---|---|--:|--:|--:|--:|---|"]
     previous = None
     for verdict, row in found[:MOST_ROWS]:
-        gate = _code(short_title(verdict)) if verdict is not previous else ""
+        gate = _linked(verdict, link) if verdict is not previous else ""
         lines.append(_line((gate, *_cells(row))))
         previous = verdict
     if len(found) > MOST_ROWS:
         lines.append(_line((f"and {len(found) - MOST_ROWS} more", "", "", "", "", "", "")))
     return "\n".join(lines)
+
+
+def _linked(verdict: Verdict, link: Link) -> str:
+    name, place = code(short_title(verdict)), link(verdict)
+    return f"[{name}]({place})" if place else name
+
+
+def _former(run: RunReport) -> str:
+    """What the values are called that it was compared with."""
+    return "base" if run.base else "baseline"
 
 
 def _cells(row: Row) -> tuple[str, ...]:
@@ -129,12 +157,15 @@ def _folded(run: RunReport) -> Iterator[str]:
     if not run.verdicts:
         return
     title = f"{len(quiet)} of {len(run.verdicts)} gates passed · all {checks} checks · notes"
-    lines = ["| gate | axis | base | here | change | allowed | verdict | why |", "|---|---|--:|--:|--:|--:|---|---|"]
+    lines = [
+        f"| gate | axis | {_former(run)} | here | change | allowed | verdict | why |",
+        "|---|---|--:|--:|--:|--:|---|---|",
+    ]
     for verdict in run.verdicts:
         for row in rows_of(verdict):
-            lines.append(_line((_code(short_title(verdict)), *_cells(row), _text(row.reason))))
-    notes = [f"- {_code(short_title(verdict))}: {_text(note)}" for verdict in run.verdicts for note in verdict.notes]
-    notes += [f"- {_text(note)}" for note in (*run.remarks, *run.notes)]
+            lines.append(_line((code(short_title(verdict)), *_cells(row), _text(row.reason))))
+    notes = [f"- {code(short_title(verdict))}: {_text(note)}" for verdict in run.verdicts for note in verdict.notes]
+    notes += [f"- {_text(note)}" for note in run.notes]
     if run.base and run.base.canary:
         notes.append(f"- {_text(run.base.canary)}")
     body = "\n".join(lines) + ("\n\n" + "\n".join(notes) if notes else "")
@@ -147,13 +178,15 @@ def _text(words: str, longest: int = LONGEST_CELL) -> str:
     return _LINKING.sub("\\1\u200b", _MARKUP.sub(r"\\\1", html.escape(plain, quote=False)))
 
 
-def _code(words: str) -> str:
-    """Foreign words as they are, in a fixed width."""
-    plain = shortened(printable(words), LONGEST_CELL).replace("`", "'").replace("|", "¦")
-    return f"`{plain or ' '}`"
+def _paragraphs(text: str) -> str:
+    """Sentences, and between them lines to paste, which are indented there."""
+    parts = [part for part in text.split("\n\n") if part.strip()]
+    return "\n\n".join(
+        _block(textwrap.dedent(part), "yaml") if part.startswith("    ") else _text(part, 2000) for part in parts
+    )
 
 
-def _block(text: str) -> str:
+def _block(text: str, language: str = "console") -> str:
     """Lines as they are, behind a fence that none of them has."""
     fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
-    return f"{fence}console\n{chr(10).join(map(printable, text.splitlines()))}\n{fence}"
+    return f"{fence}{language}\n{chr(10).join(map(printable, text.splitlines()))}\n{fence}"

@@ -44,6 +44,7 @@ def merge(runs: Mapping[str, RunReport]) -> RunReport:
         removed=_once(runs, lambda run: run.removed),
         losses_fail=any(run.losses_fail for run in runs.values()),
         loosened=_said(runs, lambda run: run.loosened),
+        loosened_fails=any(run.loosened_fails for run in runs.values()),
         changed=_said(runs, lambda run: run.changed),
         notes=_said(runs, lambda run: run.notes),
         past=tuple(

@@ -10,6 +10,7 @@ from typing import Any
 from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.judge.verdict import Outcome, Verdict
 from pytest_speedacc.report.document import write_text
+from pytest_speedacc.report.news import headline
 from pytest_speedacc.report.past import HEIGHT, WIDTH, changes_of, lines_of
 from pytest_speedacc.report.plot import draw_plot, has_plot
 from pytest_speedacc.report.printable import printable, shown_title
@@ -18,7 +19,6 @@ from pytest_speedacc.report.summary import (
     WORDS,
     Row,
     RunReport,
-    headline,
     rows_of,
     sections_of,
     short_title,
@@ -52,7 +52,8 @@ def page(run: RunReport) -> str:
     )
     text: str = environment.get_template("page.html.jinja").render(
         title=headline(run).replace("`", ""),
-        outcome=_outcome(Outcome.FAILED if run.failed else run.outcome),
+        outcome=_outcome(_sign(run)),
+        problems=[problem.splitlines() for problem in run.problems],
         run=run,
         loud=[_gate(verdict) for verdict in _loud(run)],
         gates=[_gate(verdict) for verdict in run.verdicts],
@@ -64,6 +65,13 @@ def page(run: RunReport) -> str:
         line={"width": WIDTH, "height": HEIGHT},
     )
     return text
+
+
+def _sign(run: RunReport) -> Outcome:
+    """The outcome whose sign the heading has: not that of a pass where a reviewer has to look."""
+    if run.failed:
+        return Outcome.FAILED
+    return run.outcome if run.is_plain else max(run.outcome, Outcome.INCONCLUSIVE)
 
 
 def _loud(run: RunReport) -> Iterator[Verdict]:

@@ -18,7 +18,7 @@ from pytest_speedacc.axes.units import format_value
 from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.judge.verdict import Outcome, Verdict
 from pytest_speedacc.report.printable import shown_title
-from pytest_speedacc.report.summary import RunReport
+from pytest_speedacc.report.summary import RunReport, without_file
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 """Okabe and Ito's, which people with colour-blindness tell apart."""
@@ -124,7 +124,7 @@ def _point(verdict: Verdict, axis: Axis) -> Point | None:
 
 def _short(verdict: Verdict) -> str:
     """The test without its file: a point has room for a name, not for a path."""
-    return verdict.name or verdict.test.rpartition("::")[2]
+    return verdict.name or without_file(verdict.test)
 
 
 def _plain(text: str) -> str:

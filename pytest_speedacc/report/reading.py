@@ -62,6 +62,7 @@ def read_report(path: Path) -> RunReport:
         removed=live.removed if live else (),
         losses_fail=document.losses_fail,
         loosened=live.loosened if live else (),
+        loosened_fails=bool(live and live.loosened_fails),
         changed=live.changed_baselines if live else (),
         notes=live.notes if live else (),
         past=tuple(map(_past, document.past)),

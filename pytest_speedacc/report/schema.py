@@ -194,6 +194,8 @@ class LivePart(Part, frozen=True, kw_only=True):
     """Gates that the base has and this checkout lost."""
     loosened: Lines
     """What is allowed now and was not."""
+    loosened_fails: bool = False
+    """Whether that fails the run."""
     changed_baselines: Lines
     """What baseline files hold now and did not."""
     notes: Lines

@@ -73,6 +73,8 @@ class RunReport:
     """Whether a lost gate fails the run."""
     loosened: tuple[str, ...] = ()
     """What is allowed now and was not, a sentence each."""
+    loosened_fails: bool = False
+    """Whether that fails the run."""
     changed: tuple[str, ...] = ()
     """What baseline files hold now and did not, a sentence each."""
     notes: tuple[str, ...] = ()
@@ -96,7 +98,9 @@ class RunReport:
     @property
     def outcome(self) -> Outcome:
         """The worst of the run."""
-        if self.problems or (self.lost and self.losses_fail) or not self.verdicts:
+        if self.problems or (self.lost and self.losses_fail) or (self.loosened and self.loosened_fails):
+            return Outcome.FAILED
+        if not self.verdicts:
             return Outcome.FAILED
         return max(verdict.outcome for verdict in self.verdicts)
 
@@ -104,6 +108,11 @@ class RunReport:
     def failed(self) -> bool:
         """Whether the run is no pass."""
         return self.fails or self.outcome is Outcome.FAILED
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether every gate passed, and none was lost or had its rules loosened."""
+        return self.outcome is Outcome.PASSED and not (self.failed or self.lost or self.loosened)
 
     def of(self, outcome: Outcome) -> tuple[Verdict, ...]:
         """The gates that came to it."""
@@ -124,60 +133,20 @@ class Row:
     outcome: Outcome
     reason: str
     has_moved: bool
-    """Whether it is shown to be another value than before."""
-
-
-def headline(run: RunReport) -> str:
-    """The news in one line: how many gates failed, and the first of them with its axis and amount."""
-    count = len(run.verdicts)
-    gates = f"{count} model gate{'' if count == 1 else 's'}"
-    for outcome, verb in (
-        (Outcome.FAILED, "failed"),
-        (Outcome.NOT_COMPARED, "could not be compared"),
-        (Outcome.INCONCLUSIVE, "could not be told"),
-    ):
-        if found := run.of(outcome):
-            return f"{len(found)} of {gates} {verb}: {', '.join(map(_gate_news, found[:2]))}{_more(found)}"
-    if run.problems or not run.verdicts:
-        return "No model gate was judged" if not run.verdicts else "The run failed"
-    return f"{gates[0].upper()}{gates[1:]} passed" if count != 1 else "1 model gate passed"
-
-
-def _more(found: Sequence[Verdict]) -> str:
-    return f" and {len(found) - 2} more" if len(found) > 2 else ""
-
-
-def _gate_news(verdict: Verdict) -> str:
-    name = short_title(verdict)
-    if not verdict.checks:
-        return f"`{name}` could not be judged"
-    worst = verdict.worst()[0]
-    if worst.outcome is Outcome.NOT_COMPARED:
-        return f"`{name}` ({_score_or_axis(worst)})"
-    return f"`{name}` {_said(worst, verdict)}"
-
-
-def _said(check: Check, verdict: Verdict) -> str:
-    """What a check shows, as the end of a sentence about its gate."""
-    where = f" in the slice {check.slice}" if check.slice else ""
-    if check.observed is None:
-        return f"has no {axis(check)}"
-    if check.kind == Kind.CHANGE:
-        pace = "slower" if check.observed > 0 else "faster"
-        verb = "may be" if check.outcome is Outcome.INCONCLUSIVE else "is"
-        return f"{verb} {abs(check.observed):.1%} {pace}".replace("%", " %") + where
-    row = row_of(check, verdict)
-    return f"has {_score_or_axis(check)} {row.here} ({row.change or row.allowed})"
-
-
-def _score_or_axis(check: Check) -> str:
-    return "score" if check.metric == "accuracy" else axis(check)
+    """Whether it is shown to be another value than before, or somebody accepted that it is."""
 
 
 def short_title(verdict: Verdict) -> str:
     """What a gate is called where there is little room: its test without file and prefix, and the check's name."""
-    test = verdict.test.rpartition("::")[2].removeprefix("test_") or verdict.test
+    test = without_file(verdict.test).removeprefix("test_") or verdict.test
     return f"{test} ({verdict.name})" if verdict.name else test
+
+
+def without_file(test: str) -> str:
+    """The function of a node id, with its parameters, in which colons are nothing but text."""
+    file, separator, inside = test.partition("::")
+    path, bracket, parameters = inside.partition("[")
+    return path.rpartition("::")[2] + bracket + parameters if separator else file
 
 
 def rows_of(verdict: Verdict) -> list[Row]:
@@ -201,6 +170,7 @@ def row_of(check: Check, verdict: Verdict) -> Row:
             points = bool(measured and measured.points) or (check.kind == Kind.SCORE and _is_unit(verdict))
             change = format_change(check.observed, check.reference, check.kind, points=points)
             moved = not math.isclose(check.observed, check.reference, rel_tol=1e-12)
+    moved = moved or bool(check.accepted)
     return Row(axis(check), base, here, change, check.allowed, check.outcome, check.reason, moved)
 
 
@@ -228,15 +198,38 @@ def why_of(verdict: Verdict) -> tuple[str, ...]:
     return (*suspects, *verdict.explained, *verdict.allocated, *verdict.flipped)
 
 
+def untold_of(run: RunReport) -> Iterator[tuple[str, str]]:
+    """Why checks that are neither passed nor failed are not, each with its gate, or the first of several gates."""
+    gates: dict[str, list[str]] = {}
+    for verdict in run.verdicts:
+        for check in verdict.checks:
+            if check.outcome in (Outcome.INCONCLUSIVE, Outcome.NOT_COMPARED):
+                gates.setdefault(f"{axis(check)}: {check.reason}", []).append(short_title(verdict))
+    for said, names in gates.items():
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        yield names[0], f"{more} {said}".strip()
+
+
+def is_too_close(run: RunReport) -> bool:
+    """Whether more timing could decide something."""
+    checks = (check for verdict in run.verdicts for check in verdict.checks)
+    return any(check.outcome is Outcome.INCONCLUSIVE and check.metric == "latency" for check in checks)
+
+
+def what_helps(run: RunReport) -> str:
+    """How a reader gets a verdict of times that are too close to call."""
+    longer = "launches and budget in [tool.speedacc.live]" if run.base else "--speedacc-budget=SECONDS"
+    return f"a quieter machine; more time ({longer}); or a wider limit or tolerance than what this machine can show."
+
+
 def sections_of(run: RunReport) -> Iterator[tuple[str, tuple[str, ...]]]:
     """What is told of the run beside its gates, by title, where there is anything."""
     lost = "Lost gates, which fail this run" if run.losses_fail else "Lost gates"
     for title, sentences in (
-        ("Could not be done", run.problems),
         (lost, run.lost),
-        ("Loosened here", run.loosened),
-        ("Changed baselines", run.changed),
+        ("Loosened here, which fails this run" if run.loosened_fails else "Loosened here", run.loosened),
         ("Accepted here", tuple(accepted_of(run.verdicts))),
+        ("Changed baselines", run.changed),
     ):
         if sentences:
             yield title, sentences

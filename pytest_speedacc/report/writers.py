@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-import os
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,6 +53,12 @@ def report_path(text: str, asked: str = "--speedacc-report=") -> Path:
             f"{asked}{path.name} needs {writer.needs}, which is not installed: install pytest-speedacc[report]."
         )
     folder = next((folder for folder in path.absolute().parents if folder.exists()), Path.cwd())
-    if not folder.is_dir() or not os.access(folder, os.W_OK):
+    if not folder.is_dir():
         raise ConfigError(f"{asked.removesuffix('=')}: {path} cannot be written: {folder} is no folder to write to.")
+    try:
+        # What is allowed to whom is not all that decides: there are file systems that nobody can write to.
+        with path.open("r+b") if path.exists() else tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ConfigError(f"{asked.removesuffix('=')}: {path} cannot be written: {error.strerror}.") from None
     return path.absolute()

@@ -87,6 +87,8 @@ class Against:
     """Gates of the base that have another name here, by the content of their baselines; with that name."""
     loosened: tuple[str, ...]
     """What the policy allows now and did not in the base, a sentence each."""
+    rules: tuple[str, ...] = ()
+    """What of the settings of live runs is milder or another than in the base, by which this run goes."""
     shared: Mapping[str, str] = field(default_factory=dict)
     """Digests of what the base was given of this checkout, by path."""
     profiled: Profiled = field(default_factory=Profiled)
@@ -154,7 +156,8 @@ def run_against(request: Request, say: Callable[[str], None]) -> Against:
             base_side.rootdir, run.base_markers, request.project, request.policies, started=base_side.folder
         )
         hidden = new_since(request.hidden, addopts_of(base_side.ini_file))
-    notes = (*_notes(base, tree), *environment.notes, *profiled.problems, *rules.unread, *loosened.unread)
+    notes = (*_notes(base, tree), *environment.notes, *profiled.problems)
+    notes += (*rules.stricter, *rules.unread, *loosened.unread)
     notes += (slow,) if (slow := slow_setup(run)) else ()
     # Where the run was lost as well, no gate tells it.
     notes += (environment.problem,) if environment.problem and run.lost else ()
@@ -162,9 +165,9 @@ def run_against(request: Request, say: Callable[[str], None]) -> Against:
         f"which gates the base has in {file} is not known, since it cannot be collected there: {why}"
         for file, why in run.base_unread.items()
     )
-    said = (*rules.said, *hidden, *loosened.said)
+    said = (*hidden, *loosened.said)
     shared = digests(tree.shared)
-    return Against(run, base, settings, _mode(settings), notes, changes, renamed, said, shared, profiled)
+    return Against(run, base, settings, _mode(settings), notes, changes, renamed, said, rules.said, shared, profiled)
 
 
 def _base(request: Request) -> Base:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 from pytest_speedacc.judge.verdict import Outcome, Verdict
 from pytest_speedacc.report.markdown import markdown
@@ -22,6 +23,8 @@ ANNOTATES_ALREADY = "pytest_github_actions_annotate_failures"
 """The entry point of a plugin that annotates every failure by itself."""
 
 _PLACE = re.compile(r"\(([^()]+\.py):(\d+)\)")
+_BLOB = re.compile(r"https://[\w.:-]+/[\w.-]+/[\w.-]+/blob/[0-9a-f]{40,64}/")
+_TEST_FILE = re.compile(r"([^\s:]+\.py)::")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,8 @@ class Actions:
     outputs: Path | None
     workspace: Path
     """What the files of annotations are relative to."""
+    blob: str = ""
+    """Where the host shows the files of the commit that it runs for; empty where nobody knows."""
 
 
 def find_actions(environment: Mapping[str, str] = os.environ) -> Actions | None:
@@ -39,19 +44,31 @@ def find_actions(environment: Mapping[str, str] = os.environ) -> Actions | None:
     if environment.get("GITHUB_ACTIONS") != "true":
         return None
     summary, outputs = (environment.get(name) for name in ("GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT"))
+    server, repository, sha = (environment.get(f"GITHUB_{name}", "") for name in ("SERVER_URL", "REPOSITORY", "SHA"))
+    blob = f"{server}/{repository}/blob/{sha}/"
     return Actions(
         Path(summary) if summary else None,
         Path(outputs) if outputs else None,
         Path(environment.get("GITHUB_WORKSPACE") or Path.cwd()),
+        blob if _BLOB.fullmatch(blob) else "",
     )
 
 
-def write_summary(actions: Actions, run: RunReport, reports: Sequence[Path]) -> None:
-    """Append the summary and the outputs of the step. Raises OSError where the host's files cannot be written."""
+def write_summary(actions: Actions, run: RunReport, reports: Sequence[Path], root: Path) -> None:
+    """Append the summary and the outputs of the step. Raises OSError where the host's files cannot be written.
+
+    ``root`` is the folder that node ids start from.
+    """
+
+    def link(verdict: Verdict) -> str:
+        place = _inside(actions, root, verdict.file)
+        line = f"#L{verdict.line}" if verdict.line else ""
+        return f"{actions.blob}{quote(place)}{line}" if actions.blob and place else ""
+
     if actions.summary is not None:
         taken = actions.summary.stat().st_size if actions.summary.exists() else 0
         with actions.summary.open("a", encoding="utf-8", errors="backslashreplace") as file:
-            file.write(markdown(run, most_bytes=MOST_BYTES - taken) + "\n")
+            file.write(markdown(run, most_bytes=MOST_BYTES - taken, link=link) + "\n")
     if actions.outputs is not None:
         with actions.outputs.open("a", encoding="utf-8", errors="backslashreplace") as file:
             file.writelines(f"{name}={value}\n" for name, value in _outputs(run, reports).items())
@@ -61,23 +78,27 @@ def _outputs(run: RunReport, reports: Sequence[Path]) -> dict[str, str]:
     """What later steps may ask for, each on one line."""
     return {
         "verdict": run.outcome.word,
-        "failed": str(len(run.of(Outcome.FAILED))),
+        "failed": str(len(run.of(Outcome.FAILED)) + len(run.lost) * run.losses_fail),
         "inconclusive": str(len(run.of(Outcome.INCONCLUSIVE))),
         "report": printable(str(reports[0])) if reports else "",
     }
 
 
 def annotation_lines(actions: Actions, run: RunReport, root: Path, fails: Callable[[Outcome], bool]) -> Iterator[str]:
-    """The workflow commands, a line each, for what did not pass: at its culprit, else at its test.
+    """The workflow commands, a line each, for what did not pass: of the run as a whole, and of a gate at its culprit,
+    else at its test.
 
     ``root`` is the folder that node ids start from. What ``fails`` the run is an error, and the rest a warning.
     """
     loud = [verdict for verdict in run.verdicts if verdict.outcome is not Outcome.PASSED]
     for level, is_error in (("error", True), ("warning", False)):
         found = [verdict for verdict in loud if fails(verdict.outcome) is is_error]
-        lost = run.lost if run.losses_fail is is_error else ()
-        commands = [_of_gate(level, verdict, actions, root) for verdict in found]
-        commands += [_command(level, "", 0, "lost gate", sentence) for sentence in lost]
+        commands = [_command(level, "", 0, "speedacc", problem) for problem in run.problems if is_error]
+        commands += [_of_gate(level, verdict, actions, root) for verdict in found]
+        if run.losses_fail is is_error:
+            commands += [_of_lost(level, sentence, actions, root) for sentence in run.lost]
+        if run.loosened and run.loosened_fails is is_error:
+            commands.append(_command(level, "", 0, "loosened", "\n".join(run.loosened)))
         yield from commands[:MOST_ANNOTATIONS]
         if len(commands) > MOST_ANNOTATIONS:
             more = f"and {len(commands) - MOST_ANNOTATIONS} more: see the job summary"
@@ -90,10 +111,20 @@ def _of_gate(level: str, verdict: Verdict, actions: Actions, root: Path) -> str:
         if place and (root / place[1]).is_file():
             file, line = place[1], int(place[2])
             break
-    where = os.path.relpath(root / file, actions.workspace) if file else ""
-    inside = where if not where.startswith("..") else ""
     why = "\n".join([headline(verdict), *why_of(verdict)[:3]])
-    return _command(level, Path(inside).as_posix() if inside else "", line, f"speedacc: {short_title(verdict)}", why)
+    return _command(level, _inside(actions, root, file), line, f"speedacc: {short_title(verdict)}", why)
+
+
+def _of_lost(level: str, sentence: str, actions: Actions, root: Path) -> str:
+    found = _TEST_FILE.search(sentence)
+    file = found[1] if found and (root / found[1]).is_file() else ""
+    return _command(level, _inside(actions, root, file), 0, "lost gate", sentence)
+
+
+def _inside(actions: Actions, root: Path, file: str) -> str:
+    """A file below ``root`` as the host names it; empty for one that is not the repository's."""
+    where = os.path.relpath(root / file, actions.workspace) if file else ""
+    return "" if where.startswith("..") else Path(where).as_posix() if where else ""
 
 
 def _command(level: str, file: str, line: int, title: str, message: str) -> str:

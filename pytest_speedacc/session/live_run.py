@@ -18,18 +18,22 @@ from pytest_speedacc.judge.live_increase import latency_tolerances, live_alpha
 from pytest_speedacc.judge.reference import LiveComparison
 from pytest_speedacc.live.workers.arguments import arguments_of
 from pytest_speedacc.marks import is_gate
-from pytest_speedacc.report.printable import printable_lines
 from pytest_speedacc.report.summary import BaseLine, RunReport
 from pytest_speedacc.session.both_sides import Against, Request, run_against
 from pytest_speedacc.session.hidden_options import Hidden
 from pytest_speedacc.session.narrowed import Narrowed
 from pytest_speedacc.session.options import Options
 from pytest_speedacc.session.progress import long_progress
-from pytest_speedacc.session.telling import tell_failed
+from pytest_speedacc.session.refused import refusing
+from pytest_speedacc.session.telling import LOOSENED, tell_failed
 from pytest_speedacc.stats.sequence import launch_bounds
 
 HOW_TO_LOSE = (
     'If that is meant, set removed = "warn" in [tool.speedacc.live] in a change that is merged before: a live run '
+    "reads it from the base."
+)
+HOW_TO_LOOSEN = (
+    'If that is meant, set loosened = "warn" in [tool.speedacc.live] in a change that is merged before: a live run '
     "reads it from the base."
 )
 
@@ -74,12 +78,13 @@ class LiveSession:
             return
         # A run without any gate is compared as well: it may have lost those of the base.
         say = long_progress(self.config, f"against {self.options.against}")
-        try:
-            self.against = run_against(self._request(policies), say)
-        except ConfigError as error:
-            raise pytest.UsageError(printable_lines(f"speedacc: {error}")) from None
-        finally:
-            say("")
+        with refusing(self.config):
+            try:
+                self.against = run_against(self._request(policies), say)
+            except ConfigError as error:
+                raise pytest.UsageError(str(error)) from None
+            finally:
+                say("")
         tolerances = {test: latency_tolerances(policy) for test, policy in policies.items()}
         self.alpha = live_alpha(self.against.run.compared, tolerances)
 
@@ -149,6 +154,10 @@ class LiveSession:
         if against is not None and against.settings.removed == "fail":
             for test, sentence in zip(removed, lost_sentences(against, removed), strict=True):
                 tell_failed(session, test, sentence)
+        if self._loosening_fails():
+            loosened = self.loosened()
+            news = f"{len(loosened)} setting{'s were' if len(loosened) > 1 else ' was'} loosened"
+            tell_failed(session, LOOSENED, "\n".join((*(f"Loosened: {it}." for it in loosened), HOW_TO_LOOSEN)), news)
         if against is not None and against.run.lost and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         return (yield)
@@ -172,12 +181,19 @@ class LiveSession:
 
     def loosened(self) -> tuple[str, ...]:
         """What this checkout allows and the base does not, with the gates whose failure it expects."""
-        if self.against is None:
-            return ()
+        return (*self.against.rules, *self._opened()) if self.against is not None else ()
+
+    def _opened(self) -> tuple[str, ...]:
+        """Of that, what holds in this run."""
+        assert self.against is not None
         run = self.against.run
         news = sorted(test for test in self.expected - run.base_expected if test in run.base_markers)
         why = "it is expected to fail (xfail), which no mark of the base says"
         return (*self.against.loosened, *(f"{test}: {why}" for test in news))
+
+    def _loosening_fails(self) -> bool:
+        # The table that says so can be changed, in a change of its own.
+        return self.against is not None and self.against.settings.loosened == "fail" and bool(self._opened())
 
     def account(self, run: RunReport) -> RunReport:
         """``run`` with what the live run found out."""
@@ -193,6 +209,7 @@ class LiveSession:
             lost=(*lost_sentences(against, self.removed()), *run.lost),
             losses_fail=run.losses_fail or (fails and bool(self.removed())),
             loosened=self.loosened(),
+            loosened_fails=self._loosening_fails(),
             changed=tuple(changed_baselines(against)),
             notes=(*run.notes, *against.notes),
             problems=(*run.problems, *([against.run.lost] if against.run.lost else [])),
@@ -202,7 +219,9 @@ class LiveSession:
         """With what the gates were compared, how, and what may explain a difference other than the change."""
         if self.against is None:
             return [f"Measured on {measured_on}."] if measured_on else []
-        return live_lines(self.against, self.removed(), self.loosened(), measured_on, is_brief=is_brief)
+        # What fails the run is a failure of its own.
+        loosened = () if self._loosening_fails() else self.loosened()
+        return live_lines(self.against, self.removed(), loosened, measured_on, is_brief=is_brief)
 
 
 def changed_baselines(against: Against) -> list[str]:

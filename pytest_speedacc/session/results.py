@@ -18,6 +18,7 @@ from pytest_speedacc.judge.alternatives import groups_of
 from pytest_speedacc.judge.verdict import Outcome, Verdict
 from pytest_speedacc.report.closing import summary_lines
 from pytest_speedacc.report.groups import group_lines
+from pytest_speedacc.report.news import first_sentence
 from pytest_speedacc.report.past import Past
 from pytest_speedacc.report.printable import printable_lines
 from pytest_speedacc.report.scale import scale_lines
@@ -33,7 +34,7 @@ from pytest_speedacc.session.options import Options
 from pytest_speedacc.session.orphans import Found, Missing, find_missing
 from pytest_speedacc.session.past import read_past
 from pytest_speedacc.session.skipped import reason_of, skipped_line
-from pytest_speedacc.session.telling import tell_failed
+from pytest_speedacc.session.telling import RUN, tell_failed
 
 
 class Results:
@@ -141,6 +142,8 @@ class Results:
                 self.problems.append(str(error))
                 self.told = replace(self.told, problems=(*self.told.problems, str(error)))
         if self.problems:
+            said = "\n\n".join(f"speedacc: {problem}" for problem in self.problems)
+            tell_failed(session, RUN, said, first_sentence(self.problems[0]))
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
         elif self._shows_nothing() and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
@@ -276,7 +279,6 @@ class Results:
         lines += run.remarks
         # Those that fail are failures of their own.
         lines += [each.sentence(False) for each in self.missing.lost if not self._losses_fail()]
-        lines += [f"ERROR: {problem}" for problem in self.problems]
         if lines:
             # The line of the last file has ended by now; pytest would end it once more below.
             terminalreporter.currentfspath = None
@@ -294,9 +296,11 @@ class Results:
         if actions is None or not (run.verdicts or run.lost or run.problems):
             return
         try:
-            write_summary(actions, run, self.written)
+            write_summary(actions, run, self.written, self.config.rootpath)
         except OSError as error:
             terminalreporter.line(f"The job summary could not be written: {error.strerror}.")
-        if not self.config.pluginmanager.hasplugin(ANNOTATES_ALREADY):
-            for command in annotation_lines(actions, run, self.config.rootpath, self._fails):
-                terminalreporter.line(command)
+        if self.config.pluginmanager.hasplugin(ANNOTATES_ALREADY):
+            # It does so for tests, and for nothing that is no test.
+            run = replace(run, verdicts=())
+        for command in annotation_lines(actions, run, self.config.rootpath, self._fails):
+            terminalreporter.line(command)

@@ -40,6 +40,7 @@ from pytest_speedacc.session.live_run import LiveSession
 from pytest_speedacc.session.narrowed import read_narrowed
 from pytest_speedacc.session.options import Options, read_options
 from pytest_speedacc.session.payload import hand_over, note_verdict, shorten
+from pytest_speedacc.session.refused import RESULTS
 from pytest_speedacc.session.results import Results
 from pytest_speedacc.session.selection import Selection
 from pytest_speedacc.session.stored_ratios import SoloSession
@@ -103,7 +104,7 @@ class Session:
             # In a live run, what the base does not have of them is told there.
             told = hidden if self.options.in_ci and self.live is None else ()
             self.results = Results(config, self.options, self.project, self.narrowed, self.live, told)
-            config.pluginmanager.register(self.results, "speedacc-results")
+            config.pluginmanager.register(self.results, RESULTS)
             config.pluginmanager.register(BenchmarkTable(), "speedacc-benchmark-table")
 
     # Collection

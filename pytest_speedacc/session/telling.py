@@ -7,8 +7,13 @@ from typing import Any
 
 import pytest
 
-from pytest_speedacc.report.printable import printable
+from pytest_speedacc.report.printable import printable, printable_lines
 from pytest_speedacc.report.table import wrapped
+
+RUN = "speedacc::run"
+"""What a failure of the run as a whole is filed under."""
+LOOSENED = "speedacc::loosened"
+"""What one is filed under that allows what the base does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +34,20 @@ class _Sentence:
 
     def toterminal(self, terminal: Any) -> None:
         """Print it, as pytest asks of a failure."""
-        for line in wrapped(self.text, terminal.fullwidth):
-            terminal.line(line)
+        for line in self.text.splitlines():
+            for part in wrapped(line, terminal.fullwidth):
+                terminal.line(part)
 
     def __str__(self) -> str:
         return self.text
 
 
-def tell_failed(session: pytest.Session, nodeid: str, sentence: str) -> None:
-    """Report ``nodeid``, which no test of this run is, as failed: pytest, junit, ``-q``, xdist and editors count it."""
-    text, name = printable(sentence), printable(nodeid)
+def tell_failed(session: pytest.Session, nodeid: str, sentence: str, news: str = "") -> None:
+    """Report ``nodeid``, which no test of this run is, as failed: pytest, junit, ``-q``, xdist and editors count it.
+
+    ``news`` is what the short summary says of it: by itself the beginning of the sentence.
+    """
+    text, name = printable_lines(sentence), printable(nodeid)
     file = name.partition("::")[0]
     report = pytest.TestReport(
         nodeid=name,
@@ -46,7 +55,7 @@ def tell_failed(session: pytest.Session, nodeid: str, sentence: str) -> None:
         keywords={},
         outcome="failed",
         # What to do stands in the failure itself.
-        longrepr=_Sentence(text, reprcrash=_Place(file, text.partition(",")[0])),  # type: ignore[arg-type]
+        longrepr=_Sentence(text, reprcrash=_Place(file, printable(news) or text.partition(",")[0])),  # type: ignore[arg-type]
         when="call",
     )
     session.config.hook.pytest_runtest_logreport(report=report)

@@ -119,6 +119,24 @@ def test_what_is_loosened_is_told_of_each_gate_and_of_pyproject(tmp_path):
     )
 
 
+@pytest.mark.parametrize(
+    ("loosened", "kept", "said"),
+    [
+        (1, 1, "test_0"),
+        (2, 1, "test_0, test_1"),
+        (2, 0, "both gates"),
+        (3, 0, "all 3 gates"),
+        (5, 1, "test_0, test_1, test_2 and 2 more gates"),
+    ],
+)
+def test_a_setting_of_several_gates_is_one_sentence(tmp_path, loosened, kept, said):
+    names = [f"test_{number}" for number in range(loosened + kept)]
+    now = [{"max_parameters": 20}] * loosened + [{"max_parameters": 10}] * kept
+    markers = {name: [{"max_parameters": 10}] for name in names}
+    told = found(tmp_path, markers, **dict(zip(names, now, strict=True))).said
+    assert told == (f"{said}: max_parameters was 10 and is 20",)
+
+
 def test_the_nearest_marker_of_the_base_holds_before_its_settings(tmp_path):
     markers = {"test_a": [{"min_accuracy": 0.8}, {"min_accuracy": 0.9, "max_parameters": 10}]}
     loosened = found(tmp_path, markers, 'min_accuracy = 0.95\nmax_memory = "1 MiB"', test_a={"min_accuracy": 0.7})

@@ -39,21 +39,39 @@ def test_the_base_s_settings_hold_and_each_difference_is_told(repository: Reposi
         f'{BEFORE} share was ["data"] and is ["data", "weights"]{AFTER}',
         f'{BEFORE} setup was "make model" and is "curl evil"{AFTER}',
         f'{BEFORE} budget was "1200 s" and is "900 s"{AFTER}',
-        f'{BEFORE} timeout was "120 s" and is "900 s"{AFTER}',
         f'{BEFORE} threads was "one" and is "all"{AFTER}',
         f'{BEFORE} removed was "fail" and is "warn"{AFTER}',
     )
+    assert found.stricter == (f'{BEFORE} timeout was "120 s" and is "900 s"{AFTER}',)
     assert found.unread == ()
+
+
+MILDER = {"launches": 5, "budget": 1.0, "timeout": 1.0, "threads": "all", "allow_slow_setup": True, "removed": "warn"}
+STRICTER = {"launches": 30, "budget": 1e4, "timeout": 1e4, "loosened": "fail"}
+EITHER = {"share": ("x",), "setup": "x", "environment": "same"}
+"""What the base is given, and how, is for a reviewer."""
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "stricter"),
+    [
+        *((name, value, False) for name, value in {**MILDER, **EITHER}.items()),
+        *((name, value, True) for name, value in STRICTER.items()),
+    ],
+)
+def test_what_can_only_see_more_is_a_note_and_no_loosening(
+    repository: Repository, name: str, value: object, stricter: bool
+) -> None:
+    found = rules(repository, "[tool.speedacc.live]\n", LiveSettings(**{name: value}))
+    assert (len(found.said), len(found.stricter)) == ((0, 1) if stricter else (1, 0))
 
 
 @pytest.mark.parametrize("name", LiveSettings.__dataclass_fields__)
 def test_no_setting_is_the_change_s_to_choose(repository: Repository, name: str) -> None:
-    others = {"share": ("x",), "setup": "x", "launches": 5, "budget": 1.0, "timeout": 1.0, "threads": "all"}
-    words = {"environment": "same", "removed": "warn"}
-    own = LiveSettings(**{name: {**others, **words, "allow_slow_setup": True}[name]})
+    own = LiveSettings(**{name: {**STRICTER, **MILDER, **EITHER}[name]})
     found = rules(repository, "[tool.speedacc.live]\n", own)
     assert found.settings == LiveSettings()
-    assert [sentence.split()[2] for sentence in found.said] == [name]
+    assert [sentence.split()[2] for sentence in (*found.said, *found.stricter)] == [name]
 
 
 def test_what_is_equal_says_nothing(repository: Repository) -> None:

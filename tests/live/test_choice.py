@@ -160,7 +160,16 @@ class TestOtherEvents:
         assert base.is_head
 
     def test_an_event_that_names_no_base_in_a_shallow_clone(self, hub: Hub) -> None:
-        message = refusal(hub.checkout(1), hub.event("workflow_dispatch", {}))
+        clone = hub.checkout(1)
+        for name, payload in (("workflow_dispatch", {}), ("schedule", {}), ("push", {"before": NOBODY})):
+            message = refusal(clone, hub.event(name, payload))
+            assert f"nothing that was there before: {name} names no commit, and in this clone" in message
+            # More of one branch would not help a job that has nothing before it.
+            assert "\n\n    with:\n      fetch-depth: 0\n\nA job by a schedule or by hand has nothing before" in message
+            assert "fetch-depth: 2" not in message
+
+    def test_no_event_in_a_shallow_clone(self, hub: Hub) -> None:
+        message = refusal(hub.checkout(1), {})
         assert "in this clone, which is shallow, no branch that HEAD left." in message
         assert "\n\n    with:\n      fetch-depth: 2\n\n" in message
 

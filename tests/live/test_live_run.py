@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -133,6 +134,28 @@ def test_loosened_policy_is_told_and_fails_nothing(live: LiveProject) -> None:
         f"Loosened: {sentence}." for sentence in LOOSENED
     ]
     assert run.live["loosened"] == list(LOOSENED)
+
+
+@pytest.mark.slow
+def test_loosened_policy_fails_where_the_base_says_so(live: LiveProject) -> None:
+    """Whatever the change says; and a change of that setting alone, which has to come before, fails nothing."""
+    live.settings('budget = "0.1 s"\nloosened = "fail"')
+    live.commit(test_it_py=STRICT)
+    live.settings('budget = "0.1 s"')
+    run = live.run()
+    assert run.code == PASSED, run.output
+    assert "Loosened: pyproject.toml: [tool.speedacc.live] loosened was " in run.output
+    live.write(test_it_py=STRICT.replace("5 s", "6 s"))
+    run = live.run("--junitxml=j.xml")
+    assert run.code == FAILED, run.output
+    assert "FAILED speedacc::loosened - 2 settings were loosened" in run.output
+    assert run.output.count(f"Loosened: {LOOSENED[2]}.") == 1
+    assert 'set loosened = "warn" in [tool.speedacc.live] in a change that is merged before' in run.words
+    assert run.live["loosened_fails"] is True
+    document = json.loads(run.report.read_text("utf-8"))
+    assert (document["verdict"], document["failed"]) == ("failed", True)
+    assert document["headline"].startswith("2 settings were loosened here; 2 ")
+    assert 'classname="speedacc" name="loosened"' in (live.folder / "j.xml").read_text("utf-8")
 
 
 def test_settings_of_the_base_that_cannot_be_read_are_a_note(live: LiveProject) -> None:

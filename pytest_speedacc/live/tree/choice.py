@@ -43,7 +43,7 @@ def choose_base(root: Path, ref: str, variables: Mapping[str, str]) -> Base:
         if find_commit(root, event.base) is None:
             raise ConfigError(_gone(root, event))
         return base_at(root, ref, event.base, event.how)
-    branch, why = _left_branch(root)
+    branch, why = _left_branch(root, event)
     base = resolve_base(root, branch)
     return base_at(root, ref, base.sha, f"{base.how}, {why}")
 
@@ -120,7 +120,7 @@ def _gone(root: Path, event: Event) -> str:
     )
 
 
-def _left_branch(root: Path) -> tuple[str, str]:
+def _left_branch(root: Path, event: Event | None) -> tuple[str, str]:
     """The branch that this one left, and how it is known."""
     own = run_git(root, "symbolic-ref", "--quiet", "--short", "HEAD").output.strip()
     upstream = run_git(root, "rev-parse", "--abbrev-ref", "--symbolic-full-name", "@{upstream}")
@@ -137,6 +137,13 @@ def _left_branch(root: Path) -> tuple[str, str]:
     for name in ("main", "master"):
         if not remotes and find_commit(root, f"refs/heads/{name}"):
             return name, "in a repository without a remote"
+    if event is not None and is_shallow(root):
+        raise ConfigError(
+            f"--speedacc-against=auto finds nothing that was there before: {event.name} names no commit, and in this "
+            "clone, which is shallow, there is no branch that HEAD left. For a branch that is new, give the checkout "
+            f"these lines:{event.deeper}A job by a schedule or by hand has nothing before it: name what it is compared "
+            "with, such as the last release, by --speedacc-against=REF."
+        )
     if is_shallow(root):
         raise ConfigError(
             "--speedacc-against=auto finds no event of a CI service that says what was there before, and in this "
