@@ -12,12 +12,19 @@ import pytest
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 NEEDS = {
-    "boosters": ("lightgbm", "xgboost"),
+    "boosting": ("lightgbm", "pandas", "sklearn", "xgboost"),
+    "milliseconds_at_scale": ("sklearn", "torch", "transformers"),
+    "mnist_zoo": ("keras", "sklearn", "torch"),
     "preprocessing": ("pandas", "sklearn"),
     "quickstart": ("sklearn",),
     "torch_digits": ("torch", "sklearn"),
 }
 """What an example imports, by its folder."""
+LONG = {
+    "milliseconds_at_scale",
+    "mnist_zoo",
+}
+"""Those that take more than some twenty seconds: tox -e examples runs them, with a line in docs/testing.md."""
 
 pytestmark = pytest.mark.slow
 
@@ -26,7 +33,9 @@ def test_every_example_is_run() -> None:
     assert {path.parent.name for path in EXAMPLES.glob("*/pyproject.toml")} == NEEDS.keys()
 
 
-@pytest.mark.parametrize("name", NEEDS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.thorough) if name in LONG else name for name in NEEDS]
+)
 def test_an_example_passes(name: str, tmp_path: Path) -> None:
     for module in NEEDS[name]:
         if find_spec(module) is None:

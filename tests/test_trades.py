@@ -57,6 +57,20 @@ def test_a_trade_that_does_not_hold_shows_its_sum(project: Project) -> None:
     assert_says(result, "  gained model size -50 %; at least 50 x does not hold")
 
 
+def test_a_comparison_says_what_a_trade_allowed(project: Project) -> None:
+    project.write(f"""{SIZED}
+def test_it(speedacc):
+    speedacc.compare({SMALL}, {LARGE}, inputs, targets, max_accuracy_drop="0 pp", {TRADE})
+""")
+    result = project.run()
+    assert result.ret == PASSED
+    assert_says(
+        result,
+        "note: test_model.py::test_it (compare): compare() allows to give accuracy 2 pp for model_size 50 x: "
+        "given is accuracy -1.67 pp, gained is*",
+    )
+
+
 def test_trades_and_policies_come_from_pyproject(project: Project) -> None:
     pyproject = """
 [tool.speedacc.policies.shop]

@@ -23,7 +23,7 @@ from pytest_speedacc.judge.observations import observe
 from pytest_speedacc.judge.outputs import needs_score
 from pytest_speedacc.judge.reference import from_other
 from pytest_speedacc.judge.speedup import judge_speedup
-from pytest_speedacc.judge.trades import excused
+from pytest_speedacc.judge.trades import allowed_text, excused
 from pytest_speedacc.judge.verdict import Verdict
 from pytest_speedacc.measure.environment import Environment
 from pytest_speedacc.measure.launches import PairTimes
@@ -134,7 +134,9 @@ def run_comparison(comparison: Comparison, inputs: Any, say: Say) -> Judged:
     slower = max(ours.latency.median, other.latency.median)
     explained = explain_beside_other(run, stem, checks, *pair, slower)
     allocated = explain_memory_beside_other(run, checks, *pair)
-    notes = (*ours.statics.notes, *ours.notes, _evidence(here.difference, launches), *explained.notes, *allocated.notes)
+    bought = [allowed_text(found) for found in trades if found.applies]
+    evidence = _evidence(here.difference, launches)
+    notes = (*ours.statics.notes, *ours.notes, *bought, evidence, *explained.notes, *allocated.notes)
     verdict = Verdict(
         test=comparison.test,
         name=comparison.name,

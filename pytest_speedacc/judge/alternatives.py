@@ -112,19 +112,34 @@ def _dominates(one: Alternative, other: Alternative, axes: Sequence[Axis]) -> bo
 
     What was not measured of ``one`` may be worse.
     """
+    measured = [axis for axis in axes if axis.name in other.amounts]
+    if any(axis.name not in one.amounts for axis in measured):
+        return False
+    gains = _gains(one, other, measured)
+    return min(gains) >= 0 and max(gains) > 0
+
+
+def _gains(one: Alternative, other: Alternative, axes: Sequence[Axis]) -> list[int]:
+    """Where ``one`` is better (1), as good (0) or worse (-1): in score, and on these axes, which both have."""
     gains = [_sign(one.gain_of_score(other), 1e-12)]
     for axis in axes:
-        if axis.name in other.amounts:
-            if axis.name not in one.amounts:
-                return False
-            a, b = one.amounts[axis.name], other.amounts[axis.name]
-            gain = a - b if axis.higher_is_better else b - a
-            gains.append(_sign(gain, LAUNCH_SPREAD * min(a, b) if axis is LATENCY else 0.0))
-    return min(gains) >= 0 and max(gains) > 0
+        a, b = one.amounts[axis.name], other.amounts[axis.name]
+        gain = a - b if axis.higher_is_better else b - a
+        gains.append(_sign(gain, LAUNCH_SPREAD * min(a, b) if axis is LATENCY else 0.0))
+    return gains
 
 
 def _sign(difference: float, within: float) -> int:
     return 0 if abs(difference) <= within else 1 if difference > 0 else -1
+
+
+def as_good(group: Group, title: str) -> tuple[str, ...]:
+    """Titles of those that are like this one in score and on every axis: the next run may choose them in its place."""
+    members = [standing.alternative for standing in group.standings]
+    one = next(each for each in members if each.title == title)
+    axes = [axis for axis in compared_axes() if axis.name in one.amounts]
+    others = (each for each in members if each is not one and each.amounts.keys() == one.amounts.keys())
+    return tuple(each.title for each in others if not any(_gains(one, each, axes)))
 
 
 def _choice(members: Sequence[Alternative], policy: Policy) -> str:

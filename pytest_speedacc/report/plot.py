@@ -25,6 +25,8 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 LIMIT = "#b00020"
 SMALLEST, LARGEST = 40.0, 900.0
 """Areas of the points with the fewest and the most parameters, in square points."""
+PANELS_ACROSS = 3
+"""In a row; further panels begin another, so that a page or a screen shows them all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +91,12 @@ def draw_plot(file: Path | TextIO, run: RunReport) -> None:
     is_svg = not isinstance(file, Path) or file.suffix == ".svg"
     # Whatever the user or the code under test made matplotlib's settings: usetex would want a LaTeX.
     with style.context("default"):
-        figure = Figure(figsize=(7.2 * len(panels), 4.8), layout="constrained")
+        across = min(len(panels), PANELS_ACROSS)
+        down = math.ceil(len(panels) / across)
+        figure = Figure(figsize=(7.2 * across, 4.8 * down), layout="constrained")
         FigureCanvasAgg(figure)
         for place, panel in enumerate(panels, start=1):
-            _draw(figure.add_subplot(1, len(panels), place), panel)
+            _draw(figure.add_subplot(down, across, place), panel)
         kind = "svg" if is_svg else None
         figure.savefig(file, dpi=150, metadata={"Date": None} if is_svg else None, format=kind)
 

@@ -14,8 +14,9 @@ from pytest_speedacc.axes.units import Kind
 from pytest_speedacc.config.policy import named_policies
 from pytest_speedacc.config.project import parse_project
 from pytest_speedacc.judge import alternatives
-from pytest_speedacc.judge.alternatives import Alternative, groups_of
+from pytest_speedacc.judge.alternatives import Alternative, as_good, groups_of
 from pytest_speedacc.judge.verdict import Observation, Outcome, Verdict
+from pytest_speedacc.report.groups import group_lines
 
 POLICIES = named_policies(parse_project({}, Path()))
 
@@ -348,3 +349,29 @@ def test_of_two_that_may_replace_each_other_the_better_is_chosen_then_the_faster
     policies = named_policies(parse_project({"policies": {"lax": {"max_latency_increase": "100 %"}}}, Path()))
     gates = gate("one", *one[:2], **one[2]), gate("other", *other[:2], **other[2])
     assert choices(*gates[::order], policies=policies)["lax"] == "one"
+
+
+@pytest.mark.parametrize(
+    ("others", "same", "told"),
+    [
+        ([("twin", 0.95, 12, {})], ("twin",), " twin is as good on every axis, so that the next run may choose it."),
+        (
+            [("twin", 0.95, 10.5, {}), ("third", 0.95, 12, {})],
+            ("twin", "third"),
+            " twin and third are as good on every axis, so that the next run may choose one of them.",
+        ),
+        ([("slow", 0.95, 13, {})], (), ""),
+        ([("worse", 0.949, 10, {})], (), ""),
+        ([("larger", 0.95, 10, {"parameters": 1001})], (), ""),
+        ([("unknown", 0.95, 10, {"memory": None})], (), ""),
+    ],
+    ids=["a twin", "two", "slower", "a worse score", "larger", "not measured"],
+)
+def test_a_choice_among_equals_says_so(others, same, told):
+    gates = [gate("chosen", 0.95, 10), *(gate(name, score, ms, **amounts) for name, score, ms, amounts in others)]
+    (group,) = groups_of(gates, POLICIES)
+    assert set(group.choices.values()) == {"chosen"}
+    assert as_good(group, "chosen") == same
+    assert group_lines(group)[-1] == (
+        f"By what was measured here, customer-facing and internal-analytics would choose chosen.{told}"
+    )

@@ -64,6 +64,15 @@ def test_each_group_has_its_panel_and_gates_without_one_are_left_out(tmp_path, d
     assert [name for name, _ in drawn] == [""]
 
 
+def test_many_panels_stand_in_rows_of_three(tmp_path, drawn):
+    write_plot(tmp_path / "p.png", [gate("a", 0.9, 0.001, group=name) for name in "abcdefg"])
+    places = [axes.get_subplotspec() for _, axes in drawn]
+    assert [(place.rowspan.start, place.colspan.start) for place in places] == [
+        (0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2), (2, 0)
+    ]  # fmt: skip
+    assert list(drawn[0][1].figure.get_size_inches()) == pytest.approx([3 * 7.2, 3 * 4.8])
+
+
 def test_points_stand_at_latency_and_score_with_their_parameters_as_area(tmp_path, drawn):
     write_plot(tmp_path / "p.png", [gate("a", 0.9, 0.001, parameters=500.0), gate("b", 0.95, 0.01, parameters=1000.0)])
     ((_, axes),) = drawn
