@@ -25,7 +25,10 @@ def encode_predictions(predictions: Predictions) -> bytes:
         raise GateError("a prediction is a text that is not Unicode: let the model return one that can be written.")
     file = io.BytesIO()
     # What numpy's savez_compressed writes; it would take allow_pickle for the name of an array before numpy 2.2.
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive, archive.open(MEMBER, "w", force_zip64=True) as one:
+    with (
+        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open(MEMBER, "w", force_zip64=True) as one,
+    ):
         np.lib.format.write_array(one, compact, allow_pickle=False)
     if file.tell() > LARGEST_FILE:
         raise _too_large(file.tell(), LARGEST_FILE)
