@@ -114,7 +114,7 @@ def main(dist: Path) -> None:
         if found := problems(python, project):
             sys.exit("\n".join(found))
     python_version = sys.version.split()[0]
-    print(f"{wheel.name} on Python {python_version}: installed in {installed:.0f} s, {len(ATTEMPTS)} attempts went well")
+    print(f"{wheel.name} on Python {python_version}: installed in {installed:.0f} s, {len(ATTEMPTS)} tries well")
 
 
 if __name__ == "__main__":

@@ -318,7 +318,7 @@ def test_an_installed_src_layout_package(trees: tuple[Path, Path], tmp_path: Pat
     python = venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     site = next(venv.rglob("site-packages"))
     # The plugin comes from here; -S would do away with the path files that are to be tested.
-    plugin = str(Path(__file__).parents[2])
+    plugin = str(Path(identity.__file__).parents[3])
     command = [str(python), "-c", WORKER, str(candidate), str(base)]
 
     def run() -> str:
