@@ -12,12 +12,17 @@ import pytest
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 NEEDS = {
+    "async_service": ("fastapi", "httpx", "sklearn"),
     "boosters": ("lightgbm", "xgboost"),
+    "feature_selection": ("lightgbm", "sklearn"),
+    "pandas_pipeline": ("pandas", "sklearn"),
     "preprocessing": ("pandas", "sklearn"),
     "quickstart": ("sklearn",),
     "torch_digits": ("torch", "sklearn"),
 }
 """What an example imports, by its folder."""
+LONG = ("async_service", "feature_selection")
+"""Those that take more than twenty seconds: ``tox -e examples`` runs them, and a plain run does not."""
 
 pytestmark = pytest.mark.slow
 
@@ -26,7 +31,9 @@ def test_every_example_is_run() -> None:
     assert {path.parent.name for path in EXAMPLES.glob("*/pyproject.toml")} == NEEDS.keys()
 
 
-@pytest.mark.parametrize("name", NEEDS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.thorough] if name in LONG else []) for name in NEEDS]
+)
 def test_an_example_passes(name: str, tmp_path: Path) -> None:
     for module in NEEDS[name]:
         if find_spec(module) is None:
