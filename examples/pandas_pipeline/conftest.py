@@ -1,4 +1,4 @@
-"""Weights that are not there yet are trained, so that one command is enough. Yours would be fetched from where they lie."""
+"""Weights that are not there yet are trained, so that one command is enough. Yours would be fetched instead."""
 
 import train
 
