@@ -12,19 +12,19 @@ import pytest
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 NEEDS = {
+    "async_service": ("fastapi", "httpx", "sklearn"),
     "boosting": ("lightgbm", "pandas", "sklearn", "xgboost"),
+    "feature_selection": ("lightgbm", "sklearn"),
     "milliseconds_at_scale": ("sklearn", "torch", "transformers"),
     "mnist_zoo": ("keras", "sklearn", "torch"),
+    "pandas_pipeline": ("pandas", "sklearn"),
     "preprocessing": ("pandas", "sklearn"),
     "quickstart": ("sklearn",),
     "torch_digits": ("torch", "sklearn"),
 }
 """What an example imports, by its folder."""
-LONG = {
-    "milliseconds_at_scale",
-    "mnist_zoo",
-}
-"""Those that take more than some twenty seconds: tox -e examples runs them, with a line in docs/testing.md."""
+LONG = ("async_service", "feature_selection", "milliseconds_at_scale", "mnist_zoo")
+"""Those that take more than twenty seconds: ``tox -e examples`` runs them, with a line in docs/testing.md."""
 
 pytestmark = pytest.mark.slow
 
@@ -34,7 +34,7 @@ def test_every_example_is_run() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.thorough) if name in LONG else name for name in NEEDS]
+    "name", [pytest.param(name, marks=[pytest.mark.thorough] if name in LONG else []) for name in NEEDS]
 )
 def test_an_example_passes(name: str, tmp_path: Path) -> None:
     for module in NEEDS[name]:

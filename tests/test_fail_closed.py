@@ -126,6 +126,12 @@ MEASURED_NOTHING = (
         pyproject='max_latency = "5 s"',
     ),
     Row(
+        "without-the-global-lock",
+        "this Python runs without the global interpreter lock*Run with PYTHON_GIL=1",
+        "import sys\nmonkeypatch.setattr(sys, '_is_gil_enabled', lambda: False, raising=False)\n" + CHECK,
+        arguments="speedacc, monkeypatch",
+    ),
+    Row(
         "only-measured",
         "speedacc: limits are set (min_accuracy) and the test only measured: call speedacc.check(",
         "speedacc.measure(model, inputs, targets)",

@@ -172,7 +172,7 @@ def on_a_terminal(folder: Path) -> str:
         while chunk := _read(ours):
             seen += chunk
     os.close(ours)
-    assert process.returncode == 0
+    assert process.returncode == 0, seen.decode()
     return seen.decode()
 
 

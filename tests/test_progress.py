@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from pytest_speedacc.session import progress
 from pytest_speedacc.session.progress import EVERY, long_progress
+from pytest_speedacc.session.progress import progress as short_progress
 
 
 class Log:
@@ -49,3 +51,14 @@ def test_the_first_text_is_a_line_and_then_one_every_twenty_seconds(monkeypatch:
 @pytest.mark.parametrize("silent", [{"verbosity": -1}, {"workerinput": {}}], ids=["-q", "worker of xdist"])
 def test_who_wants_no_words_gets_none(monkeypatch: pytest.MonkeyPatch, silent: dict[str, Any]) -> None:
     assert told(monkeypatch, **silent) == []
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+def test_a_writer_of_pytest_8_has_its_line_too(encoding: str) -> None:
+    file = io.TextIOWrapper(io.BytesIO(), encoding)
+    writer = SimpleNamespace(fullwidth=80, width_of_current_line=10, _file=file)
+    reporter = SimpleNamespace(isatty=True, _tw=writer)
+    plugins = SimpleNamespace(get_plugin={"terminalreporter": reporter}.get)
+    short_progress(SimpleNamespace(pluginmanager=plugins), "test_it")("3 µs")  # type: ignore[arg-type]
+    unit = "µs" if encoding == "utf-8" else "?s"
+    assert file.buffer.getvalue().decode(encoding) == f"\x1b7  test_it: 3 {unit}\x1b[K\x1b8"

@@ -12,6 +12,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -56,17 +57,32 @@ def steps(workflow: str) -> Iterator[list[Step]]:
 def problems(workflow: str) -> list[str]:
     """What a workflow names and the repository lacks, a sentence each."""
     found = []
+    kept: set[str] = set()
     for job in steps(workflow):
         written: set[str] = set()
         for step in job:
             for command in step.commands:
                 found += command_problems(command)
-                written |= {word.partition("=")[2] for word in command if word.startswith("--speedacc-report=")}
             given = step.content.get("with", {})
             found += missing_files(given.get("cache-dependency-path", "").split())
-            if "upload-artifact" in step.content.get("uses", ""):
-                found += [f"nothing writes {path}" for path in given["path"].split() if path not in written]
+            folder = Path(step.filled(step.content.get("working-directory", ".")))
+            found += missing_files([folder.as_posix()])
+            written |= {(folder / report).as_posix() for report in reports(step)}
+            uses = step.content.get("uses", "")
+            if "upload-artifact" in uses:
+                found += [
+                    f"nothing writes {path}" for path in step.filled(given["path"]).split() if path not in written
+                ]
+                kept |= {step.filled(given.get("name", ""))}
+            if "download-artifact" in uses and given["name"] not in kept:
+                found.append(f"no job before keeps {given['name']}")
     return found
+
+
+def reports(step: Step) -> set[str]:
+    """What the commands of a step write."""
+    named = {w.partition("=")[2] for command in step.commands for w in command if w.startswith("--speedacc-report=")}
+    return named | {"dist" for command in step.commands if command[:3] == ["tox", "-e", "dist"]}
 
 
 def command_problems(command: list[str]) -> list[str]:
@@ -76,9 +92,20 @@ def command_problems(command: list[str]) -> list[str]:
             return [f"no environment {each}" for each in lacking] + unknown(options, tox_options())
         case ["python", "-m", "pip", "install", *words]:
             extras = re.findall(r"\.\[([\w,-]+)\]", " ".join(words))
-            return [f"no extra {each}" for group in extras for each in group.split(",") if each not in our_extras()]
+            lacking = [each for group in extras for each in group.split(",") if each not in our_extras()]
+            groups = [group for option, group in pairwise(words) if option == "--group"]
+            files = [file for option, file in pairwise(words) if option == "--constraint"]
+            return [
+                *(f"no extra {each}" for each in lacking),
+                *(f"no group {each}" for each in groups if each not in our_groups()),
+                *missing_files(files),
+            ]
         case ["python", "-m", "pytest", *words]:
             return missing_files([w for w in words if not w.startswith("-")]) + unknown(words, pytest_options())
+        case ["uvx", tool, "sign", *_] if re.fullmatch(r"pypi-attestations@[\d.]+", tool):
+            return []
+        case ["uv", "publish", "--trusted-publishing", "always", "dist/*"]:
+            return []
         case _:
             return [f"a command that this test does not know: {shlex.join(command)}"]
 
@@ -97,11 +124,27 @@ def tox_environments() -> set[str]:
     parser = configparser.ConfigParser(interpolation=None)
     parser.read(ROOT / "tox.ini")
     listed = parser["tox"]["env_list"].replace(",", " ").split()
-    return {*listed, *(name.removeprefix("testenv:") for name in parser.sections())}
+    sections = [name.removeprefix("testenv:") for name in parser.sections()]
+    return {*listed, *(each for name in sections for each in spelt_out(name))}
+
+
+def spelt_out(name: str) -> list[str]:
+    """The environments of a section: one for each of the words between its braces."""
+    before, brace, rest = name.partition("{")
+    words, _, after = rest.partition("}")
+    return [f"{before}{word}{after}" for word in words.split(",")] if brace else [name]
 
 
 def our_extras() -> set[str]:
-    return set(tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"])
+    return set(our_project()["project"]["optional-dependencies"])
+
+
+def our_groups() -> set[str]:
+    return set(our_project()["dependency-groups"])
+
+
+def our_project() -> dict[str, Any]:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 
 
 @cache
@@ -130,7 +173,7 @@ def options_of(module: str, *arguments: str) -> set[str]:
 
 
 def test_there_are_workflows() -> None:
-    assert [path.name for path in WORKFLOWS] == ["ci.yml"]
+    assert [path.name for path in WORKFLOWS] == ["ci.yml", "models.yml", "release.yml"]
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
@@ -142,8 +185,23 @@ def test_everything_a_workflow_names_exists(path: Path) -> None:
 def test_the_linters_are_given_every_workflow(path: Path) -> None:
     parser = configparser.ConfigParser(interpolation=None)
     parser.read(ROOT / "tox.ini")
-    (checked,) = [line for line in parser["testenv:lint"]["commands"].splitlines() if "github-workflows" in line]
-    assert path.relative_to(ROOT).as_posix() in checked.split()
+    assert path.relative_to(ROOT).as_posix() in parser["testenv:lint"]["workflows"].split()
+
+
+def test_every_example_is_gated_by_what_would_be_released() -> None:
+    jobs = yaml.safe_load((ROOT / ".github/workflows/models.yml").read_text("utf-8"))["jobs"]
+    gated = [each["example"] for each in jobs["gate"]["strategy"]["matrix"]["include"]]
+    assert gated == sorted(path.parent.name for path in ROOT.glob("examples/*/pyproject.toml"))
+
+
+def test_nothing_but_the_job_that_publishes_may_write() -> None:
+    release = yaml.safe_load((ROOT / ".github/workflows/release.yml").read_text("utf-8"))
+    publish = release["jobs"].pop("publish")
+    assert release["permissions"] == {}
+    assert [job["permissions"] for job in release["jobs"].values()] == [{"contents": "read"}] * 2
+    assert publish["permissions"] == {"attestations": "write", "id-token": "write"}
+    assert (publish["needs"], publish["if"], publish["environment"]) == ("try", "github.event_name == 'push'", "pypi")
+    assert "checkout" not in str(publish["steps"])
 
 
 @pytest.mark.parametrize(
@@ -163,3 +221,27 @@ def test_a_slip_is_named(right: str, wrong: str, problem: str) -> None:
     workflow = (ROOT / ".github/workflows/ci.yml").read_text("utf-8")
     assert right in workflow
     assert problem in problems(workflow.replace(right, wrong))
+
+
+@pytest.mark.parametrize(
+    ("name", "right", "wrong", "problem"),
+    [
+        ("release.yml", "artefact-py312", "artefact-py322", "no environment artefact-py322"),
+        ("release.yml", "tox -e dist", "tox -e lint", "nothing writes dist"),
+        (
+            "release.yml",
+            "name: dist\n          path: dist\n      - run",
+            "name: it\n      - run",
+            "no job before keeps it",
+        ),
+        ("release.yml", "pypi-attestations@0.0.30", "pypi-attestations", "a command that this test does not know: "),
+        ("models.yml", "--group examples", "--group exampels", "no group exampels"),
+        ("models.yml", "--constraint constraints.txt", "--constraint c.txt", "no file c.txt"),
+        ("models.yml", "example: quickstart", "example: quick", "no file examples/quick"),
+        ("models.yml", "}}/speedacc.json", "}}/report.json", "nothing writes examples/quickstart/report.json"),
+    ],
+)
+def test_a_slip_on_the_way_to_a_release_is_named(name: str, right: str, wrong: str, problem: str) -> None:
+    workflow = (ROOT / ".github/workflows" / name).read_text("utf-8")
+    assert right in workflow
+    assert any(found.startswith(problem) for found in problems(workflow.replace(right, wrong)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 
 import numpy as np
 
@@ -23,7 +24,12 @@ def encode_predictions(predictions: Predictions) -> bytes:
     if compact.dtype.kind == "U" and not is_text(compact):
         raise GateError("a prediction is a text that is not Unicode: let the model return one that can be written.")
     file = io.BytesIO()
-    np.savez_compressed(file, allow_pickle=False, **{MEMBER.removesuffix(".npy"): compact})
+    # What numpy's savez_compressed writes; it would take allow_pickle for the name of an array before numpy 2.2.
+    with (
+        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open(MEMBER, "w", force_zip64=True) as one,
+    ):
+        np.lib.format.write_array(one, compact, allow_pickle=False)
     if file.tell() > LARGEST_FILE:
         raise _too_large(file.tell(), LARGEST_FILE)
     return file.getvalue()

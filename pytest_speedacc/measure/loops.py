@@ -37,7 +37,7 @@ class OwnLoop:
         try:
             asyncio.get_running_loop()
         except RuntimeError:
-            return _runner(os.getpid()).run(coroutine)
+            return _open_runner().run(coroutine)
         coroutine.close()
         raise GateError(
             "an async model was to be called inside a running event loop, which would wait for itself: "
@@ -48,12 +48,24 @@ class OwnLoop:
 OWN_LOOP = OwnLoop()
 
 
+def _open_runner() -> asyncio.Runner:
+    if _runner(os.getpid()).get_loop().is_closed():
+        # By somebody else, as an older pytest-asyncio does: it is the loop of this thread where none runs.
+        _runner.cache_clear()
+    return _runner(os.getpid())
+
+
 @functools.cache
 def _runner(process: int) -> asyncio.Runner:
     # By process: one that is forked, as an executor's are, would share this one's file descriptors.
     runner = asyncio.Runner()
-    atexit.register(runner.close)
+    atexit.register(_close, runner)
     return runner
+
+
+def _close(runner: asyncio.Runner) -> None:
+    if not runner.get_loop().is_closed():
+        runner.close()
 
 
 class RunningLoop:

@@ -17,6 +17,7 @@ from typing import Any
 from pytest_speedacc.axes.units import format_bytes
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.measure.quiet import pause_profiler
+from pytest_speedacc.measure.resident import growth, growth_note
 from pytest_speedacc.measure.stack import with_room
 
 RESOLUTION = 1024
@@ -60,9 +61,9 @@ def measure_memory(call: Callable[[Any], Any], batches: Sequence[Any], *, repeat
     subtracted; what stays of one call is told apart from the peak of the next. Other threads that allocate
     meanwhile are counted. A library with an allocator of its own is seen where it asks the system for memory.
 
-    Raises GateError where memray cannot run, and passes on whatever the model raises.
+    Raises GateError where memray cannot run, with a coarser figure, and passes on whatever the model raises.
     """
-    memray = _import_memray()
+    memray = _import_memray(lambda: growth_note(growth(call, batches)) + " ")
     peaks: list[int] = []
     left: list[int] = []
     with _scratch_folder() as folder:
@@ -162,13 +163,14 @@ def widest_band(peak: int) -> int:
     return max(RESOLUTION, peak)
 
 
-def _import_memray() -> Any:
+def _import_memray(instead: Callable[[], str] = str) -> Any:
+    """memray, or GateError that says ``instead`` what can be told without it."""
     try:
         import memray
     except ImportError as error:
         raise GateError(
             f"memory cannot be measured here, since memray does not run ({error}): it needs Linux or macOS. "
-            "Drop the memory limits on this machine."
+            f"{instead()}Drop the memory limits on this machine."
         ) from error
     return memray
 

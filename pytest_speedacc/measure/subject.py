@@ -28,6 +28,7 @@ from pytest_speedacc.measure.samples import MOST_DISTINCT, batches, count_sample
 from pytest_speedacc.measure.score import Mask, Score, resolve_score
 from pytest_speedacc.measure.slices import check_not_empty, resolve_slices, stream_slices
 from pytest_speedacc.measure.stream import Source, load, sources
+from pytest_speedacc.measure.unlocked import refuse_without_lock
 from pytest_speedacc.measure.worst import Worst, choose, choose_among
 
 _END = object()
@@ -149,6 +150,7 @@ def prepare(model: Any, inputs: Any, targets: Any, call_options: CallOptions, *,
     With ``whole`` false only so much of a stream is read as timing needs. Raises GateError for anything that cannot be
     measured.
     """
+    refuse_without_lock()
     _check_scored(targets, call_options)
     if call_options.score is None:
         call_options = _as_step(model, call_options)

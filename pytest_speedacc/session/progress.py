@@ -28,9 +28,18 @@ def progress(config: pytest.Config, title: str) -> Say:
         line = f"  {shortened(printable(title), room // 2)}: {printable(text)}"[:room] if text else ""
         # The cursor is saved and restored, and the text is not counted, so that pytest goes on where it left off.
         with _uncaptured(config):
-            writer.write_raw(f"\x1b7{line}\x1b[K\x1b8", flush=True)
+            _write_raw(writer, f"\x1b7{line}\x1b[K\x1b8")
 
     return say
+
+
+def _write_raw(writer: Any, text: str) -> None:
+    if hasattr(writer, "write_raw"):  # from pytest 9 on
+        writer.write_raw(text, flush=True)
+        return
+    encoding = getattr(writer._file, "encoding", None) or "utf-8"
+    writer._file.write(text.encode(encoding, "replace").decode(encoding))
+    writer._file.flush()
 
 
 def long_progress(config: pytest.Config, title: str) -> Say:

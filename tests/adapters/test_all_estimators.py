@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-pytest.importorskip("sklearn")
+# The estimators and their arguments are those of today.
+pytest.importorskip("sklearn", minversion="1.8")
 
 from pytest_speedacc.adapters import count_parameters, find_adapter, model_size
 from pytest_speedacc.errors import GateError

@@ -14,7 +14,6 @@ from sklearn import (
     dummy,
     ensemble,
     feature_selection,
-    frozen,
     gaussian_process,
     impute,
     kernel_approximation,
@@ -247,6 +246,7 @@ def test_a_sparsified_model_counts_its_zeros_too():
 
 
 def test_a_frozen_estimator_shared_by_folds_counts_once():
+    frozen = pytest.importorskip("sklearn.frozen")
     fitted = frozen.FrozenEstimator(linear_model.LogisticRegression().fit(X, y))
     model = calibration.CalibratedClassifierCV(fitted, cv=2, ensemble=True).fit(X, y)
     assert count_parameters(model) == logistic + 2 * 2 * C

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-pytest.importorskip("sklearn")
+pytest.importorskip("sklearn.frozen")  # from scikit-learn 1.6 on
 
 from sklearn.cluster import BisectingKMeans
 from sklearn.compose import ColumnTransformer

@@ -99,7 +99,8 @@ def test_every_cut_and_every_odd_value_of_a_document(tmp_path: Path) -> None:
         (archive(described("<U0", "(3,)", b"")), "describes no array of numbers, texts or times"),
         (archive(described("|u1", "()", b"\0")), "describes no array of numbers, texts or times"),
         (archive(described("<f12", "(3,)", bytes(36))), "its type is <f12, which is unknown on this machine"),
-        (archive(described("<U999999999", "(3,)", b"")), "its type is <U999999999, which is unknown on this machine"),
+        # numpy before 2.1 takes it, and counts its bytes wrong.
+        (archive(described("<U999999999", "(3,)", b"")), "<U999999999, which is unknown on this machine|promises -"),
         (archive(described("|u1", "(4,)", bytes(4))), r"its shape is \(4,\), for 3 samples"),
         (archive(described("|u1", f"({'3, ' * 32}3)", b"")), "its shape has 33 dimensions, and at most 32 are read"),
         (
@@ -115,6 +116,8 @@ def test_every_cut_and_every_odd_value_of_a_document(tmp_path: Path) -> None:
         (archive(described(">U1", "(3,)", b"\0\0\xd8\0" * 3)), "a text in it is not Unicode"),
         (lying(131, described("|u1", "(3,)", b"\0")), "shorter than its header promises|zip file of predictions"),
     ],
+    # Not by the archives, in which is the time: two workers would collect different tests.
+    ids=lambda value: value if isinstance(value, str) else "archive",
 )
 def test_other_archives_are_refused(data: bytes, message: str) -> None:
     with pytest.raises(ValueError, match=message):

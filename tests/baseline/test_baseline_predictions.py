@@ -64,6 +64,13 @@ def test_every_array_survives_the_round_trip(array: np.ndarray[Any, Any]) -> Non
     assert np.array_equal(decoded, array)
 
 
+@pytest.mark.parametrize("items", [3, 3_000_000])
+def test_the_bytes_are_those_of_numpy_s_own_function(items: int) -> None:
+    array, file = np.arange(items) % 251, io.BytesIO()
+    np.savez_compressed(file, predictions=array.astype(np.uint8))
+    assert encode_predictions(array) == file.getvalue()
+
+
 def test_the_bytes_hold_no_time() -> None:
     with zipfile.ZipFile(io.BytesIO(encode_predictions(np.arange(3)))) as archive:
         assert [info.date_time for info in archive.infolist()] == [(1980, 1, 1, 0, 0, 0)]

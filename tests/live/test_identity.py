@@ -256,6 +256,14 @@ class TestNonEditableInstall:
         places = [str(site), str(site / "by hand"), str(candidate / "src")]
         assert non_editable_install(candidate, places) == []
 
+    def test_the_plugin_in_its_own_repository_is_no_copy(self, tmp_path: Path) -> None:
+        (tmp_path / "pyproject.toml").write_text('[project]\nname = "pytest-speedacc"\n', "utf-8")
+        (tmp_path / "pytest_speedacc").mkdir()
+        (tmp_path / "pytest_speedacc/__init__.py").touch()
+        site = tmp_path / "venv/site-packages"
+        install(site, "pytest_speedacc", "pytest_speedacc/__init__.py")
+        assert non_editable_install(tmp_path, [str(site)]) == []
+
     def test_a_linked_package_is_no_copy(self, trees: tuple[Path, Path]) -> None:
         candidate, _ = trees
         site = candidate.parent / "site-packages"
@@ -284,7 +292,7 @@ def test_an_installed_src_layout_package(trees: tuple[Path, Path], tmp_path: Pat
     python = venv / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     site = next(venv.rglob("site-packages"))
     # The plugin comes from here; -S would do away with the path files that are to be tested.
-    plugin = str(Path(__file__).parents[2])
+    plugin = str(Path(identity.__file__).parents[3])
     command = [str(python), "-c", WORKER, str(candidate), str(base)]
 
     def run() -> str:

@@ -118,6 +118,9 @@ def non_editable_install(root: StrPath, path: Sequence[str] | None = None) -> li
         # Metadata beside the sources, as `setup.py develop` leaves it, installs nothing.
         if name is None or origin.get("dir_info", {}).get("editable") or _is_source(place, root):
             continue
+        # What measures is the same for both sides, in its own repository too.
+        if _normal(name) == "pytest-speedacc":
+            continue
         if (
             ("dir_info" in origin and _is_file_url_in(origin["url"], root))
             or (project is not None and _normal(name) == _normal(project) and _holds_code(distribution))
