@@ -24,6 +24,7 @@ from pytest_speedacc.report.printable import printable_lines
 from pytest_speedacc.report.scale import scale_lines
 from pytest_speedacc.report.summary import RunReport
 from pytest_speedacc.report.table import wrapped
+from pytest_speedacc.report.text import WIDEST
 from pytest_speedacc.report.writers import WRITERS
 from pytest_speedacc.session.github import ANNOTATES_ALREADY, annotation_lines, find_actions, write_summary
 from pytest_speedacc.session.hidden_options import Hidden
@@ -267,7 +268,7 @@ class Results:
         if run.verdicts:
             lines = summary_lines(run.verdicts, width=width, is_verbose=is_verbose, fails=self._fails)
         for group in run.groups:
-            lines += ["", *group_lines(group)]
+            lines += ["", *group_lines(group, WIDEST if is_verbose else width)]
         if run.scale.is_wanted and (translated := scale_lines(run.verdicts, run.scale)):
             lines += ["", "At scale, one request after the other:", *translated, ""]
         if self.live is not None:

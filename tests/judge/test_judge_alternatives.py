@@ -375,3 +375,17 @@ def test_a_choice_among_equals_says_so(others, same, told):
     assert group_lines(group)[-1] == (
         f"By what was measured here, customer-facing and internal-analytics would choose chosen.{told}"
     )
+
+
+def test_in_a_narrow_terminal_alternatives_have_numbers_and_axes_are_left_out():
+    long = "test_models.py::test_of_a_model_with_a_long_name[{}]"
+    gates = [gate(long.format(place), 0.95 - place / 100, 10 + place) for place in range(4)]
+    (group,) = groups_of(gates, POLICIES)
+    wide, narrow = group_lines(group), group_lines(group, 80)
+    assert max(map(len, wide)) > 80
+    assert all(len(line) <= 80 for line in narrow if "choose" not in line)
+    # The first is better and faster than any other.
+    assert [line[line.rindex("  ") + 2 :] for line in narrow[4:7]] == ["1", "1, 2", "1, 2, 3"]
+    assert narrow[3].startswith("1 test_model")
+    assert "median" in narrow[1]
+    assert group_lines(group, 300) == wide
