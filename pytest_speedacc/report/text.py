@@ -144,17 +144,26 @@ def _check_lines(verdict: Verdict, width: int, is_verbose: bool) -> list[str]:
     lines = table_lines(header, rows)
     told = () if is_verbose else verdict.worst()[:IN_HEADLINE]
     if not fits(lines, width) or (told and len(shown) == 1):
-        lines = [part for check in shown for part in _sentences(check, verdict.compared_with, check in told)]
+        others_shown = [check for check in shown if check not in told]
+        lines = [
+            *_reasons(told),
+            *(part for check in others_shown for part in _sentences(check, verdict.compared_with)),
+        ]
     if others := len(verdict.checks) - len(shown):
         what = "passed" if len(shown) == len(loud) else "are not shown here"
         lines.append(f"{others} other check{'' if others == 1 else 's'} {what} (-v shows all).")
     return lines
 
 
-def _sentences(check: Check, compared_with: str, is_in_headline: bool) -> Iterator[str]:
-    if is_in_headline:
-        yield f"{axis(check)}: {check.reason}"
-        return
+def _reasons(told: Sequence[Check]) -> Iterator[str]:
+    """Why, of checks that the headline has told the rest of; what several have in common is said once."""
+    reasons: dict[str, list[str]] = {}
+    for check in told:
+        reasons.setdefault(check.reason, []).append(axis(check))
+    yield from (f"{', '.join(axes)}: {reason}" for reason, axes in reasons.items())
+
+
+def _sentences(check: Check, compared_with: str) -> Iterator[str]:
     former = f", {compared_with} {_former(check)}" if check.reference is not None else ""
     yield f"{axis(check)}: {_observed(check)}{former}, allowed {check.allowed}"
     yield f"  {check.outcome.word.replace('_', ' ')}: {check.reason}"
