@@ -11,7 +11,8 @@ include_patterns = [
     "CONTRIBUTING.md",
     "SECURITY.md",
     "benchmarks/README.md",
-    "examples/**/README.md",
+    "examples/README.md",
+    "examples/*/README.md",
 ]
 exclude_patterns = [".*", "**/.*", "**/__pycache__"]
 extensions = ["myst_parser", "sphinx.ext.autodoc"]

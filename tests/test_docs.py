@@ -40,7 +40,8 @@ README = ROOT / "README.md"
 PAGES = [
     *sorted(ROOT.glob("*.md")),
     *sorted(ROOT.glob("docs/**/*.md")),
-    *sorted(ROOT.glob("examples/**/README.md")),
+    ROOT / "examples" / "README.md",
+    *sorted(ROOT.glob("examples/*/README.md")),
     ROOT / "benchmarks" / "README.md",
 ]
 EXTENDING = ROOT / "docs" / "extending.md"

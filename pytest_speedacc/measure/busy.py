@@ -69,6 +69,8 @@ class Look:
     """By process and thread, of all that are the model's: time on a processor, and time in which it waited for one."""
     processes: Mapping[int, float]
     """Processor time of those that are the model's."""
+    adopted: frozenset[int]
+    """Of these, those that only may be: orphans of this user, which another job may have left as well."""
     everyone: float
     """Processor time of all, on the cores that this process may use."""
     stolen: float
@@ -83,7 +85,7 @@ def look(proc: Path = Path("/proc")) -> Look | None:
         return None
     try:
         table = _table(proc)
-        own = _own(proc, table)
+        own, adopted = _own(proc, table)
         everyone, stolen = _machine(proc)
         threads = {key: read for process in own for key, read in _threads(proc, process)}
         if not threads:
@@ -91,7 +93,8 @@ def look(proc: Path = Path("/proc")) -> Look | None:
     except (OSError, ValueError, IndexError, KeyError):
         return None
     processes = {process: table[process].seconds for process in own}
-    return Look(clocks.CLOCKS.witness() * 1e-9, threads, processes, everyone, stolen, _throttled(proc.parent))
+    throttled = _throttled(proc.parent)
+    return Look(clocks.CLOCKS.witness() * 1e-9, threads, processes, adopted, everyone, stolen, throttled)
 
 
 def since(before: Look | None, proc: Path = Path("/proc")) -> Busy:
@@ -116,16 +119,18 @@ def since(before: Look | None, proc: Path = Path("/proc")) -> Busy:
     taken = max(ran.values()) / seconds * stolen / (everyone + stolen) if everyone + stolen > 0 else 0.0
     cores = usable_cores()
     share = min(1.0, max(by_others) + taken)
-    asked = [(ran[thread] + waited[thread]) / seconds for thread in ran]
-    # Where others are busy too, threads wait for them, and not for each other.
-    is_told = share < ACTIVE and seconds > SHORTEST
+    asked = {thread: (ran[thread] + waited[thread]) / seconds for thread in ran}
+    active = [thread for thread, part in asked.items() if part >= ACTIVE]
+    # Where others are busy too, or may be, threads wait for them, and not for each other.
+    alone = not any(process in after.adopted for process, _ in active)
+    is_told = alone and share < ACTIVE and seconds > SHORTEST
     return Busy(
         share=share,
         together=min(1.0, sum(by_others) + taken),
         ran=min(1.0, max(ran.values()) / seconds),
         load=os.getloadavg()[0],
         cores=cores,
-        remarks=_crowding(sum(each >= ACTIVE for each in asked), sum(asked), cores) if is_told else (),
+        remarks=_crowding(len(active), sum(asked.values()), cores) if is_told else (),
     )
 
 
@@ -151,25 +156,32 @@ def _is_pool(pool: Mapping[str, object]) -> bool:
     return pool["internal_api"] in OF_POOLS and isinstance(threads, int) and threads > 1
 
 
-def _own(proc: Path, table: Mapping[int, _Process]) -> list[int]:
-    """This process, all that come from it, and those that came from it as far as one can tell.
+def _own(proc: Path, table: Mapping[int, _Process]) -> tuple[list[int], frozenset[int]]:
+    """This process, all that come from it, and those that came from it as far as one can tell; and these last.
 
     A process whose parent has ended belongs to the system's first one, or to one like it: where it is this user's, and
     younger than this process, it may have been started to make the machine busy, and counts as the model's.
     """
     me = os.getpid()
     born = table[me].began
-    own = [me]
+    orphans = []
     for process, found in table.items():
         adopted = found.parent == 1 or (found.parent in table and table[found.parent].name in _ADOPTERS)
         if adopted and process != me and found.began >= born and _is_mine(proc, process):
-            own.append(process)
+            orphans.append(process)
+    mine = _with_children([me], table)
+    theirs = [each for each in _with_children(orphans, table) if each not in mine]
+    return [*mine, *theirs], frozenset(theirs)
+
+
+def _with_children(processes: list[int], table: Mapping[int, _Process]) -> list[int]:
     children: dict[int, list[int]] = {}
     for process, found in table.items():
         children.setdefault(found.parent, []).append(process)
-    for process in own:
-        own += [each for each in children.get(process, ()) if each not in own]
-    return own
+    family = list(processes)
+    for process in family:
+        family += [each for each in children.get(process, ()) if each not in family]
+    return family
 
 
 def _is_mine(proc: Path, process: int) -> bool:

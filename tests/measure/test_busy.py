@@ -189,6 +189,9 @@ def test_more_busy_threads_than_cores_are_a_remark_with_what_to_set(measured, mo
     assert found.share == 0
     # Beside others, who knows.
     assert measured(Machine({ME: crowd, 77: replace(NEIGHBOUR, seconds=10)}, everyone=30.0)).remarks == ()
+    # An orphan of this user may be the model's, and may be of another job.
+    orphan = Proc(parent=1, began=900, seconds=10, threads={77: (5.0, 5.0)})
+    assert measured(Machine({ME: crowd, 77: orphan}, everyone=30.0)).remarks == ()
     two = Proc(parent=2, seconds=20, threads={ME: (10.0, 0.0), ME + 1: (9.0, 0.5), ME + 2: (0.5, 0.1)})
     assert measured(Machine({ME: two}, everyone=20.0)).remarks == ()
 
