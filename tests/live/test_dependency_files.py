@@ -20,6 +20,24 @@ class TestDependencyFiles:
         assert changed_dependency_files(repository.path / "sub", base) == expected
 
     @pytest.mark.parametrize(
+        ("was", "now", "counts"),
+        [
+            ('version = "1"\nsource = {editable = "."}', 'version = "2"\nsource = {editable = "."}', False),
+            ('version = "1"\nsource = {virtual = "."}', 'version = "2"\nsource = {virtual = "."}', False),
+            ('version = "1"\nsource = {registry = "x"}', 'version = "2"\nsource = {registry = "x"}', True),
+            ('version = "1"\nsource = {editable = "."}', 'version = "1"\nsource = {editable = "./a"}', True),
+            ('version = "1"\nsource = "x"', 'version = "2"\nsource = "x"', True),
+            ('version = "1"', 'version = "2"', True),
+        ],
+    )
+    def test_a_lock_of_uv_counts_but_for_the_version_of_the_project_itself(
+        self, repository: Repository, was: str, now: str, counts: bool
+    ) -> None:
+        base = repository.commit("four", uv_lock=f'version = 1\n[[package]]\nname = "mine"\n{was}\n')
+        repository.write(uv_lock=f'version = 1\n[[package]]\nname = "mine"\n{now}\n')
+        assert changed_dependency_files(repository.path, base) == (["uv.lock"] if counts else [])
+
+    @pytest.mark.parametrize(
         ("text", "counts"),
         [
             ('[project]\nversion = "2"\ndependencies = ["numpy"]\n[tool.ruff]\nline-length = 99\n', False),
@@ -29,6 +47,9 @@ class TestDependencyFiles:
                 True,
             ),
             ("[project\n", True),
+            ('project = "mine"\n', True),
+            ('[project]\ndependencies = ["numpy"]\n[tool.poetry]\nversion = "2"\n', False),
+            ('[project]\ndependencies = ["numpy"]\n[tool.poetry.group.test.dependencies]\npytest = "*"\n', True),
         ],
     )
     def test_pyproject_counts_where_it_changes_dependencies(

@@ -15,11 +15,10 @@ from pathlib import Path
 
 from pytest_speedacc.live.environments.build import build_by_command, build_with_uv, complete, requirements
 from pytest_speedacc.live.environments.files import (
-    PYPROJECT,
     PYTHON_VERSION,
     Revision,
     changed_dependency_files,
-    dependencies,
+    deciding,
 )
 from pytest_speedacc.live.environments.recipe import Recipe, project_file, recipe_of
 from pytest_speedacc.live.environments.store import BuildError, interpreter, kept
@@ -136,8 +135,7 @@ def _key(call: str | tuple[str, ...], python: str, contents: dict[str, str]) -> 
 
 
 def _content(file: Path) -> str:
-    text = file.read_text("utf-8", "surrogateescape")
-    return dependencies(text) if file.name == PYPROJECT else text
+    return deciding(file.name, file.read_text("utf-8", "surrogateescape"))
 
 
 def _python(theirs: Revision, ours: Revision) -> str:

@@ -8,7 +8,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pytest_speedacc.live.tree.git import git_output, run_git
@@ -29,13 +29,14 @@ BUILT_FROM = (PYPROJECT, PYTHON_VERSION, UV_LOCK, PYLOCK, *FOREIGN_LOCKS, *REQUI
 _TOLD = (*BUILT_FROM, "setup.py", "setup.cfg", "Pipfile", "*.lock", "*-lock.*", "requirements*.in", "conda*.y*ml")
 """What may decide it as well, and may change for other reasons."""
 _INCLUDES = re.compile(r"\s*(?:-r|-c|--requirement|--constraint)[\s=]*(\S.*?)\s*(?:#.*)?")
+_OWN_SOURCES = {"editable", "virtual"}
 _OF_POETRY = ("dependencies", "dev-dependencies", "group", "extras", "source")
 
 
 def changed_dependency_files(root: Path, base_sha: str, others: Iterable[str] = ()) -> list[str]:
     """The files that say what to install and differ between the base and the working tree, sorted; ``others`` as well.
 
-    Paths are relative to the repository's root. A ``pyproject.toml`` counts only where it changes dependencies.
+    Paths are relative to the repository's root. Only what is ``deciding`` counts.
     """
     specs = [f":(top,glob)**/{pattern}" for pattern in _TOLD] + [f":(top,literal){name}" for name in others]
     changed = git_output(root, "diff", "--no-ext-diff", "--no-renames", "--name-only", "-z", base_sha, "--", *specs)
@@ -44,7 +45,7 @@ def changed_dependency_files(root: Path, base_sha: str, others: Iterable[str] = 
     return sorted(
         name
         for name in {*changed.split("\0"), *new.split("\0")} - {""}
-        if not name.endswith(PYPROJECT) or _dependencies_differ(top, name, base_sha)
+        if not name.endswith((PYPROJECT, UV_LOCK)) or _differs(top, name, base_sha)
     )
 
 
@@ -91,24 +92,34 @@ class Revision:
         return file.relative_to(self.top).as_posix()
 
 
-def dependencies(text: str) -> str:
-    """What of a ``pyproject.toml`` decides what gets installed, as JSON; all of it where it cannot be read."""
+def deciding(file: str, text: str) -> str:
+    """What of a file's text decides what gets installed; all of it where nothing else is known of it."""
+    read = {PYPROJECT: _of_pyproject, UV_LOCK: _of_lock}.get(PurePosixPath(file).name)
     try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
+        return text if read is None else json.dumps(read(tomllib.loads(text)), sort_keys=True, default=str)
+    except (tomllib.TOMLDecodeError, AttributeError):
+        # No TOML, or with something else where a table should be.
         return text
+
+
+def _of_pyproject(document: dict[str, Any]) -> object:
     project, tools = document.get("project", {}), document.get("tool", {})
     poetry = tools.get("poetry", {})
-    return json.dumps(
-        [
-            [document.get(table) for table in ("build-system", "dependency-groups")],
-            [project.get(key) for key in ("requires-python", "dependencies", "optional-dependencies", "dynamic")],
-            [tools.get(tool) for tool in ("conda", "flit", "hatch", "pdm", "pixi", "uv")],
-            [poetry.get(key) for key in _OF_POETRY],
-        ],
-        sort_keys=True,
-        default=str,
+    return (
+        [document.get(table) for table in ("build-system", "dependency-groups")],
+        [project.get(key) for key in ("requires-python", "dependencies", "optional-dependencies", "dynamic")],
+        [tools.get(tool) for tool in ("conda", "flit", "hatch", "pdm", "pixi", "uv")],
+        [poetry.get(key) for key in _OF_POETRY],
     )
+
+
+def _of_lock(document: dict[str, Any]) -> object:
+    """All but the versions of the project itself, and of the others in its repository: these are not installed."""
+    packages = document.pop("package", [])
+    for package in packages:
+        if _OWN_SOURCES & set(package.get("source", ())):
+            package.pop("version", None)
+    return document, packages
 
 
 def read_table(file: Path) -> dict[str, Any]:
@@ -119,10 +130,10 @@ def read_table(file: Path) -> dict[str, Any]:
         return {}
 
 
-def _dependencies_differ(top: Path, name: str, base_sha: str) -> bool:
+def _differs(top: Path, name: str, base_sha: str) -> bool:
     path = top / name
     now = path.read_text("utf-8", "replace") if path.exists() else ""
-    return dependencies(run_git(top, "show", f"{base_sha}:{name}").output) != dependencies(now)
+    return deciding(name, run_git(top, "show", f"{base_sha}:{name}").output) != deciding(name, now)
 
 
 def _included(file: Path) -> Iterator[str]:
