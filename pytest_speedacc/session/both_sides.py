@@ -31,6 +31,7 @@ from pytest_speedacc.live.tree.identity import (
     map_path,
     refuse_non_editable_install,
 )
+from pytest_speedacc.live.tree.unshared import unshared
 from pytest_speedacc.live.tree.worktree import BaseTree, base_worktree, digests
 from pytest_speedacc.live.until_decided import Budget, run_until_decided
 from pytest_speedacc.live.workers import process
@@ -140,8 +141,7 @@ def run_against(request: Request, say: Callable[[str], None]) -> Against:
             say=say,
             counted=tuple(test for test, policy in request.policies.items() if policy.concerns("bytecodes")),
         )
-        if itself:
-            run = _uncompared(run)
+        run = _uncompared(run) if itself else _with_shares(run, partial(unshared, root=root, tree=tree))
         slower = too_slow(run, bounds, lambda key: since(key).accepted)
         profiled = _profiled(request, settings.timeout, (candidate_side, base_side), run, slower, scratch, say)
         # Read here for the last time, since the base's files end with the worktree.
@@ -175,6 +175,13 @@ def _uncompared(run: LiveRun) -> LiveRun:
         if not gate.is_lost
     }
     return replace(run, gates={**run.gates, **gates})
+
+
+def _with_shares(run: LiveRun, unshared: Callable[[str], str]) -> LiveRun:
+    """What the base lacks that is not under version control is told with what helps."""
+    gates = {key: replace(gate, problem=gate.problem + unshared(gate.problem)) for key, gate in run.gates.items()}
+    unread = {file: why + unshared(why) for file, why in run.base_unread.items()}
+    return replace(run, gates=gates, base_unread=unread)
 
 
 def _profiled(
