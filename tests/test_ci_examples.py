@@ -313,6 +313,25 @@ class TestComment:
         assert runner.run(say, TRUSTED) == (0, "")
         assert (runner.folder / "comment.md").read_text("utf-8") == COMMENT
 
+    def test_what_was_lost_or_refused_is_why_a_run_failed(self, runner: Runner) -> None:
+        refused = {"schema": 2, "live": None, "gates": [], "lost": [], "problems": ["HEAD is `shallow`.\n\n    with:"]}
+        report_of(runner, refused)
+        say, _ = runs("comment.yml")
+        assert runner.run(say, TRUSTED) == (0, "")
+        text = (runner.folder / "comment.md").read_text("utf-8")
+        assert "0 gates: none." in text
+        assert "* **problem**: `HEAD is 'shallow'.      with:`\n" in text
+        lost = {
+            **change("live.removed", ["t.py::a"]),
+            "schema": 2,
+            "lost": ["Lost gate: t.py::a", "Lost gate: t.py::b"],
+        }
+        report_of(runner, lost)
+        assert runner.run(say, TRUSTED) == (0, "")
+        told = [line for line in (runner.folder / "comment.md").read_text("utf-8").splitlines() if "lost" in line]
+        # That of a live run is one of them.
+        assert told == ["* **lost**: `Lost gate: t.py::a`", "* **lost**: `Lost gate: t.py::b`"]
+
     @pytest.mark.parametrize(
         "place", ["gates.0.test", "gates.0.checks.0.reason", "gates.0.checks.0.metric", "gates.0.error"]
     )

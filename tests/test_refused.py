@@ -118,3 +118,14 @@ def test_what_to_paste_stays_to_be_pasted(project: Project) -> None:
     assert text.startswith("### ❌ No model gate was judged: The base is not here\n")
     assert "\n```yaml\nwith:\n  fetch-depth: 2\n```\n" in text
     assert "    with:<br>      fetch-depth: 2<br>" in page(run)
+
+
+def test_a_page_without_its_picture_is_told_in_the_log(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("jinja2")
+    from pytest_speedacc.report import plot
+
+    project.write(GATES)
+    assert plot.NO_PICTURE not in " ".join(project.run("--speedacc-report=x.html").outlines)
+    monkeypatch.setattr(plot, "_has_matplotlib", lambda: False)
+    assert plot.NO_PICTURE in " ".join(project.run("--speedacc-report=x.html").outlines)
+    assert plot.NO_PICTURE not in " ".join(project.run("--speedacc-report=x.md").outlines)

@@ -66,9 +66,10 @@ def comment(reports: dict[str, dict[str, Any]]) -> str:
         for gate in items(report, "gates"):
             gates.append(word(gate, "verdict", SIGNS))
             rows += gate_rows(gate, where)
+        lines += said_lines(report, {"problems": "problem", "lost": "lost"}, where, "")
         live = report.get("live")
         if live is not None:
-            lines += live_lines(of(live, dict, "live"), where)
+            lines += live_lines(of(live, dict, "live"), where, is_lost_told=bool(report.get("lost")))
     worst = [row for _, row in sorted(rows, key=lambda each: each[0])]
     table = [
         "",
@@ -92,17 +93,24 @@ def heading(gates: list[str]) -> list[str]:
     return [f"### {sign} Model gates{said}".replace("  ", " "), "", f"{len(gates)} gates: {counts or 'none'}.", *link]
 
 
-def live_lines(live: dict[str, Any], where: str) -> list[str]:
+def said_lines(part: dict[str, Any], titles: dict[str, str], where: str, inside: str) -> list[str]:
+    """The sentences of a part, which stands ``inside`` another, under each of these keys, where there are any."""
+    lines = []
+    for key, title in titles.items():
+        said = [code(of(text, str, inside + key)) for text in of(part.get(key, []), list, inside + key)]
+        lines += [f"* {where}**{title}**: {text}" for text in said]
+    return lines
+
+
+def live_lines(live: dict[str, Any], where: str, *, is_lost_told: bool) -> list[str]:
     base = live.get("base")
     # A commit, or what is known of one.
     sha = of(base.get("commit") if isinstance(base, dict) else base, str, "live.base")
     if not re.fullmatch("[0-9a-f]{40}|[0-9a-f]{64}", sha):
         raise Refused("live.base is no commit")
-    lines = [f"* {where}compared with {sha[:12]}"]
-    for key, title in {"removed": "lost", "loosened": "loosened", "changed_baselines": "changed baseline"}.items():
-        said = [code(of(text, str, f"live.{key}")) for text in of(live.get(key), list, f"live.{key}")]
-        lines += [f"* {where}**{title}**: {text}" for text in said]
-    return lines
+    titles = {"loosened": "loosened", "changed_baselines": "changed baseline"}
+    titles = titles if is_lost_told else {"removed": "lost", **titles}
+    return [f"* {where}compared with {sha[:12]}", *said_lines(live, titles, where, "live.")]
 
 
 def gate_rows(gate: dict[str, Any], where: str) -> list[tuple[int, str]]:

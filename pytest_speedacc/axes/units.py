@@ -163,8 +163,8 @@ def format_change(observed: float, reference: float, kind: str, *, points: bool)
         difference = round(observed - reference, 12)
         return f"{difference * 100:+z.3g} pp" if points else f"{difference:+z.4g}"
     if reference == 0 or min(observed, reference) < 0:
-        by = observed - reference
-        return f"{'-' if by < 0 else '+'}{format_value(abs(by), kind)}"
+        added = observed - reference
+        return f"{'-' if added < 0 else '+'}{format_value(abs(added), kind)}"
     ratio = observed / reference
     more, less = _RATIOS.get(kind, ("more", "less"))
     if ratio >= 3:

@@ -7,12 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from pytest_speedacc.axes.axis import Axis
+from pytest_speedacc.axes.latency import LATENCY
+from pytest_speedacc.axes.units import Kind, format_value
 from pytest_speedacc.errors import ConfigError
+from pytest_speedacc.judge.alternatives import Group, compared_axes
 from pytest_speedacc.judge.verdict import Outcome, Verdict
 from pytest_speedacc.report.document import write_text
 from pytest_speedacc.report.news import headline
 from pytest_speedacc.report.past import HEIGHT, WIDTH, changes_of, lines_of
-from pytest_speedacc.report.plot import draw_plot, has_plot
+from pytest_speedacc.report.plot import NO_PICTURE, draw_plot, has_plot, misses_plot
 from pytest_speedacc.report.printable import printable, shown_title
 from pytest_speedacc.report.summary import (
     LOUD,
@@ -26,6 +30,14 @@ from pytest_speedacc.report.summary import (
 )
 from pytest_speedacc.report.text import observation_text
 
+MOST_BYTES = 500_000
+"""Of a page. One of more gates has the details of fewer of them."""
+MOST_LOUD = 30
+"""Gates that stand first, each with what failed or moved: nobody reads more."""
+MOST_DRAWN = 100
+"""Gates in the picture: of more, none would be seen."""
+NO_DETAILS: dict[str, Any] = {"rows": [], "others": [], "notes": ()}
+"""Of a gate for which there is no room."""
 MOST_VALUES = 2500
 """Of all histories in a page; of many gates, each has fewer."""
 SIGNS = {Outcome.PASSED: "✓", Outcome.FAILED: "✗", Outcome.INCONCLUSIVE: "?", Outcome.NOT_COMPARED: "∅"}
@@ -50,21 +62,38 @@ def page(run: RunReport) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    text: str = environment.get_template("page.html.jinja").render(
-        title=headline(run).replace("`", ""),
-        outcome=_outcome(_sign(run)),
-        problems=[problem.splitlines() for problem in run.problems],
-        run=run,
-        loud=[_gate(verdict) for verdict in _loud(run)],
-        gates=[_gate(verdict) for verdict in run.verdicts],
-        checks=sum(len(verdict.checks) for verdict in run.verdicts),
-        sections=[*sections_of(run), *([("Remarks", (*run.remarks, *run.notes))] if run.remarks or run.notes else [])],
-        plot=_plot(run),
-        past=_past(run),
-        past_ends=run.past_ends,
-        line={"width": WIDTH, "height": HEIGHT},
-    )
-    return text
+    template = environment.get_template("page.html.jinja")
+    common = {
+        "title": headline(run).replace("`", ""),
+        "outcome": _outcome(_sign(run)),
+        "problems": [problem.splitlines() for problem in run.problems],
+        "run": run,
+        "checks": sum(len(verdict.checks) for verdict in run.verdicts),
+        "sections": [
+            *sections_of(run),
+            *([("Remarks", (*run.remarks, *run.notes))] if run.remarks or run.notes else []),
+        ],
+        "plot": _plot(run),
+        "no_picture": _no_picture(run),
+        "groups": [_alternatives(group) for group in run.groups],
+        "past": _past(run),
+        "past_ends": run.past_ends,
+        "line": {"width": WIDTH, "height": HEIGHT},
+    }
+    loud, gates = ([_gate(verdict) for verdict in those] for those in (_loud(run), run.verdicts))
+    detailed = len(gates)
+    while True:
+        shown = min(MOST_LOUD, detailed)
+        text: str = template.render(
+            common,
+            loud=loud[:shown],
+            more_loud=max(len(loud) - shown, 0),
+            gates=[*gates[:detailed], *(gate | NO_DETAILS for gate in gates[detailed:])],
+            detailed=detailed,
+        )
+        if len(text.encode(errors="backslashreplace")) <= MOST_BYTES or not detailed:
+            return text
+        detailed //= 2
 
 
 def _sign(run: RunReport) -> Outcome:
@@ -100,6 +129,39 @@ def _gate(verdict: Verdict) -> dict[str, Any]:
     }
 
 
+def _alternatives(group: Group) -> dict[str, Any]:
+    """A group as a table, the best score first, and what every policy would choose of it."""
+    first = group.standings[0].alternative
+    ordered = sorted(group.standings, key=lambda each: each.alternative.accuracy, reverse=first.higher_is_better)
+    axes = [axis for axis in compared_axes() if any(axis.name in each.alternative.amounts for each in ordered)]
+    one_file = len({each.alternative.title.partition("::")[0] for each in ordered}) == 1
+
+    def named(title: str) -> str:
+        return shown_title(title.partition("::")[2] or title if one_file else title)
+
+    return {
+        "name": group.name,
+        "columns": ["score", *("median" if axis is LATENCY else axis.title for axis in axes)],
+        "rows": [
+            {
+                "title": named(each.alternative.title),
+                "cells": [
+                    format_value(each.alternative.accuracy, Kind.SCORE),
+                    *(_amount(each.alternative.amounts.get(axis.name), axis) for axis in axes),
+                ],
+                "on_front": each.on_front,
+                "dominated_by": ", ".join(map(named, each.dominated_by)),
+            }
+            for each in ordered
+        ],
+        "choices": [(policy, named(title)) for policy, title in group.choices.items()],
+    }
+
+
+def _amount(value: float | None, axis: Axis) -> str:
+    return "" if value is None else format_value(value, axis.unit)
+
+
 def _past(run: RunReport) -> list[dict[str, Any]]:
     """The gates whose baseline changed, each with its axes over time and the commits that changed it."""
     known = {(past.test, past.name): past.moments for past in run.past}
@@ -131,9 +193,18 @@ def _outcome(outcome: Outcome) -> dict[str, str]:
     return {"word": WORDS[outcome], "sign": SIGNS[outcome], "key": outcome.word}
 
 
+def _no_picture(run: RunReport) -> str:
+    """Why there is none, though there is something to draw."""
+    if misses_plot(run):
+        return NO_PICTURE
+    if has_plot(run) and len(run.verdicts) > MOST_DRAWN:
+        return f"A picture of more than {MOST_DRAWN} gates would show none of them: run fewer for one."
+    return ""
+
+
 def _plot(run: RunReport) -> str:
     """The picture as SVG; empty without matplotlib, or without anything to draw."""
-    if not has_plot(run):
+    if not has_plot(run) or len(run.verdicts) > MOST_DRAWN:
         return ""
     file = io.StringIO()
     draw_plot(file, run)

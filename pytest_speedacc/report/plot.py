@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -16,17 +16,25 @@ from pytest_speedacc.axes.axis import Axis, Role
 from pytest_speedacc.axes.latency import LATENCY
 from pytest_speedacc.axes.units import format_value
 from pytest_speedacc.errors import ConfigError
-from pytest_speedacc.judge.verdict import Outcome, Verdict
-from pytest_speedacc.report.printable import shown_title
+from pytest_speedacc.judge.verdict import Check, Outcome, Verdict
+from pytest_speedacc.report.labels import Label, place_labels
+from pytest_speedacc.report.printable import shortened, shown_title
 from pytest_speedacc.report.summary import RunReport, without_file
 
+NO_PICTURE = (
+    "The picture of score against latency needs matplotlib, which is not installed: install pytest-speedacc[report]."
+)
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 """Okabe and Ito's, which people with colour-blindness tell apart."""
 LIMIT = "#b00020"
+LONGEST_NAME = 32
+"""Characters of a name at its point."""
 SMALLEST, LARGEST = 40.0, 900.0
 """Areas of the points with the fewest and the most parameters, in square points."""
 PANELS_ACROSS = 3
 """In a row; further panels begin another, so that a page or a screen shows them all."""
+FEW = 8
+"""Points that may be as large: more have to share the room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +47,7 @@ class Point:
     score: float
     parameters: float | None
     former: tuple[float, float] | None
-    """Amount and score of the baseline or base; None where either is not known."""
+    """Amount and score of the baseline or base, where one of them is compared and another; None elsewhere."""
     outcome: Outcome
 
 
@@ -78,7 +86,16 @@ def write_plot(path: Path, run: RunReport) -> None:
 
 def has_plot(run: RunReport) -> bool:
     """Whether there is matplotlib, and something to draw."""
-    return importlib.util.find_spec("matplotlib") is not None and bool(_panels(run.verdicts))
+    return _has_matplotlib() and bool(_panels(run.verdicts))
+
+
+def misses_plot(run: RunReport) -> bool:
+    """Whether there is something to draw, and no matplotlib."""
+    return not _has_matplotlib() and bool(_panels(run.verdicts))
+
+
+def _has_matplotlib() -> bool:
+    return importlib.util.find_spec("matplotlib") is not None
 
 
 def draw_plot(file: Path | TextIO, run: RunReport) -> None:
@@ -95,8 +112,12 @@ def draw_plot(file: Path | TextIO, run: RunReport) -> None:
         down = math.ceil(len(panels) / across)
         figure = Figure(figsize=(7.2 * across, 4.8 * down), layout="constrained")
         FigureCanvasAgg(figure)
+        pictures = []
         for place, panel in enumerate(panels, start=1):
-            _draw(figure.add_subplot(down, across, place), panel)
+            axes = figure.add_subplot(down, across, place)
+            _draw(axes, panel)
+            pictures.append((axes, list(_labels(panel))))
+        place_labels(figure, pictures)
         kind = "svg" if is_svg else None
         figure.savefig(file, dpi=150, metadata={"Date": None} if is_svg else None, format=kind)
 
@@ -118,12 +139,21 @@ def _point(verdict: Verdict, axis: Axis) -> Point | None:
     score, across = rows.get((ACCURACY.name, "")), rows.get((axis.name, "median" if axis is LATENCY else ""))
     if score is None or across is None or score.observed is None or across.observed is None:
         return None
-    former = None
-    if score.reference is not None and across.reference is not None:
-        former = (across.reference, score.reference)
+    amount, before = across.observed, across.reference
+    if axis is LATENCY:
+        # Times are compared in turn or not at all: what a baseline knows of another day is no place to come from.
+        sides = next((it.sides for it in verdict.checks if _is_median(it) and it.sides), None)
+        amount, before = sides or (amount, None)
+    # An axis that is not compared has not moved.
+    former = (amount if before is None else before, score.observed if score.reference is None else score.reference)
     parameters = rows.get(("parameters", ""))
     count = parameters.observed if parameters else None
-    return Point(_short(verdict), across.observed, score.observed, count, former, verdict.outcome)
+    moved = former if former != (amount, score.observed) else None
+    return Point(_short(verdict), amount, score.observed, count, moved, verdict.outcome)
+
+
+def _is_median(check: Check) -> bool:
+    return (check.metric, check.statistic, check.slice) == (LATENCY.name, "median", "")
 
 
 def _short(verdict: Verdict) -> str:
@@ -132,14 +162,26 @@ def _short(verdict: Verdict) -> str:
 
 
 def _plain(text: str) -> str:
-    """A name as a picture can hold it, where dollars would begin a formula and an underscore hide an entry."""
-    shown = shown_title(text).replace("$", r"\$")
-    return f" {shown}" if shown.startswith("_") else shown
+    """A name as a picture can hold it, where dollars would begin a formula."""
+    return shown_title(text).replace("$", r"\$")
+
+
+def _labels(panel: Panel) -> Iterator[Label]:
+    """The names of the points, those that failed first: they have the first choice of room."""
+    points = _points(panel)
+    for number, point in sorted(enumerate(points), key=lambda each: each[1].outcome is not Outcome.FAILED):
+        text = shortened(_plain(point.title).strip(), LONGEST_NAME)
+        text += " (failed)" if point.outcome is Outcome.FAILED else ""
+        yield Label(text, point.amount, point.score, _area(point, points), COLOURS[number % len(COLOURS)])
+
+
+def _points(panel: Panel) -> list[Point]:
+    return [point for verdict in panel.verdicts if (point := _point(verdict, panel.axis)) is not None]
 
 
 def _draw(axes: Any, panel: Panel) -> None:
     axis, verdicts = panel.axis, panel.verdicts
-    points = [point for verdict in verdicts if (point := _point(verdict, axis)) is not None]
+    points = _points(panel)
     is_log = all(amount > 0 for point in points for amount in (point.amount, *(point.former or ())[:1]))
     axes.set_xscale("log" if is_log else "linear")
     for number, point in enumerate(points):
@@ -158,7 +200,6 @@ def _draw(axes: Any, panel: Panel) -> None:
             alpha=0.75,
             edgecolors=LIMIT if failed else "white",
             linewidths=2 if failed else 1,
-            label=_plain(point.title) + (" (failed)" if failed else ""),
             zorder=3,
         )
     score = next(row for row in verdicts[0].observations if row.metric == "accuracy" and not row.slice)
@@ -169,17 +210,15 @@ def _draw(axes: Any, panel: Panel) -> None:
     what = "median latency of a call" if axis is LATENCY else _plain(axis.title)
     axes.set_xlabel(f"{what} (log)" if is_log else what)
     axes.set_ylabel(f"{_plain(score.note)}, {'higher' if score.higher_is_better else 'lower'} is better")
-    axes.set_title(_plain(panel.group) or "all gates")
+    axes.set_title(f"{_plain(panel.group) or 'all gates'}, larger with more parameters", fontsize="medium")
     axes.grid(True, which="major", alpha=0.25)
-    legend = axes.legend(title="area: parameters", fontsize="small", title_fontsize="small", loc="best")
-    for handle in legend.legend_handles:
-        handle.set_sizes([60])
 
 
 def _area(point: Point, points: Sequence[Point]) -> float:
     """Proportional to the parameters, between the smallest area that is seen and the largest that leaves room."""
     most = max((each.parameters or 0.0 for each in points), default=0.0)
-    return max(SMALLEST, LARGEST * point.parameters / most) if point.parameters and most else SMALLEST
+    largest = LARGEST * min(1.0, FEW / len(points))
+    return max(SMALLEST, largest * point.parameters / most) if point.parameters and most else SMALLEST
 
 
 def _make_room(axes: Any, points: Sequence[Point], within_unit: bool, is_log: bool) -> None:

@@ -28,6 +28,7 @@ from pytest_speedacc.live.tree.choice import AUTO, choose_base
 from pytest_speedacc.live.tree.git import Base, has_changes
 from pytest_speedacc.live.tree.history import foreign
 from pytest_speedacc.live.tree.identity import base_sys_path, map_path, refuse_non_editable_install
+from pytest_speedacc.live.tree.unshared import unshared
 from pytest_speedacc.live.tree.worktree import BaseTree, base_worktree, digests, set_up
 from pytest_speedacc.live.until_decided import Budget, run_until_decided
 from pytest_speedacc.live.workers import process
@@ -36,7 +37,6 @@ from pytest_speedacc.live.workers.worker_process import Side
 from pytest_speedacc.measure.launches import Key, LiveRun
 from pytest_speedacc.session.hidden_options import Hidden, addopts_of, in_ci, new_since
 from pytest_speedacc.session.slow_setup import slow_setup
-from pytest_speedacc.session.unshared import with_share
 
 ITSELF = "the base is this checkout's own commit, which shows nothing where CI is set"
 
@@ -144,9 +144,7 @@ def run_against(request: Request, say: Callable[[str], None]) -> Against:
             say=say,
             counted=tuple(test for test, policy in request.policies.items() if policy.concerns("bytecodes")),
         )
-        run = with_share(run, root, base.top, tree.top, request.folder)
-        if uncompared:
-            run = _uncompared(run, uncompared)
+        run = _uncompared(run, uncompared) if uncompared else _with_shares(run, partial(unshared, root=root, tree=tree))
         slower = too_slow(run, bounds, lambda key: since(key).accepted)
         profiled = _profiled(request, settings.timeout, (candidate_side, base_side), run, slower, scratch, say)
         # Read here for the last time, since the base's files end with the worktree.
@@ -191,6 +189,13 @@ def _uncompared(run: LiveRun, why: str) -> LiveRun:
         if not gate.is_lost
     }
     return replace(run, gates={**run.gates, **gates})
+
+
+def _with_shares(run: LiveRun, unshared: Callable[[str], str]) -> LiveRun:
+    """What the base lacks that is not under version control is told with what helps."""
+    gates = {key: replace(gate, problem=gate.problem + unshared(gate.problem)) for key, gate in run.gates.items()}
+    unread = {file: why + unshared(why) for file, why in run.base_unread.items()}
+    return replace(run, gates=gates, base_unread=unread)
 
 
 def _profiled(

@@ -20,6 +20,7 @@ from pytest_speedacc.report.closing import summary_lines
 from pytest_speedacc.report.groups import group_lines
 from pytest_speedacc.report.news import first_sentence
 from pytest_speedacc.report.past import Past
+from pytest_speedacc.report.plot import NO_PICTURE, misses_plot
 from pytest_speedacc.report.printable import printable_lines
 from pytest_speedacc.report.scale import scale_lines
 from pytest_speedacc.report.summary import RunReport
@@ -277,6 +278,8 @@ class Results:
         elif run.measured_on:
             lines.append(f"Measured on {run.measured_on}.")
         lines += [f"Wrote {', '.join(map(str, self.written))}."] if self.written else []
+        if misses_plot(run) and any(path.suffix == ".html" for path in self.written):
+            lines.append(NO_PICTURE)
         lines += run.remarks
         # Those that fail are failures of their own.
         lines += [each.sentence(False) for each in self.missing.lost if not self._losses_fail()]

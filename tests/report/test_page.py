@@ -15,6 +15,7 @@ pytest.importorskip("jinja2")
 from pytest_speedacc.axes.units import Kind
 from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.judge.verdict import Check, Observation, Outcome, Verdict
+from pytest_speedacc.report import plot
 from pytest_speedacc.report.page import page, write_page
 from pytest_speedacc.report.summary import BaseLine, RunReport
 
@@ -105,9 +106,33 @@ def test_foreign_words_are_text_and_nothing_is_fetched():
 
 
 @pytest.mark.slow
-def test_it_stays_small_with_a_hundred_gates():
-    run = RunReport(tuple(gate(f"test_{number}", change=0.001, reason="r" * 200) for number in range(100)), base=BASE)
-    assert len(page(run).encode()) < 500_000
+@pytest.mark.parametrize("count", [100, 400])
+def test_it_stays_small_with_a_hundred_gates_and_more(count):
+    """Whatever has no room is counted, and every gate is there by its name and its verdict."""
+    gates = (gate(f"test_{number}", Outcome.FAILED, change=0.5, reason="r" * 1000) for number in range(count))
+    html = page(RunReport(tuple(gates), base=BASE))
+    assert len(html.encode()) <= 500_000
+    assert f"And {count - html.count('<h2><span class')} more, which are below." in html
+    assert all(f"<code>tests/test_it.py::test_{number}</code>" in html for number in range(count))
+    left_out = html.count("What is left out here stands in the JSON report.")
+    assert (left_out > 0) is (count == 400)
+
+
+def test_without_matplotlib_the_page_says_so_and_has_the_alternatives_all_the_same(monkeypatch):
+    from report_examples import FAST, GATE, groups
+
+    run = RunReport((GATE, FAST), groups=groups(GATE, FAST))
+    assert plot.NO_PICTURE not in page(run)
+    monkeypatch.setattr(plot, "_has_matplotlib", lambda: False)
+    html = page(run)
+    assert "<svg" not in html
+    words, _ = text_of(html)
+    assert plot.NO_PICTURE in words
+    assert "Alternatives for digits" in words
+    assert re.search(r"test_fast.*0\.91.*10\.0 µs.*on it", words)
+    assert "internal would choose tests/test_fast.py::test_fast" in words
+    # Of a run that has nothing to draw nothing is missing.
+    assert plot.NO_PICTURE not in page(RunReport(()))
 
 
 def test_without_jinja_it_says_what_to_install(monkeypatch, tmp_path):
@@ -117,6 +142,20 @@ def test_without_jinja_it_says_what_to_install(monkeypatch, tmp_path):
 
 
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(BROWSER is None, reason="there is no browser to show it in")
+def test_what_is_folded_on_the_screen_is_printed(tmp_path):
+    notes = tuple(f"note {number} " * 20 for number in range(20))
+    path = tmp_path / "x.html"
+    pages = []
+    for shown in ((), notes):
+        write_page(path, RunReport(tuple(gate(f"test_{number}", notes=shown) for number in range(6)), base=BASE))
+        command = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", f"--print-to-pdf={tmp_path / 'x.pdf'}"]
+        subprocess.run([*command, path.as_uri()], capture_output=True, timeout=120, check=True)
+        pages.append(len(re.findall(rb"/Type\s*/Page\b", (tmp_path / "x.pdf").read_bytes())))
+    assert pages[1] >= pages[0] + 3
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -80,14 +81,59 @@ def test_points_stand_at_latency_and_score_with_their_parameters_as_area(tmp_pat
     a, b = axes.collections
     assert [list(each.get_offsets()[0]) for each in (a, b)] == [[0.001, 0.9], [0.01, 0.95]]
     assert b.get_sizes()[0] == 2 * a.get_sizes()[0]
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["a (failed)", "b (failed)"]
+    # Named where they stand, so that nothing beside it has to say whose colour is whose.
+    assert [text.get_text() for text in axes.texts] == ["a (failed)", "b (failed)"]
+    assert axes.get_legend() is None
 
 
-def test_an_arrow_leads_from_the_baseline(tmp_path, drawn):
-    write_plot(tmp_path / "p.png", [gate("a", 0.9, 0.001, former=(0.8, 0.002)), gate("b", 0.9, 0.001)])
+def arrows(axes):
+    return [(text.xyann, text.xy) for text in axes.texts if getattr(text, "arrow_patch", None) is not None]
+
+
+def beside_base(verdict, here, base):
+    """The gate with its median compared in turn with the base's."""
+    check = Check("max_latency_increase", "latency", "median", "", Kind.CHANGE, here / base - 1, None, None, None, "",
+                  Outcome.PASSED, "", sides=(here, base))  # fmt: skip
+    return replace(verdict, checks=(check,))
+
+
+@pytest.mark.parametrize(
+    ("verdict", "arrow"),
+    [
+        # A score is compared with the baseline, and a time that is stored there with nothing.
+        (gate("a", 0.9, 0.001, former=(0.8, 0.002)), [((0.001, 0.8), (0.001, 0.9))]),
+        (gate("a", 0.9, 0.001, former=(0.9, 0.002)), []),
+        (gate("a", 0.9, 0.001), []),
+        # In turn with the base both may have moved, or one.
+        (beside_base(gate("a", 0.9, 0.001, former=(0.8, None)), 0.003, 0.002), [((0.002, 0.8), (0.003, 0.9))]),
+        (beside_base(gate("a", 0.9, 0.001), 0.003, 0.002), [((0.002, 0.9), (0.003, 0.9))]),
+    ],
+)
+def test_an_arrow_leads_from_what_was_compared(tmp_path, drawn, verdict, arrow):
+    write_plot(tmp_path / "p.png", [verdict, gate("b", 0.9, 0.001)])
     ((_, axes),) = drawn
-    (arrow,) = [text for text in axes.texts if text.arrow_patch is not None]
-    assert (arrow.xy, arrow.xyann) == ((0.001, 0.9), (0.002, 0.8))
+    assert arrows(axes) == arrow
+
+
+def overlapping(boxes):
+    return [(a, b) for place, a in enumerate(boxes) for b in boxes[:place] if a.overlaps(b)]
+
+
+@pytest.mark.parametrize(("gates", "spread"), [(2, 1e-6), (12, 1e-9), (12, 1e-6), (50, 1e-3)])
+def test_no_name_stands_over_another_and_every_gate_has_one_or_is_counted(tmp_path, drawn, gates, spread):
+    write_plot(
+        tmp_path / "p.png",
+        [gate(f"{'long_' * 20}{number}", 0.9 + number * 1e-4, 1e-4 + number * spread) for number in range(gates)],
+    )
+    ((_, axes),) = drawn
+    renderer = axes.figure.canvas.get_renderer()
+    boxes = [text.get_window_extent(renderer) for text in axes.texts]
+    assert overlapping(boxes) == []
+    ticks = [text.get_window_extent(renderer) for text in axes.get_xticklabels() if text.get_text()]
+    assert overlapping(ticks) == []
+    listed = [text.get_text() for text in axes.get_legend().get_texts()] if axes.get_legend() else []
+    more = int(listed.pop().split()[1]) if listed and listed[-1].endswith(" more") else 0
+    assert len(boxes) + len(listed) + more == gates
 
 
 def test_what_the_strictest_limits_forbid_is_shaded(tmp_path, drawn):
