@@ -21,6 +21,7 @@ from report.report_examples import FULL, GREEN
 from test_workflows import missing_files, pytest_options, steps, unknown
 
 from pytest_speedacc.report.document import write_json
+from pytest_speedacc.report.summary import RunReport
 
 yaml = pytest.importorskip("yaml")
 
@@ -227,6 +228,38 @@ class TestActionRuns:
     def test_a_report_of_an_earlier_run_is_none_of_this_one(self, runner: Runner) -> None:
         (runner.folder / "speedacc.json").write_text("{}")
         assert runner.run(step_of_action("Run the gates"), given(), LEAVES="early") == (1, "")
+
+    @pytest.mark.parametrize("run", [GREEN, FULL], ids=["passed", "failed"])
+    def test_a_page_is_made_of_the_report_once_the_gates_have_run(self, runner: Runner, run: RunReport) -> None:
+        pytest.importorskip("jinja2")
+        write_json(runner.folder / "speedacc.json", run)
+        outputs = runner.folder / "outputs"
+        variables = {"GITHUB_OUTPUT": str(outputs), "GITHUB_ACTIONS": "true"}
+        code, _ = runner.run(step_of_action("Make the page"), given(), **variables)
+        assert code == 0
+        assert runner.calls == [
+            "-m pip install --quiet jinja2 matplotlib",
+            "-m pytest_speedacc merge speedacc.json --output speedacc.html",
+        ]
+        assert outputs.read_text() == "page=speedacc.html\n"
+        assert (runner.folder / "speedacc.html").read_text("utf-8").startswith("<!doctype html>")
+        # The run wrote it.
+        assert not (runner.folder / "summary.md").exists()
+
+    def test_no_page_of_an_earlier_run_is_uploaded(self, runner: Runner) -> None:
+        (runner.folder / "speedacc.json").write_text("{}")
+        (runner.folder / "speedacc.html").write_text("of yesterday")
+        code, said = runner.run(step_of_action("Make the page"), given(), GITHUB_OUTPUT=str(runner.folder / "outputs"))
+        assert (code, "is no report of --speedacc-report" in said) == (1, True)
+        assert not (runner.folder / "outputs").exists()
+
+    @pytest.mark.parametrize("report", ["speedacc.html", "speedacc.json"])
+    def test_what_is_a_page_already_or_not_there_is_left_as_it_is(self, runner: Runner, report: str) -> None:
+        outputs = runner.folder / "outputs"
+        step = step_of_action("Make the page")
+        assert runner.run(step, given(report=report), GITHUB_OUTPUT=str(outputs)) == (0, "")
+        assert outputs.read_text() == f"page={report}\n"
+        assert not (runner.folder / "calls").exists()
 
     def test_the_report_is_linked(self, runner: Runner) -> None:
         (runner.folder / "summary.md").write_text("### All gates passed\n")

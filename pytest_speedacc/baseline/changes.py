@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -16,6 +16,7 @@ GONE = "the file is gone"
 _NO_VALUES = frozenset({"schema", "test", "name", "updated", "versions", "accepted", "profile", "environments"})
 _NO_EVIDENCE = frozenset({"commit", "date", "versions", "environment"})
 _INFORMATION = re.compile(r"latency\.(median|p\d+|calls|calls_per_round)|training\..*")
+_RATIO = re.compile(r"yardstick\.\w+( \(.*\))? ")
 _DIGEST = re.compile(r"sha256:([0-9a-f]{12})[0-9a-f]{52}")
 
 
@@ -33,7 +34,7 @@ def changes(before: Baseline, now: Baseline) -> tuple[str, ...]:
         was, record = before.environments.get(key), now.environments.get(key)
         (by_update if is_record_updated(before, now, key) else by_hand).extend(_of_environment(was, record))
     why = quoted(now.updated.reason) or " (updated without a reason)"
-    said = [f"{', '.join(by_update)}{why}"] if by_update else []
+    said = [f"{', '.join(_brief(by_update))}{why}"] if by_update else []
     return (*said, *([f"{', '.join(by_hand)} (by hand: no update wrote this)"] if by_hand else []))
 
 
@@ -54,6 +55,17 @@ def is_record_updated(before: Baseline, now: Baseline, environment: str) -> bool
 def quoted(reason: str) -> str:
     """The reason that somebody gave, in brackets and on one line; nothing where none was given."""
     return f' ("{" ".join(reason.split())}")' if reason.strip() else ""
+
+
+def _brief(differences: Sequence[str]) -> Iterator[str]:
+    """What an update wrote, with the parts of a time as one: no reader knows them, unless a hand made them up."""
+    told: dict[str, None] = {}
+    for said in differences:
+        found = _RATIO.match(said)
+        # A record that has none is told as it is.
+        is_new = found is not None and not said.startswith("none -> ", found.end()) and not said.endswith(" -> none")
+        told[f"time beside the yardstick{found[1] or ''} measured anew" if found and is_new else said] = None
+    return iter(told)
 
 
 def _of_environment(was: EnvironmentRecord | None, now: EnvironmentRecord | None) -> Iterator[str]:

@@ -47,6 +47,7 @@ def run_document(run: RunReport) -> dict[str, Any]:
         "verdict": run.outcome.word,
         "failed": run.failed,
         "headline": headline(run),
+        "commit": run.commit,
         "environment": dict(run.environment),
         "scale": msgspec.to_builtins(run.scale),
         "live": None if run.base is None else _live(run, run.base),

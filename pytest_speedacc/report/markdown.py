@@ -76,11 +76,15 @@ def _head(run: RunReport) -> str:
         launched = f" · {base.counted} in turn, {base.seconds:.0f} s" if base.launches else ""
         lines.append(
             f"Base {code(base.description.partition(' ')[0])} {_text(base.description.partition(' ')[2])} "
-            f"({_text(base.how)}){launched} · {_text(run.measured_on)}"
+            f"({_text(base.how)}){_here(run)}{launched} · {_text(run.measured_on)}"
         )
     elif run.measured_on:
         lines.append(f"Measured on {_text(run.measured_on)}")
     return "\n".join(lines)
+
+
+def _here(run: RunReport) -> str:
+    return f" · here {code(run.here)}" if run.here else ""
 
 
 def _headline(run: RunReport) -> str:

@@ -33,7 +33,9 @@ def merge(runs: Mapping[str, RunReport]) -> RunReport:
     order = {test: place for place, test in enumerate(dict.fromkeys(each.test for _, each, _ in verdicts))}
     names = {(label, each.test, each.name): new for label, each, new in verdicts}
     titles = {(label, each.title): new.title for label, each, new in verdicts}
+    commits = {run.commit for run in runs.values()}
     return RunReport(
+        commit=commits.pop() if len(commits) == 1 else "",
         verdicts=tuple(sorted((new for _, _, new in verdicts), key=lambda verdict: order[verdict.test])),
         environment={"description": "; ".join(_said(runs, lambda run: (run.measured_on,) if run.measured_on else ()))},
         groups=tuple(_group(group, label, titles) for label, run in runs.items() for group in run.groups),

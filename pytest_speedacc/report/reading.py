@@ -53,6 +53,7 @@ def read_report(path: Path) -> RunReport:
     live = document.live
     run = RunReport(
         verdicts=verdicts,
+        commit=document.commit,
         environment=document.environment,
         groups=groups,
         scale=Scale(**msgspec.structs.asdict(document.scale)) if document.scale else Scale(),

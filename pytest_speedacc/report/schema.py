@@ -283,6 +283,8 @@ class Document(Part, frozen=True, kw_only=True):
     """Whether the run is no pass, as its settings have it."""
     headline: Text = ""
     """The news in a line."""
+    commit: Name = ""
+    """What was checked out, with ``-dirty`` where files differ from it; empty where nobody knows."""
     environment: Annotated[dict[Name, Fact], Meta(max_length=1000)]
     """Where it was measured: a ``description`` in words, the fields behind it, the ``versions`` of libraries."""
     scale: ScalePart | UnsetType = UNSET

@@ -57,6 +57,8 @@ class RunReport:
     """In the order of the run."""
     environment: Mapping[str, Any] = field(default_factory=dict)
     """Where it was measured, with a ``description`` in words; empty where nothing was measured."""
+    commit: str = ""
+    """What was checked out, with ``-dirty`` where files differ from it; empty where nobody knows."""
     groups: tuple[Group, ...] = ()
     """Alternatives for one job."""
     scale: Scale = field(default_factory=Scale)
@@ -94,6 +96,12 @@ class RunReport:
     def measured_on(self) -> str:
         """The environment in words; empty where nothing was measured."""
         return str(self.environment.get("description", ""))
+
+    @property
+    def here(self) -> str:
+        """The commit as it is read: short, and with what is not committed."""
+        sha, dash, _ = self.commit.partition("-")
+        return f"{sha[:7]} and changes" if dash else sha[:7]
 
     @property
     def outcome(self) -> Outcome:

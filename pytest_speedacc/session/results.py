@@ -16,6 +16,7 @@ from pytest_speedacc.config.project import Project
 from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.judge.alternatives import groups_of
 from pytest_speedacc.judge.verdict import Outcome, Verdict
+from pytest_speedacc.live.tree.history import checked_out
 from pytest_speedacc.report.closing import summary_lines
 from pytest_speedacc.report.groups import group_lines
 from pytest_speedacc.report.news import first_sentence
@@ -160,6 +161,7 @@ class Results:
         past, past_ends = self._past(verdicts)
         run = RunReport(
             verdicts=verdicts,
+            commit=checked_out(self.project.root) or "",
             past=past,
             past_ends=past_ends,
             environment=self.environment,

@@ -80,6 +80,24 @@ def test_a_record_is_an_update_s_where_its_date_is_new(fields: dict[str, Any], s
         assert found.endswith(why)
 
 
+@pytest.mark.parametrize("cpu", ["Fast CPU", "Intel(R) Xeon(R) Processor"])
+def test_a_time_that_an_update_measured_anew_is_one_value(cpu: str) -> None:
+    was, now = (
+        {
+            key: replace(each, date=date, yardstick=StoredRatio(version=1, log_ratio=ratio, spread=ratio, launches=5))
+            for key, each in measured(cpu).items()
+        }
+        for date, ratio in ((BASELINE.updated.date, 1.5), (LATER.date, 1.25))
+    )
+    before = replace(BASELINE, environments=was)
+    updated = replace(BASELINE, environments=now, updated=LATER)
+    assert changes(before, updated) == (f"time beside the yardstick ({cpu}) measured anew{WHY}",)
+    # What a hand wrote is told in full.
+    forged = {key: replace(each, date=BASELINE.updated.date) for key, each in now.items()}
+    (said,) = changes(before, replace(BASELINE, environments=forged))
+    assert said == f"yardstick.log_ratio ({cpu}) 1.5 -> 1.25, yardstick.spread ({cpu}) 1.5 -> 1.25{BY_HAND}"
+
+
 def test_an_update_beside_a_hand_is_told_apart() -> None:
     forged = record(memory=StoredMemory(peak=8192, band=1024))
     now = replace(BASELINE, parameters=700, environments=forged, updated=replace(LATER, reason=""))

@@ -113,6 +113,7 @@ def groups(*verdicts: Verdict) -> tuple[Group, ...]:
 
 FULL = RunReport(
     verdicts=(GATE, FAST, REFUSED),
+    commit="b" * 40 + "-dirty",
     environment={"description": "AMD EPYC, 2 cores", "cores": 2.0, "threads": 2, "versions": {"numpy": "2.4.0"}},
     groups=groups(GATE, FAST),
     scale=Scale((10, 1000), 3.5, is_wanted=True),

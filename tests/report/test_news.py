@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from report_examples import FAST, GATE, GREEN, SLOWER
+from report_examples import BASE, FAST, GATE, GREEN, SLOWER
 
 from pytest_speedacc.judge.verdict import Outcome, Verdict
 from pytest_speedacc.report.markdown import markdown
@@ -112,3 +112,12 @@ def test_the_first_sentence_is_no_half_of_a_name() -> None:
     assert (
         first_sentence("pyproject.toml: [tool.speedacc] is odd. Mend it.") == "pyproject.toml: [tool.speedacc] is odd"
     )
+
+
+@pytest.mark.parametrize(
+    ("commit", "said"),
+    [("", ""), ("b" * 40, " · here `bbbbbbb`"), ("b" * 40 + "-dirty", " · here `bbbbbbb and changes`")],
+)
+def test_beside_the_base_stands_what_it_is_compared_with(commit: str, said: str) -> None:
+    _, line, *_ = markdown(replace(GREEN, base=BASE, commit=commit)).splitlines()
+    assert line.startswith(f"Base `aaaaaaa` Retrain (merge base with main){said} · 9 launches in turn")

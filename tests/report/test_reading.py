@@ -36,7 +36,18 @@ def written(folder: Path, content: object) -> Path:
 
 def old(plain: dict[str, Any]) -> dict[str, Any]:
     """The document as schema 1 had it."""
-    for name in ("date", "verdict", "failed", "headline", "scale", "lost", "losses_fail", "remarks", "problems"):
+    for name in (
+        "date",
+        "verdict",
+        "failed",
+        "headline",
+        "commit",
+        "scale",
+        "lost",
+        "losses_fail",
+        "remarks",
+        "problems",
+    ):
         del plain[name]
     for name in ("past", "past_ends"):
         del plain[name]
