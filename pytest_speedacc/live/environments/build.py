@@ -53,9 +53,10 @@ def find_uv() -> str | None:
     try:
         from uv import find_uv_bin
 
-        return find_uv_bin()
+        found: str = find_uv_bin()
     except (ImportError, FileNotFoundError):
         return shutil.which("uv")
+    return found
 
 
 def build_with_uv(call: Sequence[str], folder: Path, python: str, target: Path) -> None:
