@@ -34,7 +34,6 @@ from pytest_speedacc.live.workers.protocol import Ready
 from pytest_speedacc.live.workers.worker_process import Side
 from pytest_speedacc.measure.environment import Environment
 from pytest_speedacc.measure.launches import Key, LiveRun, PairTimes
-from pytest_speedacc.measure.yardstick import VERSION
 
 from . import gates
 from .record import Cell, Launch, Suite, append_suites, read_suites, rounded
@@ -262,7 +261,7 @@ def _recorded_rounds() -> Iterator[_Recorded]:
 def _launch(result: PairTimes, recorded: _Recorded, started: float) -> Launch:
     beside = recorded[id(result)]
     took = (result.difference, result.within, result.setup_seconds, beside.ended - started)
-    return Launch(*took, *beside.rounds, beside.ratio, VERSION, beside.parts)
+    return Launch(*took, *beside.rounds, beside.ratio, beside.parts)
 
 
 def _ratio(worker: Any, ready: Ready) -> tuple[float, tuple[float, ...]]:

@@ -52,8 +52,6 @@ class Launch:
     """The same of the base."""
     ratio: float | None = None
     """log(candidate/yardstick), timed right after; None in launches beyond those that the plugin stores."""
-    yardstick: int = 1
-    """The version of the yardstick that it is a ratio to."""
     parts: tuple[float, ...] | None = None
     """What the yardstick's parts took beside each other then; None in data from before they were timed."""
 

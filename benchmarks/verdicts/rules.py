@@ -105,10 +105,9 @@ def live(trial: Trial) -> Verdict:
 
 
 def stored(trial: Trial, *, tolerance: Bound, day_before: bool = False) -> Verdict | None:
-    """This plugin's verdict on ratios to the yardstick; None where too few launches have one to the same version."""
-    before = trial.day_before if day_before else trial.accepted
-    now, then = _ratios(trial.launches), _ratios(before)
-    if now is None or then is None or trial.launches[0].yardstick != before[0].yardstick:
+    """This plugin's verdict on ratios to the yardstick; None where too few launches have one."""
+    now, then = _ratios(trial.launches), _ratios(trial.day_before if day_before else trial.accepted)
+    if now is None or then is None:
         return None
     return _word(judge_stored_increase(tolerance, now, then, trial.alpha).outcome)
 

@@ -38,8 +38,6 @@ class Turns:
     """Median over quads of log(first/second) of the faster of a side's two rounds."""
     within: float
     """Standard deviation of a quad, from the median absolute deviation."""
-    fastest: float
-    """log(first/second) of the fastest round that each of them had at all."""
 
 
 def take_turns(take: Callable[[int, int], float], quads: int) -> Turns:
@@ -49,13 +47,11 @@ def take_turns(take: Callable[[int, int], float], quads: int) -> Turns:
     machine that takes a fifth off the variance between launches that means leave (docs/verdict.md). Both of a side's
     rounds in a quad must be of the same inputs: otherwise the faster would be that of the easier ones.
     """
-    differences, ever = [], [math.inf, math.inf]
+    differences = []
     for quad in range(quads):
         fastest = [math.inf, math.inf]
         for side in (0, 1, 1, 0) if quad % 2 == 0 else (1, 0, 0, 1):
             fastest[side] = min(fastest[side], take(side, quad))
         differences.append(math.log(fastest[0] / fastest[1]))
-        ever = [min(pair) for pair in zip(ever, fastest, strict=True)]
     middle = statistics.median(differences)
-    within = 1.4826 * statistics.median(abs(difference - middle) for difference in differences)
-    return Turns(middle, within, math.log(ever[0] / ever[1]))
+    return Turns(middle, 1.4826 * statistics.median(abs(difference - middle) for difference in differences))

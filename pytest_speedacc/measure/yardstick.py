@@ -13,9 +13,8 @@ from pytest_speedacc.measure.latency import Workload, run_untimed, time_calls
 from pytest_speedacc.measure.quiet import quietly
 from pytest_speedacc.measure.turns import round_of, take_turns
 
-VERSION = 2
-"""Of the work below and of how times become a ratio: those to different versions are never compared, so any change to
-either needs a new one. Until version 2 a ratio was the median over quads."""
+VERSION = 1
+"""Of the work below: ratios to different versions are never compared, so any change to it needs a new one."""
 QUADS = 10
 """Of rounds in a launch."""
 
@@ -30,7 +29,7 @@ class Ratio:
     """A model's time as a multiple of the yardstick's, in one launch."""
 
     log_ratio: float
-    """log(model/yardstick) of the fastest round of either, which other work can only have made slower."""
+    """Median over quads of log(model/yardstick)."""
     seconds: float
     """What one run of the yardstick took, the median over its rounds."""
     parts: tuple[float, ...]
@@ -118,7 +117,7 @@ def measure_ratio(work: Workload, seconds_per_call: float, quads: int = QUADS) -
         return seconds
 
     turns = take_turns(take, quads)
-    return Ratio(turns.fastest, float(np.median(lengths)), quietly(_times_of_parts, 2 * quads))
+    return Ratio(turns.difference, float(np.median(lengths)), quietly(_times_of_parts, 2 * quads))
 
 
 def _times_of_parts(rounds: int) -> tuple[float, ...]:

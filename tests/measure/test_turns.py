@@ -52,9 +52,3 @@ def test_the_spread_within_is_that_of_quads() -> None:
     turns = take_turns(lambda side, quad: math.exp(differences[quad]) if side == 0 else 1.0, 5)
     assert turns.difference == pytest.approx(0)
     assert turns.within == pytest.approx(1.4826 * 0.01)
-
-
-def test_the_fastest_round_of_either_side_is_what_other_work_has_not_slowed() -> None:
-    """Of 20 rounds a side, the first takes 3 at best and the second 2; all others are slowed down, each by its own."""
-    times = {0: iter([9.0, 5.0, 3.0] + [7.0] * 17), 1: iter([4.0, 2.0] + [8.0] * 18)}
-    assert take_turns(lambda side, quad: next(times[side]), 10).fastest == pytest.approx(math.log(3 / 2))
