@@ -69,6 +69,11 @@ def generate(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
 
 
 class TestGenerated:
+    @pytest.fixture(autouse=True)
+    def todays_schemas(self) -> None:
+        """Former releases of msgspec write a schema otherwise, which means the same."""
+        pytest.importorskip("msgspec", minversion="0.22")
+
     def test_pages_are_current(self) -> None:
         checked = generate(ROOT / "docs", "--check")
         assert (checked.returncode, checked.stderr) == (0, "")
