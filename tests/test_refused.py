@@ -116,6 +116,7 @@ def test_what_to_paste_stays_to_be_pasted(project: Project) -> None:
     run = RunReport((), problems=(problem,))
     text = markdown(run)
     assert text.startswith("### ❌ No model gate was judged: The base is not here\n")
+    assert text.endswith("\nThat is `all`.\n")
     assert "\n```yaml\nwith:\n  fetch-depth: 2\n```\n" in text
     assert "    with:<br>      fetch-depth: 2<br>" in page(run)
 

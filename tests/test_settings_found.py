@@ -96,5 +96,5 @@ def test_a_nested_table_is_an_error_in_a_parallel_run(repository: Path, project:
     (repository / "tests/pyproject.toml").write_text("[tool.speedacc]\n")
     result = project.run("-n2", plugins=("xdist",))
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    assert_says(result, "ERROR: */tests/pyproject.toml and */pyproject.toml both have [tool.speedacc], and")
+    assert_says(result, "speedacc: */tests/pyproject.toml and */pyproject.toml both have [tool.speedacc], and")
     assert "INTERNALERROR" not in output(result)

@@ -70,7 +70,7 @@ def write_markdown(path: Path, run: RunReport) -> None:
 
 def _head(run: RunReport) -> str:
     sign = "❌" if run.failed else "✅" if run.is_plain else "⚠️"
-    lines = [f"### {sign} {_headline(run)}"]
+    lines = [f"### {sign} {_prose(headline(run), LONGEST_NEWS)}"]
     if run.base:
         base = run.base
         launched = f" · {base.counted} in turn, {base.seconds:.0f} s" if base.launches else ""
@@ -85,12 +85,6 @@ def _head(run: RunReport) -> str:
 
 def _here(run: RunReport) -> str:
     return f" · here {code(run.here)}" if run.here else ""
-
-
-def _headline(run: RunReport) -> str:
-    # Names come in backticks, which hold whatever they are given but backticks.
-    parts = headline(run).split("`")
-    return "".join(code(part) if place % 2 else _text(part, LONGEST_NEWS) for place, part in enumerate(parts))
 
 
 def _loud_parts(run: RunReport, link: Link) -> Iterator[str]:
@@ -182,11 +176,17 @@ def _text(words: str, longest: int = LONGEST_CELL) -> str:
     return _LINKING.sub("\\1\u200b", _MARKUP.sub(r"\\\1", html.escape(plain, quote=False)))
 
 
+def _prose(words: str, longest: int) -> str:
+    """Sentences of our own, in which names and commands stand between backticks."""
+    parts = words.split("`")
+    return "".join(code(part) if place % 2 else _text(part, longest) for place, part in enumerate(parts))
+
+
 def _paragraphs(text: str) -> str:
     """Sentences, and between them lines to paste, which are indented there."""
     parts = [part for part in text.split("\n\n") if part.strip()]
     return "\n\n".join(
-        _block(textwrap.dedent(part), "yaml") if part.startswith("    ") else _text(part, 2000) for part in parts
+        _block(textwrap.dedent(part), "yaml") if part.startswith("    ") else _prose(part, 2000) for part in parts
     )
 
 
