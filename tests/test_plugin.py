@@ -190,6 +190,7 @@ DOCUMENT = {
     "verdict": str,
     "failed": bool,
     "headline": str,
+    "commit": (str, type(None)),
     "environment": dict,
     "scale": dict,
     "live": (dict, type(None)),

@@ -89,7 +89,7 @@ def test_one_after_the_last_test_fails_the_run(project: Project, options: tuple[
     project.write(KEPT)
     result = project.run(*options, plugins=("xdist",) if options else ())
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    assert_says(result, f"ERROR: {ENDED}")
+    assert_says(result, ENDED)
 
 
 @FORKS
