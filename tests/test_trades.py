@@ -53,8 +53,8 @@ def test_a_trade_that_does_not_hold_shows_its_sum(project: Project) -> None:
     result = project.run()
     assert result.ret == FAILED
     assert_says(result, "marker does not allow this: give accuracy 2 pp for model_size 50 x")
-    assert_says(result, "  given  accuracy -1.67 pp; at most 2 pp holds")
-    assert_says(result, "  gained model size -50 %; at least 50 x does not hold")
+    assert_says(result, "  given  accuracy -1.67 pp; at most 2 pp allowed: holds")
+    assert_says(result, "  gained model size -50 %; at least 50 x wanted: does not hold")
 
 
 def test_a_comparison_says_what_a_trade_allowed(project: Project) -> None:

@@ -185,11 +185,14 @@ def _trade_lines(found: TradeSum) -> list[str]:
     """The sum of one trade: given, gained, and whether it allows that."""
     news = "allows this" if found.applies else "does not allow this"
     lines = [f"{found.source} {news}: {found.trade}"]
-    for what, legs, least in (("given", found.given, "at most"), ("gained", found.gained, "at least")):
+    for what, legs, terms in (
+        ("given", found.given, "at most {} allowed"),
+        ("gained", found.gained, "at least {} wanted"),
+    ):
         for leg in legs:
             name = leg.axis.replace("_", " ")
             sign = "holds" if leg.holds else "does not hold"
-            lines.append(f"  {what:6} {name} {leg.observed}; {least} {leg.wanted} {sign}")
+            lines.append(f"  {what:6} {name} {leg.observed}; {terms.format(leg.wanted)}: {sign}")
     return lines
 
 
