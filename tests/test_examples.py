@@ -23,7 +23,7 @@ NEEDS = {
     "torch_digits": ("torch", "sklearn"),
 }
 """What an example imports, by its folder."""
-LONG = ("async_service", "feature_selection", "milliseconds_at_scale", "mnist_zoo")
+LONG = ("async_service", "boosting", "feature_selection", "milliseconds_at_scale", "mnist_zoo", "preprocessing")
 """Those that take more than twenty seconds: ``tox -e examples`` runs them, with a line in docs/testing.md."""
 
 pytestmark = pytest.mark.slow

@@ -82,15 +82,20 @@ def verdict_text(
     lines += [line for found in verdict.trades for line in ("", *_trade_lines(found))]
     if is_verbose:
         lines += _other_lines(verdict, environment, scale)
-    lines += [f"Note: {note}." for note in verdict.notes if is_verbose or not note.startswith(ADVICE)]
+    lines += _note_lines(verdict, is_verbose)
     shown = [*title, *(part for line in lines for part in wrapped(printable(line), width, 2 + _indent(line)))]
     return "\n".join([*shown, *_accept_lines(verdict, width)])
 
 
 def brief_text(verdict: Verdict, width: int = WIDEST) -> str:
-    """A verdict after several others that failed: the news, and how to accept it. ``-v`` shows all of each."""
+    """A verdict after several others that failed: the news, notes, and how to accept it. ``-v`` shows all of each."""
+    notes = [part for line in _note_lines(verdict, False) for part in wrapped(printable(line), width)]
     accept = [f"To accept it: {printable(verdict.accept)}"] if verdict.accept else []
-    return "\n".join([*_title_lines(verdict, width), *accept])
+    return "\n".join([*_title_lines(verdict, width), *([""] if notes else []), *notes, *accept])
+
+
+def _note_lines(verdict: Verdict, is_verbose: bool) -> list[str]:
+    return [f"Note: {note}." for note in verdict.notes if is_verbose or not note.startswith(ADVICE)]
 
 
 def news_of(text: str) -> str:

@@ -241,10 +241,11 @@ def live_lines(
     ``is_brief`` leaves out what matters where something is doubted only.
     """
     run, base = against.run, base_line(against)
+    is_usual = against.settings.threads == LiveSettings().threads
     told = f"Base: {base.description} ({base.how}): {base.counted} in {base.seconds:.0f} s"
     where = f", on {measured_on}" if measured_on else ""
     return [
-        f"{told}." if is_brief else f"{told} with {base.mode}{where}. {base.canary}".rstrip(),
+        f"{told}." if is_brief and is_usual else f"{told} with {base.mode}{where}. {base.canary}".rstrip(),
         *([f"ERROR: {run.lost}"] if run.lost else []),
         *(f"New gate, so there is nothing to compare: {test}" for (test, _), gate in run.gates.items() if gate.is_new),
         # Those that fail are failures of their own.

@@ -102,7 +102,7 @@ class TestPullRequest:
         assert base(clone, common[0]).sha != found.sha
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_two_slow_downs_that_each_passed_fail_together(tmp_path: Path) -> None:
     project = start_project(tmp_path)
     project.settings("launches = 4")

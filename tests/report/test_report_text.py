@@ -78,11 +78,11 @@ def test_the_headline_fits_the_terminal_and_is_one_line_again_where_pytest_wants
     assert news_of(verdict_text(broken, "here", Scale(), width=60)) == "speedacc cannot judge t: ValueError: it broke"
 
 
-def test_advice_is_no_part_of_a_failure() -> None:
+def test_advice_is_no_part_of_a_failure_and_other_notes_are() -> None:
     check = replace(SLOWER, outcome=Outcome.FAILED, accepted="")
     failed = Verdict("t", "", (check,), (), ("advice: use fewer", "wrote a file"))
-    shown = verdict_text(failed, "here", Scale(), is_verbose=False)
-    assert ("advice" in shown, "wrote a file" in shown) == (False, True)
+    for shown in (verdict_text(failed, "here", Scale(), is_verbose=False), brief_text(failed)):
+        assert ("advice" in shown, "Note: wrote a file." in shown.splitlines()) == (False, True)
     assert "advice" in verdict_text(failed, "here", Scale())
 
 
