@@ -125,7 +125,7 @@ def summary_lines(
     if not is_verbose and not fits(lines, width):
         lines, told = _narrow(verdicts, columns, width)
     if others := len(everything) - len(verdicts):
-        all_passed = all(each.outcome is Outcome.PASSED for each in everything if each not in verdicts)
+        all_passed = sum(each.outcome is not Outcome.PASSED for each in everything) <= MOST_ROWS
         gates = "1 other gate" if others == 1 else f"{others} other gates"
         lines.append(f"{gates} {'passed' if all_passed else 'not shown here'} (-v shows all).")
     loud = [
@@ -142,12 +142,16 @@ def _that_matter(verdicts: Sequence[Verdict]) -> list[Verdict]:
     passed = [each for each in verdicts if each.outcome is Outcome.PASSED]
     if len(verdicts) <= MOST_ROWS:
         return [*loud, *passed]
-    accepted = [each for each in passed if _is_by_acceptance(each)]
-    moved = [each for each in passed if each not in accepted and _has_moved(each)]
-    others = [] if loud else [each for each in passed if each not in accepted and each not in moved]
-    shown = [*loud[:MOST_ROWS], *accepted]
+    ranks = [(_rank(each), each) for each in passed]
+    accepted, moved, others = ([each for own, each in ranks if own == rank] for rank in range(3))
     # What somebody accepted is always told, so that no gate is green by it unseen.
-    return [*shown, *[*moved, *others][: max(MOST_ROWS - len(shown), 0)]]
+    shown = [*loud[:MOST_ROWS], *accepted]
+    return [*shown, *[*moved, *([] if loud else others)][: max(MOST_ROWS - len(shown), 0)]]
+
+
+def _rank(passed: Verdict) -> int:
+    """How much a reader wants to see a gate that passed: 0 the most."""
+    return 0 if _is_by_acceptance(passed) else 1 if _has_moved(passed) else 2
 
 
 def _narrow(
