@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes a repository of two commits that differ in requirements.txt alone, as a bot's pull request does, and runs its gate.
 #
-#     sh examples/upgrade/show.sh /tmp/upgrade
+#     sh examples/upgrade/show.sh ../upgrade-shown
 #
 # The folder must not exist yet. It needs git and uv, and Python 3.11 or 3.12, for which both releases have wheels.
 set -eu
