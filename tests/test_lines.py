@@ -40,7 +40,7 @@ def test_digits(speedacc):
     assert sum(line.startswith("FAILED ") for line in lines) == 1
 
 
-def test_ten_gates_that_pass_take_at_most_twenty_five_lines(project: Project) -> None:
+def test_ten_gates_that_pass_take_a_screen_and_less(project: Project) -> None:
     project.write(f"""
 @pytest.mark.parametrize("number", range(10))
 @pytest.mark.speedacc({TOLERANCES.replace('max_model_size_increase="5 %", ', "")})
@@ -53,4 +53,4 @@ def test_digits(speedacc, number):
     lines = result.outlines
     assert len(lines) <= MOST_OF_TEN, "\n".join(lines)
     assert wide(lines) == []
-    assert sum(line.endswith("  passed") and "same" in line for line in lines) == 10
+    assert sum(line.endswith("  passed") and "same" in line for line in lines) == 6

@@ -271,7 +271,9 @@ def test_a_measure_that_is_wrong_fails_no_gate_that_nothing_holds_to_it(own: Pro
 def test_a_slip_of_the_name_of_an_axis_is_no_new_axis(own: Project, marker: str, metrics: str, said: str) -> None:
     write(own, marker, joules=2.0, more=f', metrics={{"{metrics}": 9}}')
     result = own.run("--speedacc-not-compared=warn")
-    result.assert_outcomes(**{"failed" if said else "passed": 1})
+    # Nothing was accepted yet, with which the tolerance could be compared.
+    word = "failed" if said else "not_compared" if "increase" in marker else "passed"
+    assert result.parseoutcomes() == {word: 1}
     assert said in result.stdout.str().replace("\n", " ")
 
 

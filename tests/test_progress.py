@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pytest_speedacc.session import progress
-from pytest_speedacc.session.progress import EVERY, long_progress
+from pytest_speedacc.session.progress import LATEST, SOONEST, long_progress
 from pytest_speedacc.session.progress import progress as short_progress
 
 
@@ -17,6 +17,7 @@ class Log:
     """pytest's reporter where its output is a file."""
 
     isatty = False
+    _tw = SimpleNamespace(fullwidth=80)
 
     def __init__(self) -> None:
         self.lines: list[str] = []
@@ -25,8 +26,8 @@ class Log:
         self.lines.append(text)
 
 
-def told(monkeypatch: pytest.MonkeyPatch, *, verbosity: int = 0, **config: Any) -> list[str]:
-    """The lines of a run that says something every six seconds, and clears it at its end."""
+def told(monkeypatch: pytest.MonkeyPatch, *, verbosity: int = 0, word: str = "launch", **config: Any) -> list[str]:
+    """The lines of a run that says something every ten seconds for ten minutes, and clears it at its end."""
     log, now = Log(), [1000.0]
     monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: now[0]))
     plugins = SimpleNamespace(get_plugin={"terminalreporter": log}.get)
@@ -34,18 +35,24 @@ def told(monkeypatch: pytest.MonkeyPatch, *, verbosity: int = 0, **config: Any) 
         SimpleNamespace(pluginmanager=plugins, get_verbosity=lambda: verbosity, **config),  # type: ignore[arg-type]
         "against \x1b[2Jmain",
     )
-    for number in range(10):
-        say(f"launch {number}")
-        now[0] += 6
+    for number in range(60):
+        say(f"{word} {number}")
+        now[0] += 10
     say("")
     return log.lines
 
 
-def test_the_first_text_is_a_line_and_then_one_every_twenty_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert EVERY == 20
+def test_the_first_text_is_a_line_and_then_one_ever_more_rarely(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (SOONEST, LATEST) == (20, 120)
     lines = told(monkeypatch)
-    assert [line.rpartition(" ")[2] for line in lines] == ["0", "4", "8"]
+    assert [line.rpartition(" ")[2] for line in lines] == ["0", "2", "6", "14", "26", "38", "50"]
     assert lines[0] == r"speedacc, against \x1b[2Jmain: launch 0"
+
+
+def test_a_line_is_no_wider_than_the_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = told(monkeypatch, word="launch " * 20)
+    assert max(map(len, lines)) <= 80
+    assert lines[1].startswith("  launch launch ")
 
 
 @pytest.mark.parametrize("silent", [{"verbosity": -1}, {"workerinput": {}}], ids=["-q", "worker of xdist"])

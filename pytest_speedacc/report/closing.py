@@ -25,6 +25,8 @@ WIDEST_TITLE = 40
 UNCHANGED = "same"
 MOST_ROWS = 12
 """Of a table that nobody asked to be whole."""
+MOST_QUIET = 6
+"""Of these that passed and in which nothing moved: enough to see that the run compared what it should."""
 OF_ITS_OWN = (
     (re.compile(f"({NO_BASELINE}: create it with python -m pytest ).*? --speedacc-update"), r"\1--speedacc-missing"),
     (re.compile("python -m pytest (?!-).*? --speedacc-update"), "python -m pytest TEST --speedacc-update"),
@@ -51,9 +53,8 @@ class Found:
 
     @property
     def short(self) -> str:
-        """As a narrow one has it: the change, or what did not change."""
-        told = self.value if self.change == UNCHANGED else self.change
-        return f"{told or self.value or '-'}{' accepted' if self.is_accepted else ''}"
+        """As a narrow one has it: the change, or the value where nothing is compared."""
+        return f"{self.change or self.value or '-'}{' accepted' if self.is_accepted else ''}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +108,9 @@ def summary_lines(
     """One table for the run, a gate a line, and below it whatever is not a plain pass and is told nowhere else.
 
     A row has values and changes where ``width`` has room for both, or ``is_verbose`` asks for them. A narrow one has
-    the changes, and values of what did not change, without the columns that say the least; of these, what moved is told
-    below. Of many gates those that matter have rows, the worst first, and the others are counted. What ``fails`` has
-    told its reason by itself.
+    the changes, and values of what is not compared, without the columns that say the least; of these, what moved is
+    told below. Of many gates those that matter have rows, the worst first, and the others are counted. What ``fails``
+    has told its reason by itself.
     """
     everything = verdicts
     if not is_verbose:
@@ -137,16 +138,18 @@ def summary_lines(
 
 
 def _that_matter(verdicts: Sequence[Verdict]) -> list[Verdict]:
-    """The worst first, then what was accepted, what moved, and of a few gates the others as well."""
+    """The worst first, then what was accepted, what moved, and some of the others where none is worse."""
     loud = sorted((each for each in verdicts if each.outcome is not Outcome.PASSED), key=lambda v: -v.outcome)
     passed = [each for each in verdicts if each.outcome is Outcome.PASSED]
-    if len(verdicts) <= MOST_ROWS:
+    # A line that counts one gate takes as much room as its row.
+    if len(verdicts) <= (MOST_ROWS if loud else MOST_QUIET + 1):
         return [*loud, *passed]
     ranks = [(_rank(each), each) for each in passed]
-    accepted, moved, others = ([each for own, each in ranks if own == rank] for rank in range(3))
+    accepted, moved, quiet = ([each for own, each in ranks if own == rank] for rank in range(3))
     # What somebody accepted is always told, so that no gate is green by it unseen.
     shown = [*loud[:MOST_ROWS], *accepted]
-    return [*shown, *[*moved, *([] if loud else others)][: max(MOST_ROWS - len(shown), 0)]]
+    shown += moved[: max(MOST_ROWS - len(shown), 0)]
+    return shown if loud else [*shown, *quiet[: max(MOST_QUIET - len(shown), 0)]]
 
 
 def _rank(passed: Verdict) -> int:

@@ -109,7 +109,7 @@ def run_against(request: Request, say: Callable[[str], None]) -> Against:
     gates = f"{len(request.policies)} gate{'s' * (len(request.policies) != 1)}"
     first = f", and {settings.setup!r} first" if settings.setup else ""
     say(
-        f"{gates} beside those of {base.description}, at most {settings.launches} launches and "
+        f"{gates} beside {base.description.partition(' ')[0]}, at most {settings.launches} launches and "
         f"{settings.budget:g} s{first}"
     )
     with base_worktree(root, base, share=settings.share) as tree:

@@ -9,11 +9,11 @@ import pytest
 
 from pytest_speedacc.check.case import Judged
 from pytest_speedacc.judge.reference import LiveComparison
-from pytest_speedacc.judge.verdict import Outcome, Verdict
+from pytest_speedacc.judge.verdict import Verdict
 from pytest_speedacc.measure.launches import PairTimes
 from pytest_speedacc.measure.yardstick import Ratios
 from pytest_speedacc.report.document import environment_document
-from pytest_speedacc.report.text import brief_text, headline, verdict_text
+from pytest_speedacc.report.text import brief_text, verdict_text
 from pytest_speedacc.session.interop import feed_benchmark
 from pytest_speedacc.session.payload import note_content, note_verdict
 from pytest_speedacc.session.progress import progress
@@ -24,10 +24,6 @@ if TYPE_CHECKING:
 
 TOLD_IN_FULL = 3
 """Failed gates of a run of which everything is told that matters: of further ones nobody reads more than the news."""
-
-
-class SpeedaccWarning(pytest.PytestWarning):
-    """A gate passed though something in it was not decided."""
 
 
 class GateTest:
@@ -75,8 +71,6 @@ class GateTest:
             note_content(item, result.content)
         if session.options.fails(verdict.outcome.word, session.project):
             pytest.fail(self._failure(verdict, environment.get("description", "")), pytrace=False)
-        if verdict.outcome is not Outcome.PASSED:
-            item.warn(SpeedaccWarning(f"speedacc {headline(verdict)}"))
 
     def _failure(self, verdict: Verdict, environment: str) -> str:
         session, config = self._session, self._session.config

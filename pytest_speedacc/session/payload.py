@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from sys import intern
@@ -12,9 +13,12 @@ import msgspec
 import pytest
 
 from pytest_speedacc.baseline import Content
-from pytest_speedacc.judge.verdict import Verdict
+from pytest_speedacc.judge.verdict import Outcome, Verdict
 from pytest_speedacc.report.printable import printable
 from pytest_speedacc.report.text import news_of
+
+Status = tuple[str, str, tuple[str, dict[str, bool]]]
+"""What pytest counts a test as, its letter, and its word with its colour."""
 
 _PAYLOAD = pytest.StashKey[dict[str, Any]]()
 
@@ -32,6 +36,17 @@ def note_verdict(item: pytest.Item, verdict: Verdict, environment: dict[str, Any
         if row.observed is not None:
             key = ".".join(filter(None, (row.metric, row.statistic, printable(row.slice))))
             item.user_properties.append((intern(prefix + key), row.observed))
+
+
+def status_of(report: pytest.TestReport) -> Status | None:
+    """What pytest counts a gate as that was not decided and does not fail; None of any other test."""
+    if report.when != "call" or not report.passed or hasattr(report, "wasxfail"):
+        return None
+    words = [value for key, value in report.user_properties if re.fullmatch(r"speedacc\.(.*\.)?verdict", key)]
+    worst = max((outcome for outcome in Outcome if outcome.word in words), default=Outcome.PASSED)
+    if worst in (Outcome.PASSED, Outcome.FAILED):
+        return None
+    return worst.word, worst.word[0], (worst.word.upper(), {"yellow": True})
 
 
 def note_content(item: pytest.Item, content: Content) -> None:

@@ -10,9 +10,10 @@ import pytest
 
 from pytest_speedacc.check.case import Say
 from pytest_speedacc.report.printable import printable, shortened
+from pytest_speedacc.report.table import wrapped
 
-EVERY = 20.0
-"""Seconds between two lines where there is no terminal, such as in a log of CI."""
+SOONEST, LATEST = 20.0, 120.0
+"""Seconds from one line to the next where there is no terminal, such as in a log of CI: twice as many each time."""
 
 
 def progress(config: pytest.Config, title: str) -> Say:
@@ -43,19 +44,20 @@ def _write_raw(writer: Any, text: str) -> None:
 
 
 def long_progress(config: pytest.Config, title: str) -> Say:
-    """The same for what takes minutes: where there is no terminal, the first text is a line, and one every 20 s."""
+    """The same for what takes minutes: without a terminal the first text is a line, and then one ever more rarely."""
     reporter = _reporter(config)
     if reporter is None or reporter.isatty or config.get_verbosity() < 0:
         return progress(config, title)
-    following = 0.0
+    following, pause = 0.0, SOONEST
 
     def say(text: str) -> None:
-        nonlocal following
+        nonlocal following, pause
         now = time.monotonic()
         if text and now >= following:
-            following = now + EVERY
+            following, pause = now + pause, min(2 * pause, LATEST)
             with _uncaptured(config):
-                reporter.write_line(f"speedacc, {printable(title)}: {printable(text)}", flush=True)
+                for line in wrapped(f"speedacc, {printable(title)}: {printable(text)}", reporter._tw.fullwidth):
+                    reporter.write_line(line, flush=True)
 
     return say
 

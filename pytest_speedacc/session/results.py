@@ -36,6 +36,7 @@ from pytest_speedacc.session.narrowed import Narrowed
 from pytest_speedacc.session.options import Options
 from pytest_speedacc.session.orphans import Found, Missing, find_missing
 from pytest_speedacc.session.past import read_past
+from pytest_speedacc.session.payload import Status, status_of
 from pytest_speedacc.session.skipped import reason_of, skipped_line
 from pytest_speedacc.session.telling import RUN, tell_failed
 
@@ -105,6 +106,11 @@ class Results:
         self.contents |= {tuple(content): report.nodeid for content in payload["contents"]}
         for plain in payload["verdicts"]:
             self.kept.put(plain)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_report_teststatus(self, report: pytest.TestReport) -> Status | None:
+        """Have pytest's last line count a gate that was not decided as that."""
+        return status_of(report)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Gates that cannot be collected are not lost: something else is said of them."""

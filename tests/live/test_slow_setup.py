@@ -126,5 +126,5 @@ def test_a_real_run_names_the_fixture_and_tells_a_log_how_far_it_is(tmp_path: An
     assert "Note: the fixture trained takes 1.5" in run.words, run.output
     assert "in each of 4 launches" in run.words
     first = next(line for line in run.output.splitlines() if line.startswith("speedacc, against HEAD: "))
-    assert "1 gate beside those of" in first
+    assert ": 1 gate beside " in first
     assert first.endswith("at most 4 launches and 900 s")

@@ -82,7 +82,7 @@ def test_a_narrow_one_shows_them_without_the_values() -> None:
     header, _, row = lines_of(gate(PASSED, SCORE))
     assert dict(zip(cells(header), cells(row), strict=True)) == {
         "gate": "test_models.py::test_digits",
-        "score": "0.95",
+        "score": "same",
         "median": "-1.9 % (-7.6 to +4.2)",
         "p95": "345 µs",
         "verdict": "passed",
@@ -188,10 +188,30 @@ def test_of_many_gates_those_that_matter_have_rows_and_the_others_are_counted() 
     lines = lines_of(*many, gate(failed), accepted, width=200)
     assert [cells(line)[0] for line in lines[2:4]] == ["test_models.py::test_digits", "test_models.py::test_accepted"]
     assert lines[4] == "40 other gates passed (-v shows all)."
-    assert lines_of(*many, gate(still), width=200)[-1] == "29 other gates passed (-v shows all)."
+    assert lines_of(*many, gate(still), width=200)[-1] == "35 other gates passed (-v shows all)."
     assert len([line for line in lines_of(*many, is_verbose=True, width=200) if "test_models" in line]) == 40
     worse = lines_of(*numbered(13, failed), *many, width=200)
     assert "41 other gates not shown here (-v shows all)." in worse
+
+
+@pytest.mark.parametrize(
+    ("quiet", "moved", "rows", "counted"),
+    [
+        (6, 0, 6, ""),
+        (7, 0, 7, ""),
+        (8, 0, 6, "2 other gates"),
+        (10, 0, 6, "4 other gates"),
+        (8, 2, 6, "4 other gates"),
+        (9, 10, 10, "9 other gates"),
+        (1, 30, 12, "19 other gates"),
+    ],
+)
+def test_of_gates_that_passed_six_have_rows_or_all_that_moved(quiet: int, moved: int, rows: int, counted: str) -> None:
+    gates = [*numbered(quiet, SCORE), *numbered(moved, SMALLER)]
+    lines = lines_of(*gates, width=200)[2:]
+    assert [line for line in lines if "other gates" in line] == [f"{counted} passed (-v shows all)."] * bool(counted)
+    assert len([line for line in lines if line.startswith("test_models.py")]) == rows
+    assert len([line for line in lines if "-50 %" in line]) == min(moved, 12)
 
 
 @pytest.mark.parametrize(
