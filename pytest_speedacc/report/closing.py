@@ -51,10 +51,10 @@ class Found:
         """As a wide table has it."""
         return ", ".join(filter(None, (self.value, self.change))) or "-"
 
-    @property
-    def short(self) -> str:
-        """As a narrow one has it: the change, or the value where nothing is compared."""
-        return f"{self.change or self.value or '-'}{' accepted' if self.is_accepted else ''}"
+    def short(self, is_beside_changes: bool) -> str:
+        """As a narrow one has it: the change; or the value, which of what did not change says more than that."""
+        told = self.change if is_beside_changes or self.change != UNCHANGED else self.value
+        return f"{told or self.value or '-'}{' accepted' if self.is_accepted else ''}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +65,15 @@ class Column:
     cells: tuple[Found, ...]
 
     @property
+    def short(self) -> tuple[str, ...]:
+        """The cells as a narrow table has them: values where nothing changed in any, beside which none is a change."""
+        are_changes = any(cell.change not in ("", UNCHANGED) for cell in self.cells)
+        return tuple(cell.short(are_changes) for cell in self.cells)
+
+    @property
     def width(self) -> int:
         """Characters that it takes in a narrow table, with the space before it."""
-        return 2 + max(map(len, (self.title, *(cell.short for cell in self.cells))))
+        return 2 + max(map(len, (self.title, *self.short)))
 
     @property
     def news(self) -> int:
@@ -108,9 +114,9 @@ def summary_lines(
     """One table for the run, a gate a line, and below it whatever is not a plain pass and is told nowhere else.
 
     A row has values and changes where ``width`` has room for both, or ``is_verbose`` asks for them. A narrow one has
-    the changes, and values of what is not compared, without the columns that say the least; of these, what moved is
-    told below. Of many gates those that matter have rows, the worst first, and the others are counted. What ``fails``
-    has told its reason by itself.
+    the changes, and the values of columns in which nothing changed, without the columns that say the least; of these,
+    what moved is told below. Of many gates those that matter have rows, the worst first, and the others are counted.
+    What ``fails`` has told its reason by itself.
     """
     everything = verdicts
     if not is_verbose:
@@ -178,7 +184,7 @@ def _narrow(
         # Of one file, whose name is where the tests ran.
         titles = [title.partition("::")[2] or title for title in titles]
     rows = [
-        (shortened(title, room), *(column.cells[place].short for column in kept), word)
+        (shortened(title, room), *(column.short[place] for column in kept), word)
         for place, (title, word) in enumerate(zip(titles, words, strict=True))
     ]
     told: dict[str, list[str]] = {}

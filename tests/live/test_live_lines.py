@@ -34,10 +34,10 @@ def test_a_live_run_takes_as_few(tmp_path: Path, number: int, work: int, most: i
     assert wrote
     assert end in lines[-1], run.output
     assert len(lines) <= most, run.output
-    own = [line for line in lines if not line.startswith(("benchmark: ", "FAILED ", "python -m "))]
+    own = [line for line in lines if not line.startswith(("benchmark: ", "rootdir: ", "FAILED ", "python -m "))]
     assert max(map(len, own)) <= 80, run.output
     # What a passing gate was found to be stands in its line.
     rows = [line for line in lines if line.startswith("test_it.py::") and line.endswith("  passed")]
     assert len(rows) == (6 if end == "10 passed" else 0)
-    assert all("%" in row and "same" in row for row in rows)
+    assert all("%" in row and "80 B" in row for row in rows)
     assert ("4 other gates passed (-v shows all)." in lines) == (end == "10 passed")

@@ -82,11 +82,17 @@ def test_a_narrow_one_shows_them_without_the_values() -> None:
     header, _, row = lines_of(gate(PASSED, SCORE))
     assert dict(zip(cells(header), cells(row), strict=True)) == {
         "gate": "test_models.py::test_digits",
-        "score": "same",
+        "score": "0.95",
         "median": "-1.9 % (-7.6 to +4.2)",
         "p95": "345 µs",
         "verdict": "passed",
     }
+
+
+def test_beside_changes_what_did_not_change_says_so() -> None:
+    worse = replace(SCORE, observed=0.9, interval=(0.88, 0.92))
+    lines = lines_of(gate(PASSED, SCORE), gate(PASSED, worse, test="test_models.py::test_tumours"))
+    assert [cells(line)[1] for line in lines[2:4]] == ["same", "-5 pp"]
 
 
 def test_the_columns_that_say_the_least_go_first() -> None:
