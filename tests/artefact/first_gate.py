@@ -1,4 +1,4 @@
-"""Go the README's way with the wheel, from an empty environment to the first red pull request, and say how long it takes.
+"""Go the README's way with the wheel, from an empty environment to the first red pull request, by the clock.
 
 ``python tests/artefact/first_gate.py DIST`` takes the wheel in that folder, and the test and the command of the README
 beside it. It exits with what did not go as it should.
@@ -56,7 +56,8 @@ def main(dist: Path) -> None:
     readme = README.read_text("utf-8")
     gate = re.search(r"```python\n(.*?)```", readme, re.DOTALL)
     command = re.search(r"- run: (python -m pytest \S+ --speedacc-against=auto)", readme)
-    assert gate and command, "the README has a first gate, and what each pull request runs"
+    assert gate is not None, "the README has no first gate"
+    assert command is not None, "the README does not say what each pull request runs"
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch, "project")
         (folder / "tests").mkdir(parents=True)
