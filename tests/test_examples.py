@@ -48,4 +48,5 @@ def test_an_example_passes(name: str, tmp_path: Path) -> None:
         text=True,
         check=False,
     )
+    print(done.stdout)  # -rP shows it
     assert done.returncode == 0, done.stdout + done.stderr
