@@ -384,7 +384,7 @@ class Speedacc:
             subject = prepare(model, inputs, targets, call_options)
             ratios = partial(self.host.ratios, name)
             live, training = self.host.live(name), self._training_of(model)
-            case = Case(self.run, self.policy, self.test, name, subject, live, ratios, training)
+            case = Case(self.run, self.policy, self.test, name, subject, live, ratios, training, len(self.judged))
             return run_gate(case, inputs, self.host.say)
         except GateError as error:
             return self._refusal(name, str(error))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import lzma
 import math
@@ -17,7 +18,7 @@ import pytest
 
 pytest.importorskip("scipy")
 
-from benchmarks import promises
+from benchmarks import busy, promises
 from benchmarks.verdicts import tally
 from benchmarks.verdicts.gates import ONE_THREAD, SECOND, repeated, repeats
 from benchmarks.verdicts.measure import measure
@@ -368,3 +369,25 @@ def test_the_simulated_area_is_that_of_scikit_learn(samples: int) -> None:
     for indices in (np.arange(samples), random.integers(samples, size=samples)):
         expected = metrics.roc_auc_score(targets[indices], scores[indices])
         assert promises.area(targets, scores)(indices) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "code"),
+    [
+        ({1.3: "inconclusive", 0.5: "inconclusive", 0.01: "failed"}, 0),
+        ({1.3: "failed", 0.5: "failed", 0.01: "failed"}, 1),
+        ({1.3: "passed", 0.5: "passed", 0.01: "failed"}, 1),
+        ({1.3: "passed", 0.5: "failed", 0.01: "inconclusive"}, 1),
+    ],
+)
+def test_a_verdict_that_others_caused_is_seen(
+    outcomes: dict[float, str], code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run(folder: Path, limit: float) -> tuple[str, float, int]:
+        return outcomes.get(round(limit / 0.002, 3), "passed"), 0.002, 61
+
+    monkeypatch.setattr(busy, "_run", run)
+    monkeypatch.setattr(busy, "_beside", lambda count: contextlib.nullcontext())
+    monkeypatch.setattr(sys, "argv", ["busy", "--runs", "2"])
+    assert busy.main() == code
+    assert f"| 2 {outcomes[1.3]} | 2 {outcomes[0.5]} | 2 {outcomes[0.01]} |" in capsys.readouterr().out

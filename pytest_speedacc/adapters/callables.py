@@ -19,7 +19,10 @@ class PredictorAdapter(Adapter):
 
     framework = "any object with predict"
     counted = "Nothing: what such an object has learned cannot be told from outside."
-    serialisation = "Pickle protocol 5 of the object after one pass through pickle."
+    serialisation = (
+        "Pickle protocol 5 of the object after one pass through pickle, without what `functools.cached_property` has "
+        "kept and how far random numbers are drawn."
+    )
 
     def recognises(self, names: frozenset[str]) -> bool:
         """Never by name: it serves what no other adapter recognises."""

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from pytest_speedacc.adapters.base import Adapter, DeviceMemory, ParameterCount, class_name, to_array
+from pytest_speedacc.adapters.hidden_in_keras import refuse_hidden_weights
 from pytest_speedacc.adapters.labels import from_probabilities, ranking_scores
 from pytest_speedacc.adapters.torch import TorchAdapter
 from pytest_speedacc.errors import GateError
@@ -22,7 +23,8 @@ class KerasAdapter(Adapter):
     counted = (
         "The elements of model.weights, trainable or not, shared ones once, as model.count_params() gives them: with "
         "the moving statistics of batch normalisation and what normalisation has adapted to (its count of batches "
-        "included), without the optimizer's state, seeds and metrics. Quantised layers are refused."
+        "included), without the optimizer's state, seeds and metrics. Quantised layers are refused, and so are weights "
+        "that Keras does not see."
     )
     serialisation = (
         "Eight bytes, a JSON header with each weight's shape and type, and each weight's bytes once, in the order of "
@@ -171,7 +173,8 @@ def _on_torch(model: Any) -> bool:
 
 
 def _refuse_unseen_weights(model: Any) -> None:
-    """Raise `GateError` for weights that are the backend's own and not the model's."""
+    """Raise `GateError` for weights that are hidden, or the backend's own and not the model's."""
+    refuse_hidden_weights(model)
     if not _on_torch(model):
         return
     known = {weight.value.data_ptr() for weight in model.variables}

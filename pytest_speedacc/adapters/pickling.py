@@ -7,6 +7,7 @@ import pickle
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,9 @@ _LEFT_BY_USE = {
         ]
     ),
 }
-"""Attributes, by package, that come with use: look-ups made once, the address of an object, statistics asked for."""
+"""Attributes, by package, that come with use: look-ups made once, the address of an object, statistics asked for.
+
+Of any class, so does what `functools.cached_property` has kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,9 @@ def canonical_pickle(model: Any, strip: Callable[[Any], None] | None = None) -> 
 
 def _left_by_use(cls: type) -> frozenset[str]:
     packages = (base.__module__.partition(".")[0] for base in cls.__mro__)
-    return next((_LEFT_BY_USE[package] for package in packages if package in _LEFT_BY_USE), frozenset())
+    known = next((_LEFT_BY_USE[package] for package in packages if package in _LEFT_BY_USE), frozenset())
+    cached = [name for base in cls.__mro__ for name, kind in vars(base).items() if isinstance(kind, cached_property)]
+    return known.union(cached)
 
 
 def _at_start(state: Any) -> Any:

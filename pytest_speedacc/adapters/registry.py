@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
-from pytest_speedacc.adapters.answers import has_raised, serialised
+from pytest_speedacc.adapters.answers import check_usable, has_raised, serialised
 from pytest_speedacc.adapters.base import Adapter
 from pytest_speedacc.errors import ConfigError, GateError, briefly
 
@@ -56,6 +56,15 @@ def lookup_adapter(model: Any) -> Adapter | None:
 
 
 def own_format(obj: Any) -> Callable[[Any], bytes] | None:
-    """What serialises an object in its framework's own format, or None where that would be a pickle."""
+    """What serialises an object in its framework's own format, or None where that would be a pickle.
+
+    What was never fitted has no other form: a composition keeps the estimator that it was given beside those it fitted.
+    """
     adapter = lookup_adapter(obj)
-    return partial(serialised, adapter) if adapter is not None and adapter.own_format else None
+    if adapter is None or not adapter.own_format:
+        return None
+    try:
+        check_usable(adapter, obj)
+    except GateError:
+        return None
+    return partial(serialised, adapter)

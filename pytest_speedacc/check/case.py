@@ -51,7 +51,7 @@ class Run:
 
     @property
     def alpha(self) -> float:
-        """False alarm rate of one check."""
+        """False alarm rate of one latency limit of a test, over all checks of that test."""
         return SUITE_ALPHA / max(1, self.noisy_checks)
 
 
@@ -84,6 +84,17 @@ class Case:
     """Measures it as a multiple of the yardstick; raises GateError where that cannot be done."""
     training: Training | Unavailable
     """What ``speedacc.fit`` took for it."""
+    number: int = 1
+    """Among the checks of its test."""
+
+    @property
+    def alpha(self) -> float:
+        """False alarm rate of one latency limit of this check.
+
+        Nobody knows how many checks a test will come to, so the first has half of the test's rate, the second a sixth,
+        the third a twelfth: all that may follow add up to it.
+        """
+        return self.run.alpha / (self.number * (self.number + 1))
 
     @property
     def path(self) -> Path:

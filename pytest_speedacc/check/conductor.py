@@ -49,7 +49,7 @@ def run_gate(case: Case, inputs: Any, say: Say) -> Judged:
         case.subject,
         inputs,
         case.policy,
-        run.alpha,
+        case.alpha,
         say,
         case.training,
         decides_enough(case, old),
@@ -143,7 +143,7 @@ def _kept(accuracy: Accuracy | Outputs) -> Predictions:
 
 def _judged(case: Case, measured: Measured, reference: Reference) -> tuple[tuple[Check, ...], tuple[TradeSum, ...]]:
     """The checks against ``reference``, with what trades excuse."""
-    measurement, policy, alpha = measured.measurement, case.policy, case.run.alpha
+    measurement, policy, alpha = measured.measurement, case.policy, case.alpha
     return excused(judge(measurement, policy, reference, measured.plan, alpha), measurement, policy, reference, alpha)
 
 

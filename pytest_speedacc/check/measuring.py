@@ -14,6 +14,7 @@ from pytest_speedacc.judge.latency import Progress, next_action, plan_looks
 from pytest_speedacc.measure import clocks
 from pytest_speedacc.measure.answers import Answers, check_answers
 from pytest_speedacc.measure.busy import look, since
+from pytest_speedacc.measure.garbage import settled
 from pytest_speedacc.measure.latency import Latency, WarmUp, Workload, joined, time_calls
 from pytest_speedacc.measure.lock import timing_lock
 from pytest_speedacc.measure.measurement import Measurement, measure_statics
@@ -53,9 +54,11 @@ def measure(
     before = surroundings()
     with subject.adapter.running(subject.model):
         say("accuracy, parameters, size, memory")
+        resting = settled()
         # What is read once, as a stream is, has been predicted already.
         first = None if subject.streamed else first_call(subject.workload())
-        statics = measure_statics(subject, training, is_decided, counts=policy.concerns("bytecodes"))
+        counts = policy.concerns("bytecodes")
+        statics = measure_statics(subject, training, is_decided, counts=counts, resting=resting)
         with timing_lock(say):
             answers = Answers()
             work = subject.workload(answers)

@@ -176,15 +176,17 @@ def measure_statics(
     is_decided: Callable[[Sequence[float]], bool] = lambda scores: False,
     *,
     counts: bool = False,
+    resting: int | None = None,
 ) -> Statics:
     """The accuracy pass, the counts, and the memory pass. The caller holds the adapter's ``running``.
 
     A subject with ``repeats`` is evaluated under one seed after the other until ``is_decided`` says that the scores so
-    far are enough. With ``counts``, its bytecodes are counted as well, which takes longer than many calls.
+    far are enough. With ``counts``, its bytecodes are counted as well, which takes longer than many calls. ``resting``
+    is what ``settled`` said before the model's first call, where one came before this.
 
     Raises GateError when the model fails, changes its inputs, or gives what cannot be scored.
     """
-    resting = settled()
+    resting = settled() if resting is None else resting
     with _watched_output() as wrote, seeded(0) if subject.repeats > 1 else contextlib.nullcontext():
         evaluation = subject.evaluate()
     retained = 0 if subject.streamed or subject.executor else stayed(resting, evaluation.predictions.nbytes)

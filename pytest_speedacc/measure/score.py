@@ -97,6 +97,8 @@ def resolve_score(score: Any, greater_is_better: bool | None, classes: Any = Non
         found = found or _named(name, classes)
     elif _is_scorer(score):
         found = _of_object(score, classes)
+    elif (scorer := _of_responses(score)) is not None:
+        found = _of_object(scorer, classes)
     elif callable(score):
         return _own(score, greater_is_better)
     else:
@@ -113,6 +115,20 @@ def resolve_score(score: Any, greater_is_better: bool | None, classes: Any = Non
 def lies_within_unit(name: str) -> bool:
     """Whether a score that is asked for by this name lies within 0 to 1 by its definition."""
     return _ALIASES.get(name.lower(), name).startswith(_WITHIN_UNIT)
+
+
+def _of_responses(function: Any) -> Any:
+    """The scorer of scikit-learn's that gives a function of its own probabilities or class scores, since labels would
+    mean nothing to it; None for any other."""
+    if not str(getattr(function, "__module__", "")).startswith("sklearn.metrics."):
+        return None
+    from sklearn.metrics import get_scorer, get_scorer_names
+
+    for name in get_scorer_names():
+        scorer = get_scorer(name)
+        if scorer._score_func is function and not scorer._kwargs and scorer._response_method != "predict":
+            return scorer
+    return None
 
 
 def _own(function: ScoreFunction, greater_is_better: bool | None) -> Score:

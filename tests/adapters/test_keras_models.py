@@ -178,3 +178,76 @@ def test_count_and_size_do_not_depend_on_what_was_built_before():
     for _ in range(120):  # Keras numbers its layers by the process
         keras.layers.Dense(1)
     assert figures() == first
+
+
+class Holder(keras.Model):
+    """Two dense layers that Keras sees, and whatever a test hangs on it."""
+
+    def __init__(self, **held):
+        super().__init__()
+        self.body = [layers.Dense(3), {"a": layers.Dense(2)}]
+        for name, value in held.items():
+            setattr(self, name, value)
+
+    def call(self, batch):
+        return self.body[1]["a"](self.body[0](batch))
+
+
+HELD = (4 * 3 + 3) + (3 * 2 + 2)
+NUMBERS = np.random.default_rng(0).normal(size=(4, 4)).astype("float32")
+
+
+def built(model):
+    model(np.zeros((1, 4), "float32"))
+    return model
+
+
+def out_of_sight(layer):
+    """A layer past Keras's own `__setattr__`, which would see it."""
+    model = Holder()
+    layer(np.zeros((1, 4), "float32"))
+    object.__setattr__(model, "heads", {"b": [layer]})
+    return model
+
+
+def closed(numbers, default=None):
+    return lambda batch, more=default: batch @ keras.ops.convert_to_tensor(numbers)
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: Holder(w=NUMBERS), r"Holder\.w holds 16 numbers that may be learned.*self\.add_weight"),
+        (lambda: Holder(ws={"a": [NUMBERS]}), r"Holder\.ws\['a'\]\[0\] holds 16 numbers"),
+        (lambda: Holder(w=keras.ops.convert_to_tensor(NUMBERS)), r"Holder\.w holds 16 numbers"),
+        (lambda: Holder(f=closed(NUMBERS)), r"Holder\.f\.numbers holds 16 numbers"),
+        (lambda: out_of_sight(layers.Dense(7)), r"Holder\.heads\['b'\]\[0\] is a Dense with weights"),
+        (lambda: keras.Sequential([Holder(w=NUMBERS)]), r"Sequential\.holder\w*\.w holds 16 numbers"),
+        (
+            lambda: keras.Sequential([layers.Lambda(closed(NUMBERS))]),
+            r"Sequential\.lambda\w*\.function\.numbers holds 16",
+        ),
+        (
+            lambda: keras.Sequential([layers.Lambda(closed(np.eye(4, dtype="float32"), NUMBERS))]),
+            r"\.function\.__defaults__\[0\] holds 16",
+        ),
+    ],
+)
+def test_weights_that_keras_does_not_see_are_refused_by_path(build, message):
+    model = built(build())
+    for refused in (count_parameters, model_size):
+        with pytest.raises(GateError, match=message):
+            refused(model)
+
+
+def test_what_keras_sees_or_nobody_learned_is_not_refused():
+    model = built(
+        Holder(mean=np.array([0.485, 0.456, 0.406]), steps=np.arange(9), grid=np.linspace(0, 1, 50), name="a")
+    )
+    object.__setattr__(model, "also", [model.body, model.body[0].kernel])
+    model.compile("adam", "mse", metrics=["mae"], loss_weights=[0.3])
+    model.fit(np.zeros((8, 4)), np.zeros((8, 2)), verbose=0)
+    assert count_parameters(model) == HELD == model.count_params()
+    assert model_size(model) > 4 * HELD
+    object.__setattr__(model, "acts", [layers.ReLU(), layers.Dropout(0.5)])
+    assert count_parameters(model) == HELD

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -64,6 +65,45 @@ def test_another_librarys_attribute_of_that_name_is() -> None:
     model, bigger = Draws(None, ()), Draws(None, ())
     bigger._cached_dict = dict.fromkeys(range(100))
     assert model_size(bigger) > model_size(model) + 100
+
+
+class Table:
+    """A user's own model with something that is computed once."""
+
+    def __init__(self, weights: Any) -> None:
+        self.weights = weights
+
+    @cached_property
+    def outer(self) -> Any:
+        return np.outer(self.weights, self.weights)
+
+    def predict(self, inputs: Any) -> Any:
+        return inputs @ self.outer[0]
+
+
+class Scaled(StandardScaler):
+    """An estimator with such a property of its own."""
+
+    @cached_property
+    def table(self) -> Any:
+        return np.arange(100)
+
+
+def test_what_is_computed_once_is_no_part_of_it() -> None:
+    model = Table(np.arange(4.0))
+    size = model_size(model)
+    model.predict(X)
+    assert "outer" in vars(model)
+    assert model_size(model) == size
+    # What it is computed from is.
+    assert model_size(Table(np.arange(40.0))) >= size + 36 * 8
+
+
+def test_nor_of_an_estimator_whose_library_leaves_something_as_well() -> None:
+    model = Scaled().fit(X)
+    size = model_size(model)
+    assert len(model.table) == 100
+    assert model_size(model) == size
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import array
 import functools
+import itertools
 import logging
 import math
 import threading
@@ -11,6 +13,7 @@ import weakref
 from collections import OrderedDict, deque
 from dataclasses import dataclass
 from enum import Enum
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -83,6 +86,79 @@ def hooked(value, register="register_forward_hook"):
 
 class OfTheClass(nn.Module):
     table = random(3, 3)
+
+
+class OfTheBase(OfTheClass):
+    pass
+
+
+class WithHelper(nn.Module):
+    helper = Plain(w=random(3, 3))
+
+
+TABLE = random(3, 3)
+SHARED_HEAD = nn.Linear(4, 2)
+
+
+class ReadsAGlobal(Net):
+    def forward(self, batch):
+        return self.scaled(super().forward(batch))
+
+    def scaled(self, batch):
+        return [each @ TABLE for each in batch]
+
+
+class CallsAGlobal(Net):
+    @property
+    def head(self):
+        return SHARED_HEAD
+
+    @torch.no_grad()
+    def forward(self, batch):
+        return self.head(batch)
+
+
+class CallsAFunction(Net):
+    def forward(self, batch):
+        return scaled(batch)
+
+
+def scaled(batch):
+    return batch @ TABLE
+
+
+class HasADefault(Net):
+    def forward(self, batch, table=TABLE):
+        return batch @ table
+
+
+def of_a_closure():
+    table = random(3, 3)
+
+    class Closed(Net):
+        def forward(self, batch):
+            return batch @ table
+
+    return Closed()
+
+
+class Validates(Net):
+    """Whose `forward` reads neither of the two."""
+
+    def forward(self, batch):
+        return batch.TABLE
+
+    def validate(self):
+        return self(TABLE)
+
+
+KEPT = [nn.Linear(4, 2)]
+
+
+def frame():
+    import pandas
+
+    return pandas.DataFrame(random(9, 3).numpy())
 
 
 def fitted():
@@ -162,6 +238,35 @@ HIDDEN = {
     "quantised": (lambda: Net(w=torch.quantize_per_tensor(random(9), 0.1, 0, torch.qint8)), r"Net\.w is a plain ten"),
     "of two tensors": (lambda: Net(w=TwoTensor(random(9), random(9))), r"Net\.w is a plain tensor of 9"),
     "of the class": (OfTheClass, r"OfTheClass\.table is a plain tensor of 9 numbers"),
+    "of a base of the class": (OfTheBase, r"OfTheBase\.table is a plain tensor of 9 numbers"),
+    "object of the class": (WithHelper, r"WithHelper\.helper\.w is a plain tensor of 9 numbers"),
+    "class of an object": (
+        lambda: Net(head=type("Head", (), {"__module__": __name__, "w": random(3, 3)})()),
+        r"Net\.head\.w is a plain tensor of 9",
+    ),
+    "global of a method": (ReadsAGlobal, r"ReadsAGlobal\.scaled\.TABLE is a plain tensor of 9 numbers"),
+    "global of a property": (CallsAGlobal, r"CallsAGlobal\.head\.SHARED_HEAD is a Linear with weights"),
+    "global of a function": (CallsAFunction, r"CallsAFunction\.forward\.scaled\.TABLE is a plain tensor of 9"),
+    "global of a kept function": (lambda: Net(f=scaled), r"Net\.f\.TABLE is a plain tensor of 9"),
+    "cached function": (lambda: Net(f=functools.lru_cache(scaled)), r"Net\.f\..*TABLE is a plain tensor of 9"),
+    "default": (HasADefault, r"HasADefault\.forward\.__defaults__\[0\] is a plain tensor of 9"),
+    "closure of a method": (of_a_closure, r"Closed\.forward\.table is a plain tensor of 9"),
+    "key": (lambda: Net(names={layer(): "a"}), r"Net\.names\.keys\(\)\[0\] is a Linear"),
+    "weak reference": (lambda: Net(head=weakref.ref(KEPT[0])), r"Net\.head is a Linear"),
+    "weak values": (lambda: Net(head=weakref.WeakValueDictionary(a=KEPT[0])), r"Net\.head\.data\['a'\] is a Linear"),
+    "weak keys": (lambda: Net(head=weakref.WeakKeyDictionary({KEPT[0]: 1})), r"Net\.head\.data\.keys\(\)\[0\] is a Li"),
+    "read-only": (lambda: Net(heads=MappingProxyType({"a": layer()})), r"Net\.heads\..* is a Linear"),
+    "view": (lambda: Net(heads={"a": layer()}.values()), r"Net\.heads\..* is a Linear"),
+    "iterator": (lambda: Net(heads=itertools.cycle([layer()])), r"Net\.heads\..* is a Linear"),
+    "generator": (lambda: Net(heads=(head for head in KEPT)), r"Net\.heads\..* is a Linear"),
+    "frame": (lambda: Net(w=frame()), r"Net\.w\..* is a plain array of 27 numbers"),
+    "fields": (
+        lambda: Net(w=random(9, 2).numpy().view([("a", "f4"), ("b", "f4")])),
+        r"Net\.w\['a'\] is a plain array of 9 numbers",
+    ),
+    "standard library's array": (lambda: Net(w=array.array("d", random(9).tolist())), r"Net\.w is a plain array of 9"),
+    "memory": (lambda: Net(w=memoryview(random(9).numpy())), r"Net\.w is a plain array of 9"),
+    "int8 array": (lambda: Net(w=np.ones((4, 4), np.int8)), r"Net\.w is a plain array of 16"),
     "set from outside": (lambda: _with(nn.Module(), w=random(2, 2)), r"Module\.w is a plain tensor of 4"),
     "array": (lambda: Net(w=random(10, 10).numpy()), r"Net\.w is a plain array of 100 numbers that may be learned"),
     "scikit-learn": (
@@ -310,6 +415,8 @@ UNLEARNED = {
     "traced": lambda: torch.jit.trace(Net(), torch.zeros(1, 4)),
     "fx": lambda: torch.fx.symbolic_trace(Net()),
     "data parallel": lambda: nn.DataParallel(Net()),
+    "data that other methods read": Validates,
+    "classes": lambda: Net(kinds=[Net, OfTheClass], by_name={Net: 1}),
     "weight norm, old": lambda: _called(_with_norm(Net(), nn.utils.weight_norm)),
     "spectral norm, old": lambda: _called(_with_norm(Net(), nn.utils.spectral_norm)),
     "weight norm": lambda: _with_norm(Net(), nn.utils.parametrizations.weight_norm),
@@ -371,6 +478,7 @@ def test_pytorchs_own_modules_count_once(build, truth):
 def test_a_submodule_counts_though_its_parent_is_not_told():
     net = Net()
     net.body.parent = weakref.ref(net)
+    net.body.parents = weakref.WeakSet([net])
     assert count_parameters(net.body) == BODY
 
 

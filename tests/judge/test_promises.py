@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
+from itertools import takewhile
+from statistics import NormalDist
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from judge_examples import accuracy, evidence
+from scipy.stats import binom
 
+from pytest_speedacc.check.case import Case, Run
 from pytest_speedacc.config.settings import parse_bound
+from pytest_speedacc.judge.accuracy import judge_drop
 from pytest_speedacc.judge.live_increase import SUITE_ALPHA, live_alpha
+from pytest_speedacc.judge.verdict import Outcome
+from pytest_speedacc.stats.alike import judge_calls
+from pytest_speedacc.stats.quantiles import judge_quantile, look_sizes
 from pytest_speedacc.stats.sequence import FEWEST_LAUNCHES, half_width, judge_launches, launch_gain
 
 GATES, MOST = 10, 24
@@ -65,3 +76,90 @@ def test_a_trade_rarely_takes_a_gain_of_time_that_is_not_there(heavy: bool) -> N
         estimated += sum(row) / MOST <= wanted
     assert shown <= level * runs
     assert estimated > 0.2 * runs
+
+
+CALLS = 512
+
+
+def calls_of(correlations: Any, runs: int) -> Any:
+    """Times of calls, with a median of a second: shape (runs, gates, CALLS), each gate's alike by its correlation."""
+    noise = np.random.default_rng(4).standard_normal((runs, len(correlations), CALLS))
+    stays = np.asarray(correlations)[:, None]
+    noise[:, :, 1:] *= np.sqrt(1 - stays**2)
+    for place in range(1, CALLS):
+        noise[:, :, place] += stays[:, 0] * noise[:, :, place - 1]
+    return np.exp(noise / 5)
+
+
+def fails(seconds: Any, setting: str, alpha: float, judge: Any = judge_calls) -> bool:
+    """Whether one gate fails at any look, its limit being exactly its quantile."""
+    q = 0.5 if setting == "max_latency" else 0.95
+    limit = math.exp(NormalDist().inv_cdf(q) / 5)
+    sizes = list(takewhile(lambda size: size <= CALLS, look_sizes()))
+    over = np.cumsum(seconds > limit)[np.array(sizes) - 1]
+    if (over < [size * (1 - q) + 2 * math.sqrt(size * q * (1 - q)) for size in sizes]).all():
+        return False  # so few are over it at any look that none can fail, and the simulation is quick
+    for look, size in enumerate(sizes):
+        verdict = judge(seconds[:size], limit, q, look, alpha)
+        if verdict != "undecided":
+            return verdict == "failed"
+    return False
+
+
+def as_if_independent(seconds: Any, limit: float, q: float, look: int, alpha: float) -> str:
+    return judge_quantile(int((seconds > limit).sum()), len(seconds), q, look, alpha)
+
+
+def alphas(tests: int, checks: int) -> list[float]:
+    """Those of a run of so many tests, with so many checks each."""
+    run = SimpleNamespace(noisy_checks=tests)
+    run.alpha = Run.alpha.fget(run)
+    return [Case.alpha.fget(SimpleNamespace(run=run, number=1 + each)) for _ in range(tests) for each in range(checks)]
+
+
+@pytest.mark.parametrize("setting", ["max_latency", "max_latency_p95"])
+def test_one_run_in_a_hundred_fails_a_limit_that_is_exactly_met_however_many_gates_it_has(setting: str) -> None:
+    """Half of the gates' calls are alike, as beside other work."""
+    runs = 300
+    seconds = calls_of([0, 0, 0, 0, 0, 0.3, 0.3, 0.6, 0.6, 0.9], runs)
+    levels = alphas(GATES, 1)
+    failed = [any(map(fails, run, [setting] * GATES, levels)) for run in seconds]
+    assert sum(failed) <= binom.isf(1e-3, runs, SUITE_ALPHA)
+    naive = [any(fails(gate, setting, SUITE_ALPHA, as_if_independent) for gate in run) for run in seconds]
+    assert sum(naive) > 0.1 * runs
+
+
+def test_nor_however_many_checks_a_test_has() -> None:
+    """Ten checks in one test, of calls that do vary independently."""
+    runs = 600
+    seconds = calls_of([0] * GATES, runs)
+    failed = [any(map(fails, run, ["max_latency"] * GATES, alphas(1, GATES))) for run in seconds]
+    assert sum(failed) <= binom.isf(1e-3, runs, SUITE_ALPHA)
+    assert sum(alphas(1, 1000)) < SUITE_ALPHA
+    # With one per cent for each check it would be several in a hundred, and the simulation sees it.
+    each = [any(fails(gate, "max_latency", SUITE_ALPHA, as_if_independent) for gate in run) for run in seconds[:300]]
+    assert sum(each) > 2 * SUITE_ALPHA * 300
+
+
+@pytest.mark.parametrize(("samples", "changed"), [(100, 0.2), (1000, 0.04)])
+def test_few_models_are_wrongly_called_worse_or_no_worse_on_other_samples(samples: int, changed: float) -> None:
+    """Of these samples so many change sides; on all of their kind a model is no worse, or worse by the tolerance."""
+    runs, level = 1000, 0.05
+    none, tolerance = parse_bound("max_accuracy_drop", "0 pp", "test"), parse_bound("max_accuracy_drop", "2 pp", "test")
+
+    def share(drop: float, bound: Any, rule: Any, outcome: Outcome) -> float:
+        lost = (changed + drop) / 2
+        drawn = np.random.default_rng(5).multinomial(samples, (lost, lost - drop, 1 - 2 * lost + drop), runs)
+        count = 0
+        for (gone, won, _), times in Counter(map(tuple, drawn.tolist())).items():
+            known = evidence(0.9, samples=samples, flips=(gone, won))
+            check = judge_drop(bound, accuracy(0.9 + (won - gone) / samples), known, rule)
+            count += times if check.outcome is outcome else 0
+        return count / runs
+
+    most = level + 3 * math.sqrt(level * (1 - level) / runs)
+    assert share(0.0, none, "evidence", Outcome.FAILED) <= most
+    assert share(0.02, tolerance, "noninferior", Outcome.PASSED) <= most
+    # By what was measured on these samples alone, some four in ten would be.
+    assert share(0.0, none, "exact", Outcome.FAILED) > 0.2
+    assert share(0.02, tolerance, "exact", Outcome.PASSED) > 0.2

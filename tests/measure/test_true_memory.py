@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 
 from pytest_speedacc.axes.memory import MEMORY
+from pytest_speedacc.check.measuring import measure
+from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.judge.retained import observe_retained
 from pytest_speedacc.measure import worst
 from pytest_speedacc.measure.garbage import Garbage, at_rest, stayed
 from pytest_speedacc.measure.latency import run_untimed, time_calls, warm_up
-from pytest_speedacc.measure.measurement import Measurement, measure_statics
+from pytest_speedacc.measure.measurement import UNTRAINED, Measurement, measure_statics
 from pytest_speedacc.measure.samples import take
 from pytest_speedacc.measure.subject import CallOptions, prepare
 from pytest_speedacc.measure.this_process import resident
@@ -212,6 +214,17 @@ def test_what_the_first_call_leaves_is_shown_beside_the_peak():
     assert found.retained == pytest.approx(40 * MIB, rel=0.1)
     (row,) = observe_retained(found)
     assert (row.metric, row.statistic, row.observed) == ("memory", "retained", found.retained)
+
+
+@LINUX
+def test_so_it_is_in_a_gate_which_times_the_first_call_of_all():
+    gc.collect()
+    inputs, policy = np.zeros((30, 2)), Policy((), "exact", 0.02)
+    gate = subject(Caches(), inputs)
+    found = measure(gate, inputs, policy, 0.01, lambda text: None, UNTRAINED, lambda scores: True).measurement
+    assert found.first_call > 0
+    (row,) = observe_retained(found.statics)
+    assert (row.statistic, row.observed) == ("retained", pytest.approx(40 * MIB, rel=0.1))
 
 
 @LINUX

@@ -21,7 +21,16 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, make_multilabel_classification
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import accuracy_score, f1_score, fbeta_score, get_scorer, make_scorer, mean_squared_error
+from sklearn.metrics import (
+    accuracy_score,
+    f1_score,
+    fbeta_score,
+    get_scorer,
+    log_loss,
+    make_scorer,
+    mean_squared_error,
+    roc_auc_score,
+)
 from sklearn.multioutput import MultiOutputClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.tree import DecisionTreeClassifier
@@ -414,3 +423,28 @@ def test_a_method_of_the_modules_own_is_found_by_its_name():
     truth = -math.fsum(math.log(row[label]) for row, label in zip(probabilities, labels, strict=True)) / 30
     found = scored(model, inputs, labels, predict="predict_proba", score="log_loss")
     assert found.value == pytest.approx(truth, rel=1e-5)
+
+
+@pytest.mark.parametrize("direction", [None, True])
+def test_a_function_of_scikit_learns_that_ranks_is_given_what_it_ranks_by(direction):
+    """Of labels it would say something as well: the mean of the two classes' recall."""
+    inputs, targets = load_breast_cancer(return_X_y=True)
+    model = DecisionTreeClassifier(max_depth=3, random_state=0).fit(inputs[::2], targets[::2])
+    chances = model.predict_proba(inputs)[:, 1]
+    above = chances[targets == 1][:, None] - chances[targets == 0]
+    truth = ((above > 0) + (above == 0) / 2).mean()
+    assert abs(truth - roc_auc_score(targets, model.predict(inputs))) > 0.005
+    for each in (model, lambda batch: model.predict_proba(batch)[:, 1]):
+        found = scored(each, inputs, targets, score=roc_auc_score, greater_is_better=direction)
+        assert found.value == pytest.approx(truth)
+
+
+def test_another_function_of_scikit_learns_is_given_labels_and_a_direction():
+    inputs, targets = load_breast_cancer(return_X_y=True)
+    model = DecisionTreeClassifier(max_depth=3, random_state=0).fit(inputs[::2], targets[::2])
+    found = scored(model, inputs, targets, score=f1_score, greater_is_better=True)
+    assert found.value == f1_score(targets, model.predict(inputs))
+    with pytest.raises(GateError, match="its direction must be said"):
+        scored(model, inputs, targets, score=f1_score)
+    with pytest.raises(GateError, match="contradicts score=log_loss"):
+        scored(model, inputs, targets, score=log_loss, greater_is_better=True)

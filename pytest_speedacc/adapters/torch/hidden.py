@@ -78,7 +78,8 @@ def _why_weights(value: Any, registered: _Registered, only_if_certain: bool) -> 
     if isinstance(value, torch.ScriptObject):
         return _why_packed(value)
     if isinstance(value, np.ndarray):
-        return _maybe("array", value.size) if may_be_learned(value) and not only_if_certain else ""
+        is_quantised = value.dtype == np.int8 and value.ndim > 1
+        return _maybe("array", value.size) if (is_quantised or may_be_learned(value)) and not only_if_certain else ""
     adapter = lookup_adapter(value)
     if adapter is None or not _has_learned(value):
         return ""
