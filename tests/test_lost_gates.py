@@ -187,7 +187,7 @@ def test_a_loss_is_named_once_in_a_parallel_run(gates: Path, project: Project) -
     result = project.run("-n2", plugins=("xdist",))
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     assert told(result, "Lost gate: ") == 1
-    assert_says(project.run("-n2", "-k", "ranker", plugins=("xdist",)), "Judged 2 of 3 gates: -k ranker.")
+    assert_says(project.run("-n1", "-k", "ranker", plugins=("xdist",)), "Judged 2 of 3 gates: -k ranker.")
 
 
 def test_losing_every_gate_is_noticed_without_settings(gates: Path, project: Project) -> None:
@@ -315,10 +315,10 @@ def test_a_gate_that_a_hook_takes_out_of_a_parallel_run_is_lost(
 ) -> None:
     pytest.importorskip("xdist")
     take(gates, "conftest.py", "", monkeypatch)
-    result = project.run("-n2", "-o", "markers=slow", plugins=("xdist",))
+    result = project.run("-n1", "-o", "markers=slow", plugins=("xdist",))
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     assert told(result, TAKEN) == 1
-    result = project.run("-n2", "-kranker", "-o", "markers=slow", plugins=("xdist",))
+    result = project.run("-n1", "-kranker", "-o", "markers=slow", plugins=("xdist",))
     assert result.ret == pytest.ExitCode.OK, output(result)
 
 
