@@ -136,7 +136,7 @@ def failures(result: pytest.RunResult) -> dict[str, str]:
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
-@pytest.mark.parametrize("options", [(), ("-n2",)], ids=["alone", "parallel"])
+@pytest.mark.parametrize("options", [(), ("-n1",)], ids=["alone", "parallel"])
 def test_whatever_a_test_does_with_the_exception(project: Project, options: tuple[str, ...]) -> None:
     pytest.importorskip("xdist")
     project.write(source(HIDDEN))

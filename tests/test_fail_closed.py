@@ -1322,7 +1322,7 @@ PARALLEL = (
         "parallel-live-run",
         "speedacc: --speedacc-against times two revisions on one core in turn, and -n runs tests beside each other: "
         "run it without -n (-n0 overrides an addopts).",
-        options=("-n2", "--speedacc-against=main"),
+        options=("-n1", "--speedacc-against=main"),
         plugins=("xdist",),
         needs="xdist",
         exit_code=USAGE,

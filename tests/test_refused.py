@@ -97,7 +97,7 @@ def test_a_report_that_cannot_be_written_keeps_no_other_from_it(step: Step) -> N
 def test_the_workers_of_a_parallel_run_leave_it_to_their_controller(step: Step) -> None:
     pytest.importorskip("xdist")
     step.project.write(GATES, 'tests."nowhere*".min_accuracy = 0.5')
-    result = step.project.run("-n2", *REPORTS, plugins=("xdist",))
+    result = step.project.run("-n1", *REPORTS, plugins=("xdist",))
     assert result.ret == USAGE
     assert step.summary.read_text("utf-8").count("###") == 1
     assert [line for line in result.outlines if line.startswith("FAILED speedacc::run - ")] != []

@@ -98,7 +98,7 @@ def test_a_nested_table_is_an_error_in_a_parallel_run(repository: Path, project:
     pytest.importorskip("xdist")
     (repository / "tests/pytest.ini").unlink()
     (repository / "tests/pyproject.toml").write_text("[tool.speedacc]\n")
-    result = project.run("-n2", plugins=("xdist",))
+    result = project.run("-n1", plugins=("xdist",))
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert_says(result, "speedacc: */tests/pyproject.toml and */pyproject.toml both have [tool.speedacc], and")
     assert "INTERNALERROR" not in output(result)

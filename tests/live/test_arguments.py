@@ -125,6 +125,23 @@ def test_an_option_that_no_plugin_is_known_to_have_is_still_refused(
         pytester.parseconfig("-n0", "--modle=big", "-q")
 
 
+@pytest.mark.parametrize("given", [(), ("--confcutdir=.",)])
+def test_conftest_files_above_the_project_are_none_of_a_workers(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, given: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    project = pytester.mkdir("project")
+    (pytester.path / "conftest.py").write_text("raise AssertionError('of another project')\n")
+    (project / "pytest.ini").write_text("[pytest]\n")
+    (project / "test_it.py").write_text("def test_it():\n    pass\n")
+    monkeypatch.chdir(project)
+    result = pytester.inline_run(*given, f"--rootdir={project}", "test_it.py", plugins=[SwitchesOff()])
+    result.assertoutcome(passed=1)
+    # Nor is a folder listed that holds a thousand other things, like the one for temporary files.
+    listed = {collector.path for call in result.getcalls("pytest_make_collect_report") if (collector := call.collector)}
+    assert pytester.path not in listed
+
+
 def test_only_options_that_exist_are_set() -> None:
     options = Namespace(maxfail=1, reruns=2, keyword="slow", lf=True, xmlpath="junit.xml", randomly_seed=1, verbose=2)
     neutralise(options, seed=7)

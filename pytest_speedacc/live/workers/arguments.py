@@ -167,7 +167,10 @@ def switch_off(config: pytest.Config, parser: pytest.Parser, arguments: list[str
     for plugin, off in _EARLY.items():
         if config.pluginmanager.has_plugin(plugin):
             arguments += off
-    config.known_args_namespace = parser.parse_known_args(arguments, namespace=copy(config.option))
+    # pytest has chosen by now how far up the tree it looks for conftest files and collects folders.
+    known = copy(config.option)
+    known.confcutdir = config.known_args_namespace.confcutdir
+    config.known_args_namespace = parser.parse_known_args(arguments, namespace=known)
 
 
 class SwitchesOff:
