@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -81,9 +82,10 @@ class TestOneProcess:
         assert "3 right-to-wrong, 0 wrong-to-right of 60" in drop["reason"]
         assert churn["reason"].startswith("3 of 60 predictions are not those of the other")
 
+    # Looked for and not imported: pytester would forget it, and a process can import it only once.
+    @pytest.mark.skipif(find_spec("torch") is None, reason="needs torch")
     def test_half_the_width_against_the_original(self, project: Project) -> None:
         """A float32 network and its twin of half the width: fewer parameters, and what the score pays for them."""
-        pytest.importorskip("torch")
         project.write(
             """
 import torch
@@ -243,7 +245,7 @@ class TestLaunches:
     @pytest.mark.parametrize(
         ("models", "terms", "code"),
         [
-            ("repeated(20), repeated(50)", 'min_speedup="2 x", launches=6', PASSED),
+            ("repeated(20), repeated(50)", 'min_speedup="2 x", launches=4', PASSED),
             pytest.param(
                 "repeated(60), repeated(50)",
                 'max_latency_increase="5 %", launches=8',

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -301,16 +302,21 @@ TOLERANCES = {
 }
 
 
+PER_CENT = st.sampled_from(["4 %", "30 %", "75 %"])
+AMOUNTS = dict.fromkeys(AXES, PER_CENT) | {"accuracy": st.sampled_from(["0.2 pp", "0.5 pp", "3 pp"])}
+
+
+@cache
+def some_of(axes, most):
+    """A strategy is made once: making it takes longer than drawing from it."""
+    return st.lists(st.sampled_from(axes), min_size=1, max_size=most, unique=True)
+
+
 @st.composite
 def one_trade(draw):
-    give = draw(st.lists(st.sampled_from(AXES), min_size=1, max_size=3, unique=True))
-    gain = draw(st.lists(st.sampled_from([axis for axis in AXES if axis not in give]), min_size=1, unique=True))
-    points = st.sampled_from(["0.2 pp", "0.5 pp", "3 pp"])
-
-    def amount(axis):
-        return draw(points if axis == "accuracy" else st.sampled_from(["4 %", "30 %", "75 %"]))
-
-    return {"give": {axis: amount(axis) for axis in give}, "gain": {axis: amount(axis) for axis in gain}}
+    give = draw(some_of(AXES, 3))
+    gain = draw(some_of(tuple(axis for axis in AXES if axis not in give), None))
+    return {side: {axis: draw(AMOUNTS[axis]) for axis in axes} for side, axes in (("give", give), ("gain", gain))}
 
 
 changes = st.fixed_dictionaries(

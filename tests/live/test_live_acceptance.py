@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from live_project import start_project
+from live_project import DECIDING, start_project
 
 from pytest_speedacc.baseline import SinceBase
 from pytest_speedacc.config.project import parse_project
@@ -30,7 +30,7 @@ def gate(work: int, weights: int) -> str:
 @pytest.mark.slow
 def test_what_is_accepted_passes_in_the_live_run_that_follows(tmp_path: Path) -> None:
     project = start_project(tmp_path)
-    project.settings("launches = 6")
+    project.settings(DECIDING)
     project.commit(test_it_py=gate(3000, 20))
     base = project.repository.git("rev-parse", "HEAD")
     project.write(test_it_py=gate(9000, 25))
@@ -46,6 +46,7 @@ def test_what_is_accepted_passes_in_the_live_run_that_follows(tmp_path: Path) ->
     assert (entry["base"], entry["reason"], stored["parameters"]) == (base, "twice the features", 25)
     assert entry["interval"][0] < entry["ratio"] < entry["interval"][1]
 
+    project.settings("launches = 6")
     project.commit()
     later = project.run("--speedacc-against=HEAD~1")
     assert later.code == pytest.ExitCode.OK, later.output

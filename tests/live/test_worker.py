@@ -120,10 +120,15 @@ def test_other(speedacc):
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnknownMarkWarning")
 @pytest.mark.parametrize(("is_base", "statics"), [(True, True), (True, False), (False, True)])
 def test_the_base_tells_its_markers_once_the_nearest_first(
-    spec: WorkerSpec, clock: Clock, pytester: pytest.Pytester, is_base: bool, statics: bool
+    spec: WorkerSpec,
+    clock: Clock,
+    pytester: pytest.Pytester,
+    monkeypatch: pytest.MonkeyPatch,
+    is_base: bool,
+    statics: bool,
 ) -> None:
-    # Nothing refuses the marker here that the worker has to leave out.
-    pytester.makeini("[pytest]\naddopts = -p no:speedacc -p no:asyncio")
+    # So nothing refuses the marker here that the worker has to leave out.
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     items = pytester.getitems(MARKED)
     wanted = items[0].nodeid
     coordinator = Coordinator(clock)
