@@ -292,7 +292,8 @@ class TestKept:
 
         with pytest.raises(BuildError, match=r"^no$"):
             kept("key", fails, say)
-        assert [path.name for path in (cache / "key").iterdir()] == ["lock"]
+        # Some releases of filelock take the file away.
+        assert {path.name for path in (cache / "key").iterdir()} <= {"lock"}
         assert kept("key", self.made, say).is_dir()
 
     def test_one_whose_python_was_removed_is_made_anew(self, cache: Path) -> None:
