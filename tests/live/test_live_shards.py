@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from live_project import LiveProject, Run, start_project
 
+from pytest_speedacc.judge.live_increase import SUITE_ALPHA
 from pytest_speedacc.report.merging import merge
 from pytest_speedacc.report.reading import read_report
 
@@ -19,6 +20,21 @@ GATE = """
 def test_NAME(speedacc):
     speedacc.check(Model(500), x, y)
 """
+SPY = """
+rates = set()
+
+def pytest_configure(config):
+    if config.option.speedacc_against:
+        from pytest_speedacc.session import both_sides
+
+        undecided, too_slow = both_sides.undecided, both_sides.too_slow
+        both_sides.undecided = lambda *args, **keywords: rates.add(keywords["rate"]) or undecided(*args, **keywords)
+        both_sides.too_slow = lambda *args: rates.add(args[3]) or too_slow(*args)
+
+def pytest_terminal_summary(config):
+    print("rates", *rates, config.pluginmanager.get_plugin("speedacc-live").alpha)
+"""
+"""Says by which error rates a live run went: those of the run, and that of a check in its verdict."""
 
 
 def gates(*names: str) -> str:
@@ -30,7 +46,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> LiveProject:
     """A base with gates in two files, of which the candidate lost one and has a new one."""
     project = start_project(tmp_path_factory.mktemp("shards"))
     project.commit(test_a_py=gates("a", "b"), test_c_py=gates("c", "goes"))
-    project.write(test_c_py=gates("c", "is_new"))
+    project.write(test_c_py=gates("c", "is_new"), conftest_py=SPY)
     return project
 
 
@@ -53,6 +69,13 @@ def test_each_gate_is_compared_in_one_shard(runs: tuple[Run, Run]) -> None:
     assert shard(runs[0])["suite"] == shard(runs[1])["suite"]
     assert all("launch" in runs[0].check(f"test_a.py::test_{name}")["reason"] for name in "ab")
     assert runs[1].check("test_c.py::test_is_new")["reason"].startswith("new gate")
+
+
+def test_the_error_rate_is_shared_with_the_gates_of_the_other_shard(runs: tuple[Run, Run]) -> None:
+    half = SUITE_ALPHA / 2
+    # A new gate needs none, as in a run of all.
+    for run, compared in zip(runs, (2, 1), strict=True):
+        assert f"rates {half} {half / compared}\n" in run.output
 
 
 def test_what_the_change_lost_fails_both_and_is_told_once_of_both(runs: tuple[Run, Run], tmp_path: Path) -> None:
