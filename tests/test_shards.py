@@ -193,6 +193,18 @@ class TestRun:
         (accepted / "test_c.py").unlink()
         assert project.run("--speedacc-shard=7/7").ret == FAILED
 
+    def test_a_shard_without_a_gate_is_none_that_skipped_all_of_them(
+        self, accepted: Path, project: Project, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("CI", "true")
+        (accepted / "test_b.py").write_text("import pytest\npytest.skip('no data', allow_module_level=True)\n")
+        asked = ("--speedacc-skipped=warn", "--speedacc-shard=7/7")
+        assert project.run(*asked).ret == PASSED
+        (accepted / "test_a.py").write_text((accepted / "test_b.py").read_text())
+        result = project.run(*asked)
+        assert result.ret == FAILED
+        assert_says(result, "Every gate was skipped, so this run shows nothing and fails")
+
     def test_an_update_writes_the_baselines_of_its_own_shard(self, suite: Path, project: Project) -> None:
         written = {}
         for part in "12":
@@ -227,6 +239,21 @@ class Spy:
 
 
 class TestBase:
+    def request(self, folder: Path, own: Sequence[str], elsewhere: Sequence[str]) -> both_sides.Request:
+        policy = Policy((), "exact", 1.0)
+        return both_sides.Request(
+            ref="baseline",
+            rootdir=folder,
+            ini_file=None,
+            folder=folder,
+            arguments=lambda scratch: (),
+            paths=(),
+            base_python="",
+            project=Settings(folder, folder / "own"),
+            policies=dict.fromkeys(own, policy),
+            elsewhere=dict.fromkeys(elsewhere, policy),
+        )
+
     @pytest.mark.parametrize("own", [["test_a.py::test_a"], ["test_b.py::test_b"], []])
     def test_what_was_last_accepted_is_one_commit_for_all_shards(
         self, own: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -235,20 +262,20 @@ class TestBase:
         stored = [(Path(f"{name}.json"), SimpleNamespace(test=name)) for name in (*tests, "test_of_no_shard")]
         monkeypatch.setattr(both_sides, "read_folder", lambda folder: stored)
         monkeypatch.setattr(both_sides, "last_accepted", lambda root, files, variables: files)
-        policy = Policy((), "exact", 1.0)
-        request = both_sides.Request(
-            ref="baseline",
-            rootdir=tmp_path,
-            ini_file=None,
-            folder=tmp_path,
-            arguments=lambda scratch: (),
-            paths=(),
-            base_python="",
-            project=Settings(tmp_path, tmp_path),
-            policies=dict.fromkeys(own, policy),
-            elsewhere={test: policy for test in tests if test not in own},
-        )
+        request = self.request(tmp_path, own, [test for test in tests if test not in own])
         assert both_sides._base(request) == [path for path, _ in stored[:2]]
+
+    def test_a_gate_with_another_name_is_known_in_all_shards(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        stored = {"own": "test_b.py::test_new", "base": "test_b.py::test_old"}
+        read = {tmp_path / name: [(Path(name), SimpleNamespace(test=test))] for name, test in stored.items()}
+        monkeypatch.setattr(both_sides, "read_folder", read.__getitem__)
+        monkeypatch.setattr(both_sides, "kept", lambda baseline: "the same content")
+        run: Any = SimpleNamespace(gates={}, base_gates=(stored["base"], "test_a.py::test_a"))
+        request = self.request(tmp_path, ["test_a.py::test_a"], [stored["own"]])
+        renamed = both_sides._renamed(request, Settings(tmp_path, tmp_path / "base"), run)
+        assert renamed == {stored["base"]: stored["own"]}
 
 
 class TestErrorRate:
