@@ -49,6 +49,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="Run none of your tests; show in a minute whether this machine tells known faults from no change.",
     )
     group.addoption(
+        f"{PREFIX}shard",
+        metavar="K/N",
+        help="Run the K-th of N parts of the suite, for one of N machines: each test runs on one of them.",
+    )
+    group.addoption(
         f"{PREFIX}report",
         metavar="PATH",
         action="append",

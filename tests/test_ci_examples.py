@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from report.report_examples import FULL, GREEN
 from test_workflows import missing_files, pytest_options, steps, unknown
 
 from pytest_speedacc.report.document import write_json
+from pytest_speedacc.report.shard import Shard
 from pytest_speedacc.report.summary import RunReport
 
 yaml = pytest.importorskip("yaml")
@@ -149,7 +150,13 @@ def runs(name: str) -> list[dict[str, Any]]:
 
 
 def test_there_are_examples() -> None:
-    assert [path.name for path in EXAMPLES] == ["comment.yml", "main.yml", "matrix.yml", "pull-request.yml"]
+    assert [path.name for path in EXAMPLES] == [
+        "comment.yml",
+        "main.yml",
+        "matrix.yml",
+        "pull-request.yml",
+        "shards.yml",
+    ]
 
 
 def test_the_linters_are_given_every_one() -> None:
@@ -517,6 +524,24 @@ class TestOtherExamples:
         code, said = runner.run(say)
         assert code == 2
         assert "cannot be read: No such file or directory" in said
+
+    def test_shards_are_one_report_and_a_missing_one_fails_it(self, runner: Runner) -> None:
+        *gates, say, decide = runs("shards.yml")
+        for step in gates:
+            assert runner.run(step) == (0, "")
+        called = [call.split()[3:] for call in runner.calls if "pytest tests" in call]
+        assert [words[1] for words in called] == [f"--speedacc-shard={part}/4" for part in (1, 2, 3, 4)]
+        for part, words in enumerate(called, start=1):
+            report = runner.folder / "reports" / words[-1].rpartition("=")[2]
+            verdicts = tuple(replace(each, test=f"{each.test}_{part}") for each in GREEN.verdicts)
+            write_json(report, replace(GREEN, verdicts=verdicts, shard=Shard(part, 4, 1, 4, "0123")))
+        code, said = runner.run(say, GITHUB_ACTIONS="true")
+        assert (code, said.splitlines()[0]) == (0, "4 model gates passed")
+        assert runner.run(decide, {"needs.gate.result": "success"}) == (0, "")
+        report.unlink()
+        code, said = runner.run(say)
+        assert code == 1
+        assert "The report of shard 4 of 4 is missing" in said
 
     def test_gitlab_runs_the_same(self, runner: Runner) -> None:
         job = yaml.safe_load(GITLAB.read_text("utf-8"))["models"]

@@ -1008,6 +1008,12 @@ OPTIONS = (
         options=("--speedacc-budget=0",),
         exit_code=USAGE,
     ),
+    Row(
+        "no-such-shard",
+        "speedacc: --speedacc-shard=5/4 is none of the 4 parts: they are 1/4 to 4/4.",
+        options=("--speedacc-shard=5/4",),
+        exit_code=USAGE,
+    ),
     Row("misspelt-option", "unrecognized arguments: --speedacc-updat", options=("--speedacc-updat",), exit_code=USAGE),
     Row(
         "reason-alone",
@@ -1082,6 +1088,7 @@ SMUGGLED = tuple(
         ("--speedacc-update", "write baselines"),
         ("--speedacc-missing", "write baselines"),
         ("--speedacc-selfcheck", "leave the tests out"),
+        ("--speedacc-shard=1/9", "leave the tests out"),
         ("--collect-only", "leave the tests out"),
     )
 )

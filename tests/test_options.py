@@ -20,6 +20,7 @@ NOT_GIVEN = {
     "speedacc_skipped": None,
     "speedacc_against": None,
     "speedacc_base_python": None,
+    "speedacc_shard": None,
 }
 
 

@@ -192,6 +192,7 @@ DOCUMENT = {
     "headline": str,
     "commit": (str, type(None)),
     "environment": dict,
+    "shard": (dict, type(None)),
     "scale": dict,
     "live": (dict, type(None)),
     "gates": list,

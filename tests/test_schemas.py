@@ -17,7 +17,7 @@ import pytest
 from baseline.baseline_examples import BASELINE as STORED
 from baseline.baseline_examples import SLOWER
 from msgspec.structs import replace
-from report.report_examples import FULL, GREEN
+from report.report_examples import FULL, GREEN, OF_EIGHT
 from schema_checks import BASELINE, REPORT, faults_of, is_one, validator
 from scratch_project import SIZED, Project
 
@@ -98,13 +98,13 @@ def told(run: RunReport) -> Any:
 
 class TestReports:
     def test_what_tells_everything_is_one_and_so_is_what_tells_nothing(self) -> None:
-        assert faults_of(told(FULL), REPORT) == []
+        assert faults_of(told(OF_EIGHT), REPORT) == []
         assert faults_of(told(GREEN), REPORT) == []
         assert faults_of(told(merge({"3.11": FULL, "3.12": FULL})), REPORT) == []
         assert faults_of(told(RunReport(())), REPORT) == []
 
     def test_no_field_may_be_missing(self) -> None:
-        whole = told(FULL)
+        whole = told(OF_EIGHT)
         # What is by a name of the user's: facts of an environment, libraries, policies.
         named = [place for place in fields_of(whole) if not {"environment", "choices"}.intersection(place[:-1])]
         kept = [place for place in named if is_one(changed_at(whole, place), REPORT)]
@@ -112,7 +112,7 @@ class TestReports:
 
     def test_what_its_reader_refuses_is_refused(self, tmp_path: Path) -> None:
         """Something that fits nowhere, in the place of each value."""
-        whole, path = told(FULL), tmp_path / "report.json"
+        whole, path = told(OF_EIGHT), tmp_path / "report.json"
         for place in places(whole):
             wrong = changed_at(whole, place, [[{}]])
             path.write_text(json.dumps(wrong), "utf-8")
@@ -138,14 +138,14 @@ class TestReports:
         ],
     )
     def test_the_wrong_values_of_its_fields_are_refused(self, tmp_path: Path, place: Place, value: object) -> None:
-        wrong, path = changed_at(told(FULL), place, value), tmp_path / "report.json"
+        wrong, path = changed_at(told(OF_EIGHT), place, value), tmp_path / "report.json"
         path.write_text(json.dumps(wrong), "utf-8")
         with pytest.raises(ConfigError):
             read_report(path)
         assert not is_one(json.loads(path.read_text("utf-8")), REPORT)
 
     def test_an_older_report_is_none_of_this_version(self) -> None:
-        assert not is_one({**told(FULL), "schema": 1}, REPORT)
+        assert not is_one({**told(OF_EIGHT), "schema": 1}, REPORT)
 
     def test_that_of_a_run_with_slices_trades_groups_and_axes_of_its_own_is_one(self, project: Project) -> None:
         """Failing, with a baseline beside it that is one as well. Those of live runs are checked wherever they run."""

@@ -35,7 +35,7 @@ class Run:
     reason: str
     """Recorded with each baseline that is written."""
     noisy_checks: int
-    """Latency limits in the run: the false alarm rate is shared among them."""
+    """Latency limits in the suite, of which this run may be a shard: the false alarm rate is shared among them."""
     root: Path
     """The repository, for the commit that is recorded."""
     base: str = ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -45,9 +45,16 @@ def compares_tail(policy: Policy) -> bool:
     return any(setting.is_noisy and setting.quantile != 0.5 for setting in (*compared, *traded))
 
 
-def live_alpha(keys: Sequence[Key], bounds: Mapping[str, Sequence[Bound]]) -> float:
-    """The false alarm rate of one check: the suite's, shared among the checks that the first launch compared."""
-    return SUITE_ALPHA / max(1, sum(len(bounds[test]) for test, _ in keys))
+def run_alpha(own: Iterable[Policy], elsewhere: Iterable[Policy]) -> float:
+    """The false alarm rate of a run: the suite's, or of a shard its part of that, by the tolerances it has of all."""
+    ours, others = (sum(len(latency_tolerances(policy)) for policy in policies) for policies in (own, elsewhere))
+    # One without a tolerance needs no rate, and gets one that nothing is divided by.
+    return SUITE_ALPHA * (max(1, ours) / max(1, ours + others))
+
+
+def live_alpha(keys: Sequence[Key], bounds: Mapping[str, Sequence[Bound]], rate: float = SUITE_ALPHA) -> float:
+    """The false alarm rate of one check: that of the run, shared among the checks that the first launch compared."""
+    return rate / max(1, sum(len(bounds[test]) for test, _ in keys))
 
 
 def undecided(
@@ -56,13 +63,14 @@ def undecided(
     bounds: Mapping[str, Sequence[Bound]],
     accepted: Callable[[Key], Sequence[Accepted]] = lambda key: (),
     trades: Mapping[str, Sequence[Trade]] = MappingProxyType({}),
+    rate: float = SUITE_ALPHA,
 ) -> frozenset[Key]:
     """The checks that another launch could decide, or a trade of them: what a live run measures next.
 
-    ``compared`` are the checks that share the error rate, as counted in the first launch; ``accepted`` gives what was
-    accepted for a check since the base.
+    ``compared`` are the checks that share the error ``rate`` of the run, as counted in the first launch; ``accepted``
+    gives what was accepted for a check since the base.
     """
-    alpha = live_alpha(compared, bounds)
+    alpha = live_alpha(compared, bounds, rate)
     return frozenset(
         key
         for key, launches in results.items()
@@ -78,10 +86,13 @@ def undecided(
 
 
 def too_slow(
-    run: LiveRun, bounds: Mapping[str, Sequence[Bound]], accepted: Callable[[Key], Sequence[Accepted]]
+    run: LiveRun,
+    bounds: Mapping[str, Sequence[Bound]],
+    accepted: Callable[[Key], Sequence[Accepted]],
+    rate: float = SUITE_ALPHA,
 ) -> frozenset[Key]:
     """The checks of which a latency tolerance fails as the launches stand."""
-    alpha = live_alpha(run.compared, bounds)
+    alpha = live_alpha(run.compared, bounds, rate)
     return frozenset(
         key
         for key, gate in run.gates.items()

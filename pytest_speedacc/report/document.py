@@ -49,6 +49,7 @@ def run_document(run: RunReport) -> dict[str, Any]:
         "headline": headline(run),
         "commit": run.commit,
         "environment": dict(run.environment),
+        "shard": None if run.shard is None else msgspec.to_builtins(run.shard),
         "scale": msgspec.to_builtins(run.scale),
         "live": None if run.base is None else _live(run, run.base),
         "gates": [gate_document(verdict, run.scale) for verdict in run.verdicts],

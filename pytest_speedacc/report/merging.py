@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.judge.alternatives import Group
 from pytest_speedacc.judge.verdict import Verdict
+from pytest_speedacc.report.shard import Shard
 from pytest_speedacc.report.summary import BaseLine, RunReport
+
+NAMED = 8
+"""Missing shards that are named one by one."""
 
 
 def merge(runs: Mapping[str, RunReport]) -> RunReport:
     """One run of all, each under its label: the worst decides. One alone is left as it is.
 
     A gate that several have keeps the label beside its name, and groups are compared within a run only: another run
-    may be of another machine. Raises ConfigError for runs that were compared with different commits.
+    may be of another machine. Shards are one run, which fails where one is missing. Raises ConfigError for
+    runs that were compared with different commits, and for shards that are not of one suite.
     """
+    missing = _missing_shards(runs)
     if len(runs) == 1:
-        return next(iter(runs.values()))
+        alone = next(iter(runs.values()))
+        return replace(alone, problems=(*alone.problems, *missing)) if missing else alone
     count = Counter((verdict.test, verdict.name) for run in runs.values() for verdict in run.verdicts)
 
     def named(verdict: Verdict, label: str) -> Verdict:
@@ -34,6 +41,9 @@ def merge(runs: Mapping[str, RunReport]) -> RunReport:
     names = {(label, each.test, each.name): new for label, each, new in verdicts}
     titles = {(label, each.title): new.title for label, each, new in verdicts}
     commits = {run.commit for run in runs.values()}
+    if any(run.shard for run in runs.values()):
+        # It is one and the same, of which an update may have changed the files on one machine and not on another.
+        commits = {max(commits, key=len)}
     return RunReport(
         commit=commits.pop() if len(commits) == 1 else "",
         verdicts=tuple(sorted((new for _, _, new in verdicts), key=lambda verdict: order[verdict.test])),
@@ -56,8 +66,8 @@ def merge(runs: Mapping[str, RunReport]) -> RunReport:
             if (label, past.test, past.name) in names
         ),
         past_ends=" ".join(_said(runs, lambda run: (run.past_ends,) if run.past_ends else ())),
-        remarks=_said(runs, lambda run: run.remarks),
-        problems=_said(runs, _problems),
+        remarks=_said(runs, _remarks),
+        problems=(*_said(runs, _problems), *missing),
         fails=any(run.fails for run in runs.values()),
     )
 
@@ -77,7 +87,12 @@ def _once(runs: Mapping[str, RunReport], names_of: Callable[[RunReport], tuple[s
 
 def _problems(run: RunReport) -> tuple[str, ...]:
     # Among other runs nobody would see that there is nothing of this one.
-    return run.problems or (() if run.verdicts else ("no model gate was judged",))
+    return run.problems or (("no model gate was judged",) if run.judged_none else ())
+
+
+def _remarks(run: RunReport) -> tuple[str, ...]:
+    # Which part it was, nobody asks of the whole.
+    return tuple(line for line in run.remarks if run.shard is None or line != run.shard.sentence)
 
 
 def _group(group: Group, label: str, titles: Mapping[tuple[str, str], str]) -> Group:
@@ -111,4 +126,47 @@ def _base(runs: Mapping[str, RunReport]) -> BaseLine | None:
         launches=sum(base.launches for base in found.values()),
         seconds=sum(base.seconds for base in found.values()),
         canary=" ".join(canaries),
+    )
+
+
+def _missing_shards(runs: Mapping[str, RunReport]) -> tuple[str, ...]:
+    """What the reports lack of the suite that they are shards of, in a sentence; nothing where they are none."""
+    label, shard = next(((label, run.shard) for label, run in runs.items() if run.shard), ("", None))
+    if shard is None:
+        return ()
+    _refuse_other_suites(runs, label, shard)
+    there = {run.shard.part for run in runs.values() if run.shard}
+    missing = [part for part in range(1, shard.parts + 1) if part not in there]
+    return (_missing_sentence(missing, shard.parts),) if missing else ()
+
+
+def _refuse_other_suites(runs: Mapping[str, RunReport], label: str, shard: Shard) -> None:
+    alone = "merge the shards of one run by themselves, and then what comes of it with others."
+    commit, seen = runs[label].commit.partition("-")[0], {shard.part: label}
+    for other, run in runs.items():
+        if run.shard is None and run.problems and not run.verdicts:
+            continue  # one that was refused knows of no tests, and says why itself
+        if run.shard is None:
+            raise ConfigError(f"{label} is {shard}, and {other} is of a run without --speedacc-shard: {alone}")
+        if run.shard.parts != shard.parts:
+            raise ConfigError(f"{label} is {shard}, and {other} is {run.shard}: {alone}")
+        if (own := run.commit.partition("-")[0]) != commit:
+            first, second = (sha[:12] or "a commit that nobody knows" for sha in (commit, own))
+            raise ConfigError(f"{label} is of {first}, and {other} of {second}: merge the shards of one commit.")
+        if (run.shard.suite, run.shard.all_gates) != (shard.suite, shard.all_gates):
+            raise ConfigError(
+                f"{label} and {other} did not collect the same tests ({shard.all_gates} and {run.shard.all_gates} "
+                "gates), so some may have run in neither: give every shard the same packages and the same options."
+            )
+        if (twin := seen.setdefault(run.shard.part, other)) != other:
+            raise ConfigError(f"{twin} and {other} are both {run.shard}: {alone}")
+
+
+def _missing_sentence(missing: Sequence[int], parts: int) -> str:
+    more = [f"{len(missing) - NAMED} more"] if len(missing) > NAMED else []
+    *first, last = [*map(str, missing[:NAMED]), *more]
+    which, verb = (f"shards {', '.join(first)} and {last}", "are") if first else (f"shard {last}", "is")
+    return (
+        f"The report of {which} of {parts} {verb} missing, so nobody knows what became of those gates: look at why "
+        "that job ended without one, and run it again."
     )

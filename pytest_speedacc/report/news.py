@@ -21,8 +21,8 @@ def headline(run: RunReport) -> str:
     if run.of(Outcome.FAILED):
         news = _gates_news(run, Outcome.FAILED, "failed")
         return "; ".join([news, *_happened(run.lost, "gate", "lost")])
-    if run.problems or not run.verdicts:
-        what = "The run failed" if run.verdicts else "No model gate was judged"
+    if run.problems or run.judged_none:
+        what = "No model gate was judged" if run.judged_none else "The run failed"
         what = ": ".join([what, *(first_sentence(problem) for problem in run.problems[:1])])
         return "; ".join([what, *_happened(run.lost, "gate", "lost")])
     beside = [*_happened(run.lost, "gate", "lost"), *_happened(run.loosened, "setting", "loosened here")]
@@ -44,6 +44,8 @@ def _of_gates(run: RunReport) -> str:
     ):
         if run.of(outcome):
             return _gates_news(run, outcome, verb)
+    if run.shard is not None and not run.verdicts:
+        return first_sentence(run.shard.sentence)
     return f"{_counted(len(run.verdicts), 'model gate')} passed"
 
 

@@ -30,6 +30,7 @@ from pytest_speedacc.report.schema import (
     PastPart,
     TradePart,
 )
+from pytest_speedacc.report.shard import Shard
 from pytest_speedacc.report.summary import BaseLine, RunReport
 
 LARGEST = 64 * 2**20
@@ -68,6 +69,7 @@ def read_report(path: Path) -> RunReport:
         notes=live.notes if live else (),
         past=tuple(map(_past, document.past)),
         past_ends=document.past_ends,
+        shard=Shard(**msgspec.structs.asdict(document.shard)) if document.shard else None,
         remarks=document.remarks,
         problems=document.problems,
         # An older report does not say whether a gate that could not be compared has failed, as it does in CI.

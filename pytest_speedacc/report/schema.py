@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from pytest_speedacc.report.shard import MOST_SHARDS
+
 SCHEMA = 2
 """2 tells of the base, the run as a whole, the place of a test and the direction of an axis; 1 lacks all that."""
 
@@ -202,6 +204,21 @@ class LivePart(Part, frozen=True, kw_only=True):
     """Remarks on the run as a whole."""
 
 
+class ShardPart(Part, frozen=True, kw_only=True):
+    """The part of a suite that the run had; others ran the rest."""
+
+    part: Annotated[int, Meta(ge=1, le=MOST_SHARDS)]
+    """Which one, from 1."""
+    parts: Annotated[int, Meta(ge=1, le=MOST_SHARDS)]
+    """How many there are."""
+    gates: Count
+    """That it had to judge."""
+    all_gates: Count
+    """Of all parts together."""
+    suite: Name
+    """A digest of all tests that were shared out: the parts of one suite have the same."""
+
+
 class ScalePart(Part, frozen=True, kw_only=True):
     """What latencies are translated into."""
 
@@ -287,6 +304,8 @@ class Document(Part, frozen=True, kw_only=True):
     """What was checked out, with ``-dirty`` where files differ from it; empty where nobody knows."""
     environment: Annotated[dict[Name, Fact], Meta(max_length=1000)]
     """Where it was measured: a ``description`` in words, the fields behind it, the ``versions`` of libraries."""
+    shard: ShardPart | None = None
+    """The part of a suite that it was; null for all of it."""
     scale: ScalePart | UnsetType = UNSET
     """What latencies are translated into."""
     live: LivePart | None

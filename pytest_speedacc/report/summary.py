@@ -12,6 +12,7 @@ from pytest_speedacc.config.scale import Scale
 from pytest_speedacc.judge.alternatives import Group
 from pytest_speedacc.judge.verdict import Check, Observation, Outcome, Verdict
 from pytest_speedacc.report.past import Past
+from pytest_speedacc.report.shard import Shard
 from pytest_speedacc.report.text import OTHERS, axis, is_open, suspects_text
 
 LOUD = (Outcome.FAILED, Outcome.NOT_COMPARED, Outcome.INCONCLUSIVE)
@@ -89,6 +90,8 @@ class RunReport:
     """What the baselines of the gates said before, where git tells."""
     past_ends: str = ""
     """Where that ends too early, in a sentence; empty where it does not."""
+    shard: Shard | None = None
+    """The part of a suite that it is; None for all of it."""
     fails: bool = False
     """Whether a gate failed its test, be it by a verdict that only the settings let fail one, or none was judged."""
 
@@ -108,9 +111,14 @@ class RunReport:
         """The worst of the run."""
         if self.problems or (self.lost and self.losses_fail) or (self.loosened and self.loosened_fails):
             return Outcome.FAILED
-        if not self.verdicts:
+        if self.judged_none:
             return Outcome.FAILED
-        return max(verdict.outcome for verdict in self.verdicts)
+        return max((verdict.outcome for verdict in self.verdicts), default=Outcome.PASSED)
+
+    @property
+    def judged_none(self) -> bool:
+        """Whether it should have judged a gate, and did not: a shard may have none."""
+        return not self.verdicts and not (self.shard is not None and self.shard.is_empty)
 
     @property
     def failed(self) -> bool:

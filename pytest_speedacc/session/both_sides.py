@@ -19,7 +19,7 @@ from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.config.project import Project
 from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.judge.allocated import too_large
-from pytest_speedacc.judge.live_increase import compares_tail, latency_tolerances, too_slow, undecided
+from pytest_speedacc.judge.live_increase import compares_tail, latency_tolerances, run_alpha, too_slow, undecided
 from pytest_speedacc.live.base_settings import live_rules
 from pytest_speedacc.live.environments.choice import BaseEnvironment, base_environment
 from pytest_speedacc.live.profiling import Profiled, Profiling, run_profiles
@@ -63,10 +63,17 @@ class Request:
     """What pyproject says here."""
     policies: Mapping[str, Policy]
     """Of every gate of this run, by node id, in the order in which they run."""
+    elsewhere: Mapping[str, Policy] = field(default_factory=dict)
+    """Of the gates that are in other shards."""
     profiles: Path | None = None
     """The folder for the profiles of every gate; None profiles what is too slow only."""
     hidden: Sequence[Hidden] = ()
     """Options of this run that its command line does not show."""
+
+    @property
+    def alpha(self) -> float:
+        """How often the run may call any unchanged gate slower: all shards together as often as one run of all."""
+        return run_alpha(self.policies.values(), self.elsewhere.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +143,7 @@ def run_against(request: Request, say: Callable[[str], None]) -> Against:
                 bounds=bounds,
                 accepted=lambda key: since(key).accepted,
                 trades={test: policy.trades for test, policy in request.policies.items()},
+                rate=request.alpha,
             ),
             budget=Budget(1 if uncompared else settings.launches, settings.budget),
             scratch=scratch,
@@ -145,11 +153,11 @@ def run_against(request: Request, say: Callable[[str], None]) -> Against:
             counted=tuple(test for test, policy in request.policies.items() if policy.concerns("bytecodes")),
         )
         run = _uncompared(run, uncompared) if uncompared else _with_shares(run, partial(unshared, root=root, tree=tree))
-        slower = too_slow(run, bounds, lambda key: since(key).accepted)
+        slower = too_slow(run, bounds, lambda key: since(key).accepted, request.alpha)
         profiled = _profiled(request, settings.timeout, (candidate_side, base_side), run, slower, scratch, say)
         # Read here for the last time, since the base's files end with the worktree.
         changes = {key: since(key) for key in run.gates}
-        renamed = _renamed(request.project, base_project, run)
+        renamed = _renamed(request, base_project, run)
         loosened = find_loosened(
             base_side.rootdir, run.base_markers, request.project, request.policies, started=base_side.folder
         )
@@ -171,7 +179,8 @@ def run_against(request: Request, say: Callable[[str], None]) -> Against:
 def _base(request: Request) -> Base:
     if request.ref != BASELINE:
         return choose_base(request.rootdir, request.ref, os.environ)
-    named = set(map(request.project.named, request.policies))
+    # Of all shards, so that they are compared with one commit.
+    named = set(map(request.project.named, [*request.policies, *request.elsewhere]))
     files = [path for path, baseline in read_folder(request.project.baselines) if baseline.test in named]
     return last_accepted(request.rootdir, files, os.environ)
 
@@ -232,8 +241,11 @@ def _project_of(side: Side) -> Project | None:
         return None
 
 
-def _renamed(own: Project, base: Project | None, run: LiveRun) -> Mapping[str, str]:
-    new = {own.named(test): test for (test, _), gate in run.gates.items() if gate.is_new}
+def _renamed(request: Request, base: Project | None, run: LiveRun) -> Mapping[str, str]:
+    own = request.project
+    # Every shard tells what is lost, and so all of them must know what has another name.
+    elsewhere = [test for test in request.elsewhere if test not in run.base_gates]
+    new = {own.named(test): test for test in [*(test for (test, _), it in run.gates.items() if it.is_new), *elsewhere]}
     now = {kept(baseline): new[baseline.test] for _, baseline in read_folder(own.baselines) if baseline.test in new}
     if base is None or not now:
         return {}

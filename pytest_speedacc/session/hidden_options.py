@@ -32,8 +32,9 @@ FLAGS = {
     "version": (LEAVES_OUT, "--version", "-V"),
 }
 """What nothing but the command line may ask for where CI is set: what that does, and how it is written."""
-VALUES = ("not_compared", "inconclusive", "skipped", "budget", "against", "base_python")
-"""What makes a verdict milder or another; ``fail`` makes none."""
+SHARD = "shard"
+VALUES = ("not_compared", "inconclusive", "skipped", "budget", "against", "base_python", SHARD)
+"""What makes a verdict milder or another, or leaves most tests to others; ``fail`` makes none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +97,12 @@ def in_ci() -> bool:
 def refuse_in_ci(hidden: Sequence[Hidden]) -> None:
     """Raises pytest.UsageError for what nothing but the command line may ask for where CI is set."""
     for each in hidden:
-        if each.name in FLAGS and in_ci():
+        what = LEAVES_OUT if each.name == SHARD else FLAGS[each.name][0] if each.name in FLAGS else ""
+        if what and in_ci():
             raise pytest.UsageError(
                 "speedacc: "
                 f"{each} comes from {each.source}, and where CI is set nothing but the command line "
-                f"{FLAGS[each.name][0]}: give it there, or take it out."
+                f"{what}: give it there, or take it out."
             )
 
 

@@ -25,6 +25,7 @@ from pytest_speedacc.session.narrowed import Narrowed
 from pytest_speedacc.session.options import Options
 from pytest_speedacc.session.progress import long_progress
 from pytest_speedacc.session.refused import refusing
+from pytest_speedacc.session.shards import Sharding
 from pytest_speedacc.session.telling import LOOSENED, tell_failed
 from pytest_speedacc.stats.sequence import launch_bounds
 
@@ -49,6 +50,7 @@ class LiveSession:
         policies: Callable[[Sequence[pytest.Item]], Mapping[str, Policy]],
         narrowed: Narrowed,
         hidden: Sequence[Hidden],
+        sharding: Sharding,
     ) -> None:
         self.config = config
         self.options = options
@@ -56,6 +58,7 @@ class LiveSession:
         self.policies_of = policies
         self.narrowed = narrowed
         self.hidden = hidden
+        self.sharding = sharding
         self.against: Against | None = None
         self.alpha = 1.0
         self.selected: frozenset[str] = frozenset()
@@ -80,13 +83,14 @@ class LiveSession:
         say = long_progress(self.config, f"against {self.options.against}")
         with refusing(self.config):
             try:
-                self.against = run_against(self._request(policies), say)
+                request = self._request(policies)
+                self.against = run_against(request, say)
             except ConfigError as error:
                 raise pytest.UsageError(str(error)) from None
             finally:
                 say("")
         tolerances = {test: latency_tolerances(policy) for test, policy in policies.items()}
-        self.alpha = live_alpha(self.against.run.compared, tolerances)
+        self.alpha = live_alpha(self.against.run.compared, tolerances, request.alpha)
 
     def _request(self, policies: Mapping[str, Policy]) -> Request:
         config = self.config
@@ -100,6 +104,7 @@ class LiveSession:
             base_python=self.options.base_python,
             project=self.project,
             policies=policies,
+            elsewhere=self.policies_of(self.sharding.elsewhere),
             profiles=self.options.profile,
             hidden=self.hidden,
         )
@@ -173,7 +178,8 @@ class LiveSession:
             return ()
         run = self.against.run
         # What failed last is known here only: the base selects all that there is.
-        gone = [] if self.narrowed.recalls else [test for test in run.base_gates if test not in self.selected]
+        here = self.selected | self.sharding.gates_elsewhere
+        gone = [] if self.narrowed.recalls else [test for test in run.base_gates if test not in here]
         passed_by = self.selected if self.is_complete else self.skipped
         skipped = set() if self.narrowed.judges_none else (passed_by & run.base_judged) - self.ran
         checks = [f"{test} ({name or 'without a name'})" for test, name in run.lost_checks if test not in skipped]

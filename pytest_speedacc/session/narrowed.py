@@ -84,7 +84,7 @@ def read_narrowed(config: pytest.Config) -> Narrowed:
             keyword=given.keyword or "",
             markexpr=given.markexpr or "",
             deselect=tuple(given.deselect or ()),
-            is_beyond=remembers or steps or any(_given_to_plugins(given)),
+            is_beyond=remembers or steps or any(given_to_plugins(given)),
         ),
         judges_none=bool(getattr(given, "benchmark_skip", False)),
         recalls=steps or bool(getattr(given, "lf", False)),
@@ -126,11 +126,12 @@ def _said(given: Namespace) -> Iterator[str]:
     for flag in ("stepwise", "benchmark_skip"):
         if getattr(given, flag, False):
             yield f"--{flag.replace('_', '-')}"
-    yield from _given_to_plugins(given)
+    yield from given_to_plugins(given)
     yield from map(_quoted, given.file_or_dir or ())
 
 
-def _given_to_plugins(given: Namespace) -> Iterator[str]:
+def given_to_plugins(given: Namespace) -> Iterator[str]:
+    """What has another plugin select tests in a way of its own, as it is written."""
     for name, flag in _SELECTING_PLUGINS.items():
         value = getattr(given, name, None)
         # One part is all of it.

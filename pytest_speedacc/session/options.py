@@ -13,6 +13,7 @@ from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.report.printable import is_whole
 from pytest_speedacc.report.writers import report_path
 from pytest_speedacc.session.hidden_options import in_ci
+from pytest_speedacc.session.shards import Part, read_part
 
 Writes = Literal["", "update", "missing"]
 
@@ -43,6 +44,8 @@ class Options:
     """The folder for the profiles of every gate; None profiles those that are too slow, and keeps no file."""
     in_ci: bool
     """Whether ``CI`` is set: a gate that compares nothing then fails."""
+    shard: Part | None = None
+    """The part of the suite that this run has; None for all of it."""
 
     def fails(self, outcome: str, project: Project) -> bool:
         """Whether a check with this outcome fails its test, or a gate that was skipped its run."""
@@ -83,6 +86,7 @@ def read_options(values: Any) -> Options:
         base_python=_interpreter(values),
         profile=None if values.speedacc_profile is None else _folder(values.speedacc_profile),
         in_ci=in_ci(),
+        shard=read_part(values),
     )
 
 

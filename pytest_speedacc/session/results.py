@@ -37,6 +37,7 @@ from pytest_speedacc.session.options import Options
 from pytest_speedacc.session.orphans import Found, Missing, find_missing
 from pytest_speedacc.session.past import read_past
 from pytest_speedacc.session.payload import Status, status_of
+from pytest_speedacc.session.shards import Sharding
 from pytest_speedacc.session.skipped import reason_of, skipped_line
 from pytest_speedacc.session.telling import RUN, tell_failed
 
@@ -52,6 +53,7 @@ class Results:
         narrowed: Narrowed,
         live: LiveSession | None,
         hidden: Sequence[Hidden],
+        sharding: Sharding,
     ) -> None:
         self.config = config
         self.live = live
@@ -61,6 +63,7 @@ class Results:
         self.options = options
         self.project = project
         self.narrowed = narrowed
+        self.sharding = sharding
         self.kept = Kept()
         self.verdicts: dict[tuple[str, str], Verdict] = {}
         """By node id and name, once the tests have ended."""
@@ -170,6 +173,7 @@ class Results:
             commit=checked_out(self.project.root) or "",
             past=past,
             past_ends=past_ends,
+            shard=self.sharding.shard,
             environment=self.environment,
             groups=tuple(groups_of(verdicts, named_policies(self.project))) if any(v.group for v in verdicts) else (),
             scale=self.project.scale,
@@ -193,6 +197,8 @@ class Results:
 
     def _remarks(self) -> Iterator[str]:
         """What was left out, skipped or hidden, and why the run shows nothing though no gate failed."""
+        if self.sharding.shard is not None:
+            yield self.sharding.shard.sentence
         if self.hidden:
             told = ", ".join(f"{each} ({each.source})" for each in self.hidden)
             yield f"Options that the command line does not show: {told}."
@@ -203,7 +209,8 @@ class Results:
             yield skipped_line(idle, self._skips_fail())
         if self.gates and self.narrowed.said and self.is_judged:
             judged = len({test for test, _ in self.verdicts})
-            known = len(set(map(self.project.named, self.gates)) | self.missing.skipped)
+            own = self.gates.keys() - self.sharding.gates_elsewhere
+            known = len(set(map(self.project.named, own)) | self.missing.skipped)
             share = f"{judged} of {known} gates" if judged < known else "every gate that was asked for"
             yield f"Judged {share}: {' '.join(self.narrowed.said)}."
         if self._all_skipped():
@@ -262,7 +269,9 @@ class Results:
 
     def _all_skipped(self) -> bool:
         """Where CI is set, a run that skipped every gate was not a gate, unless its command line asked for that."""
-        return self.options.in_ci and self.skipped > 0 and not self.ran and not self.narrowed.judges_none
+        if self.narrowed.judges_none or (self.sharding.shard is not None and self.sharding.shard.is_empty):
+            return False
+        return self.options.in_ci and self.skipped > 0 and not self.ran
 
     def _nothing_decided(self) -> bool:
         """Where CI is set, a run that decided no noisy check at all was not a gate."""
@@ -305,7 +314,7 @@ class Results:
     def _tell_actions(self, terminalreporter: pytest.TerminalReporter) -> None:
         """The job summary, outputs and annotations, where this run is a step of GitHub Actions."""
         actions, run = find_actions(), self.told
-        if actions is None or not (run.verdicts or run.lost or run.problems):
+        if actions is None or not (run.verdicts or run.lost or run.problems or run.shard):
             return
         try:
             write_summary(actions, run, self.written, self.config.rootpath)

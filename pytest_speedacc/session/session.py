@@ -43,6 +43,7 @@ from pytest_speedacc.session.payload import hand_over, note_verdict, shorten
 from pytest_speedacc.session.refused import RESULTS
 from pytest_speedacc.session.results import Results
 from pytest_speedacc.session.selection import Selection
+from pytest_speedacc.session.shards import Sharding
 from pytest_speedacc.session.stored_ratios import SoloSession
 
 _GATE = pytest.StashKey[Speedacc]()
@@ -95,17 +96,22 @@ class Session:
         """Verdicts whose failure was told in this process."""
         """By node id and name: all that did not pass, and what the present test came to, as it may be run again."""
         self.strays = Strays()
+        self.sharding = Sharding(config, self.options.shard)
         self.solo = SoloSession(config, self.project.live.timeout)
         self.live: LiveSession | None = None
         if self.options.against:
-            self.live = LiveSession(config, self.options, self.project, self._policies, self.narrowed, hidden)
+            self.live = LiveSession(
+                config, self.options, self.project, self._policies, self.narrowed, hidden, self.sharding
+            )
             config.pluginmanager.register(self.live, "speedacc-live")
         if not self.is_worker:
             # In a live run, what the base does not have of them is told there.
             told = hidden if self.options.in_ci and self.live is None else ()
-            self.results = Results(config, self.options, self.project, self.narrowed, self.live, told)
+            self.results = Results(config, self.options, self.project, self.narrowed, self.live, told, self.sharding)
             config.pluginmanager.register(self.results, RESULTS)
             config.pluginmanager.register(BenchmarkTable(), "speedacc-benchmark-table")
+        # Last, so that it is asked first how the run ended.
+        config.pluginmanager.register(self.sharding, "speedacc-shard")
 
     # Collection
 
@@ -121,7 +127,8 @@ class Session:
 
     def selected(self, items: Sequence[pytest.Item]) -> None:
         """Resolve the policy of every gate, and count what is left after deselection."""
-        everything = dict.fromkeys([*self.concerned, *items])
+        elsewhere = self.sharding.elsewhere
+        everything = dict.fromkeys([*self.concerned, *items, *elsewhere])
         for item in everything:
             self.marks[item.nodeid] = marks_of(item)
             try:
@@ -142,7 +149,7 @@ class Session:
                     problem = f"{item.nodeid}: {error}"
                     self.config.workeroutput["speedacc_problem"] = problem  # type: ignore[attr-defined]
         names = [item.nodeid for item in everything if is_gate(item)]
-        taken = [item.nodeid for item in self.selection.taken(self.concerned, items) if is_gate(item)]
+        taken = [item.nodeid for item in self.selection.taken(self.concerned, [*items, *elsewhere]) if is_gate(item)]
         if self.is_worker:
             self.config.workeroutput |= {"speedacc_gates": names, "speedacc_taken": taken}  # type: ignore[attr-defined]
         else:
@@ -167,8 +174,9 @@ class Session:
 
     def _begin(self, items: Sequence[pytest.Item]) -> None:
         policies = self._policies(items)
-        # The false alarm rate of the run is shared among the noisy checks.
-        noisy = sum(policy.noisy_checks for policy in policies.values())
+        # The false alarm rate of the suite is shared among the noisy checks of all its shards.
+        suite = policies | self._policies(self.sharding.elsewhere)
+        noisy = sum(policy.noisy_checks for policy in suite.values())
         self.run = Run(
             baselines=self.project.baselines,
             writes=self.options.writes,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pytest_speedacc.axes.units import Kind
 from pytest_speedacc.config.scale import Scale
 from pytest_speedacc.judge.alternatives import Group, groups_of
 from pytest_speedacc.judge.verdict import Check, Leg, Observation, Outcome, TradeSum, Verdict
 from pytest_speedacc.report.past import Moment, Past
+from pytest_speedacc.report.shard import Shard
 from pytest_speedacc.report.summary import BaseLine, RunReport
 
 BASE = BaseLine(
@@ -132,4 +135,5 @@ FULL = RunReport(
     problems=("x.svg could not be written.",),
     fails=True,
 )
+OF_EIGHT = replace(FULL, shard=Shard(2, 8, 6, 50, "0123456789abcdef"))
 GREEN = RunReport(verdicts=(FAST,), environment={"description": "AMD EPYC, 2 cores"})

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from report_examples import FULL, GREEN
+from report_examples import FULL, GREEN, OF_EIGHT
 
 from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.judge.verdict import Check, Outcome, Verdict
@@ -24,7 +24,7 @@ Damage = Callable[[dict[str, Any]], object]
 
 
 def document() -> dict[str, Any]:
-    plain: dict[str, Any] = json.loads(json.dumps(run_document(FULL)))
+    plain: dict[str, Any] = json.loads(json.dumps(run_document(OF_EIGHT)))
     return plain
 
 
@@ -65,17 +65,17 @@ def old(plain: dict[str, Any]) -> dict[str, Any]:
 
 class TestRoundTrip:
     def test_what_was_written_is_what_is_read(self, tmp_path: Path) -> None:
-        write_json(tmp_path / "report.json", FULL)
+        write_json(tmp_path / "report.json", OF_EIGHT)
         again = read_report(tmp_path / "report.json")
-        assert again == FULL
-        assert markdown(again) == markdown(FULL)
+        assert again == OF_EIGHT
+        assert markdown(again) == markdown(OF_EIGHT)
 
     def test_a_page_of_it_is_the_same(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         pytest.importorskip("jinja2")
         # A picture has random names in it.
         monkeypatch.setattr("pytest_speedacc.report.page.has_plot", lambda run: False)
-        write_json(tmp_path / "report.json", FULL)
-        assert page(read_report(tmp_path / "report.json")) == page(FULL)
+        write_json(tmp_path / "report.json", OF_EIGHT)
+        assert page(read_report(tmp_path / "report.json")) == page(OF_EIGHT)
 
     def test_the_example_has_nothing_at_its_default(self) -> None:
         """So that a field that is added and not written shows in the test above."""
@@ -91,7 +91,7 @@ class TestRoundTrip:
                 for each in value:
                     yield from walk(each)
 
-        for value in walk(FULL):
+        for value in walk(OF_EIGHT):
             for field in fields(value):
                 place = f"{type(value).__name__}.{field.name}"
                 known.add(place)
