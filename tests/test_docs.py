@@ -167,6 +167,8 @@ class TestExamplesInPages:
     def test_the_readme_example_passes(self, project: Project) -> None:
         pytest.importorskip("sklearn")
         project.pytester.makepyfile(test_readme=blocks(README, "python")[0])
+        assert project.run_apart(budget="2").parseoutcomes() == {"not_compared": 1}
+        project.run_apart("--speedacc-update", budget="2").assert_outcomes(passed=1)
         project.run_apart(budget="2").assert_outcomes(passed=1)
 
     def test_the_readme_names_every_framework_that_is_taken(self) -> None:

@@ -698,6 +698,14 @@ def test_decided(speedacc):
 """
 
 
+@pytest.mark.parametrize(("tolerance", "is_said"), [("", True), ('max_accuracy_drop="0 pp", ', False)])
+def test_a_baseline_that_holds_nothing_says_so(project: Project, tolerance: str, is_said: bool) -> None:
+    project.write(DECIDED.replace("max_latency", f"{tolerance}max_latency"))
+    result = project.run("--speedacc-update")
+    result.assert_outcomes(passed=1)
+    assert ("no tolerance is set, so no later change is held against" in output(result)) == is_said
+
+
 class TestInconclusive:
     def test_it_is_counted_as_that_and_passes(self, project: Project) -> None:
         project.write(UNDECIDED)

@@ -23,6 +23,10 @@ from pytest_speedacc.measure.environment import Environment, library_versions
 from pytest_speedacc.measure.measurement import Measurement
 from pytest_speedacc.measure.yardstick import Ratios
 
+NO_TOLERANCE = (
+    'no tolerance is set, so no later change is held against this baseline: add one, such as max_accuracy_drop="0.5 pp"'
+)
+
 
 def load(case: Case) -> Baseline | None:
     """What the file holds; None where there is none. Raises GateError for a damaged one that no update mends."""

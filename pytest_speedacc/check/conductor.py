@@ -10,7 +10,15 @@ from pytest_speedacc.baseline import (
     merged,
 )
 from pytest_speedacc.baseline.archive import Predictions
-from pytest_speedacc.check.baseline_file import load, not_written, recorded, suspicions, update_command, write
+from pytest_speedacc.check.baseline_file import (
+    NO_TOLERANCE,
+    load,
+    not_written,
+    recorded,
+    suspicions,
+    update_command,
+    write,
+)
 from pytest_speedacc.check.case import Case, Judged, Say
 from pytest_speedacc.check.explanation import explain, explain_memory, explain_score, watch
 from pytest_speedacc.check.former import after_file, decides_enough, from_file, held, ratios_of, standing
@@ -109,6 +117,7 @@ def run_gate(case: Case, inputs: Any, say: Say) -> Judged:
     elif stored is not None and writes:
         new = replace(stored, profile=explained.stored)
         notes.append(write(case, old, new, _kept(statics.accuracy), environment.key, must=accepts))
+        notes += [] if case.policy.has_tolerance else [NO_TOLERANCE]
     elif stored is not None and (reference.live is None or is_held(checks)):
         notes += suspicions(stored)
     accept = f'{update_command(case)} --speedacc-reason="why"' if acceptable and known else ""

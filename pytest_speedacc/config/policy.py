@@ -57,6 +57,12 @@ class Policy:
         return self.limits(metric) or any(term.setting.metric == metric for term in terms)
 
     @property
+    def has_tolerance(self) -> bool:
+        """Whether anything is held against what it was."""
+        every = (self.bounds, *self.slices.values())
+        return any(bound.setting.is_tolerance for bounds in every for bound in bounds)
+
+    @property
     def bounds_calls(self) -> bool:
         """Whether anything is asked of what single calls take, in time or memory."""
         traded = (term.setting for trade in self.trades for term in (*trade.give, *trade.gain))

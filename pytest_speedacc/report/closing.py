@@ -45,6 +45,8 @@ class Found:
     """Against the base or baseline, with its interval; empty where nothing bounds it."""
     has_moved: bool = False
     is_accepted: bool = False
+    worst: Outcome | None = None
+    """Of what bounds it; None where nothing does."""
 
     @property
     def whole(self) -> str:
@@ -77,8 +79,12 @@ class Column:
 
     @property
     def news(self) -> int:
-        """How much it says: of what moved, of what was compared, or values alone."""
-        return 2 if any(cell.has_moved for cell in self.cells) else any(cell.change for cell in self.cells)
+        """How much it says: of what did not pass, what moved, what was compared, what is limited, or values alone."""
+        if any(cell.worst not in (None, Outcome.PASSED) for cell in self.cells):
+            return 4
+        if any(cell.has_moved for cell in self.cells):
+            return 3
+        return 2 if any(cell.change for cell in self.cells) else any(cell.worst is not None for cell in self.cells)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +127,7 @@ def summary_lines(
     everything = verdicts
     if not is_verbose:
         verdicts = _that_matter(verdicts)
-    columns = [column for column in _columns(verdicts) if any(cell.value or cell.change for cell in column.cells)]
+    columns = [column for column in _columns(verdicts) if column.news or any(cell.value for cell in column.cells)]
     cells = zip(*(column.cells for column in columns), strict=True) if columns else [()] * len(verdicts)
     rows = [
         (verdict.title, *(cell.whole for cell in found), verdict.outcome.word + _accepted(verdict))
@@ -175,7 +181,7 @@ def _narrow(
     while kept:
         # Of several that say as little, the last one. A column of values alone is not worth half of a name.
         least = min(reversed(kept), key=lambda column: column.news)
-        title = min(longest, NARROWEST_TITLE if least.news else WIDEST_TITLE)
+        title = min(longest, NARROWEST_TITLE if least.news > 1 else WIDEST_TITLE)
         if sum(column.width for column in kept) + last + title <= width:
             break
         kept.remove(least)
@@ -279,10 +285,13 @@ def _found(verdict: Verdict, metric: str, statistic: str) -> Found:
     place = (metric, statistic, "")
     row = next((row for row in verdict.observations if (row.metric, row.statistic, row.slice) == place), None)
     value = "" if row is None or row.observed is None else format_value(row.observed, row.kind)
-    for check in verdict.checks:
-        if (check.metric, check.statistic, check.slice) == place and check.limit is None:
+    checks = [check for check in verdict.checks if (check.metric, check.statistic, check.slice) == place]
+    worst = max((check.outcome for check in checks), default=None)
+    for check in checks:
+        if check.limit is None:
             told = row_of(check, verdict)
             # Exact values that are equal; of a time there is always something to say.
             is_same = bool(told.change) and not told.has_moved and check.kind != Kind.CHANGE
-            return Found(value, UNCHANGED if is_same else told.change, told.has_moved, bool(check.accepted))
-    return Found(value)
+            change = UNCHANGED if is_same else told.change
+            return Found(value, change, told.has_moved, bool(check.accepted), worst)
+    return Found(value, worst=worst)

@@ -89,6 +89,22 @@ def test_a_narrow_one_shows_them_without_the_values() -> None:
     }
 
 
+@pytest.mark.parametrize(("outcome", "shown"), [(Outcome.FAILED, "median"), (Outcome.PASSED, "parameters")])
+def test_an_axis_that_did_not_pass_has_its_column_before_any_other(outcome: Outcome, shown: str) -> None:
+    slow = replace(PASSED, setting="max_latency", limit=0.01, interval=None, allowed=None, outcome=outcome)
+    others = [exact(name, Kind.COUNT, 600, 650) for name in ("parameters", "model_size", "memory")]
+    header, *_ = lines_of(gate(slow, SCORE, *others, test="test_models.py::test_of_the_digits_of_everybody"))
+    assert shown in header
+    assert ("median" in header) == (shown == "median")
+
+
+def test_an_axis_that_is_limited_has_its_column_before_one_that_is_not() -> None:
+    limited = replace(SMALLER, setting="max_model_size", limit=1024.0, outcome=Outcome.PASSED)
+    header, *_ = lines_of(gate(PASSED, SCORE, limited))
+    assert "model size" in header
+    assert "p95" not in header
+
+
 def test_beside_changes_what_did_not_change_says_so() -> None:
     worse = replace(SCORE, observed=0.9, interval=(0.88, 0.92))
     lines = lines_of(gate(PASSED, SCORE), gate(PASSED, worse, test="test_models.py::test_tumours"))
