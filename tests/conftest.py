@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from quick_memray import quick_memray
 from scratch_project import Project
 
@@ -18,6 +19,10 @@ pytest_plugins = ["pytester"]
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A run in the background ignores Ctrl-C, and so would the processes that tests start and interrupt.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# A busy machine needs longer for an example, and no test asserts an absolute time.
+settings.register_profile("busy", deadline=None)
+settings.load_profile("busy")
 
 RERUNS = pytest.StashKey[list[str]]()
 

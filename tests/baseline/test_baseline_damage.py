@@ -34,7 +34,7 @@ from pytest_speedacc.baseline import archive as module
 from pytest_speedacc.baseline.archive import decode_predictions
 from pytest_speedacc.baseline.predictions import encode_predictions
 
-ROOMY = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+ROOMY = settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 THREE = described("|u1", "(3,)", b"\0\1\2")
 OBJECTS = described("|O", "(3,)", b"\x80\x04N.")
 

@@ -293,7 +293,7 @@ def test_predictions_must_be_as_many_as_the_samples(path: Path) -> None:
 
 
 # A whole file takes long to make up where a machine is busy.
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(baselines)
 def test_every_baseline_survives_the_round_trip(baseline: Baseline) -> None:
     assert decode_document(Path("file.json"), encode_document(baseline)) == baseline

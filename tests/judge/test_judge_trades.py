@@ -346,7 +346,7 @@ def worst(checks):
     return max(check.outcome for check in checks)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(changes, trades_of)
 def test_a_model_no_worse_on_any_axis_never_fails(change, trades):
     same = {"accuracy": 0.9, "latency": 1.0, "parameters": 1000, "model_size": 2000, "memory": 100_000}
@@ -356,7 +356,7 @@ def test_a_model_no_worse_on_any_axis_never_fails(change, trades):
     assert worst(verdict(better, trades)) is PASSED
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(changes, trades_of, st.sampled_from(AXES), changes)
 def test_an_improvement_never_turns_a_pass_into_a_fail(change, trades, axis, other):
     before = worst(verdict(change, trades))
@@ -365,7 +365,7 @@ def test_an_improvement_never_turns_a_pass_into_a_fail(change, trades, axis, oth
     assert after <= before
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(changes, trades_of)
 def test_a_limit_is_never_bought_off(change, trades):
     limits = {"min_accuracy": 0.9, "max_parameters": 1000, "max_model_size": "2000 B", "max_memory": "100000 B"}
@@ -380,14 +380,14 @@ def test_a_limit_is_never_bought_off(change, trades):
             assert (check.outcome is PASSED) is held[check.setting] or within_band
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(changes, trades_of, st.randoms())
 def test_the_order_of_trades_does_not_matter(change, trades, random):
     shuffled = random.sample(trades, len(trades))
     assert [c.outcome for c in verdict(change, trades)] == [c.outcome for c in verdict(change, shuffled)]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(changes, trades_of)
 def test_a_trade_only_ever_excuses(change, trades):
     for with_trades, without in zip(verdict(change, trades), verdict(change, []), strict=True):
