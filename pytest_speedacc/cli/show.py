@@ -10,17 +10,20 @@ from pathlib import Path
 from pytest_speedacc.axes.units import Kind, format_bytes, format_value
 from pytest_speedacc.baseline import Baseline, list_folder
 from pytest_speedacc.baseline.changes import quoted
-from pytest_speedacc.config.project import find_baselines
+from pytest_speedacc.cli.project import find_project
+from pytest_speedacc.cli.width import terminal_width
 from pytest_speedacc.report.printable import printable, shortened
 from pytest_speedacc.report.table import table_lines
 
 LONGEST_REASON = 60
 """Characters in a table."""
+SHORTEST_REASON = 15
+"""The same where the terminal is too narrow: of less nobody could tell which one it is."""
 
 
 def show(here: Path) -> bool:
     """Print the baselines of the project of a folder; returns whether one cannot be read."""
-    _, folder = find_baselines(here)
+    _, folder = find_project(here)
     shown = Path(os.path.relpath(folder, here)).as_posix()
     files = list(list_folder(folder))
     found = [baseline for _, baseline in files if baseline is not None]
@@ -29,7 +32,13 @@ def show(here: Path) -> bool:
         return False
     if found:
         header = ("test", "score", "parameters", "size", "memory", "updated", "age", "why")
-        for line in table_lines(header, [_cells(each) for each in found]):
+        cells = [_cells(each) for each in found]
+        lines = table_lines(header, cells)
+        if (beyond := max(map(len, lines)) - terminal_width()) > 0:
+            # The reasons give way, which `git log` and the files have whole.
+            room = max(SHORTEST_REASON, max(len(why) for *_, why in cells) - beyond)
+            lines = table_lines(header, [(*others, shortened(why, room)) for *others, why in cells])
+        for line in lines:
             print(line)
         print()
         for line in _environments(found):
