@@ -10,7 +10,16 @@ from pytest_speedacc.baseline import (
     merged,
 )
 from pytest_speedacc.baseline.archive import Predictions
-from pytest_speedacc.check.baseline_file import load, not_written, recorded, suspicions, update_command, write
+from pytest_speedacc.check.baseline_file import (
+    kept_out,
+    left_alone,
+    load,
+    not_written,
+    recorded,
+    suspicions,
+    update_command,
+    write,
+)
 from pytest_speedacc.check.case import Case, Judged, Say
 from pytest_speedacc.check.explanation import explain, explain_memory, explain_score, watch
 from pytest_speedacc.check.former import after_file, decides_enough, from_file, held, ratios_of, standing
@@ -108,9 +117,11 @@ def run_gate(case: Case, inputs: Any, say: Say) -> Judged:
         notes.append(not_written(case))
     elif stored is not None and writes:
         new = replace(stored, profile=explained.stored)
-        notes.append(write(case, old, new, _kept(statics.accuracy), environment.key, must=accepts))
+        notes += write(case, old, new, _kept(statics.accuracy), environment.key, must=accepts)
     elif stored is not None and (reference.live is None or is_held(checks)):
         notes += suspicions(stored)
+    notes += left_alone(case) if old is not None else []
+    notes += kept_out(case) if stored is None and any(it.outcome is Outcome.NOT_COMPARED for it in checks) else []
     accept = f'{update_command(case)} --speedacc-reason="why"' if acceptable and known else ""
     observations = observe(measurement, reference)
     verdict = Verdict(
