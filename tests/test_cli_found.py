@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -109,18 +110,33 @@ def test_an_error_of_several_lines_keeps_them_and_is_wrapped(repository: Reposit
     assert max(map(len, done.stderr.splitlines())) <= 80
 
 
-@pytest.mark.parametrize(("columns", "why"), [("1000", "twice the features for half the time"), ("125", "...")])
-def test_the_reasons_give_way_to_a_narrow_terminal(
+@pytest.mark.parametrize(
+    ("columns", "why", "left"),
+    [
+        (1000, "twice the features for half the time", ""),
+        (125, "...", ""),
+        (115, "...", "age"),
+        (80, "...", "age, memory, size, parameters"),
+    ],
+)
+def test_reasons_and_then_columns_give_way_to_a_narrow_terminal(
     repository: Repository,
-    columns: str,
+    columns: int,
     why: str,
+    left: str,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     store(repository.path / "speedacc-baselines", reason="twice the features for half the time")
-    monkeypatch.setenv("COLUMNS", columns)
+    monkeypatch.setenv("COLUMNS", str(columns))
     assert main(["show"]) == 0
-    header, _, row = capsys.readouterr().out.splitlines()[:3]
+    said = capsys.readouterr().out
+    header, _, row = said.splitlines()[:3]
     assert why in row
-    assert len(row) <= int(columns)
-    assert header.endswith("  why")
+    assert len(row) <= columns
+    assert re.split("  +", header)[-1] == "why"
+    assert [name for name in ("age", "memory", "size", "parameters") if name not in header] == (
+        left.split(", ") if left else []
+    )
+    assert ("Too narrow for" in said) == bool(left)
+    assert f"Too narrow for {left}.\n" in said or not left
