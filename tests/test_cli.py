@@ -36,6 +36,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "pyproject.toml").write_text('[tool.speedacc]\nbaselines = "kept"\nmax_energy = 3\n', "utf-8")
     (tmp_path / "kept").mkdir()
     monkeypatch.chdir(tmp_path)
+    # Nothing is wrapped, however wide the terminal of whoever runs this.
+    monkeypatch.setenv("COLUMNS", "1000")
     return tmp_path
 
 
@@ -212,6 +214,7 @@ class TestDiff:
         found.commit("Train")
         found.git("switch", "--quiet", "-c", "feature")
         monkeypatch.chdir(root)
+        monkeypatch.setenv("COLUMNS", "1000")
         return found
 
     def test_what_moved_is_told_for_each_axis(self, repository: Repository, capsys: pytest.CaptureFixture[str]) -> None:

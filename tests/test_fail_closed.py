@@ -730,7 +730,7 @@ BASELINES = (
     ),
     Row(
         "predictions-missing",
-        f"*.npz is damaged: it is missing, and *.json refers to it ($.predictions). {MEND}",
+        f"*.npz is missing, and *.json refers to it ($.predictions). Was it committed? {MEND}",
         marker=TOLERANCE,
         accepted=CHECK,
         spoil=lambda path: [file.unlink() for file in path.parent.glob("*.npz")],
@@ -1252,7 +1252,7 @@ STEPS = (
     ),
     Row(
         "step-whose-outputs-are-gone",
-        f"*.npz is damaged: it is missing, and *.json refers to it ($.predictions). {MEND}",
+        f"*.npz is missing, and *.json refers to it ($.predictions). Was it committed? {MEND}",
         STEP,
         marker=CHURN,
         accepted=STEP,

@@ -173,7 +173,7 @@ def test_predictions_that_are_missing_fail_what_is_held(merged: Change) -> None:
     predictions.unlink()
     (check,) = merged.judge(CHURN, same=True).checks
     assert check.outcome is FAILED
-    assert "it is missing, and test_it--test_it.json refers to it" in check.reason
+    assert "is missing, and test_it--test_it.json refers to it ($.predictions). Was it committed?" in check.reason
 
 
 @pytest.mark.parametrize(("faster", "outcome"), [(-0.5, PASSED), (0.0, FAILED)])

@@ -223,6 +223,13 @@ def test_a_live_run_accepts_nothing_without_a_reason(reason):
         read(against="main", update=True, reason=reason)
 
 
+@pytest.mark.parametrize("reason", ["", "  "])
+@pytest.mark.parametrize("writes", ["update", "missing"])
+def test_an_empty_reason_is_refused(writes, reason):
+    with pytest.raises(ConfigError, match=r"^--speedacc-reason is empty, .* a variable of the command empty\?"):
+        read(**{writes: True}, reason=reason)
+
+
 def test_first_baselines_accept_nothing_of_a_live_run():
     with pytest.raises(ConfigError, match="--speedacc-missing writes the first baselines, which accept nothing"):
         read(against="main", missing=True, reason="why")

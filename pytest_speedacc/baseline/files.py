@@ -24,6 +24,17 @@ _PLAIN_NAME = re.compile(r"[a-z0-9_]*")
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.@\[\]-]+")
 
 
+class MissingFile(GateError):
+    """The file of the predictions of a baseline is not there."""
+
+    def __init__(self, path: Path, document: Path, why: str = "Was it committed?") -> None:
+        super().__init__(
+            f"the baseline file {path} is missing, and {document.name} refers to it ($.predictions). {why} Restore it "
+            "from version control, or write it anew with --speedacc-update."
+        )
+        self.path, self.document = path, document
+
+
 def baseline_path(folder: Path, test: str, name: str) -> Path:
     """The file of one check: ``tests-test_digits--test_svm.json`` for ``tests/test_digits.py::test_svm``.
 
@@ -104,7 +115,7 @@ def load_predictions(path: Path, baseline: Baseline) -> Predictions | None:
     if data is None and (former := _read(former_predictions_path(path), LARGEST_FILE)) is not None:
         arrays, data = former_predictions_path(path), former
     if data is None:
-        raise damaged(arrays, "", f"it is missing, and {path.name} refers to it ($.predictions)")
+        raise MissingFile(arrays, path)
     if digest_of(data) != baseline.predictions:
         raise damaged(arrays, "", f"it is not the one that {path.name} was written with ($.predictions)")
     try:

@@ -35,8 +35,8 @@ LONGEST_WAIT = 60.0
 """Seconds for another update, which takes milliseconds to write."""
 
 
-def save_baseline(path: Path, baseline: Baseline, predictions: Predictions | None) -> None:
-    """Write the baseline with its predictions; ``baseline.predictions`` is set to match.
+def save_baseline(path: Path, baseline: Baseline, predictions: Predictions | None) -> tuple[Path, ...]:
+    """Write the baseline with its predictions, and return its files; ``baseline.predictions`` is set to match.
 
     One step switches from the old baseline to the new: the renaming of the document, which names the file of its
     predictions by their content. Before it, both files are complete on disk, and the old ones untouched; after it,
@@ -61,6 +61,7 @@ def save_baseline(path: Path, baseline: Baseline, predictions: Predictions | Non
             _sweep(path, digest)
     except OSError as error:
         raise _refusal(path, error.strerror or str(error), "make room or make the folder writable") from error
+    return tuple(files)
 
 
 def is_held(path: Path, baseline: Baseline, predictions: Predictions) -> bool:

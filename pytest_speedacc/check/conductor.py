@@ -12,6 +12,8 @@ from pytest_speedacc.baseline import (
 from pytest_speedacc.baseline.archive import Predictions
 from pytest_speedacc.check.baseline_file import (
     NO_TOLERANCE,
+    kept_out,
+    left_alone,
     load,
     not_written,
     recorded,
@@ -116,10 +118,12 @@ def run_gate(case: Case, inputs: Any, say: Say) -> Judged:
         notes.append(not_written(case))
     elif stored is not None and writes:
         new = replace(stored, profile=explained.stored)
-        notes.append(write(case, old, new, _kept(statics.accuracy), environment.key, must=accepts))
+        notes += write(case, old, new, _kept(statics.accuracy), environment.key, must=accepts)
         notes += [] if case.policy.has_tolerance else [NO_TOLERANCE]
     elif stored is not None and (reference.live is None or is_held(checks)):
         notes += suspicions(stored)
+    notes += left_alone(case) if old is not None else []
+    notes += kept_out(case) if stored is None and any(it.outcome is Outcome.NOT_COMPARED for it in checks) else []
     accept = f'{update_command(case)} --speedacc-reason="why"' if acceptable and known else ""
     observations = observe(measurement, reference)
     verdict = Verdict(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from pytest_speedacc.baseline import Baseline, check_agreement, load_baseline, load_predictions
-from pytest_speedacc.check.baseline_file import update_command
+from pytest_speedacc.baseline import Baseline, check_agreement, load_baseline
+from pytest_speedacc.check.baseline_file import read_predictions, update_command
 from pytest_speedacc.check.case import Case
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.errors import GateError
@@ -66,7 +66,7 @@ def from_file(
     ratios: Ratios | str,
 ) -> Reference:
     accuracy = measurement.statics.accuracy
-    before = accuracy.predictions if fresh else load_predictions(case.path, stored) if stored else None
+    before = accuracy.predictions if fresh else read_predictions(case, stored) if stored else None
     reference = from_baseline(
         stored, before, case.subject, accuracy, environment, ratios, update_command(case), library_versions()
     )

@@ -12,8 +12,8 @@ from pytest_speedacc.baseline.changes import GONE, changes, quoted
 from pytest_speedacc.baseline.document import decode_document
 from pytest_speedacc.baseline.files import read_baseline
 from pytest_speedacc.baseline.values import Value, values_of
+from pytest_speedacc.cli.project import find_project
 from pytest_speedacc.cli.show import title
-from pytest_speedacc.config.project import find_baselines
 from pytest_speedacc.live.tree.git import Base, git_output, resolve_base
 from pytest_speedacc.measure.score import lies_within_unit
 from pytest_speedacc.report.printable import printable
@@ -22,7 +22,7 @@ from pytest_speedacc.report.table import table_lines
 
 def show_differences(here: Path, ref: str) -> bool:
     """Print what moved since the commit that ``ref`` leads to; a difference is no failure."""
-    _, folder = find_baselines(here)
+    _, folder = find_project(here)
     base = resolve_base(here, ref)
     print(f"Baselines here beside {printable(base.description)} ({printable(base.how)}):")
     then, now = _at(base, folder), _here(folder)

@@ -11,9 +11,11 @@ from pytest_speedacc.cli.differences import show_differences
 from pytest_speedacc.cli.prune import prune
 from pytest_speedacc.cli.reports import export_report, merge_reports
 from pytest_speedacc.cli.show import show
+from pytest_speedacc.cli.width import terminal_width
 from pytest_speedacc.errors import ConfigError, GateError
 from pytest_speedacc.report.exports import FORMATS
-from pytest_speedacc.report.printable import printable
+from pytest_speedacc.report.printable import printable_lines
+from pytest_speedacc.report.table import wrapped
 from pytest_speedacc.schemas import schema_names, schema_text
 
 DONE, FAILED, REFUSED = 0, 1, 2
@@ -29,7 +31,10 @@ def main(arguments: Sequence[str]) -> int:
     try:
         return FAILED if _run(given) else DONE
     except (ConfigError, GateError) as error:
-        print(f"speedacc: {printable(str(error))}", file=sys.stderr)
+        for line in printable_lines(f"speedacc: {error}").splitlines():
+            # Lines to paste stay as they are.
+            for part in [line] if line.startswith(" ") else wrapped(line, terminal_width()):
+                print(part, file=sys.stderr)
         return REFUSED
 
 

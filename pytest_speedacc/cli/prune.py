@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pytest_speedacc.baseline.files import former_predictions_path
-from pytest_speedacc.config.project import find_baselines
+from pytest_speedacc.cli.project import find_project
 from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.report.printable import printable, printable_lines
 from pytest_speedacc.session.orphans import Damaged, Found, Orphan, find_missing
@@ -43,7 +43,7 @@ class Collecting:
 
 def prune(here: Path, *, deletes: bool) -> bool:
     """List the baseline files that no gate has, or delete them. Raises ConfigError where tests cannot be collected."""
-    root, folder = find_baselines(here)
+    root, folder = find_project(here)
     if not folder.is_dir():
         print(f"No baselines in {printable(os.path.relpath(folder, here))}.")
         return False

@@ -25,7 +25,7 @@ from pytest_speedacc.live.environments.choice import BaseEnvironment, base_envir
 from pytest_speedacc.live.profiling import Profiled, Profiling, run_profiles
 from pytest_speedacc.live.tree.acceptance import BASELINE, last_accepted
 from pytest_speedacc.live.tree.choice import AUTO, choose_base
-from pytest_speedacc.live.tree.git import Base, has_changes
+from pytest_speedacc.live.tree.git import Base, has_changes, is_shallow
 from pytest_speedacc.live.tree.history import foreign
 from pytest_speedacc.live.tree.identity import base_sys_path, map_path, refuse_non_editable_install
 from pytest_speedacc.live.tree.unshared import unshared
@@ -39,6 +39,11 @@ from pytest_speedacc.session.hidden_options import Hidden, addopts_of, in_ci, ne
 from pytest_speedacc.session.slow_setup import slow_setup
 
 ITSELF = "the base is this checkout's own commit, which shows nothing where CI is set"
+EARLIER = "name what was there before, such as the last release, by --speedacc-against=REF"
+SHALLOW = (
+    "this clone is shallow and holds nothing before it, so give actions/checkout `with: {fetch-depth: 0}`, or run "
+    "`git fetch --unshallow`"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +133,7 @@ def run_against(request: Request, say: Callable[[str], None]) -> Against:
         if settings.setup is not None:
             set_up(settings.setup, settings.timeout, root, base, tree, environment.python)
         candidate_side, base_side = _sides(request, base, tree, settings, scratch, environment)
-        uncompared = environment.problem or (ITSELF if itself else "")
+        uncompared = environment.problem or (_itself(base.top) if itself else "")
         bounds = {test: latency_tolerances(policy) for test, policy in request.policies.items()}
         base_project = _project_of(base_side)
         since = _since(request.project, base_project, cache(partial(foreign, base.top)))
@@ -188,6 +193,11 @@ def _base(request: Request) -> Base:
 def _is_itself(base: Base) -> bool:
     """Whether the two sides are one and the same: nobody asks ``auto`` for what is not committed."""
     return base.is_head and (base.ref == AUTO or not has_changes(base.top))
+
+
+def _itself(top: Path) -> str:
+    """Why a commit is not compared with itself, and what there is to do."""
+    return f"{ITSELF}: {SHALLOW}, and {EARLIER}" if is_shallow(top) else f"{ITSELF}: {EARLIER}"
 
 
 def _uncompared(run: LiveRun, why: str) -> LiveRun:

@@ -71,6 +71,12 @@ def read_options(values: Any) -> Options:
             "--speedacc-reason is recorded with a baseline, and none is written: "
             "add --speedacc-update or --speedacc-missing."
         )
+    against = _against(values)
+    if values.speedacc_reason is not None and not values.speedacc_reason.strip():
+        raise ConfigError(
+            "--speedacc-reason is empty, so nobody would learn from the baseline why: is a variable of the command "
+            "empty? Say why, or leave the option out."
+        )
     reason: str = values.speedacc_reason or ""
     if not is_whole(reason):
         raise ConfigError(f"--speedacc-reason={reason!a} holds bytes that are no text in this terminal's encoding.")
@@ -82,7 +88,7 @@ def read_options(values: Any) -> Options:
         inconclusive=values.speedacc_inconclusive,
         not_compared=values.speedacc_not_compared,
         skipped=values.speedacc_skipped,
-        against=_against(values),
+        against=against,
         base_python=_interpreter(values),
         profile=None if values.speedacc_profile is None else _folder(values.speedacc_profile),
         in_ci=in_ci(),

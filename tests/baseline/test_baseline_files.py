@@ -269,7 +269,7 @@ def damage_directory(arrays: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (damage_missing, r"test_svm\.\w{16}\.npz is damaged: it is missing, and .*test_svm\.json refers to it"),
+        (damage_missing, r"test_svm\.\w{16}\.npz is missing, and .*test_svm\.json refers to it"),
         (damage_other_update, r"test_svm\.\w{16}\.npz is damaged: it is not the one that .*json was written with"),
         (damage_truncated, r"not the one"),
         (damage_directory, r"not an ordinary file"),

@@ -38,6 +38,8 @@ _OF_ONE_REPOSITORY = frozenset(
         "GIT_WORK_TREE",
     }
 )
+_COUNTED = re.compile(r"[~^:]|@\{")
+"""Ends the name in a revision that is counted from it, such as ``main~1``, ``main^`` or ``main@{1}``."""
 _QUIET = {
     "LC_ALL": "C",
     "GIT_TERMINAL_PROMPT": "0",
@@ -261,14 +263,17 @@ def _missing(root: Path, ref: str) -> str:
     """The sentence for a ref that leads to no commit."""
     shallow = is_shallow(root)
     remotes = git_output(root, "remote").split()
-    remote, _, branch = ref.partition("/")
-    if remote in remotes and branch:
-        fetch = f"git fetch {remote} {branch}:refs/remotes/{ref}"
+    # Of `origin/main~1` the branch alone can be fetched, and its ancestors come with it.
+    start = _COUNTED.split(ref, maxsplit=1)[0]
+    remote, _, branch = start.partition("/")
+    if remote in remotes and branch and find_commit(root, start) is None:
+        fetch = f"git fetch {remote} {branch}:refs/remotes/{start}"
         if shallow:
             return (
-                f"This clone is shallow and has no {ref}. {ENOUGH}Elsewhere run `{fetch}` and `git fetch --unshallow`."
+                f"This clone is shallow and has no {start}. {ENOUGH}Elsewhere run `{fetch}` and `git fetch "
+                "--unshallow`."
             )
-        return f"This clone has no {ref}.{_near_miss(root, ref)} If it exists there, run `{fetch}`."
+        return f"This clone has no {start}.{_near_miss(root, start)} If it exists there, run `{fetch}`."
     if shallow and (re.search(r"[~^@]", ref) or re.fullmatch("[0-9a-f]{7,64}", ref)):
         return f"This clone is shallow and does not reach back to {ref}. {ENOUGH}Elsewhere run `git fetch --unshallow`."
     if not run_git(root, "rev-parse", "--verify", "--quiet", ref).code and not re.fullmatch("[0-9a-f]{40,64}", ref):
