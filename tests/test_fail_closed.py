@@ -262,7 +262,7 @@ LOST = (
     Row(
         "baseline-without-its-gate",
         "Lost gate: test_model.py::test_gone has a baseline and is not in this run, which fails this run "
-        '(removed = "warn" or "fail"): restore the gate, or remove speedacc-baselines/test_model--test_gone.json with ',
+        '(removed = "fail"): restore the gate, or remove speedacc-baselines/test_model--test_gone.json with ',
         accepted=CHECK,
         spoil=orphan,
         in_ci=True,
@@ -303,7 +303,7 @@ LOST = (
     Row(
         "baseline-of-a-renamed-gate",
         "Renamed gate: by its content test_model.py::test_gone is test_model.py::test_it now, and its baseline is not, "
-        'which fails this run (removed = "warn" or "fail"): run --speedacc-missing for the new one, and remove ',
+        'which fails this run (removed = "fail"): run --speedacc-missing for the new one, and remove ',
         accepted=CHECK,
         spoil=rename,
         in_ci=True,
