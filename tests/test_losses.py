@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from scratch_project import Project, output
 
 from pytest_speedacc.session.losses import left_behind, lost_sentences
 from pytest_speedacc.session.orphans import Damaged, Orphan, Taken
@@ -78,3 +79,21 @@ def test_baselines_are_sorted_by_what_the_base_has() -> None:
     left, rest = left_behind(removed, [orphan(), small, nameless, *others], lambda test: test.removeprefix("pkg/"))
     assert left == dict(zip(removed, ([orphan()], [small], [nameless]), strict=True))
     assert rest == others
+
+
+@pytest.mark.parametrize("options", [(), ("-q",), ("-v",), ("-n1",)], ids=["plain", "quiet", "verbose", "parallel"])
+def test_a_failure_of_no_test_moves_no_progress(
+    project: Project, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
+) -> None:
+    plugins = ("xdist",) if "-n1" in options else ()
+    for plugin in plugins:
+        pytest.importorskip(plugin)
+    monkeypatch.setenv("CI", "true")
+    project.write("def test_unit():\n    pass\n")
+    folder = project.pytester.mkdir("speedacc-baselines")
+    (folder / "lost.json").write_text("{")
+    lines = output(project.run(*options, plugins=plugins)).splitlines()
+    assert [line.count("%]") for line in lines if "%]" in line] == [1]
+    assert any("[100%]" in line for line in lines)
+    assert [line[:32] for line in lines if line.startswith("FAILED ")] == ["FAILED speedacc-baselines/lost.j"]
+    assert any(line.strip("= ").startswith("1 failed, 1 passed") for line in lines)
