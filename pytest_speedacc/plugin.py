@@ -10,6 +10,7 @@ from pytest_speedacc.config.pyproject import find_section
 from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.marks import SESSION, is_gate, is_ungated
 from pytest_speedacc.measure import clocks  # noqa: F401 - before user code can set them
+from pytest_speedacc.session.misspelt import misspelt_mark
 from pytest_speedacc.session.refused import refusing
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     with refusing(config):
         _extend(config)
     # Before anything is deselected, and before pytest-benchmark looks for its own fixture.
-    if config.stash.get(SESSION, None) or any(is_gate(item) or is_ungated(item) for item in items):
+    if _concerns(config, items):
         from pytest_speedacc.session.extending import add_called
 
         with refusing(config):
@@ -135,7 +136,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.hookimpl(trylast=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
     # After every hook of a conftest that adds a marker, which may make a gate of a test that was none.
-    if session.config.stash.get(SESSION, None) or any(is_gate(item) or is_ungated(item) for item in session.items):
+    if _concerns(session.config, session.items):
         with refusing(session.config):
             _session(session.config).selected(session.items)
 
@@ -168,6 +169,12 @@ def _session(config: pytest.Config) -> Session | WorkerPlugin:
         config.pluginmanager.register(config.stash[SESSION], "speedacc-session")
     state: Session | WorkerPlugin = config.stash[SESSION]
     return state
+
+
+def _concerns(config: pytest.Config, items: list[pytest.Item]) -> bool:
+    """Whether the run has begun for us, or one of these tests has to do with us or was meant to."""
+    begun = config.stash.get(SESSION, None) is not None or any(is_gate(item) or is_ungated(item) for item in items)
+    return begun or bool(misspelt_mark(config, items))
 
 
 def _is_concerned(config: pytest.Config) -> bool:

@@ -262,7 +262,7 @@ LOST = (
     Row(
         "baseline-without-its-gate",
         "Lost gate: test_model.py::test_gone has a baseline and is not in this run, which fails this run "
-        '(removed = "warn" or "fail"): restore the gate, or remove speedacc-baselines/test_model--test_gone.json with ',
+        '(removed = "fail"): restore the gate, or remove speedacc-baselines/test_model--test_gone.json with ',
         accepted=CHECK,
         spoil=orphan,
         in_ci=True,
@@ -303,7 +303,7 @@ LOST = (
     Row(
         "baseline-of-a-renamed-gate",
         "Renamed gate: by its content test_model.py::test_gone is test_model.py::test_it now, and its baseline is not, "
-        'which fails this run (removed = "warn" or "fail"): run --speedacc-missing for the new one, and remove ',
+        'which fails this run (removed = "fail"): run --speedacc-missing for the new one, and remove ',
         accepted=CHECK,
         spoil=rename,
         in_ci=True,
@@ -318,7 +318,77 @@ LOST = (
 
 # The limits are settled before the first test, since the whole run shares one error rate.
 LATE = "speedacc*: a speedacc marker was added while the test ran, and its limits were settled before the first test: "
+NEAR_MARK = "speedacc: unknown mark @pytest.mark.{} on test_model.py::test_it. Did you mean speedacc?"
+
 MARKERS = (
+    *(
+        Row(
+            f"marker-that-is-called-{name}",
+            NEAR_MARK.format(name),
+            "assert True",
+            marker="",
+            arguments="",
+            above=f"@pytest.mark.{name}(min_accuracy=2)",
+            exit_code=USAGE,
+        )
+        for name in ("speedac", "speedaccc", "SpeedAcc", "speed_acc", "sppedacc", "pytest_speedacc")
+    ),
+    Row(
+        "misspelt-marker-of-a-gate",
+        NEAR_MARK.format("speedac"),
+        above="@pytest.mark.speedac(min_accuracy=2)",
+        exit_code=USAGE,
+    ),
+    Row(
+        "misspelt-marker-of-a-gate-with-limits-of-pyproject",
+        NEAR_MARK.format("speedac"),
+        marker="",
+        above="@pytest.mark.speedac(min_accuracy=2)",
+        pyproject="max_parameters = 1000",
+        exit_code=USAGE,
+    ),
+    Row(
+        "misspelt-marker-of-the-module",
+        NEAR_MARK.format("speedac"),
+        above="pytestmark = pytest.mark.speedac(min_accuracy=2)",
+        exit_code=USAGE,
+    ),
+    Row(
+        "misspelt-marker-of-a-parameter",
+        "speedacc: unknown mark @pytest.mark.speedac on test_model.py::test_it[1]. Did you mean speedacc?",
+        arguments="speedacc, size",
+        above="@pytest.mark.parametrize('size', [pytest.param(1, marks=pytest.mark.speedac(min_accuracy=2))])",
+        exit_code=USAGE,
+    ),
+    Row(
+        "misspelt-marker-of-a-test-that-is-deselected-for-it",
+        NEAR_MARK.format("speedac"),
+        marker="",
+        above="@pytest.mark.speedac(min_accuracy=2)",
+        options=("-m", "speedacc"),
+        exit_code=USAGE,
+    ),
+    Row(
+        "misspelt-marker-that-is-registered",
+        "speedacc: @pytest.mark.speedac on test_model.py::test_it has policy=, which speedacc reads. Did you mean",
+        above="@pytest.mark.speedac(policy='edge')",
+        options=("-o", "markers=speedac: silences a warning"),
+        exit_code=USAGE,
+    ),
+    Row(
+        "limits-in-an-unknown-marker",
+        "speedacc: unknown mark @pytest.mark.gate on test_model.py::test_it has min_accuracy=, which speedacc reads. "
+        "Did you mean speedacc? If it is your own, register it (markers).",
+        marker="",
+        above="@pytest.mark.gate(min_accuracy=2)",
+        exit_code=USAGE,
+    ),
+    Row(
+        "misspelt-marker-added-while-the-test-runs",
+        NEAR_MARK.format("speedac").replace("speedacc:", "speedacc cannot judge test_model.py::test_it:", 1),
+        f"request.node.add_marker(pytest.mark.speedac(min_accuracy=2))\n{CHECK}",
+        arguments="speedacc, request",
+    ),
     Row(
         "marker-added-before-the-check",
         LATE,
@@ -1293,6 +1363,19 @@ PARALLEL = (
         "speedacc: marker: unknown key 'max_latancy'. Did you mean 'max_latency'?",
         marker='max_latancy="5 ms"',
         **IN_PARALLEL,
+    ),
+    *(
+        Row(
+            f"misspelt-marker-of-{what}-in-parallel",
+            NEAR_MARK.format("speedac"),
+            body,
+            marker="",
+            arguments=arguments,
+            above="@pytest.mark.speedac(min_accuracy=2)",
+            exit_code=USAGE,
+            **IN_PARALLEL,
+        )
+        for what, body, arguments in (("a-gate", CHECK, "speedacc"), ("a-test", "pass", ""))
     ),
     Row(
         "limits-of-what-is-no-gate-in-parallel",

@@ -14,7 +14,7 @@ from pytest_speedacc.errors import ConfigError
 FILE = "pyproject.toml"
 OWN = "speedacc"
 NEAR = 0.85
-"""How alike a table's name must be to ours to be taken for a slip: ``speed`` and ``speedup`` are other tools."""
+"""How alike a table's or a mark's name must be to ours to be taken for a slip: ``speed`` and ``speedup`` are not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,10 +97,11 @@ def _read(path: Path, *, strict: bool) -> dict[str, Any]:
 def _refuse_near_misses(path: Path, document: dict[str, Any], tool: dict[str, Any]) -> None:
     for prefix, names in (("", document), ("tool.", tool)):
         for name in names:
-            if prefix + name != f"tool.{OWN}" and _is_near(name):
+            if prefix + name != f"tool.{OWN}" and is_near(name):
                 raise ConfigError(f"{path}: nothing reads [{prefix}{name}]. Did you mean [tool.speedacc]?")
 
 
-def _is_near(name: str) -> bool:
+def is_near(name: str) -> bool:
+    """Whether a name was probably meant to be ours. Case and signs do not matter."""
     plain = re.sub("[^a-z]", "", name.lower()).removeprefix("pytest")
     return difflib.SequenceMatcher(None, plain, OWN).ratio() >= NEAR

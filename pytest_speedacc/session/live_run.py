@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import pytest
@@ -21,8 +21,10 @@ from pytest_speedacc.marks import is_gate
 from pytest_speedacc.report.summary import BaseLine, RunReport
 from pytest_speedacc.session.both_sides import Against, Request, run_against
 from pytest_speedacc.session.hidden_options import Hidden
+from pytest_speedacc.session.losses import Left, check_label, left_behind, lost_sentences
 from pytest_speedacc.session.narrowed import Narrowed
 from pytest_speedacc.session.options import Options
+from pytest_speedacc.session.orphans import Lost
 from pytest_speedacc.session.progress import long_progress
 from pytest_speedacc.session.refused import refusing
 from pytest_speedacc.session.shards import Sharding
@@ -70,6 +72,8 @@ class LiveSession:
         """Of those whose failure was expected."""
         self.is_complete = False
         """Whether every test had its turn, so that one without a report was passed by."""
+        self.left: Left = {}
+        """Known at the end."""
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> None:
@@ -148,16 +152,16 @@ class LiveSession:
             judged = json.loads(text)["verdicts"] or not report.skipped
             (self.ran if judged else self.skipped).add(report.nodeid)
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, object, object]:
-        """A gate that the base had and the candidate lost fails the run: no test of the candidate could.
+    def finish(self, session: pytest.Session, lost: Sequence[Lost]) -> tuple[Lost, ...]:
+        """Fail the run for what no test of the candidate could, as for a gate that the base had and that is lost.
 
-        Before the report is written, which says the same as the exit code.
+        Of what the baselines call ``lost``, return the rest: what the base has as well is one loss and not two.
         """
         self.is_complete = session.exitstatus == pytest.ExitCode.OK and not session.shouldstop
         against, removed = self.against, self.removed()
+        self.left, rest = left_behind(removed, lost, self.project.named)
         if against is not None and against.settings.removed == "fail":
-            for test, sentence in zip(removed, lost_sentences(against, removed), strict=True):
+            for test, sentence in zip(removed, lost_sentences(against, removed, self.left), strict=True):
                 tell_failed(session, test, sentence)
         if self._loosening_fails():
             loosened = self.loosened()
@@ -165,7 +169,7 @@ class LiveSession:
             tell_failed(session, LOOSENED, "\n".join((*(f"Loosened: {it}." for it in loosened), HOW_TO_LOOSEN)), news)
         if against is not None and against.run.lost and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
-        return (yield)
+        return tuple(rest)
 
     @property
     def settings(self) -> LiveSettings:
@@ -182,7 +186,7 @@ class LiveSession:
         gone = [] if self.narrowed.recalls else [test for test in run.base_gates if test not in here]
         passed_by = self.selected if self.is_complete else self.skipped
         skipped = set() if self.narrowed.judges_none else (passed_by & run.base_judged) - self.ran
-        checks = [f"{test} ({name or 'without a name'})" for test, name in run.lost_checks if test not in skipped]
+        checks = [check_label(test, name) for test, name in run.lost_checks if test not in skipped]
         return (*gone, *sorted(skipped), *checks)
 
     def loosened(self) -> tuple[str, ...]:
@@ -212,7 +216,7 @@ class LiveSession:
             base=base_line(against),
             new=tuple(test for (test, _), gate in against.run.gates.items() if gate.is_new),
             removed=self.removed(),
-            lost=(*lost_sentences(against, self.removed()), *run.lost),
+            lost=(*lost_sentences(against, self.removed(), self.left), *run.lost),
             losses_fail=run.losses_fail or (fails and bool(self.removed())),
             loosened=self.loosened(),
             loosened_fails=self._loosening_fails(),
@@ -227,7 +231,7 @@ class LiveSession:
             return [f"Measured on {measured_on}."] if measured_on else []
         # What fails the run is a failure of its own.
         loosened = () if self._loosening_fails() else self.loosened()
-        return live_lines(self.against, self.removed(), loosened, measured_on, is_brief=is_brief)
+        return live_lines(self.against, self.removed(), self.left, loosened, measured_on, is_brief=is_brief)
 
 
 def changed_baselines(against: Against) -> list[str]:
@@ -240,11 +244,11 @@ def changed_baselines(against: Against) -> list[str]:
 
 
 def live_lines(
-    against: Against, removed: Sequence[str], loosened: Sequence[str], measured_on: str, *, is_brief: bool
+    against: Against, removed: Sequence[str], left: Left, loosened: Sequence[str], measured_on: str, *, is_brief: bool
 ) -> list[str]:
     """The account of a live run, in which gates were ``removed`` and what decides about them ``loosened``.
 
-    ``is_brief`` leaves out what matters where something is doubted only.
+    Of the first some ``left`` their baselines. ``is_brief`` leaves out what matters where something is doubted only.
     """
     run, base = against.run, base_line(against)
     is_usual = against.settings.threads == LiveSettings().threads
@@ -255,7 +259,7 @@ def live_lines(
         *([f"ERROR: {run.lost}"] if run.lost else []),
         *(f"New gate, so there is nothing to compare: {test}" for (test, _), gate in run.gates.items() if gate.is_new),
         # Those that fail are failures of their own.
-        *(lost_sentences(against, removed) if against.settings.removed == "warn" else ()),
+        *(lost_sentences(against, removed, left) if against.settings.removed == "warn" else ()),
         *([HOW_TO_LOSE] if removed and against.settings.removed == "fail" else []),
         *(f"Loosened: {sentence}." for sentence in loosened),
         *(f"Changed baseline: {sentence}." for sentence in changed_baselines(against)),
@@ -275,15 +279,3 @@ def base_line(against: Against) -> BaseLine:
         )
     launches = max((len(gate.launches) for gate in run.gates.values()), default=0)
     return BaseLine(base.sha, base.description, base.ref, base.how, against.mode, launches, run.seconds, canary)
-
-
-def lost_sentences(against: Against, removed: Sequence[str]) -> list[str]:
-    """Of every gate that is gone, what it is called here, where it is, and what that does to the run."""
-    lines = []
-    verb = "which fails this run" if against.settings.removed == "fail" else "as a warning"
-    for test in removed:
-        what = f"Lost gate: {test} is in the base and not here"
-        if new := against.renamed.get(test):
-            what = f"Renamed gate: {test} of the base is {new} here, and the two were not compared"
-        lines.append(f'{what}, {verb} (removed = "warn" or "fail").')
-    return lines

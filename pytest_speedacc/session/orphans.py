@@ -59,10 +59,14 @@ class Orphan:
         """What is gone."""
         return f"{self.test} ({self.name})" if self.name else self.test
 
+    @property
+    def shown(self) -> str:
+        """The file, as it is named from here."""
+        return Path(os.path.relpath(self.path)).as_posix()
+
     def sentence(self, fails: bool) -> str:
         """What the summary says of it."""
-        gone = self.nodeid
-        shown = Path(os.path.relpath(self.path)).as_posix()
+        gone, shown = self.nodeid, self.shown
         verb = _verb(fails)
         if self.renamed:
             return (
@@ -116,11 +120,14 @@ class Taken:
         )
 
 
+Lost = Orphan | Damaged | Taken
+
+
 @dataclass(frozen=True, slots=True)
 class Missing:
     """What a run should have had and does not have."""
 
-    lost: tuple[Orphan | Damaged | Taken, ...] = ()
+    lost: tuple[Lost, ...] = ()
     skipped: frozenset[str] = frozenset()
     """Gates whose whole file was skipped."""
     idle: frozenset[str] = frozenset()
@@ -192,7 +199,7 @@ def _unclaimed(paths: Iterable[Path], project: Project, narrowed: Narrowed, foun
 
 
 def _verb(fails: bool) -> str:
-    return 'which fails this run (removed = "warn" or "fail")' if fails else "as a warning"
+    return 'which fails this run (removed = "fail")' if fails else "as a warning"
 
 
 def _lies_in(file: str, places: Set[str]) -> bool:

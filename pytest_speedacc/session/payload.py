@@ -17,8 +17,8 @@ from pytest_speedacc.judge.verdict import Outcome, Verdict
 from pytest_speedacc.report.printable import printable
 from pytest_speedacc.report.text import news_of
 
-Status = tuple[str, str, tuple[str, dict[str, bool]]]
-"""What pytest counts a test as, its letter, and its word with its colour."""
+Status = tuple[str, str, str | tuple[str, dict[str, bool]]]
+"""What pytest counts a test as, its letter, and its word, which may have a colour."""
 
 _PAYLOAD = pytest.StashKey[dict[str, Any]]()
 
@@ -39,7 +39,12 @@ def note_verdict(item: pytest.Item, verdict: Verdict, environment: dict[str, Any
 
 
 def status_of(report: pytest.TestReport) -> Status | None:
-    """What pytest counts a gate as that was not decided and does not fail; None of any other test."""
+    """What pytest counts a gate as that was not decided and does not fail, and what it shows of a failure of no test.
+
+    None of any other test.
+    """
+    if hasattr(report, "speedacc_is_late"):
+        return report.outcome, "", ""
     if report.when != "call" or not report.passed or hasattr(report, "wasxfail"):
         return None
     words = [value for key, value in report.user_properties if re.fullmatch(r"speedacc\.(.*\.)?verdict", key)]

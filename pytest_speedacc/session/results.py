@@ -143,8 +143,10 @@ class Results:
         self.verdicts = self.kept.verdicts()
         if self._came_to_tests(session):
             self.missing = find_missing(self.project, self.narrowed, self.found())
-            for each in self.missing.lost if self._losses_fail() else ():
-                tell_failed(session, each.nodeid, each.sentence(True))
+        if self.live is not None:
+            self.missing = replace(self.missing, lost=self.live.finish(session, self.missing.lost))
+        for each in self.missing.lost if self._losses_fail() else ():
+            tell_failed(session, each.nodeid, each.sentence(True))
         self.told = self._report()
         for path in self.options.reports:
             try:

@@ -37,6 +37,7 @@ from pytest_speedacc.session.gate_test import GateTest
 from pytest_speedacc.session.hidden_options import hidden_options, refuse_in_ci
 from pytest_speedacc.session.interop import BenchmarkTable, add_benchmark_fixture, claim_benchmark
 from pytest_speedacc.session.live_run import LiveSession
+from pytest_speedacc.session.misspelt import misspelt_mark
 from pytest_speedacc.session.narrowed import read_narrowed
 from pytest_speedacc.session.options import Options, read_options
 from pytest_speedacc.session.payload import hand_over, note_verdict, shorten
@@ -116,17 +117,15 @@ class Session:
     # Collection
 
     def collected(self, items: Sequence[pytest.Item]) -> None:
-        """Note every gate before anything is deselected, and refuse settings that fit none."""
+        """Note every gate before anything is deselected, and refuse marks and settings that hold for none."""
         self.concerned = tuple(item for item in items if is_gate(item) or is_ungated(item))
         gates = [item for item in self.concerned if is_gate(item)]
         add_benchmark_fixture(self.config, gates)
-        if problem := self._nested(gates) or self._unmatched(gates):
-            if not self.is_worker:
-                raise pytest.UsageError(printable_lines(f"speedacc: {problem}"))
-            self.config.workeroutput["speedacc_problem"] = problem  # type: ignore[attr-defined]
+        self._refuse(misspelt_mark(self.config, items) or self._nested(gates) or self._unmatched(gates))
 
     def selected(self, items: Sequence[pytest.Item]) -> None:
         """Resolve the policy of every gate, and count what is left after deselection."""
+        self._refuse(misspelt_mark(self.config, items))
         elsewhere = self.sharding.elsewhere
         everything = dict.fromkeys([*self.concerned, *items, *elsewhere])
         for item in everything:
@@ -146,8 +145,7 @@ class Session:
                 self.policies[item.nodeid] = str(error)
                 if not is_gate(item):
                     # No fixture says it.
-                    problem = f"{item.nodeid}: {error}"
-                    self.config.workeroutput["speedacc_problem"] = problem  # type: ignore[attr-defined]
+                    self._refuse(f"{item.nodeid}: {error}")
         names = [item.nodeid for item in everything if is_gate(item)]
         taken = [item.nodeid for item in self.selection.taken(self.concerned, [*items, *elsewhere]) if is_gate(item)]
         if self.is_worker:
@@ -156,6 +154,13 @@ class Session:
             self.results.gates.update(dict.fromkeys(names))
             self.results.taken.update(taken)
         self._begin(items)
+
+    def _refuse(self, problem: str) -> None:
+        """End the run for a problem, where there is one: a worker runs on, and its controller ends with it."""
+        if problem and not self.is_worker:
+            raise pytest.UsageError(printable_lines(f"speedacc: {problem}"))
+        if problem:
+            self.config.workeroutput["speedacc_problem"] = problem  # type: ignore[attr-defined]
 
     def _nested(self, gates: Sequence[pytest.Item]) -> str:
         try:
@@ -290,6 +295,8 @@ class Session:
 
     def late(self, item: pytest.Item) -> str:
         """Why the limits that were settled before the first test are not those of the markers; empty when they are."""
+        if problem := misspelt_mark(self.config, [item]):
+            return problem
         settled, now = self.marks.get(item.nodeid, ()), marks_of(item)
         if len(settled) == len(now) and all(a is b for a, b in zip(settled, now, strict=True)):
             return ""

@@ -58,6 +58,9 @@ def tell_failed(session: pytest.Session, nodeid: str, sentence: str, news: str =
         longrepr=_Sentence(text, reprcrash=_Place(file, printable(news) or text.partition(",")[0])),  # type: ignore[arg-type]
         when="call",
     )
+    # Told so, it is no dot in a line that ended with the last test.
+    report.speedacc_is_late = True  # type: ignore[attr-defined]
     session.config.hook.pytest_runtest_logreport(report=report)
+    del report.speedacc_is_late
     if session.exitstatus == pytest.ExitCode.OK:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -176,13 +177,39 @@ def test_a_root_directory_that_a_change_moves_switches_nothing_off(tmp_path: Pat
     assert lost(run) == {"test_it.py::test_goes"}
 
 
-def test_a_gate_that_was_renamed_with_its_baseline_is_named_as_renamed(tmp_path: Path) -> None:
-    project = start_project(tmp_path)
-    project.settings(pytest=MARKERS)
-    project.write(test_it_py=gates("former"))
+def accept(project: LiveProject, **files: str) -> None:
+    """Commit gates with their baselines."""
+    project.write(**files)
     command = [sys.executable, "-m", "pytest", "-pspeedacc", "--speedacc-budget=0.05", "--speedacc-update"]
     subprocess.run(command, cwd=project.folder, env=project.environment(), check=True, capture_output=True)
     project.commit()
+
+
+def test_a_gate_that_leaves_its_baseline_is_lost_once(tmp_path: Path) -> None:
+    project = start_project(tmp_path)
+    project.settings(pytest=MARKERS)
+    accept(project, tests__test_it_py=gates("stays", "goes"))
+    project.write(tests__test_it_py=gates("stays"))
+    run = project.run(CI="true")
+    assert run.code == FAILED, run.output
+    told = [line for line in run.output.splitlines() if line.startswith("FAILED ")]
+    assert told == [
+        "FAILED tests/test_it.py::test_goes - Lost gate: tests/test_it.py::test_goes is in the base and not here"
+    ]
+    (sentence,) = json.loads(run.report.read_text("utf-8"))["lost"]
+    assert sentence == (
+        "Lost gate: tests/test_it.py::test_goes is in the base and not here, and its baseline "
+        'speedacc-baselines/tests-test_it--test_goes.json is left, which fails this run (removed = "fail"): restore '
+        'the gate, or, once a change that sets removed = "warn" is merged, remove it with '
+        "python -m pytest_speedacc prune --yes, which a reviewer sees."
+    )
+    assert sentence in run.words
+
+
+def test_a_gate_that_was_renamed_with_its_baseline_is_named_as_renamed(tmp_path: Path) -> None:
+    project = start_project(tmp_path)
+    project.settings(pytest=MARKERS)
+    accept(project, test_it_py=gates("former"))
     project.write(test_it_py=gates("present"))
     for path in (project.folder / "speedacc-baselines").iterdir():
         if path.suffix == ".json":
