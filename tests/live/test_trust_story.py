@@ -144,7 +144,10 @@ def test_the_base_is_set_up_by_the_base(run: Run, project: LiveProject) -> None:
 
 
 def test_a_lost_gate_cannot_be_called_a_warning_by_the_change_that_lost_it(run: Run) -> None:
-    assert "Lost gate: test_lost.py::test_lost is in the base and not here, which fails this run" in run.words
+    left = "its baseline speedacc-baselines/test_lost--test_lost.json is left"
+    lost = f"Lost gate: test_lost.py::test_lost is in the base and not here, and {left}, which fails this run"
+    assert f'{lost} (removed = "fail")' in run.words
+    assert run.output.count("Lost gate: test_lost.py::test_lost ") == 2, "in full, and in the short summary"
 
 
 def test_options_in_addopts_are_listed(run: Run) -> None:
