@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 from quick_memray import quick_memray
 from scratch_project import Project
 
@@ -20,9 +19,13 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A run in the background ignores Ctrl-C, and so would the processes that tests start and interrupt.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# A busy machine needs longer for an example, and no test asserts an absolute time.
-settings.register_profile("busy", deadline=None)
-settings.load_profile("busy")
+# The environments of the tutorials and the examples go without.
+with contextlib.suppress(ImportError):
+    from hypothesis import settings
+
+    # A busy machine needs longer for an example, and no test asserts an absolute time.
+    settings.register_profile("busy", deadline=None)
+    settings.load_profile("busy")
 
 RERUNS = pytest.StashKey[list[str]]()
 
