@@ -725,6 +725,17 @@ class TestInconclusive:
         for line in ("test_undecided INCONCLUSIVE *", "test_new NOT_COMPARED *", "test_decided PASSED *"):
             assert_says(result, f"test_model.py::{line}")
 
+    def test_properties_of_others_are_none_of_ours(self, project: Project) -> None:
+        project.write(
+            DECIDED
+            + """
+def test_plain(record_property):
+    record_property(1, [2])
+    record_property(None, "failed")
+"""
+        )
+        assert project.run(budget="0.001").parseoutcomes() == {"passed": 2}
+
     def test_what_is_expected_to_fail_and_what_is_told_to_fail_keep_their_words(self, project: Project) -> None:
         project.write(UNDECIDED + "@pytest.mark.xfail" + UNDECIDED.replace("test_undecided", "test_expected"))
         assert project.run(budget="0.001").parseoutcomes() == {"inconclusive": 1, "xpassed": 1}
