@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from pytest_speedacc.adapters.base import class_name
+from pytest_speedacc.adapters.torch.code import closed_over
 from pytest_speedacc.adapters.torch.plain import may_be_learned
 from pytest_speedacc.errors import GateError
 
@@ -49,18 +50,9 @@ def _held(layer: Any) -> Iterator[tuple[str, Any]]:
         elif isinstance(value, list | tuple | set):
             waiting += [(f"{path}[{index}]", inner) for index, inner in enumerate(value)]
         elif isinstance(value, types.FunctionType):
-            waiting += [(f"{path}.{name}", cell) for name, cell in _closed(value)]
+            waiting += [(f"{path}{name}", inner) for name, inner in closed_over(value)]
         else:
             yield path, value
-
-
-def _closed(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
-    yield "__defaults__", function.__defaults__
-    for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
-        try:
-            yield name, cell.cell_contents
-        except ValueError:  # not assigned yet
-            continue
 
 
 def _why_weights(value: Any, known: set[int]) -> str:

@@ -12,16 +12,21 @@ import numpy as np
 
 def of_function(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
     """The defaults and the closure of a function, and what its code reads of its module's globals."""
+    yield from closed_over(function)
+    values = {name: function.__globals__.get(name) for name in _names(function.__code__)}
+    if held := {name: value for name, value in values.items() if _may_lead_to_weights(value, function)}:
+        read = _globals(function.__code__)
+        yield from ((f".{name}", value) for name, value in held.items() if name in read)
+
+
+def closed_over(function: types.FunctionType) -> Iterator[tuple[str, Any]]:
+    """The defaults and the closure of a function."""
     yield from ((".__defaults__", function.__defaults__), (".__kwdefaults__", function.__kwdefaults__))
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
         try:
             yield f".{name}", cell.cell_contents
         except ValueError:  # not assigned yet
             continue
-    values = {name: function.__globals__.get(name) for name in _names(function.__code__)}
-    if held := {name: value for name, value in values.items() if _may_lead_to_weights(value, function)}:
-        read = _globals(function.__code__)
-        yield from ((f".{name}", value) for name, value in held.items() if name in read)
 
 
 def of_forward(kind: type) -> Iterator[tuple[str, types.FunctionType]]:
