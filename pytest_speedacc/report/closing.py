@@ -189,8 +189,9 @@ def _narrow(
     if longest > room and len({verdict.test.partition("::")[0] for verdict in verdicts}) == 1:
         # Of one file, whose name is where the tests ran.
         titles = [title.partition("::")[2] or title for title in titles]
+    cells = [column.short for column in kept]
     rows = [
-        (shortened(title, room), *(column.short[place] for column in kept), word)
+        (shortened(title, room), *(short[place] for short in cells), word)
         for place, (title, word) in enumerate(zip(titles, words, strict=True))
     ]
     told: dict[str, list[str]] = {}
