@@ -31,7 +31,7 @@ from pytest_speedacc.live.tree.history import checked_out
 from pytest_speedacc.live.until_decided import Budget, run_until_decided
 from pytest_speedacc.live.workers.arguments import worker_arguments
 from pytest_speedacc.live.workers.protocol import Ready
-from pytest_speedacc.live.workers.worker_process import Side
+from pytest_speedacc.live.workers.side import Side
 from pytest_speedacc.measure.environment import Environment
 from pytest_speedacc.measure.launches import Key, LiveRun, PairTimes
 

@@ -10,7 +10,9 @@ from typing import Any
 from pytest_speedacc.facts import Facts
 from pytest_speedacc.live.pair import time_pair
 from pytest_speedacc.live.workers.protocol import Ready
-from pytest_speedacc.live.workers.worker_process import Side, Start, WorkerProcess, started
+from pytest_speedacc.live.workers.side import Side, Start
+from pytest_speedacc.live.workers.starting import started
+from pytest_speedacc.live.workers.worker_process import WorkerProcess
 from pytest_speedacc.measure.launches import NEW_GATE, Key, PairTimes
 
 USUAL_ROUNDS = 40

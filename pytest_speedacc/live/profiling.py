@@ -11,7 +11,9 @@ from typing import Any, TypeVar
 import msgspec
 
 from pytest_speedacc.config.project import Clock
-from pytest_speedacc.live.workers.worker_process import Side, Start, WorkerLost, WorkerProcess, started
+from pytest_speedacc.live.workers.side import Side, Start
+from pytest_speedacc.live.workers.starting import started
+from pytest_speedacc.live.workers.worker_process import WorkerLost, WorkerProcess
 from pytest_speedacc.measure.allocations import Allocations
 from pytest_speedacc.measure.launches import Key
 from pytest_speedacc.measure.lock import timing_lock

@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_speedacc.live.workers.worker_process import Side, Start, WorkerLost, started
+from pytest_speedacc.live.workers.side import Side, Start
+from pytest_speedacc.live.workers.starting import started
+from pytest_speedacc.live.workers.worker_process import WorkerLost
 from pytest_speedacc.measure.launches import Key
 from pytest_speedacc.measure.lock import timing_lock
 from pytest_speedacc.measure.yardstick import Ratio

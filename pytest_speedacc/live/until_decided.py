@@ -17,7 +17,8 @@ import numpy as np
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.facts import Facts
 from pytest_speedacc.live.launch import LaunchFindings, Orders, run_launch
-from pytest_speedacc.live.workers.worker_process import Side, Start, WorkerLost
+from pytest_speedacc.live.workers.side import Side, Start
+from pytest_speedacc.live.workers.worker_process import WorkerLost
 from pytest_speedacc.measure.launches import Key, LiveGate, LiveRun, PairTimes
 from pytest_speedacc.measure.lock import timing_lock
 from pytest_speedacc.stats.sequence import launch_bounds

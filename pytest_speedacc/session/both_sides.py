@@ -33,7 +33,7 @@ from pytest_speedacc.live.tree.worktree import BaseTree, base_worktree, digests,
 from pytest_speedacc.live.until_decided import Budget, run_until_decided
 from pytest_speedacc.live.workers import process
 from pytest_speedacc.live.workers.protocol import Survey
-from pytest_speedacc.live.workers.worker_process import Side
+from pytest_speedacc.live.workers.side import Side
 from pytest_speedacc.measure.launches import Key, LiveRun
 from pytest_speedacc.session.hidden_options import Hidden, addopts_of, in_ci, new_since
 from pytest_speedacc.session.slow_setup import slow_setup

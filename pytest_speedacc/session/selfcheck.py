@@ -29,7 +29,7 @@ from pytest_speedacc.judge.exact import judge_amount
 from pytest_speedacc.judge.live_increase import judge_live_increase, live_alpha, undecided
 from pytest_speedacc.judge.verdict import Check, Outcome, check_of
 from pytest_speedacc.live.until_decided import Budget, run_until_decided
-from pytest_speedacc.live.workers.worker_process import Side
+from pytest_speedacc.live.workers.side import Side
 from pytest_speedacc.measure.accuracy import Accuracy
 from pytest_speedacc.measure.environment import Environment
 from pytest_speedacc.measure.launches import LiveGate, LiveRun

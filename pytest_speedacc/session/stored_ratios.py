@@ -14,7 +14,7 @@ from pytest_speedacc.errors import GateError
 from pytest_speedacc.live.compared import run_paired
 from pytest_speedacc.live.ratio_launches import SoloRun, run_solo
 from pytest_speedacc.live.workers.arguments import arguments_of
-from pytest_speedacc.live.workers.worker_process import Side
+from pytest_speedacc.live.workers.side import Side
 from pytest_speedacc.measure.launches import PairTimes
 from pytest_speedacc.measure.yardstick import Ratios, ratios_of
 

@@ -14,7 +14,7 @@ import pytest
 from pytest_speedacc.live import launch
 from pytest_speedacc.live.launch import LaunchFindings, Orders, run_launch
 from pytest_speedacc.live.workers.protocol import Ready, Survey
-from pytest_speedacc.live.workers.worker_process import Side, Start
+from pytest_speedacc.live.workers.side import Side, Start
 from pytest_speedacc.measure.launches import NEW_GATE
 
 TEST = "test_it.py::test_it"

@@ -10,7 +10,7 @@ from live_project import DECIDING, start_project
 
 from pytest_speedacc.baseline import SinceBase
 from pytest_speedacc.config.project import parse_project
-from pytest_speedacc.live.workers.worker_process import Side
+from pytest_speedacc.live.workers.side import Side
 from pytest_speedacc.session.both_sides import _project_of, _since
 
 GATE = """

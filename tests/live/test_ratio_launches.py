@@ -12,7 +12,8 @@ import pytest
 from pytest_speedacc.live import ratio_launches as solo
 from pytest_speedacc.live.ratio_launches import LAUNCHES, SoloRun, run_solo
 from pytest_speedacc.live.workers.protocol import Ready
-from pytest_speedacc.live.workers.worker_process import Side, Start, WorkerLost
+from pytest_speedacc.live.workers.side import Side, Start
+from pytest_speedacc.live.workers.worker_process import WorkerLost
 from pytest_speedacc.measure.yardstick import Ratio
 
 SIDE = Side("candidate", Path(), Path("nowhere"), Path(), "python", (), True, Path())

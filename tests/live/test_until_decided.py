@@ -17,7 +17,8 @@ from pytest_speedacc.errors import GateError
 from pytest_speedacc.live import until_decided
 from pytest_speedacc.live.launch import LaunchFindings, Orders
 from pytest_speedacc.live.until_decided import Budget, run_until_decided
-from pytest_speedacc.live.workers.worker_process import Side, WorkerLost
+from pytest_speedacc.live.workers.side import Side
+from pytest_speedacc.live.workers.worker_process import WorkerLost
 from pytest_speedacc.measure.launches import Key, LiveRun, PairTimes
 from pytest_speedacc.measure.lock import lock_path
 

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from pytest_speedacc.live.workers import process
-from pytest_speedacc.live.workers.worker_process import Side, Start, WorkerLost, WorkerProcess, started
+from pytest_speedacc.live.workers.side import Side, Start
+from pytest_speedacc.live.workers.starting import started
+from pytest_speedacc.live.workers.worker_process import WorkerLost, WorkerProcess
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the interpreter is a script with a #! line")
 FAKE = """#!{python}
