@@ -186,6 +186,43 @@ def torch_cnn(width: int) -> Work:
     return _network(*convolution, nn.Linear(9 * width, 10))
 
 
+def numpy_similarity() -> Work:
+    """The closest of 20,000 vectors: a product with 1.3 MB, whose speed depends on where they lie."""
+    random = np.random.default_rng(0)
+    vectors = random.normal(size=(20_000, 16)).astype(np.float32)
+    return lambda rows: [int((vectors @ row[16:32]).argmax()) % 10 for row in rows]
+
+
+def sklearn_neighbours() -> Work:
+    """The nearest of all digits, compared with each of them."""
+    from sklearn.neighbors import KNeighborsClassifier
+
+    return _classifier(KNeighborsClassifier(algorithm="brute"))
+
+
+def sklearn_forest() -> Work:
+    """A hundred deep trees, several megabytes of them."""
+    from sklearn.ensemble import RandomForestClassifier
+
+    return _classifier(RandomForestClassifier(100, random_state=0))
+
+
+def torch_wide() -> Work:
+    """Two dense layers of 4 MB, more than a core's own cache."""
+    from torch import nn
+
+    return _network(nn.Linear(64, 2048), nn.ReLU(), nn.Linear(2048, 512), nn.Linear(512, 10))
+
+
+def _classifier(classifier: Any) -> Work:
+    import sklearn
+
+    sklearn.set_config(assume_finite=True)
+    inputs, targets = digits()
+    predict: Work = classifier.fit(inputs, targets).predict
+    return predict
+
+
 def _pipeline(classifier: Any) -> Work:
     import sklearn
     from sklearn.pipeline import make_pipeline
@@ -245,12 +282,20 @@ SECOND: dict[str, tuple[Callable[[], Work], int]] = {
 }
 """A second suite of the same kinds."""
 
+MEMORY: dict[str, tuple[Callable[[], Work], int]] = {
+    "numpy_similarity": (numpy_similarity, 20),
+    "sklearn_neighbours": (sklearn_neighbours, 10),
+    "sklearn_forest": (sklearn_forest, 1),
+    "torch_wide": (torch_wide, 10),
+}
+"""What reads more than a core's own caches hold, and so is faster or slower by where it lies."""
+
 ALL_THREADS: dict[str, tuple[Callable[[], Work], int]] = {
     f"torch_cnn_{width}": (partial(torch_cnn, width), 20) for width in (8, 12, 16, 20, 24, 32, 40, 48, 56, 64)
 }
 """The same for the run with as many threads as there are cores."""
 
-WORKLOADS = {**ONE_THREAD, **SECOND, **ALL_THREADS}
+WORKLOADS = {**ONE_THREAD, **SECOND, **MEMORY, **ALL_THREADS}
 
 
 def repeats(gate: str, percent: int) -> tuple[int, int]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_speedacc.facts import Facts
+from pytest_speedacc.live.forking import OwnProcesses
 from pytest_speedacc.live.pair import time_pair
 from pytest_speedacc.live.workers.protocol import Ready
 from pytest_speedacc.live.workers.side import Side, Start
@@ -35,6 +36,8 @@ class Orders:
     """Which side is started first; it alternates."""
     canary: str
     """The node id that a second base worker runs as well, base against base; empty for none."""
+    own_processes: OwnProcesses = field(default_factory=OwnProcesses)
+    """Whether each gate gets a process of its own."""
 
 
 @dataclass(slots=True)
@@ -60,6 +63,10 @@ class LaunchFindings:
     """Keywords of the base's markers by node id, the nearest first; in the first launch."""
     base_expected: frozenset[str] = frozenset()
     """Node ids of the base's gates that are marked as expected to fail; in the first launch."""
+    imported: tuple[dict[str, str], dict[str, str]] = field(default_factory=lambda: ({}, {}))
+    """What either side imports from outside both trees, and its files; in the first launch."""
+    environments: tuple[Mapping[str, str | None], Mapping[str, str | None]] = ({}, {})
+    """What either side's tests change in their environment; in the first launch."""
     lost_checks: list[Key] = field(default_factory=list)
     """Checks that the base makes and the candidate, in the same test, does not."""
 
@@ -85,9 +92,14 @@ def run_launch(candidate: Side, base: Side, orders: Orders, say: Callable[[str],
             survey.end()
         ours, theirs = (workers[1], workers[0]) if orders.base_first else (workers[0], workers[1])
         twin = workers[2] if orders.canary else None
+        for worker in workers[: 3 if twin else 2]:
+            orders.own_processes.rule_out(worker.why_no_fork)
         # Before anything is timed, so that its setup disturbs nothing.
+        if twin:
+            twin.begin(orders.canary, forks=orders.own_processes.wanted)
         twin_ready = twin.next_check(orders.canary) if twin else None
         report.base_markers, report.base_expected = theirs.markers, theirs.expected
+        report.environments = ours.environment, theirs.environment
         for test in orders.tests:
             say(test)
             against_itself = (twin, twin_ready) if twin and twin_ready and test == orders.canary else None
@@ -109,6 +121,8 @@ class _Walk:
 
     def go(self, twin: tuple[WorkerProcess, Ready] | None) -> None:
         wanted = None if self.orders.wanted is None else set(self.orders.wanted[self.test])
+        for worker in (self.candidate, self.base):
+            worker.begin(self.test, forks=self.orders.own_processes.wanted)
         ours, theirs = self.candidate.next_check(self.test), self.base.next_check(self.test)
         if wanted is None and (theirs or (self.test in self.base.gates and not self.base.failure(self.test))):
             self.report.base_judged.add(self.test)
@@ -139,6 +153,8 @@ class _Walk:
         key = (self.test, ours.name)
         if wanted is None:
             self.report.facts[key] = (ours.facts, theirs.facts)
+            for known, new in zip(self.report.imported, (ours.modules, theirs.modules), strict=True):
+                known.update(new)
         if ours.batch_size != theirs.batch_size:
             self.report.problems[key] = (
                 f"the candidate is called with batch_size={ours.batch_size} and the base with {theirs.batch_size}: "
@@ -150,6 +166,7 @@ class _Walk:
                 "times under different loads cannot be compared"
             )
         elif wanted is None or ours.name in wanted:
+            self.orders.own_processes.count(key, max(ours.setup_seconds, theirs.setup_seconds))
             result = self._time(self.candidate, (ours, theirs))
             mine, base = self.candidate.answers_problem(), self.base.answers_problem()
             if mine:

@@ -7,7 +7,7 @@ import random
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,10 @@ import numpy as np
 
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.facts import Facts
+from pytest_speedacc.live.forking import CommonStart, OwnProcesses
 from pytest_speedacc.live.launch import LaunchFindings, Orders, run_launch
 from pytest_speedacc.live.workers.side import Side, Start
+from pytest_speedacc.live.workers.starting import CannotFork
 from pytest_speedacc.live.workers.worker_process import WorkerLost
 from pytest_speedacc.measure.launches import Key, LiveGate, LiveRun, PairTimes
 from pytest_speedacc.measure.lock import timing_lock
@@ -59,6 +61,7 @@ class _State:
     lost_checks: tuple[Key, ...] = ()
     compared: tuple[Key, ...] = ()
     failures: dict[str, str] = field(default_factory=dict)
+    own_processes: OwnProcesses = field(default_factory=OwnProcesses)
     lost: str = ""
 
     def take(self, report: LaunchFindings) -> None:
@@ -130,6 +133,7 @@ def run_until_decided(
     waited = 0.0
     state = _State()
     wanted: dict[str, frozenset[str]] | None = None
+    common = CommonStart.of(candidate, base)
     for launch in range(budget.launches):
         seed = random.SystemRandom().randrange(2**32)
         orders = Orders(
@@ -140,6 +144,7 @@ def run_until_decided(
             rounds=_rounds(state.results),
             base_first=launch % 2 == 1,
             canary=state.canary_tests[-1] if state.canary_tests else "",
+            own_processes=state.own_processes,
         )
         try:
             # A launch at a time, so that runs side by side on one machine take turns.
@@ -151,7 +156,11 @@ def run_until_decided(
                     f"{sum(map(len, wanted.values()))} of {len(state.compared)} checks open, " if wanted else ""
                 )
                 where = f"launch {launch + 1} of at most {budget.launches}, {open_checks}{left:.0f} s left"
-                state.take(run_launch(candidate, base, orders, partial(_tell, say, where, state.results)))
+                findings = _launch(candidate, base, orders, common, partial(_tell, say, where, state.results))
+            state.take(findings)
+            state.own_processes.learn()
+            if launch == 0:
+                common.learn(findings)
             # Counted once: an error rate that is shared anew after every launch would change what was decided.
             state.compared = state.compared or tuple(state.results)
         except (WorkerLost, GateError) as error:
@@ -181,6 +190,18 @@ def run_until_decided(
         failures=state.failures,
         seconds=time.monotonic() - began - waited,
     )
+
+
+def _launch(
+    candidate: Side, base: Side, orders: Orders, common: CommonStart, say: Callable[[str], None]
+) -> LaunchFindings:
+    """One launch, its workers forked from one process where that works. Raises WorkerLost."""
+    while True:
+        try:
+            start = replace(orders.start, shared=common.shared)
+            return run_launch(candidate, base, replace(orders, start=start), say)
+        except CannotFork as error:
+            common.give_up(str(error))
 
 
 def _gate(key: Key, state: _State, is_open: bool) -> LiveGate:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Iterator
 
@@ -62,6 +63,6 @@ def test_a_worker_says_who_it_is_when_it_connects() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         worker = connect(server.getsockname()[1], "secret")
         connection, _ = server.accept()
-        assert Channel(connection).receive(5) == {"kind": "hello", "token": "secret"}
+        assert Channel(connection).receive(5) == {"kind": "hello", "token": "secret", "pid": os.getpid()}
         worker.close()
         connection.close()

@@ -35,6 +35,11 @@ class Scripted:
     markers: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     expected: frozenset[str] = frozenset()
     failures: dict[str, str] = field(default_factory=dict)
+    why_no_fork: str = ""
+    environment: dict[str, str | None] = field(default_factory=dict)
+    modules: dict[str, str] = field(default_factory=dict)
+    begun: list[tuple[str, bool]] = field(default_factory=list)
+    """Tests, and whether in processes of their own."""
     ended: bool = False
     sent: list[str] = field(default_factory=list)
     timed: list[str] = field(default_factory=list)
@@ -45,13 +50,19 @@ class Scripted:
     def receive_gates(self) -> None:
         assert not self.sent
 
+    def begin(self, test: str, *, forks: bool) -> None:
+        self.begun.append((test, forks))
+
     def next_check(self, test: str) -> Ready | None:
+        assert test in dict(self.begun), "it runs what it is told to"
         if test not in self.gates or not self.checks or self.sent[-1:] == ["leave"]:
             self.at = None
             return None
         assert self.at is None or self.sent[-1] == "return", "it still stands in the check before"
         self.at = self.checks.pop(0)
-        return Ready(test, self.at, 1e-3, self.batch_size, 0.0, None, concurrency=self.concurrency)
+        return Ready(
+            test, self.at, 1e-3, self.batch_size, 0.0, None, concurrency=self.concurrency, modules=self.modules
+        )
 
     def failure(self, test: str) -> str:
         return self.fails

@@ -27,6 +27,12 @@ in_worker = sys.modules["__main__"].__spec__.name == "pytest_speedacc.live.worke
 in_base = in_worker and "pytest-speedacc-base-" in __file__
 """
 """What a test file needs to misbehave in one kind of process only; the base lies in a folder of that name."""
+LATER = """
+import json
+is_later = in_worker and not json.loads(Path(sys.argv[-1]).read_text())["statics"]
+in_worker, in_base = in_worker and is_later, in_base and is_later
+"""
+"""And in a later launch only, whose gates have processes of their own."""
 
 
 @pytest.fixture
@@ -285,7 +291,10 @@ from arrays import *
 import ctypes, faulthandler, os, sys, threading
 import pytest
 
+from pathlib import Path
 in_worker = sys.modules["__main__"].__spec__.name == "pytest_speedacc.live.workers.worker_plugin"
+in_base = False
+{later}
 
 class Misbehaves(Model):
     def __call__(self, batch):
@@ -303,6 +312,7 @@ def test_it(speedacc):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no signals")
+@pytest.mark.parametrize("launch", [1, 2])
 @pytest.mark.parametrize(
     ("how", "says"),
     [
@@ -312,13 +322,14 @@ def test_it(speedacc):
     ids=["segfault", "hang"],
 )
 def test_a_model_that_crashes_or_hangs_in_a_worker_is_named_with_its_stack(
-    live: LiveProject, how: str, says: str
+    live: LiveProject, how: str, says: str, launch: int
 ) -> None:
     live.settings('timeout = "5 s"')
     live.commit()
-    live.write(test_it_py=MISBEHAVES.replace("{how}", how))
+    live.write(test_it_py=MISBEHAVES.replace("{how}", how).replace("{later}", LATER if launch > 1 else ""))
     run = live.run()
     assert run.code == FAILED, run.output
+    assert f"launch {launch} came to nothing" in run.words
     assert says in run.words
     assert ("Fatal Python error: Segmentation fault" in run.output) == ("SEGV" in says)
     assert re.search(r'test_it\.py", line \d+ in stumbles', run.output)
@@ -363,14 +374,19 @@ def leaves():
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no signals")
+@pytest.mark.parametrize("launch", [1, 2])
 @pytest.mark.parametrize("death", DEATHS)
-def test_a_worker_that_dies_is_named_by_the_gates_that_it_leaves_open(live: LiveProject, death: str) -> None:
-    live.commit(conftest_py=IN_WORKER + "import pytest\n" + DEATHS[death])
+def test_a_worker_that_dies_is_named_by_the_gates_that_it_leaves_open(
+    live: LiveProject, death: str, launch: int
+) -> None:
+    if launch > 1:
+        live.settings(DECIDING)
+    live.commit(conftest_py=IN_WORKER + (LATER if launch > 1 else "") + "import pytest\n" + DEATHS[death])
     run = live.run()
     side, _, moment = death.partition(", ")
     assert run.code == FAILED, run.output
     how = "exit code 7" if "without a word" in moment else "signal SIGKILL"
-    assert f"launch 1 came to nothing: the {side} worker ended with {how}" in run.words
+    assert f"launch {launch} came to nothing: the {side} worker ended with {how}" in run.words
     assert ("while collecting" if moment == "importing" else "in test_it.py::test_it") in run.words
     assert ("so long" in run.words) == ("without a word" in moment)
     assert live.left_behind() == []
@@ -384,10 +400,28 @@ def wait_for(path: Path) -> None:
         time.sleep(0.02)
 
 
-@pytest.fixture
-def waiting(live: LiveProject) -> LiveProject:
+WAITS = """
+import pytest
+
+def wait():
+    if in_base:
+        (scratch / "running").touch()
+        signal.pause()
+
+@pytest.fixture(autouse=True)
+def waits():
+    wait()
+"""
+
+
+@pytest.fixture(params=["while it is imported", "in a process of its own"])
+def waiting(live: LiveProject, request: pytest.FixtureRequest) -> LiveProject:
     """A project whose base says in a file that it is running, and then waits for ever."""
-    live.commit(conftest_py=IN_WORKER + "if in_base:\n    (scratch / 'running').touch()\n    signal.pause()\n")
+    if request.param == "in a process of its own":
+        live.settings(DECIDING)
+        live.commit(conftest_py=IN_WORKER + LATER + WAITS)
+    else:
+        live.commit(conftest_py=IN_WORKER + WAITS + "wait()\n")
     return live
 
 
@@ -415,6 +449,7 @@ def test_what_a_killed_run_leaves_ends_by_itself_or_in_the_next_run(waiting: Liv
     assert waiting.processes() == []
     assert waiting.left_behind() != []
     waiting.commit(conftest_py="")
+    waiting.settings()
     waiting.write(test_it_py="def test_nothing():\n    pass\n")
     assert "Lost gate" in waiting.run().output
     assert waiting.left_behind() == []

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from pytest_speedacc.live.workers import process
+from pytest_speedacc.live.workers import allocator, process
 from pytest_speedacc.measure import threads
 
 needs_affinity = pytest.mark.skipif(not process.CAN_PIN, reason="this system cannot pin")
 PINNED = """
 import os, sys, threading
 os.sched_setaffinity(0, {int(core) for core in sys.argv[1].split(",")})
-from pytest_speedacc.live.workers import process
+from pytest_speedacc.live.workers import allocator, process
 
 def masks():
     return {frozenset(os.sched_getaffinity(int(task))) for task in os.listdir("/proc/self/task")}
@@ -74,8 +74,8 @@ def test_libraries_are_told_before_they_are_loaded(monkeypatch: pytest.MonkeyPat
     assert (one["OMP_NUM_THREADS"], all_threads["OMP_NUM_THREADS"]) == ("1", "7")
     assert {one[name] for name in threads.ALL} == {"1"}
     assert one["PYTHONHASHSEED"] == all_threads["PYTHONHASHSEED"] == "5"
-    assert process.STEADY_ALLOCATOR.items() <= one.items()
-    assert process.STEADY_ALLOCATOR.items() <= all_threads.items()
+    assert allocator.ENVIRONMENT.items() <= one.items()
+    assert allocator.ENVIRONMENT.items() <= all_threads.items()
 
 
 @pytest.mark.parametrize("name", ["PYTEST_ADDOPTS", "COV_CORE_SOURCE", "COVERAGE_PROCESS_START"])

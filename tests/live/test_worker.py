@@ -139,6 +139,10 @@ def test_the_base_tells_its_markers_once_the_nearest_first(
     items[0].add_marker(pytest.mark.speedacc(max_parameters=5))
     with pytest.raises(StopIteration):
         next(hook)
+    collection = plugin.pytest_collection()
+    next(collection)
+    with pytest.raises(StopIteration):
+        next(collection)
     (said,) = coordinator.said
     own = [{"max_latency": "5 ms", "min_accuracy": 0.95}, {"max_parameters": 5}]
     told = {wanted: [*own, {"min_accuracy": 0.9, "trades": [{"give": {}}]}]}

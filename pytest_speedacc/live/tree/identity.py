@@ -62,6 +62,11 @@ def base_sys_path(sys_path: Sequence[str], candidate_root: StrPath, base_root: S
     return mapped
 
 
+def is_below(path: StrPath, root: StrPath) -> bool:
+    """Whether ``path`` is a source in the tree ``root``, itself or by a link, and not in an environment kept there."""
+    return _is_source(path, root)
+
+
 def import_folders(sys_path: Iterable[str], finders: Iterable[object], candidate_root: StrPath) -> list[str]:
     """The folders in the candidate's tree that it imports from, by ``sys.path`` or by an editable install."""
     editable = [str(Path(target).parent) for finder in finders for target in _mapping(finder).values()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 from typing import Any
 
@@ -55,5 +56,5 @@ class Channel:
 def connect(port: int, token: str) -> Channel:
     """The worker's end."""
     channel = Channel(socket.create_connection(("127.0.0.1", port)))
-    channel.send("hello", token=token)
+    channel.send("hello", token=token, pid=os.getpid())
     return channel

@@ -7,10 +7,13 @@ import faulthandler
 import os
 import re
 import signal
-import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
+from pytest_speedacc.live.workers.process import Process
 from pytest_speedacc.measure import clocks
 
 LAST_LINES = 15
@@ -22,6 +25,8 @@ ASKED = getattr(signal, "SIGUSR1", None)
 LONGEST_WAIT = 2.0
 """Seconds for the answer, which the interpreter writes without running any code of the worker's."""
 
+_LOG: list[TextIO] = []
+"""What ``tell_where`` writes to, the last one."""
 _STACK = re.compile(r"^(?:Current thread|Thread) 0x.* \(most recent call first\):\n((?:  .*\n?)*)", re.MULTILINE)
 _FATAL = re.compile(r"^(?:Fatal Python error|Windows fatal exception): .*$", re.MULTILINE)
 
@@ -29,13 +34,44 @@ _FATAL = re.compile(r"^(?:Fatal Python error|Windows fatal exception): .*$", re.
 def tell_where() -> None:
     """Have this process write to its log where it stands, when it crashes and when it is asked."""
     # A file of its own: pytest puts another one in the place of stderr while a test runs.
-    log = os.fdopen(os.dup(2), "w")
-    faulthandler.enable(log)
+    _LOG.append(os.fdopen(os.dup(2), "w"))
+    faulthandler.enable(_LOG[-1])
+    _tell_when_asked()
+
+
+def hold_back() -> None:
+    """Be asked later: what asks this process meanwhile waits for ``passing_on``, or for ``tell_again`` in a child."""
     if ASKED is not None:
-        faulthandler.register(ASKED, log)
+        signal.pthread_sigmask(signal.SIG_BLOCK, [ASKED])
 
 
-def ask_where(process: subprocess.Popen[bytes], log: Path) -> None:
+def tell_again() -> None:
+    """Be asked again, after ``hold_back``."""
+    if ASKED is not None:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [ASKED])
+
+
+@contextmanager
+def passing_on(child: int) -> Iterator[None]:
+    """While ``child`` does this process's work, have it asked instead."""
+    if ASKED is None:
+        yield
+        return
+
+    def ask(*_: object) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(child, ASKED)
+
+    faulthandler.unregister(ASKED)
+    signal.signal(ASKED, ask)
+    tell_again()
+    try:
+        yield
+    finally:
+        _tell_when_asked()
+
+
+def ask_where(process: Process, log: Path) -> None:
     """Have a worker that is running write where it stands, and wait for that for a moment."""
     if ASKED is None:
         return
@@ -65,6 +101,11 @@ def last_words(log: Path) -> str:
         parts += [fatal[0]] if fatal else []
         parts += ["Where it stood, the innermost call first:", *current[-1][1].splitlines()[:FRAMES]]
     return "\n".join(parts)
+
+
+def _tell_when_asked() -> None:
+    if ASKED is not None:
+        faulthandler.register(ASKED, _LOG[-1])
 
 
 def _read(log: Path) -> str:

@@ -12,9 +12,11 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Protocol
 
 import psutil
 
+from pytest_speedacc.live.workers import allocator
 from pytest_speedacc.measure import threads
 from pytest_speedacc.measure.this_process import CAN_PIN, allowed_cores
 
@@ -22,16 +24,23 @@ GROUPS = hasattr(os, "killpg")
 """Whether one signal reaches a process with all that it has started."""
 _ALLOWED = allowed_cores()
 
-STEADY_ALLOCATOR = {
-    # Whether a process hits the mmap threshold is a coin tossed at its start: keep every block instead.
-    "MALLOC_MMAP_THRESHOLD_": str(1 << 30),
-    "MALLOC_TRIM_THRESHOLD_": str(1 << 34),
-    "MALLOC_TOP_PAD_": str(64 << 20),
-}
-
-
 _NOT_FOR_WORKERS = ("PYTEST_ADDOPTS", "COV_CORE_", "COVERAGE_PROCESS_")
 """Beginnings of names: options travel on the command line, and a process whose coverage is traced is slow."""
+
+
+class Process(Protocol):
+    """What is needed of ``subprocess.Popen``."""
+
+    pid: int
+
+    def poll(self) -> int | None:
+        """Its exit status; None while it runs."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Its exit status, when it has one. Raises subprocess.TimeoutExpired."""
+
+    def send_signal(self, number: int, /) -> None:
+        """Send it a signal."""
 
 
 def worker_environment(one_thread: bool, hash_seed: int) -> dict[str, str]:
@@ -39,7 +48,7 @@ def worker_environment(one_thread: bool, hash_seed: int) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_FOR_WORKERS)}
     return {
         **kept,
-        **STEADY_ALLOCATOR,
+        **allocator.ENVIRONMENT,
         **(dict.fromkeys(threads.ALL, "1") if one_thread else {}),
         "PYTHONHASHSEED": str(hash_seed),
     }
@@ -59,7 +68,7 @@ def start(command: list[str], folder: Path, environment: Mapping[str, str], log:
         )
 
 
-def end(process: subprocess.Popen[bytes]) -> None:
+def end(process: Process) -> None:
     """End a process with all it has started."""
     if GROUPS:
         _signal(process, signal.SIGKILL)
@@ -87,7 +96,7 @@ def quiet_core() -> tuple[int, ...]:
     return _ALLOWED[-1:] if CAN_PIN else ()
 
 
-def stop(process: subprocess.Popen[bytes]) -> None:
+def stop(process: Process) -> None:
     """Stop an idle worker with all its threads, so that none spins while the other side is timed."""
     if GROUPS:
         _signal(process, signal.SIGSTOP)
@@ -95,7 +104,7 @@ def stop(process: subprocess.Popen[bytes]) -> None:
         _each(process, psutil.Process.suspend)
 
 
-def resume(process: subprocess.Popen[bytes]) -> None:
+def resume(process: Process) -> None:
     """Let a stopped worker go on."""
     if GROUPS:
         _signal(process, signal.SIGCONT)
@@ -103,13 +112,15 @@ def resume(process: subprocess.Popen[bytes]) -> None:
         _each(process, psutil.Process.resume)
 
 
-def _signal(process: subprocess.Popen[bytes], number: int) -> None:
+def _signal(process: Process, number: int) -> None:
+    if not process.pid:
+        return
     # One that has ended is noticed when it is next spoken to; macOS forbids signals to it.
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, number)
 
 
-def _each(process: subprocess.Popen[bytes], act: Callable[[psutil.Process], None]) -> None:
+def _each(process: Process, act: Callable[[psutil.Process], None]) -> None:
     """Have it done to a process and to all it has started, one after the other."""
     with contextlib.suppress(psutil.Error):
         parent = psutil.Process(process.pid)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pytest_speedacc.facts import Facts
 
@@ -60,6 +60,35 @@ class WorkerSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class ForkedWorker:
+    """How a fork server starts a worker."""
+
+    spec: str
+    """The file of its WorkerSpec."""
+    log: str
+    """Where its output goes."""
+    ended: str
+    """The file in which its exit status is written."""
+    folder: str
+    """Where it is started."""
+    search: str
+    """PYTHONPATH; empty for none."""
+
+
+@dataclass(frozen=True, slots=True)
+class ForkServerSpec:
+    """Everything a fork server needs to know, passed to it as JSON."""
+
+    sys_path: tuple[str, ...]
+    """The import path, without what lies in either tree."""
+    roots: tuple[str, ...]
+    """Both trees."""
+    modules: dict[str, str]
+    """What it imports, in this order, and the file that each must come from."""
+    workers: tuple[ForkedWorker, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Ready:
     """A worker stands in ``check`` with a warm model and waits to be told what to time."""
 
@@ -76,3 +105,5 @@ class Ready:
     """Calls in flight at a time."""
     costliest: tuple[str, float] = ("", 0.0)
     """The fixture that took longest of that setup, and its seconds; "" is the test itself."""
+    modules: dict[str, str] = field(default_factory=dict)
+    """In the first launch: what it has imported since its last check from outside both trees, and the files."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pytest_speedacc.live.workers.protocol import Survey
@@ -37,6 +38,16 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True)
+class Shared:
+    """What a process has done before the workers of a launch are forked from it."""
+
+    modules: Mapping[str, str] = field(default_factory=dict)
+    """Imported, in this order; and the file that each comes from."""
+    environment: Mapping[str, str | None] = field(default_factory=dict)
+    """Set before, or removed (None), because the tests of both sides do so before they import them."""
+
+
+@dataclass(frozen=True, slots=True)
 class Start:
     """What all workers of a launch are started with."""
 
@@ -54,3 +65,5 @@ class Start:
     """Whether ``compare`` is what is timed; elsewhere a worker passes it by."""
     counted: tuple[str, ...] = ()
     """Node ids of the tests whose models have their bytecodes counted, with the statics."""
+    shared: Shared | None = None
+    """What all of them are forked from; None where each is a process of its own from the start."""

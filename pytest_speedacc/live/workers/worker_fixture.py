@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -22,6 +23,8 @@ from pytest_speedacc.axes import amounts_of, own_axes
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.facts import Facts
 from pytest_speedacc.live.tree.identity import foreign_modules
+from pytest_speedacc.live.workers.allocator import steady
+from pytest_speedacc.live.workers.modules import outside
 from pytest_speedacc.live.workers.process import pin
 from pytest_speedacc.live.workers.protocol import Ready, WorkerSpec
 from pytest_speedacc.measure.accuracy import Accuracy
@@ -74,25 +77,27 @@ class WorkerGate:
                     answers = Answers()
                     work = subject.workload(answers)
                     check = partial(check_answers, subject, answers, statics)
-                    warm = warm_up(work, WARM_UP_BUDGET)
-                    # Not before: the other side warms up at the same time, and one core is for one.
-                    pin(worker.spec.cores)
-                    try:
-                        self._check_identity()
-                        ready = Ready(
-                            test=self._test,
-                            name=name,
-                            seconds_per_call=warm.seconds_per_call,
-                            batch_size=subject.batch_size,
-                            setup_seconds=setup,
-                            costliest=costliest,
-                            facts=facts,
-                            concurrency=subject.concurrency,
-                        )
-                        worker.channel.send("ready", gate=msgspec.to_builtins(ready))
-                        self._serve(work, subject, check)
-                    finally:
-                        pin(())
+                    with steady():
+                        warm = warm_up(work, WARM_UP_BUDGET)
+                        # Not before: the other side warms up at the same time, and one core is for one.
+                        pin(worker.spec.cores)
+                        try:
+                            new = self._check_identity()
+                            ready = Ready(
+                                test=self._test,
+                                name=name,
+                                seconds_per_call=warm.seconds_per_call,
+                                batch_size=subject.batch_size,
+                                setup_seconds=setup,
+                                costliest=costliest,
+                                facts=facts,
+                                concurrency=subject.concurrency,
+                                modules=outside(new, (worker.spec.root, worker.spec.other_root)) if statics else {},
+                            )
+                            worker.channel.send("ready", gate=msgspec.to_builtins(ready))
+                            self._serve(work, subject, check)
+                        finally:
+                            pin(())
         except GateError as error:
             worker.channel.send("failed", test=self._test, text=str(error))
             pytest.skip(LEFT)
@@ -120,7 +125,8 @@ class WorkerGate:
             worker.channel.send("ready", gate=msgspec.to_builtins(ready))
             if worker.channel.receive()["kind"] == "compare":
                 pin(worker.spec.cores)
-                worker.channel.send("paired", **asdict(time_in_turn(subject, second)))
+                with steady():
+                    worker.channel.send("paired", **asdict(time_in_turn(subject, second)))
                 pytest.skip(LEFT)
         except GateError as error:
             worker.channel.send("failed", test=self._test, text=str(error))
@@ -210,7 +216,8 @@ class WorkerGate:
             return {"allocations": None, "problem": str(error)}
         return {"allocations": msgspec.to_builtins(allocations), "problem": ""}
 
-    def _check_identity(self) -> None:
+    def _check_identity(self) -> dict[str, ModuleType]:
+        """The modules that came since the last check. Raises GateError where one is of the other revision."""
         spec, seen = self._worker.spec, self._worker.seen
         # Only what came since the last check: looking at thousands of files takes as long as timing a model.
         new = {name: module for name, module in sys.modules.items() if name not in seen}
@@ -225,6 +232,7 @@ class WorkerGate:
             # No matter of this gate alone: whatever this process runs from now on may be the other revision's.
             self._worker.channel.send("mixed", text=problem)
             raise GateError(problem)
+        return new
 
 
 def _facts(statics: Statics, subject: Subject, spec: WorkerSpec) -> Facts:

@@ -9,8 +9,10 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Sequence, Set
+from functools import partial
 from importlib import metadata
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +21,11 @@ import pytest
 
 from pytest_speedacc.errors import said
 from pytest_speedacc.live.tree.identity import base_sys_path, remap_editable
-from pytest_speedacc.live.workers.arguments import SwitchesOff, neutralise
+from pytest_speedacc.live.workers.arguments import SwitchesOff, neutralise, switch_off
 from pytest_speedacc.live.workers.channel import Channel, ChannelClosed, connect
+from pytest_speedacc.live.workers.forkable import DoneByTests
 from pytest_speedacc.live.workers.last_words import tell_where
+from pytest_speedacc.live.workers.own_process import run_in_child
 from pytest_speedacc.live.workers.process import die_with_parent
 from pytest_speedacc.live.workers.protocol import WorkerSpec
 from pytest_speedacc.live.workers.setup_costs import SetupCosts
@@ -34,14 +38,17 @@ from pytest_speedacc.measure.randomness import seed_everything
 class WorkerPlugin(SwitchesOff):
     """The plugin of a worker: it takes the place of the usual session."""
 
-    def __init__(self, spec: WorkerSpec, channel: Channel) -> None:
+    def __init__(self, spec: WorkerSpec, channel: Channel, known: Set[str] = frozenset()) -> None:
         self.spec = spec
         self.channel = channel
+        self.by_tests = DoneByTests()
+        self.told: dict[str, Any] = {"gates": []}
+        """Of what was collected."""
         self.aside = 0.0
         """Seconds that the next launch will not pay."""
         self.costs = SetupCosts(self._paid)
         """Of the present test."""
-        self.seen: set[str] = set()
+        self.seen = set(known)
         """Modules that were found to be of this side's tree, or of neither."""
 
     @pytest.hookimpl(tryfirst=True)
@@ -57,6 +64,24 @@ class WorkerPlugin(SwitchesOff):
         """The same."""
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_load_initial_conftests(
+        self, early_config: pytest.Config, parser: pytest.Parser, args: list[str]
+    ) -> Generator[None, object, object]:
+        """Before plugins that act on their options here."""
+        switch_off(early_config, parser, args)
+        with self.by_tests.watching():
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection(self) -> Generator[None, object, object]:
+        """Tell what came of it."""
+        with self.by_tests.watching():
+            result = yield
+        forks = {"why_no_fork": self.by_tests.why_no_fork(), "environment": self.by_tests.environment}
+        self.channel.send("collected", **self.told, **forks)
+        return result
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Generator[None, object, object]:
         """Keep the gates that were asked for, in the order that both sides share, after every other hook."""
         result = yield
@@ -65,7 +90,7 @@ class WorkerPlugin(SwitchesOff):
         asked = kept if self.spec.is_base and self.spec.statics else []
         markers = {item.nodeid: marker_keywords(item) for item in asked}
         expected = [item.nodeid for item in asked if expects_failure(item)]
-        self.channel.send("collected", gates=list(gates), markers=markers, expected=expected)
+        self.told = {"gates": list(gates), "markers": markers, "expected": expected}
         items[:] = kept
         for item in items:
             for node in item.listchain():
@@ -79,6 +104,17 @@ class WorkerPlugin(SwitchesOff):
             self.channel.send("failed", test=report.nodeid, text=str(report.longrepr[2]))  # type: ignore[index]
         elif report.failed:
             self.channel.send("failed", test=report.nodeid, text=_last_line(report.longreprtext))
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Run each gate when its turn has come, in this process or in one of its own."""
+        for item, following in zip_longest(session.items, session.items[1:]):
+            run = item.config.hook.pytest_runtest_protocol
+            if self.channel.receive()["forks"]:
+                run_in_child(partial(run, item=item, nextitem=None))
+            else:
+                run(item=item, nextitem=following)
+        return True
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
@@ -137,14 +173,16 @@ def _arguments(spec: WorkerSpec) -> list[str]:
     arguments.append(f"--basetemp={spec.scratch}/tmp-{os.getpid()}")
     if spec.ini_file and not spec.surveys:
         arguments += ["-c", spec.ini_file]
+    # Of plugins that the fork server has imported; what their own assertions say is of no interest here.
+    arguments += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
     if not metadata.entry_points(group="pytest11", name="speedacc"):
         # The base's interpreter may have this plugin's dependencies only.
         arguments += ["-p", "pytest_speedacc.plugin"]
     return [*spec.arguments, *arguments]
 
 
-def main(path: str) -> int:
-    """Run one worker to its end."""
+def main(path: str, known: Set[str] = frozenset()) -> int:
+    """Run one worker to its end; modules that are ``known`` belong to neither tree."""
     tell_where()
     spec = msgspec.json.decode(Path(path).read_bytes(), type=WorkerSpec)
     die_with_parent()
@@ -158,7 +196,7 @@ def main(path: str) -> int:
     try:
         paths, code = given_paths(spec) if spec.surveys else _paths(spec), 0
         if paths or (spec.surveys and not spec.paths):
-            plugin = Surveyor(spec, channel) if spec.surveys else WorkerPlugin(spec, channel)
+            plugin = Surveyor(spec, channel) if spec.surveys else WorkerPlugin(spec, channel, known)
             code = pytest.main([*_arguments(spec), *paths], plugins=[plugin])
         else:
             channel.send("collected", gates=[])

@@ -12,6 +12,7 @@ import msgspec
 
 from pytest_speedacc.live.workers import process
 from pytest_speedacc.live.workers.channel import Channel, ChannelClosed
+from pytest_speedacc.live.workers.forked import Forked
 from pytest_speedacc.live.workers.last_words import ask_where, last_words
 from pytest_speedacc.live.workers.protocol import Ready
 from pytest_speedacc.live.workers.side import Side
@@ -24,7 +25,7 @@ class WorkerLost(Exception):
 class WorkerProcess:
     """A running worker."""
 
-    def __init__(self, side: Side, popen: subprocess.Popen[bytes], log: Path, timeout: float) -> None:
+    def __init__(self, side: Side, popen: process.Process, log: Path, timeout: float) -> None:
         self.side = side
         self.gates: tuple[str, ...] = ()
         """Node ids of all gates that it collected."""
@@ -32,6 +33,11 @@ class WorkerProcess:
         """Keywords of the gates' markers, the nearest first, as the base's first worker tells them."""
         self.expected: frozenset[str] = frozenset()
         """Node ids of the gates that are marked as expected to fail, as the same tells them."""
+        self.why_no_fork = ""
+        """Why its gates cannot have processes of their own; empty where they can."""
+        self.environment: Mapping[str, str | None] = {}
+        """What its tests, being collected, changed in its environment; in the first launch."""
+        self._begun = ""
         self._failures: dict[str, str] = {}
         self._popen = popen
         self._log = log
@@ -39,9 +45,16 @@ class WorkerProcess:
         self._channel: Channel | None = None
         self._place = "while starting"
 
-    def attach(self, channel: Channel) -> None:
-        """Take the connection that this worker made."""
+    def attach(self, channel: Channel, pid: int) -> None:
+        """Take the connection that this worker, the process ``pid``, made."""
         self._channel = channel
+        if isinstance(self._popen, Forked):
+            self._popen.pid = pid
+
+    @property
+    def why_not_forked(self) -> str:
+        """Why it could not be forked; empty where it was, or is a process of its own."""
+        return self._popen.why_not if isinstance(self._popen, Forked) else ""
 
     def send(self, kind: str, **content: Any) -> None:
         """Tell it something. Raises WorkerLost."""
@@ -69,18 +82,31 @@ class WorkerProcess:
                     self.gates = tuple(message["gates"])
                     self.markers = message.get("markers", {})
                     self.expected = frozenset(message.get("expected", ()))
+                    self.why_no_fork = message.get("why_no_fork", "")
+                    self.environment = message.get("environment", {})
                     return
                 case "finished":
                     raise self.lost("it collected nothing")
 
+    def begin(self, test: str, *, forks: bool = False) -> None:
+        """Have it run ``test``, in a process of its own where it ``forks``; nothing where it has none of this name.
+
+        Tests come in the order in which it was given them. Raises WorkerLost.
+        """
+        if test in self.gates:
+            self._begun = test
+            self.send("run", forks=forks)
+
     def next_check(self, test: str) -> Ready | None:
-        """Its next ``check`` in ``test``, or None when there is none left.
+        """Its next ``check`` in ``test``, which it begins where it has not; None when there is none left.
 
         Raises WorkerLost, also when it has imported what belongs to the other revision.
         """
         if test not in self.gates:
             return None
         self._place = f"in {test}"
+        if self._begun != test:
+            self.begin(test)
         while True:
             message = self.receive()
             match message["kind"]:

@@ -1,0 +1,100 @@
+"""Which processes of a live run are forked: the workers of a launch from one, and each gate from its worker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import psutil
+
+from pytest_speedacc.live.workers.side import Shared, Side
+from pytest_speedacc.measure.launches import Key
+
+if TYPE_CHECKING:
+    from pytest_speedacc.live.launch import LaunchFindings
+
+MOST_MORE = 1.0
+"""Seconds of setup in a launch that processes of their own may cost, besides what is usual for each."""
+USUALLY_MORE = 0.2
+"""Seconds for a gate: what its libraries do at their first call, they do in each process."""
+
+
+@dataclass(slots=True)
+class CommonStart:
+    """What the workers of a launch are forked from, learnt in the first launch."""
+
+    shared: Shared | None
+    """None where each is a process of its own from the start."""
+    why_not: str = ""
+    """Why they are not forked, or from a process that has imported nothing; empty where all is well."""
+
+    @classmethod
+    def of(cls, candidate: Side, base: Side) -> CommonStart:
+        """Before the first launch."""
+        if not psutil.LINUX:
+            return cls(None, "this system does not fork processes safely")
+        if candidate.python != base.python or not base.sys_path:
+            return cls(None, "the base has an interpreter of its own")
+        if not base.one_thread:
+            return cls(None, "libraries that use several threads start them when they are imported")
+        return cls(Shared())
+
+    def learn(self, findings: LaunchFindings) -> None:
+        """Have what both sides import, from the same files, imported once."""
+        ours, theirs = findings.imported
+        environment, other = findings.environments
+        if self.shared is None or self.why_not:
+            return
+        if environment != other:
+            self.why_not = "the two sides' tests set different environment variables while they are collected"
+            return
+        self.shared = Shared({name: file for name, file in ours.items() if theirs.get(name) == file}, environment)
+
+    def give_up(self, why: str) -> None:
+        """The last launch could not be forked: the next one does without imports, and then without a common start."""
+        self.why_not = why
+        self.shared = Shared() if self.shared and self.shared.modules else None
+
+
+@dataclass(slots=True)
+class OwnProcesses:
+    """Whether each gate gets a process of its own: not where it would build anew what the gates of a file share.
+
+    Decided anew before each gate of a live run; once they are ruled out they stay so.
+
+    The first launch has none: it shows what the setup of a gate costs where they share one.
+    """
+
+    why_not: str = ""
+    """Why there are none from now on; empty while there are."""
+    _usual: dict[Key, float] = field(default_factory=dict)
+    """Seconds of setup in the first launch, by check."""
+    _learnt: bool = False
+    _spare: float = MOST_MORE
+    """Seconds that the present launch may still cost more."""
+
+    @property
+    def wanted(self) -> bool:
+        """Whether the next gate gets one."""
+        return self._learnt and not self.why_not
+
+    def learn(self) -> None:
+        """A launch is over."""
+        self._learnt = True
+        self._spare = MOST_MORE
+
+    def rule_out(self, why: str) -> None:
+        """There are none from now on, unless there is no reason (an empty ``why``)."""
+        self.why_not = self.why_not or why
+
+    def count(self, key: Key, seconds: float) -> None:
+        """Take into account that the setup of a check took so long."""
+        if not self._learnt:
+            self._usual[key] = seconds
+            return
+        usual = self._usual.get(key, seconds)
+        self._spare -= max(0.0, seconds - 1.25 * usual - USUALLY_MORE)
+        if self._spare < 0:
+            self.rule_out(
+                f"each gate would build again what they share (a setup of {seconds:.1f} s, {usual:.1f} s before)"
+            )

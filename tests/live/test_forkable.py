@@ -1,0 +1,81 @@
+"""Whether a process can be forked after what its tests have done to it."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+import pytest
+
+from pytest_speedacc.live.workers import forkable
+from pytest_speedacc.live.workers.forkable import DoneByTests
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is forked")
+
+
+@contextmanager
+def idle_thread() -> Iterator[None]:
+    """A thread that waits."""
+    end = threading.Event()
+    thread = threading.Thread(target=end.wait, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        end.set()
+        thread.join()
+
+
+def comes_to_nothing(done: DoneByTests) -> bool:
+    """Whether nothing rules a fork out, once the system has forgotten threads that have ended."""
+    end = time.monotonic() + 20
+    while done.why_no_fork() and time.monotonic() < end:
+        time.sleep(0.001)
+    return not done.why_no_fork()
+
+
+def test_threads_that_the_tests_start_are_left_out_of_a_child_and_so_rule_it_out() -> None:
+    done = DoneByTests()
+    with idle_thread(), done.watching():
+        # As that of a plugin, which waits for the workers of pytest-xdist.
+        assert done.why_no_fork() == ""
+    with done.watching(), idle_thread():
+        pass
+    assert comes_to_nothing(done)
+    with ExitStack() as stack:
+        with done.watching():
+            stack.enter_context(idle_thread())
+        assert done.why_no_fork() == "collecting the tests starts 1 thread"
+    assert comes_to_nothing(done)
+
+
+def test_variables_that_the_tests_change_are_those_of_both_stretches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KEPT", "1")
+    monkeypatch.setenv("REMOVED", "1")
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    monkeypatch.delenv("TOKENIZERS_PARALLELISM", raising=False)
+    monkeypatch.delenv("OF_A_PLUGIN", raising=False)
+    done = DoneByTests()
+    with done.watching():
+        monkeypatch.setenv("KERAS_BACKEND", "torch")
+    monkeypatch.setenv("OF_A_PLUGIN", "/tmp/1234")
+    with done.watching():
+        monkeypatch.setenv("TOKENIZERS_PARALLELISM", "false")
+        monkeypatch.setenv("PYTEST_CURRENT_TEST", "this one")
+        monkeypatch.delenv("REMOVED")
+    assert done.environment == {"KERAS_BACKEND": "torch", "TOKENIZERS_PARALLELISM": "false", "REMOVED": None}
+    assert os.environ["KEPT"] == "1"
+
+
+def test_an_accelerator_in_use_and_other_systems_rule_it_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Cuda:
+        cuda = type("cuda", (), {"is_initialized": staticmethod(lambda: True)})
+
+    monkeypatch.setitem(sys.modules, "torch", Cuda)  # type: ignore[arg-type]
+    assert DoneByTests().why_no_fork() == "CUDA is initialised when the tests are imported"
+    monkeypatch.setattr(forkable.psutil, "LINUX", False)
+    assert DoneByTests().why_no_fork() == "this system does not fork processes safely"

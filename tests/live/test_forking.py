@@ -1,0 +1,120 @@
+"""Which processes of a live run are forked, and what rules it out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pytest_speedacc.live import forking
+from pytest_speedacc.live.forking import CommonStart, OwnProcesses
+from pytest_speedacc.live.launch import LaunchFindings
+from pytest_speedacc.live.workers.side import Shared, Side
+
+HERE = Path()
+SIDE = Side("candidate", HERE, HERE, HERE, "python", ("somewhere",), True, HERE)
+KEYS = [("test_it.py::test_it", name) for name in "abcdef"]
+
+
+def after_first(seconds: float) -> OwnProcesses:
+    """After a first launch in which each check had a setup of so many seconds."""
+    own = OwnProcesses()
+    assert not own.wanted  # the first launch shows what they share
+    for key in KEYS:
+        own.count(key, seconds)
+    own.learn()
+    return own
+
+
+@pytest.mark.parametrize(
+    ("usual", "own", "counted"),
+    [
+        (0.0, 0.1, 6),  # what a library does at its first call
+        (2.0, 2.4, 6),  # a fifth of it is the noise of training
+        (0.0, 2.0, 1),  # one trained model, shared by all of them
+        (0.1, 0.6, 4),
+    ],
+)
+def test_gates_have_processes_of_their_own_until_they_build_again_what_they_shared(
+    usual: float, own: float, counted: int
+) -> None:
+    processes = after_first(usual)
+    for launch in range(3):
+        done = 0
+        for key in KEYS:
+            if not processes.wanted:
+                break
+            processes.count(key, own)
+            done += 1
+        assert done == (counted if counted == 6 or launch == 0 else 0)
+        processes.learn()
+    shared = f"(a setup of {own:.1f} s, {usual:.1f} s before)"
+    assert processes.why_not == ("" if counted == 6 else f"each gate would build again what they share {shared}")
+
+
+def test_what_rules_processes_of_their_own_out_is_kept() -> None:
+    processes = after_first(1.0)
+    processes.rule_out("")
+    assert processes.wanted
+    processes.rule_out("2 threads")
+    processes.rule_out("")
+    processes.rule_out("another")
+    assert not processes.wanted
+    assert processes.why_not == "2 threads"
+
+
+FOUND = LaunchFindings(
+    imported=(
+        {"json": "/lib/json.py", "ours": "/lib/ours.py", "moved": "/lib/1.py"},
+        {"json": "/lib/json.py", "moved": "/lib/2.py", "theirs": "/lib/theirs.py"},
+    ),
+    environments=({"KERAS_BACKEND": "torch"}, {"KERAS_BACKEND": "torch"}),
+)
+
+
+def test_what_both_sides_import_from_the_same_files_is_imported_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forking.psutil, "LINUX", True)
+    common = CommonStart.of(SIDE, replace(SIDE, label="base"))
+    assert common.shared == Shared()
+    common.learn(FOUND)
+    assert common.shared == Shared({"json": "/lib/json.py"}, {"KERAS_BACKEND": "torch"})
+    assert common.why_not == ""
+
+
+def test_what_cannot_be_forked_does_without_imports_and_then_altogether(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forking.psutil, "LINUX", True)
+    common = CommonStart.of(SIDE, SIDE)
+    common.learn(FOUND)
+    common.give_up("importing what both sides import brings six as well")
+    assert common.shared == Shared()
+    common.give_up("the process ended with 1")
+    assert common.shared is None
+    assert common.why_not == "the process ended with 1"
+    common.learn(FOUND)
+    assert common.shared is None
+
+
+def test_sides_that_differ_in_their_variables_import_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forking.psutil, "LINUX", True)
+    common = CommonStart.of(SIDE, SIDE)
+    common.learn(replace(FOUND, environments=({"KERAS_BACKEND": "torch"}, {})))
+    assert common.shared == Shared()
+    assert common.why_not == "the two sides' tests set different environment variables while they are collected"
+
+
+@pytest.mark.parametrize(
+    ("base", "linux", "why"),
+    [
+        (replace(SIDE, python="another"), True, "the base has an interpreter of its own"),
+        (replace(SIDE, sys_path=()), True, "the base has an interpreter of its own"),
+        (replace(SIDE, one_thread=False), True, "libraries that use several threads start them when they are imported"),
+        (SIDE, False, "this system does not fork processes safely"),
+    ],
+)
+def test_sides_without_a_common_start_have_none(
+    monkeypatch: pytest.MonkeyPatch, base: Side, linux: bool, why: str
+) -> None:
+    monkeypatch.setattr(forking.psutil, "LINUX", linux)
+    common = CommonStart.of(SIDE, base)
+    assert (common.shared, common.why_not) == (None, why)
