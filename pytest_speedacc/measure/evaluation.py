@@ -97,8 +97,10 @@ class Evaluator:
             if not self.scored:
                 seconds = clocks.seconds() - began
                 return Evaluated(rows_of(raw, count), NO_SCORE, seconds)
-            predictions = self.array(raw)
+            found = self.array(raw)
             seconds = clocks.seconds() - began
+            # A model may answer in one buffer, which its next call fills.
+            predictions = found.copy()
             _check_count(predictions, count)
             return Evaluated(predictions, self._largest(inputs, predictions), seconds)
 
