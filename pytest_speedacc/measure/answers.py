@@ -14,7 +14,7 @@ from pytest_speedacc.errors import GateError, said
 from pytest_speedacc.measure.accuracy import labels, to_numpy
 from pytest_speedacc.measure.evaluation import differing, typed
 from pytest_speedacc.measure.measurement import Statics
-from pytest_speedacc.measure.outputs import changed, joined, rows_of
+from pytest_speedacc.measure.outputs import changed, joined
 from pytest_speedacc.measure.raised import RAISED
 from pytest_speedacc.measure.score import Array
 from pytest_speedacc.measure.subject import Subject
@@ -135,7 +135,7 @@ def _check_outputs(subject: Subject, numbers: list[int], answers: Answers, stati
 
 def _as_rows(subject: Subject, number: int, raw: Any) -> Array:
     try:
-        return rows_of(raw, subject.batch_size)
+        return subject.evaluator.rows(raw, subject.batch_size)
     except GateError as error:
         raise _another(
             f"{type(raw).__name__} for the batch from sample {subject.starts[number]} on ({error})"
