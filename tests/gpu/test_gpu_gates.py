@@ -13,7 +13,7 @@ pytest.importorskip("torch")
 
 import torch
 from gpu_models import needs_gpu
-from scratch_project import Project, assert_says, output
+from scratch_project import Project, assert_says
 
 from pytest_speedacc.adapters.torch import TorchAdapter
 from pytest_speedacc.baseline import baseline_path
@@ -63,7 +63,6 @@ def test_a_gate_passes_and_its_baseline_and_report_name_the_device(project: Proj
     assert [each["environment"]["accelerator"] for each in stored()["environments"].values()] == [name]
     report = json.loads(Path("report.json").read_text("utf-8"))
     assert report["environment"]["accelerator"] == name
-    print(output(result))
     project.run().assert_outcomes(passed=1)
 
 
@@ -80,7 +79,6 @@ def test_a_gate_fails(project: Project, marker: str, said: str) -> None:
     project.write(gate(marker))
     result = project.run()
     result.assert_outcomes(failed=1)
-    print(output(result))
     assert_says(result, said)
     if "memory" in said:
         assert_says(result, "an accelerator's allocator keeps no record of it")
@@ -93,8 +91,7 @@ def test_a_baseline_of_another_device_is_of_another_environment(
     with monkeypatch.context() as there:
         there.setattr(TorchAdapter, "device_name", lambda self, model: "Other GPU")
         project.run("--speedacc-update").assert_outcomes(passed=1)
-    result = project.run("--speedacc-report=report.json")
-    print(output(result))
+    project.run("--speedacc-report=report.json")
     (found,) = json.loads(Path("report.json").read_text("utf-8"))["gates"]
     (check,) = [each for each in found["checks"] if each["setting"] == "max_memory_increase"]
     assert check["outcome"] == "not_compared"
@@ -104,7 +101,6 @@ def test_a_baseline_of_another_device_is_of_another_environment(
 def test_a_graph_that_answers_in_one_buffer_is_gated(project: Project) -> None:
     project.write(gate(LIMITS, "InGraph(trained().eval()), inputs, targets") + "\nfrom gpu_models import InGraph\n")
     result = project.run(budget="0.5")
-    print(output(result))
     result.assert_outcomes(passed=1)
 
 
@@ -112,7 +108,6 @@ def test_so_is_what_torch_compiles_into_graphs(project: Project) -> None:
     project.write(gate(LIMITS, 'torch.compile(trained(), mode="reduce-overhead"), inputs, targets'))
     # Apart, as compilers come in many modules, which come once.
     result = project.run_apart(budget="0.5")
-    print(output(result))
     result.assert_outcomes(passed=1)
 
 
@@ -134,7 +129,6 @@ def test_it(speedacc):
 """
     )
     result = project.run()
-    print(output(result))
     result.assert_outcomes(passed=1)
 
 
@@ -185,7 +179,6 @@ def test_step(speedacc, bert, tokenizer):
 """
     )
     result = project.run_apart("--speedacc-report=report.json", "--speedacc-update")
-    print(output(result))
     result.assert_outcomes(passed=3)
     assert json.loads(Path("report.json").read_text("utf-8"))["environment"]["accelerator"] == (
         torch.cuda.get_device_name(0)
