@@ -649,6 +649,15 @@ BAD_MODELS = (
         "def later(batch):\n    return [pool.submit(lambda row: int(row[0] > 0), row) for row in batch]",
     ),
     Row(
+        "outputs-of-an-accelerator",
+        "the model answers with test_model's Tensor, which may do its work only when it is looked at, so that no *",
+        "speedacc.check(lambda batch: {'hidden': Tensor(batch)}, inputs, score=None)",
+        above="from types import SimpleNamespace\nclass Tensor:\n    device = SimpleNamespace(type='cuda')\n"
+        "    def __init__(self, batch):\n        self.batch = batch\n"
+        "    def __array__(self, dtype=None, copy=None):\n        return self.batch",
+        marker='max_latency="1 s"',
+    ),
+    Row(
         "clock-that-goes-backwards",
         "the clock went backwards while the model was *: no time from this run can be trusted.",
         f"set_clock(monkeypatch, iter(range(10**12, 0, -10**4)).__next__)\n{CHECK}",

@@ -73,6 +73,9 @@ class Adapter(ABC):
     own_format: ClassVar[bool] = False
     """Whether `serialise` gives the framework's own format, which a model nested in another keeps."""
 
+    finishes: ClassVar[bool] = False
+    """Whether the calls of `responder` wait by themselves until what they answer with is computed."""
+
     @abstractmethod
     def recognises(self, names: frozenset[str]) -> bool:
         """Whether a model is this framework's, by the qualified names of its class and their bases.
@@ -154,11 +157,17 @@ class Adapter(ABC):
         return None
 
     def synchronise(self, model: Any) -> Callable[[], None] | None:
-        """What waits for the model's device to finish, or None when calls return finished."""
+        """What waits for the model's device to finish, or None when calls return finished.
+
+        Raises `GateError` for a device that nothing waits for: no call there can be timed.
+        """
         return None
 
     def device_memory(self, model: Any) -> DeviceMemory | None:
-        """The account of the accelerator that the model is on, or None when it is on none."""
+        """The account of the accelerator that the model is on, or None when it is on none.
+
+        Raises `GateError` for one that keeps no account.
+        """
         return None
 
     def device_name(self, model: Any) -> str:

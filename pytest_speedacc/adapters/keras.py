@@ -31,6 +31,7 @@ class KerasAdapter(Adapter):
         "model.weights. Without names: Keras numbers layers by what the process has built before."
     )
     own_format = True
+    finishes = True
 
     def recognises(self, names: frozenset[str]) -> bool:
         return "keras.src.models.model.Model" in names
@@ -62,7 +63,12 @@ class KerasAdapter(Adapter):
         def call(batch: Any) -> Any:
             return model(batch, training=False)
 
-        return call
+        def finished(batch: Any) -> Any:
+            import jax
+
+            return jax.block_until_ready(call(batch))
+
+        return finished if _backend() == "jax" else call
 
     @contextmanager
     def running(self, model: Any) -> Iterator[None]:
@@ -131,13 +137,41 @@ class KerasAdapter(Adapter):
         return sum(len(_bytes(weight)) for weight in _weights(model))
 
     def synchronise(self, model: Any) -> Callable[[], None] | None:
-        return TorchAdapter().synchronise(model) if _on_torch(model) else None
+        """As PyTorch's; the calls of JAX wait by themselves, and nothing waits for TensorFlow's accelerators."""
+        if _on_torch(model):
+            return TorchAdapter().synchronise(model)
+        if _backend() == "tensorflow" and (name := self.device_name(model)):
+            raise GateError(
+                f"nothing is known that waits for TensorFlow's {name}, so that no call there can be timed: run Keras "
+                "on PyTorch or JAX there, or hide the device."
+            )
+        return None
 
     def device_memory(self, model: Any) -> DeviceMemory | None:
-        return TorchAdapter().device_memory(model) if _on_torch(model) else None
+        if _on_torch(model):
+            return TorchAdapter().device_memory(model)
+        if name := self.device_name(model):
+            raise GateError(f"memory on {name} is not measured: {_backend()} keeps no peak that can be set back")
+        return None
 
     def device_name(self, model: Any) -> str:
-        return TorchAdapter().device_name(model) if _on_torch(model) else ""
+        """As PyTorch's; on JAX as JAX names it, and on TensorFlow its type."""
+        if _on_torch(model):
+            return TorchAdapter().device_name(model)
+        values = [weight.value for weight in _weights(model)]
+        names: set[str] = set()
+        if _backend() == "jax":
+            names = {each.device_kind for value in values for each in value.devices() if each.platform != "cpu"}
+        elif _backend() == "tensorflow":
+            # As in "/job:localhost/replica:0/task:0/device:GPU:0".
+            names = {value.device.rpartition("device:")[2].partition(":")[0] for value in values} - {"", "CPU"}
+        return ", ".join(sorted(names))
+
+
+def _backend() -> str:
+    import keras
+
+    return str(keras.backend.backend())
 
 
 def _gives_probabilities(model: Any) -> bool:

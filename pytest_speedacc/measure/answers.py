@@ -1,9 +1,11 @@
-"""What the timed calls answered: kept by reference while the clock runs, and held against the scored answers later."""
+"""What the timed calls answered: copied while the clock does not run, and held against the scored answers later."""
 
 from __future__ import annotations
 
+import copy
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,7 @@ from pytest_speedacc.errors import GateError, said
 from pytest_speedacc.measure.accuracy import labels, to_numpy
 from pytest_speedacc.measure.evaluation import differing, typed
 from pytest_speedacc.measure.measurement import Statics
-from pytest_speedacc.measure.outputs import changed, joined, rows_of
+from pytest_speedacc.measure.outputs import changed, joined
 from pytest_speedacc.measure.raised import RAISED
 from pytest_speedacc.measure.score import Array
 from pytest_speedacc.measure.subject import Subject
@@ -70,7 +72,18 @@ class Answers:
             is_known = isinstance(size, int) and size > 0
             self._most = max(1, min(self.MOST, self.MOST_BYTES // size)) if is_known else self.MOST
         if number in self.kept or len(self.kept) < self._most:
-            self.kept[number] = answer
+            self.kept[number] = _own_copy(answer)
+
+
+def _own_copy(answer: Any) -> Any:
+    """An answer that stays as it is: a model may answer in one buffer, as a CUDA graph does, which the next call fills.
+
+    What is no array and holds none is taken as it is.
+    """
+    if hasattr(answer, "dtype") or isinstance(answer, Mapping | tuple):
+        with suppress(Exception):  # of whatever the answer is made of
+            return copy.deepcopy(answer)
+    return answer
 
 
 def check_answers(subject: Subject, answers: Answers, statics: Statics | None = None) -> None:
@@ -122,7 +135,7 @@ def _check_outputs(subject: Subject, numbers: list[int], answers: Answers, stati
 
 def _as_rows(subject: Subject, number: int, raw: Any) -> Array:
     try:
-        return rows_of(raw, subject.batch_size)
+        return subject.evaluator.rows(raw, subject.batch_size)
     except GateError as error:
         raise _another(
             f"{type(raw).__name__} for the batch from sample {subject.starts[number]} on ({error})"
@@ -184,7 +197,8 @@ def _as_scored(subject: Subject, number: int, raw: Any, shape: tuple[int, ...] |
 
 
 def _asked(subject: Subject, numbers: Iterable[int]) -> Array:
-    found = [_as_scored(subject, number, subject.call(subject.batches[number]), None) for number in numbers]
+    answers = ((number, _own_copy(subject.call(subject.batches[number]))) for number in numbers)
+    found = [_as_scored(subject, number, answer, None) for number, answer in answers]
     return np.concatenate(found)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
@@ -29,12 +29,22 @@ def check_concrete(answer: Any, *, is_waited_for: bool) -> None:
     """
     for value in _parts(answer):
         if _is_lazy(value) or not (is_waited_for or _is_there(value)):
-            kind = type(value)
-            raise GateError(
-                f"the model answers with {_package(kind)}'s {kind.__name__}, which may do its work only when it is "
-                "looked at, so that no timed call would hold it: have the call give what is computed, as "
-                "predict=lambda model, batch: np.asarray(model(batch)) does."
-            )
+            raise _refusal(type(value))
+
+
+def check_finished(outputs: Any, *, is_waited_for: bool) -> None:
+    """The same of the outputs of a step, which may be anything: only what others compute, or may still compute."""
+    for value in _parts(outputs):
+        if _is_planned(value) or not (is_waited_for or _is_there(value)):
+            raise _refusal(type(value))
+
+
+def _refusal(kind: type) -> GateError:
+    return GateError(
+        f"the model answers with {_package(kind)}'s {kind.__name__}, which may do its work only when it is "
+        "looked at, so that no timed call would hold it: have the call give what is computed, as "
+        "predict=lambda model, batch: np.asarray(model(batch)) does."
+    )
 
 
 def _parts(answer: Any) -> Iterator[Any]:
@@ -43,6 +53,8 @@ def _parts(answer: Any) -> Iterator[Any]:
     inside: Iterable[Any] = ()
     if isinstance(answer, dict):
         inside = dict.values(answer)
+    elif isinstance(answer, Mapping):
+        inside = answer.values()
     elif isinstance(answer, list | tuple):
         # As numpy takes them, whatever a class of the model's own makes of it.
         inside = islice(list.__iter__(answer) if isinstance(answer, list) else tuple.__iter__(answer), MOST_ELEMENTS)
@@ -54,13 +66,13 @@ def _parts(answer: Any) -> Iterator[Any]:
 
 def _is_there(value: Any) -> bool:
     """Whether no accelerator or thread may still compute it."""
-    return _package(type(value)) not in LATER and getattr(value, "is_cuda", False) is not True
+    device = getattr(getattr(value, "device", None), "type", "cpu")  # of a tensor; others name theirs otherwise
+    return _package(type(value)) not in LATER and device == "cpu"
 
 
 def _is_lazy(value: Any) -> bool:
     kind = type(value)
-    graph = getattr(value, "__dask_graph__", None)
-    if callable(graph) and graph() is not None:
+    if _is_planned(value):
         return True
     if isinstance(value, list | tuple | dict | np.ndarray):
         return False  # numpy takes these as they are
@@ -70,6 +82,11 @@ def _is_lazy(value: Any) -> bool:
         return True
     owner = next(_owners(kind, ARRAY), None)
     return owner is not None and _package(owner) not in HELD and _package(owner) not in sys.stdlib_module_names
+
+
+def _is_planned(value: Any) -> bool:
+    graph = getattr(value, "__dask_graph__", None)
+    return callable(graph) and graph() is not None
 
 
 def _owners(kind: type, names: Iterable[str]) -> Iterator[type]:

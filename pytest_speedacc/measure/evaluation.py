@@ -14,16 +14,15 @@ from typing import Any, Protocol
 import numpy as np
 
 from pytest_speedacc.adapters.base import Adapter, class_name, to_array
-from pytest_speedacc.adapters.callables import PredictorAdapter
 from pytest_speedacc.adapters.labels import are_distributions
 from pytest_speedacc.errors import GateError, described, said
 from pytest_speedacc.measure import clocks
 from pytest_speedacc.measure.accuracy import missing, to_numpy
 from pytest_speedacc.measure.calls import OWN, PredictLike, inputs_for, resolve_call
-from pytest_speedacc.measure.concrete import check_concrete
+from pytest_speedacc.measure.concrete import check_concrete, check_finished
 from pytest_speedacc.measure.fingerprint import fingerprint
 from pytest_speedacc.measure.forks import one_process
-from pytest_speedacc.measure.loops import Loop
+from pytest_speedacc.measure.loops import Awaited, Loop
 from pytest_speedacc.measure.outputs import joined, rows_of
 from pytest_speedacc.measure.raised import RAISED, model_raised
 from pytest_speedacc.measure.samples import count_samples, take
@@ -95,10 +94,14 @@ class Evaluator:
                 raw.close()
                 raise GateError("the model is no async function and returned a coroutine: declare it with async def.")
             if not self.scored:
+                if (wait := adapter.synchronise(model)) is not None:
+                    wait()
                 seconds = clocks.seconds() - began
-                return Evaluated(rows_of(raw, count), NO_SCORE, seconds)
-            predictions = self.array(raw)
+                return Evaluated(self.rows(raw, count), NO_SCORE, seconds)
+            found = self.array(raw)
             seconds = clocks.seconds() - began
+            # A model may answer in one buffer, which its next call fills.
+            predictions = found.copy()
             _check_count(predictions, count)
             return Evaluated(predictions, self._largest(inputs, predictions), seconds)
 
@@ -116,12 +119,23 @@ class Evaluator:
 
     def array(self, raw: Any) -> Array:
         """A raw answer as an array, whose first axis is the samples. Raises GateError for what is none, or not yet."""
-        is_foreign = self.response == OWN or isinstance(self.adapter, PredictorAdapter)
-        check_concrete(raw, is_waited_for=not is_foreign or self.adapter.synchronise(self.model) is not None)
+        check_concrete(raw, is_waited_for=self._is_waited_for())
         found = self._array(raw, self.response)
         if found.dtype.kind == "O":
             check_concrete(found, is_waited_for=True)
         return found
+
+    def rows(self, raw: Any, count: int) -> Array:
+        """The same of a step's outputs for ``count`` samples, as rows."""
+        check_finished(raw, is_waited_for=self._is_waited_for())
+        return rows_of(raw, count)
+
+    def _is_waited_for(self) -> bool:
+        """Whether a timed call ends when the device has finished."""
+        call, _ = resolve_call(self.model, self.adapter, self.predict, "", (self.response,), self.loop)
+        if isinstance(call, Awaited):
+            return False  # in its loop nothing but the call itself could wait
+        return self.adapter.synchronise(self.model) is not None or (self.response != OWN and self.adapter.finishes)
 
     def _array(self, raw: Any, response: str) -> Array:
         if self.predict is not None and response == OWN:

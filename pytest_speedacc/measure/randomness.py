@@ -26,5 +26,7 @@ def seeded(seed: int) -> Iterator[None]:
         stack.callback(np.random.set_state, np.random.get_state())
         if torch := sys.modules.get("torch"):
             stack.callback(torch.set_rng_state, torch.get_rng_state())
+            if torch.cuda.is_initialized():
+                stack.callback(torch.cuda.set_rng_state_all, torch.cuda.get_rng_state_all())
         seed_everything(seed)
         yield

@@ -14,6 +14,8 @@ class Recorder:
     """What the stages of one pass took."""
 
     clock: Callable[[], float]
+    synchronise: Callable[[], None] | None = None
+    """Waits for the accelerator, so that a stage has what it started there; None where there is none."""
     seconds: dict[str, list[float]] = field(default_factory=dict)
     """Of every time that a stage was gone through, by its name, in the order in which they were first entered."""
 
@@ -31,10 +33,11 @@ def stage(name: str) -> AbstractContextManager[None]:
 
 
 @contextmanager
-def recorded(clock: Callable[[], float]) -> Iterator[Recorder]:
-    """Have all stages of this process timed by ``clock``, seconds, until the end."""
+def recorded(clock: Callable[[], float], synchronise: Callable[[], None] | None = None) -> Iterator[Recorder]:
+    """Have all stages of this process timed by ``clock``, seconds, until the end; ``synchronise`` is called at both
+    ends of each."""
     global _recorder
-    _recorder = recorder = Recorder(clock)
+    _recorder = recorder = Recorder(clock, synchronise)
     try:
         yield recorder
     finally:
@@ -44,8 +47,15 @@ def recorded(clock: Callable[[], float]) -> Iterator[Recorder]:
 @contextmanager
 def _timed(recorder: Recorder, name: str) -> Iterator[None]:
     times = recorder.seconds.setdefault(name, [])
+    wait = recorder.synchronise or _at_once
+    wait()
     began = recorder.clock()
     try:
         yield
+        wait()
     finally:
         times.append(recorder.clock() - began)
+
+
+def _at_once() -> None:
+    pass

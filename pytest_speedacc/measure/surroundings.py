@@ -36,6 +36,9 @@ def surroundings() -> dict[str, Any]:
     found = {name: read() for name, read in _READERS.items()}
     if torch := sys.modules.get("torch"):
         found |= {name: read(torch) for name, read in _OF_TORCH.items()}
+        if torch.cuda.is_initialized():
+            states = torch.cuda.get_rng_state_all()
+            found["torch's random state on CUDA"] = b"".join(state.numpy().tobytes() for state in states)
     return found
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from pytest_speedacc.adapters.keras import KerasAdapter
 from pytest_speedacc.errors import GateError
 
 layers = keras.layers
+JAX_DEVICES = [("cpu", "TFRT CPU"), ("gpu", "Fast GPU"), ("gpu", "Fast GPU")]
 
 
 def mnist_mlp():
@@ -251,3 +254,41 @@ def test_what_keras_sees_or_nobody_learned_is_not_refused():
     assert model_size(model) > 4 * HELD
     object.__setattr__(model, "acts", [layers.ReLU(), layers.Dropout(0.5)])
     assert count_parameters(model) == HELD
+
+
+def test_on_jax_a_call_waits_for_its_answer_and_the_device_is_named(monkeypatch):
+    model = small()
+    finished = []
+    monkeypatch.setattr("pytest_speedacc.adapters.keras._backend", lambda: "jax")
+    monkeypatch.setattr("pytest_speedacc.adapters.keras._on_torch", lambda model: False)
+    monkeypatch.setitem(
+        sys.modules, "jax", SimpleNamespace(block_until_ready=lambda answer: finished.append(answer) or answer)
+    )
+    adapter = find_adapter(model)
+    batch = adapter.inputs(model, np.ones((3, 8)))
+    raw = adapter.call(model, "predict")(batch)
+    assert finished[0] is raw
+    devices = [[SimpleNamespace(platform=platform, device_kind=kind)] for platform, kind in JAX_DEVICES]
+    weights = [SimpleNamespace(value=SimpleNamespace(devices=lambda each=each: each)) for each in devices]
+    monkeypatch.setattr("pytest_speedacc.adapters.keras._weights", lambda model: weights)
+    assert adapter.device_name(model) == "Fast GPU"
+    with pytest.raises(GateError, match="memory on Fast GPU is not measured: jax keeps no peak that can be set back"):
+        adapter.device_memory(model)
+
+
+def test_on_tensorflow_an_accelerator_is_refused(monkeypatch):
+    model = small()
+    monkeypatch.setattr("pytest_speedacc.adapters.keras._backend", lambda: "tensorflow")
+    monkeypatch.setattr("pytest_speedacc.adapters.keras._on_torch", lambda model: False)
+    adapter = find_adapter(model)
+    for device, name in (("CPU:0", ""), ("GPU:1", "GPU")):
+        value = SimpleNamespace(device=f"/job:localhost/replica:0/task:0/device:{device}")
+        monkeypatch.setattr(
+            "pytest_speedacc.adapters.keras._weights", lambda model, value=value: [SimpleNamespace(value=value)]
+        )
+        assert adapter.device_name(model) == name
+        if name:
+            with pytest.raises(GateError, match="nothing is known that waits for TensorFlow's GPU, so that no call"):
+                adapter.synchronise(model)
+        else:
+            assert adapter.synchronise(model) is None

@@ -74,6 +74,33 @@ def of(model: Any, targets: Any = LABELS, **call_options: Any) -> Subject:
     return prepare(model, SAMPLES, targets, CallOptions(**call_options))
 
 
+class OneBuffer:
+    """Answers in one buffer for each size of batch, which its next call fills."""
+
+    def __init__(self, model: Callable[[Any], Any], form: Callable[[Any], Any] = lambda buffer: buffer) -> None:
+        self.model, self.form, self.buffers = model, form, {}
+
+    def __call__(self, batch: Any) -> Any:
+        found = self.model(batch)
+        buffer = self.buffers.setdefault(len(batch), np.empty_like(found))
+        np.copyto(buffer, found)
+        return self.form(buffer)
+
+
+@pytest.mark.parametrize("round_of", [1, 10], ids=["single", "rounds"])
+@pytest.mark.parametrize("statics", [True, False], ids=["gate", "worker"])
+def test_an_answer_is_what_it_was_when_it_was_given(round_of: int, statics: bool) -> None:
+    timed(of(OneBuffer(label)), round_of=round_of, statics=statics)
+    timed(of(OneBuffer(logits, lambda buffer: {"logits": buffer}), None, score=None), statics=statics)
+
+
+def test_the_scored_answers_are_too() -> None:
+    many, labels = np.tile(SAMPLES, (10, 1)), np.tile(LABELS, 10)
+    many[:1500] *= -1
+    labels[:1500] = label(many[:1500])
+    assert measure_statics(prepare(OneBuffer(label), many, labels, CallOptions())).accuracy.value == 1
+
+
 CARELESS = {
     "none": (when_single(lambda batch: None), "None for sample"),
     "none when timed": (when_timed(lambda batch: None), "None for sample"),

@@ -6,7 +6,7 @@ import asyncio
 import datetime
 import decimal
 import enum
-from collections import OrderedDict, deque, namedtuple
+from collections import OrderedDict, UserDict, deque, namedtuple
 from concurrent.futures import Future
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from pytest_speedacc.errors import GateError
-from pytest_speedacc.measure.concrete import check_concrete
+from pytest_speedacc.measure.concrete import check_concrete, check_finished
 
 ROWS = np.arange(6.0).reshape(3, 2)
 
@@ -115,8 +115,24 @@ def test_what_may_be_computed_later_is_refused_by_name(answer: Any, named: str) 
 
 def test_what_an_accelerator_computes_is_there_where_it_is_waited_for() -> None:
     array = type("Array", (), {"__module__": "jaxlib.array", "__array__": None})()
-    tensor = SimpleNamespace(is_cuda=True)
+    tensor = SimpleNamespace(device=SimpleNamespace(type="cuda"))
     for answer in (array, tensor, [tensor]):
         check_concrete(answer, is_waited_for=True)
         with pytest.raises(GateError, match=r"'s (Array|SimpleNamespace), which may do its work only when"):
             check_concrete(answer, is_waited_for=False)
+
+
+@pytest.mark.parametrize("answer", [*THERE.values(), Lazy, Sequence], ids=[*THERE, "own array", "own sequence"])
+def test_a_step_may_answer_with_anything_that_is_there(answer: Any) -> None:
+    check_finished(answer(), is_waited_for=False)
+
+
+def test_what_a_step_leaves_to_others_is_refused_by_name() -> None:
+    array = type("Array", (), {"__module__": "jaxlib.array", "__array__": None})()
+    tensor = SimpleNamespace(device=SimpleNamespace(type="mps"))
+    for outputs in (array, {"ids": [1], "hidden": tensor}, UserDict(hidden=tensor), (ROWS, [array])):
+        check_finished(outputs, is_waited_for=True)
+        with pytest.raises(GateError, match=r"'s (Array|SimpleNamespace), which may do its work only when"):
+            check_finished(outputs, is_waited_for=False)
+    with pytest.raises(GateError, match="test_concrete's Delayed, which may do its work only when"):
+        check_finished([Delayed()], is_waited_for=True)

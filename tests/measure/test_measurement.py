@@ -242,7 +242,7 @@ class FakeDevice:
     """An accelerator's account whose every peak is known."""
 
     def __init__(self):
-        self.peaks = [30_000, 50_000, 40_000]
+        self.peaks = [90_000, 30_000, 50_000, 40_000]  # the first with what libraries keep from then on
         self.resets = 0
 
     def reset(self):
@@ -261,7 +261,7 @@ def test_memory_on_an_accelerator_is_its_own_largest_peak(monkeypatch):
     monkeypatch.setattr(type(subject.adapter), "device_memory", lambda self, model: device)
     memory = measure_statics(subject).memory
     assert (memory.peak, memory.repeats, memory.band) == (50_000, (30_000, 50_000, 40_000), 20_000)
-    assert calls == [10, 10] + 3 * [5, 5]  # asked twice, to see that it answers the same
+    assert calls == [10, 10] + 4 * [5, 5]  # asked twice, to see that it answers the same
 
 
 def test_running_out_of_an_accelerators_memory_is_the_models_failure(monkeypatch):

@@ -74,3 +74,18 @@ def test_it_is_of_the_package_and_brings_nothing_else_in():
     program = "import sys, pytest_speedacc; pytest_speedacc.stage; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
     assert not {"numpy", "yappi", "pytest", "msgspec"} & set(loaded)
+
+
+def test_an_accelerator_is_waited_for_at_both_ends():
+    """So that a stage has what it started, and nothing that was started before it."""
+    under_way, found = [], []
+
+    def starts(batch):
+        under_way.append("before")
+        with stage("first"):
+            found.append(list(under_way))
+            under_way.append("in it")
+        found.append(list(under_way))
+
+    take_profile(Workload(starts, [()], 1, under_way.clear), 1, HERE)
+    assert found == [[], []] * 3

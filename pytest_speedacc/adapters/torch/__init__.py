@@ -1,4 +1,4 @@
-"""PyTorch modules, on the processor and on CUDA."""
+"""PyTorch modules, on the processor and on accelerators."""
 
 from __future__ import annotations
 
@@ -145,22 +145,22 @@ class TorchAdapter(Adapter):
         return sum(int(piece.nbytes) for tensor in tensors for piece in pieces(tensor).values())
 
     def synchronise(self, model: Any) -> Callable[[], None] | None:
-        import torch
-
-        devices = _cuda_devices(model)
-        if len(devices) == 1:
-            return partial(torch.cuda.synchronize, devices[0])
-        return partial(_synchronise_all, devices) if devices else None
+        waits = [_wait_for(device) for device in _accelerators(model)]
+        if len(waits) == 1:
+            return waits[0]
+        return partial(_call_all, waits) if waits else None
 
     def device_memory(self, model: Any) -> CudaMemory | None:
-        devices = _cuda_devices(model)
+        devices = _accelerators(model)
+        if others := sorted({device.type for device in devices} - {"cuda"}):
+            raise GateError(f"memory on {' and '.join(others)} is not measured: PyTorch keeps no peak of it there")
         return CudaMemory(devices) if devices else None
 
     def device_name(self, model: Any) -> str:
         """The names of its CUDA devices, each once; of any other device, its type, such as ``mps``."""
         import torch
 
-        devices = {tensor.device for _, tensor in _named_tensors(model)} - {torch.device("cpu")}
+        devices = _accelerators(model)
         names = {torch.cuda.get_device_name(each) if each.type == "cuda" else each.type for each in devices}
         return ", ".join(sorted(names))
 
@@ -213,15 +213,27 @@ class CudaMemory:
         """The most bytes that were live since `reset`, beyond what was live then."""
         import torch
 
-        _synchronise_all(self._devices)
+        for device in self._devices:
+            torch.cuda.synchronize(device)
         return sum(torch.cuda.max_memory_allocated(device) - live for device, live in self._live.items())
 
 
-def _synchronise_all(devices: list[torch.device]) -> None:
+def _wait_for(device: torch.device) -> Callable[[], None]:
+    """What waits until a device has finished. Raises GateError for one that has no such thing."""
     import torch
 
-    for device in devices:
-        torch.cuda.synchronize(device)
+    wait: Callable[..., None] | None = getattr(getattr(torch, device.type, None), "synchronize", None)
+    if wait is None:
+        raise GateError(
+            f"nothing is known that waits for PyTorch's device {device}, so that no call there can be timed: pass "
+            "a function that moves the model's answer to the processor."
+        )
+    return wait if device.type == "mps" else partial(wait, device)  # of which there is one
+
+
+def _call_all(functions: list[Callable[[], None]]) -> None:
+    for function in functions:
+        function()
 
 
 def _named_tensors(model: Any) -> Iterator[tuple[str, Any]]:
@@ -243,5 +255,7 @@ def _floating_dtype(model: Any) -> torch.dtype:
     return next((dtype for dtype in dtypes if dtype.is_floating_point), torch.get_default_dtype())
 
 
-def _cuda_devices(model: Any) -> list[torch.device]:
-    return sorted({tensor.device for _, tensor in _named_tensors(model) if tensor.is_cuda}, key=str)
+def _accelerators(model: Any) -> list[torch.device]:
+    """The devices that its tensors are on, besides the processor; the meta device is none, and computes nothing."""
+    devices = {tensor.device for _, tensor in _named_tensors(model)}
+    return sorted((each for each in devices if each.type not in ("cpu", "meta")), key=str)
