@@ -27,6 +27,8 @@ class CommonStart:
     """None where each is a process of its own from the start."""
     why_not: str = ""
     """Why they are not forked, or from a process that has imported nothing; empty where all is well."""
+    given_up: bool = False
+    """Whether that was found out when it was tried."""
 
     @classmethod
     def of(cls, candidate: Side, base: Side) -> CommonStart:
@@ -46,12 +48,21 @@ class CommonStart:
         if self.shared is None or self.why_not:
             return
         if environment != other:
+            self.given_up = True
             self.why_not = "the two sides' tests set different environment variables while they are collected"
             return
         self.shared = Shared({name: file for name, file in ours.items() if theirs.get(name) == file}, environment)
 
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What a run says of it where it was meant to work and did not."""
+        if not self.given_up:
+            return ()
+        return (f"both sides imported their packages apart, so launches differ more: {self.why_not}",)
+
     def give_up(self, why: str) -> None:
         """The last launch could not be forked: the next one does without imports, and then without a common start."""
+        self.given_up = True
         self.why_not = why
         self.shared = Shared() if self.shared and self.shared.modules else None
 
@@ -67,6 +78,8 @@ class OwnProcesses:
 
     why_not: str = ""
     """Why there are none from now on; empty while there are."""
+    shares: bool = False
+    """Whether the reason is what the gates share, which is nothing to mend."""
     _usual: dict[Key, float] = field(default_factory=dict)
     """Seconds of setup in the first launch, by check."""
     _learnt: bool = False
@@ -77,6 +90,13 @@ class OwnProcesses:
     def wanted(self) -> bool:
         """Whether the next gate gets one."""
         return self._learnt and not self.why_not
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What a run says of it where it was meant to work and did not."""
+        if not self.why_not or self.shares:
+            return ()
+        return (f"the gates of a launch shared a process, so launches may differ more: {self.why_not}",)
 
     def learn(self) -> None:
         """A launch is over."""
@@ -95,6 +115,7 @@ class OwnProcesses:
         usual = self._usual.get(key, seconds)
         self._spare -= max(0.0, seconds - 1.25 * usual - USUALLY_MORE)
         if self._spare < 0:
+            self.shares = True
             self.rule_out(
                 f"each gate would build again what they share (a setup of {seconds:.1f} s, {usual:.1f} s before)"
             )

@@ -187,6 +187,7 @@ def run_until_decided(
         base_markers=state.base_markers,
         base_expected=state.base_expected,
         lost_checks=state.lost_checks,
+        apart=(*common.sentences, *state.own_processes.sentences),
         failures=state.failures,
         seconds=time.monotonic() - began - waited,
     )

@@ -88,5 +88,7 @@ class LiveRun:
     """Node ids of the base's gates that are marked as expected to fail."""
     base_judged: frozenset[str] = frozenset()
     """Node ids of the candidate's tests that the base did not skip."""
+    apart: tuple[str, ...] = ()
+    """What could not be forked, and why, a sentence each: such launches differ more."""
     base_unread: Mapping[str, str] = field(default_factory=dict)
     """Files that the base could not collect, and why."""

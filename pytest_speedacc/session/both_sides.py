@@ -167,7 +167,7 @@ def run_against(request: Request, say: Callable[[str], None]) -> Against:
             base_side.rootdir, run.base_markers, request.project, request.policies, started=base_side.folder
         )
         hidden = new_since(request.hidden, addopts_of(base_side.ini_file))
-    notes = (*_notes(base, tree), *environment.notes, *profiled.problems)
+    notes = (*_notes(base, tree), *environment.notes, *run.apart, *profiled.problems)
     notes += (*rules.stricter, *rules.unread, *loosened.unread)
     notes += (slow,) if (slow := slow_setup(run)) else ()
     # Where the run was lost as well, no gate tells it.

@@ -51,6 +51,7 @@ def test_gates_have_processes_of_their_own_until_they_build_again_what_they_shar
         processes.learn()
     shared = f"(a setup of {own:.1f} s, {usual:.1f} s before)"
     assert processes.why_not == ("" if counted == 6 else f"each gate would build again what they share {shared}")
+    assert processes.sentences == ()  # nothing to mend
 
 
 def test_what_rules_processes_of_their_own_out_is_kept() -> None:
@@ -62,6 +63,7 @@ def test_what_rules_processes_of_their_own_out_is_kept() -> None:
     processes.rule_out("another")
     assert not processes.wanted
     assert processes.why_not == "2 threads"
+    assert processes.sentences == ("the gates of a launch shared a process, so launches may differ more: 2 threads",)
 
 
 FOUND = LaunchFindings(
@@ -80,6 +82,7 @@ def test_what_both_sides_import_from_the_same_files_is_imported_once(monkeypatch
     common.learn(FOUND)
     assert common.shared == Shared({"json": "/lib/json.py"}, {"KERAS_BACKEND": "torch"})
     assert common.why_not == ""
+    assert common.sentences == ()
 
 
 def test_what_cannot_be_forked_does_without_imports_and_then_altogether(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,6 +94,8 @@ def test_what_cannot_be_forked_does_without_imports_and_then_altogether(monkeypa
     common.give_up("the process ended with 1")
     assert common.shared is None
     assert common.why_not == "the process ended with 1"
+    said = "both sides imported their packages apart, so launches differ more: the process ended with 1"
+    assert common.sentences == (said,)
     common.learn(FOUND)
     assert common.shared is None
 
@@ -117,4 +122,4 @@ def test_sides_without_a_common_start_have_none(
 ) -> None:
     monkeypatch.setattr(forking.psutil, "LINUX", linux)
     common = CommonStart.of(SIDE, base)
-    assert (common.shared, common.why_not) == (None, why)
+    assert (common.shared, common.why_not, common.sentences) == (None, why, ())

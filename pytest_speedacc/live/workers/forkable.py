@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import psutil
+
+_ACCELERATORS = ("/dev/nvidia", "/dev/kfd", "/dev/dri/")
+"""What the drivers of NVIDIA, AMD and Intel open. Asking torch whether there is a CUDA device is enough."""
 
 
 @dataclass(slots=True)
@@ -51,9 +55,17 @@ def why_not_here() -> str:
     if not psutil.LINUX:
         # A fork without an exec is not safe with the frameworks of macOS.
         return "this system does not fork processes safely"
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_initialized():
-        return "CUDA is initialised when the tests are imported"
+    if device := _open_accelerator():
+        return f"{device} is in use when the tests are imported, and a driver does not survive a fork"
+    return ""
+
+
+def _open_accelerator() -> str:
+    """The device file of an accelerator whose driver this process has started; empty for none."""
+    for link in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):
+            if (target := str(link.readlink())).startswith(_ACCELERATORS):
+                return target
     return ""
 
 

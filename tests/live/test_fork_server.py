@@ -1,0 +1,165 @@
+"""What the workers of a launch are forked from: real servers, whose workers do not come up or only say who they are."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import tabnanny
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pytest_speedacc.live.workers import process
+from pytest_speedacc.live.workers.fork_server import CANNOT_FORK
+from pytest_speedacc.live.workers.side import Shared, Side, Start
+from pytest_speedacc.live.workers.starting import CannotFork, started
+from pytest_speedacc.live.workers.worker_process import WorkerLost
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is forked")
+
+
+def serve(
+    folder: Path, modules: dict[str, str], workers: Sequence[dict[str, str]] = (), **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """A server to its end, with ``folder/site`` on its path and ``folder/tree`` for a tree."""
+    site = folder / "site"
+    site.mkdir(exist_ok=True)
+    spec = {"sys_path": [*sys.path, str(site)], "roots": [str(folder / "tree")], "modules": modules, "workers": workers}
+    (folder / "spec.json").write_text(json.dumps(spec), "utf-8")
+    return subprocess.run(
+        [sys.executable, "-m", "pytest_speedacc.live.workers.fork_server", str(folder / "spec.json")],
+        env={**process.worker_environment(one_thread=True, hash_seed=0), **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def library(folder: Path, name: str, code: str) -> dict[str, str]:
+    """A module beside the others of the site, as a worker tells of it."""
+    path = folder / "site" / f"{name}.py"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(code, "utf-8")
+    return {name: str(path)}
+
+
+def test_it_imports_what_it_is_told_and_nothing_is_wrong_with_that(tmp_path: Path) -> None:
+    modules = library(tmp_path, "first", "import second\nprint('first')\n")
+    modules |= library(tmp_path, "second", "print('second')\n")
+    done = serve(tmp_path, {**modules, "gone": "/nowhere.py"})
+    assert (done.returncode, done.stdout.splitlines()) == (0, ["second", "first"]), done.stderr
+
+
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [
+        ("import unknown\n", r"importing what both sides import brings unknown from .*unknown\.py as well, which they"),
+        (
+            "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()\n",
+            "what both sides import starts 1 thread$",
+        ),
+    ],
+)
+def test_what_both_sides_would_not_have_is_not_forked(tmp_path: Path, code: str, why: str) -> None:
+    library(tmp_path, "unknown", "")
+    done = serve(tmp_path, library(tmp_path, "first", code))
+    assert done.returncode == CANNOT_FORK
+    assert re.match(why, done.stdout.splitlines()[-1]), done.stdout
+
+
+def test_a_library_of_another_place_is_another(tmp_path: Path) -> None:
+    library(tmp_path, "first", "")
+    done = serve(tmp_path, {"first": "/elsewhere/first.py"})
+    assert done.returncode == CANNOT_FORK
+    assert "brings first from " in done.stdout
+
+
+def test_an_interpreter_that_imports_of_a_tree_by_itself_forks_nothing(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    (tree / "sitecustomize.py").write_text("", "utf-8")
+    done = serve(tmp_path, {}, PYTHONPATH=str(tree))
+    assert done.returncode == CANNOT_FORK
+    assert "every process of this interpreter imports " in done.stdout
+
+
+@pytest.fixture
+def side(tmp_path: Path) -> Side:
+    """A tree with one gate, which tells what its process is like."""
+    tree = tmp_path / "a tree"
+    tree.mkdir()
+    (tree / "pytest.ini").write_text("[pytest]\n", "utf-8")
+    return Side(
+        label="candidate",
+        root=tree,
+        other_root=tmp_path / "another",
+        folder=tree,
+        python=sys.executable,
+        sys_path=tuple(sys.path),
+        one_thread=True,
+        rootdir=tree,
+        ini_file=tree / "pytest.ini",
+    )
+
+
+PROBE = """
+import json, os, sys
+found = {
+    "arguments": len(sys.argv),
+    "spec": os.path.exists(sys.argv[-1]),
+    "main": sys.modules["__main__"].__spec__.name,
+    "folder": os.getcwd(),
+    "search": os.environ.get("PYTHONPATH"),
+    "here": os.environ.get("here"),
+    "first": "tabnanny" in sys.modules,
+}
+with open("told.json", "w") as file:
+    json.dump(found, file)
+def test_gate(speedacc):
+    os._exit(3)
+"""
+
+
+def told(side: Side, start: Start) -> dict[str, object]:
+    """What a worker tells of itself, which then ends in its gate."""
+    with started([(side, ["test_it.py::test_gate"])], start) as (worker,):
+        worker.receive_gates()
+        with pytest.raises(WorkerLost, match=r"^the candidate worker ended with exit code 3 in test_it\.py::test_gate"):
+            worker.next_check("test_it.py::test_gate")
+    found: dict[str, object] = json.loads((side.root / "told.json").read_text("utf-8"))
+    return found
+
+
+def test_a_forked_worker_is_as_one_that_is_started(side: Side, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its command line, main module, folder and search path; and it ends as it did."""
+    monkeypatch.setenv("PYTHONPATH", str(side.root))
+    (side.root / "test_it.py").write_text(PROBE, "utf-8")
+    start = Start((), 7, True, tmp_path, 30.0)
+    apart = told(side, start)
+    forked = told(side, replace(start, shared=Shared({"tabnanny": str(tabnanny.__file__)}, {"here": "1"})))
+    assert (apart.pop("here"), apart.pop("first")) == (None, False)
+    assert (forked.pop("here"), forked.pop("first")) == ("1", True)
+    assert apart == forked
+    assert (forked["folder"], forked["search"], forked["spec"]) == (str(side.root), str(side.root), True)
+
+
+def test_a_server_that_cannot_fork_says_why_and_leaves_nothing(side: Side, tmp_path: Path) -> None:
+    (side.root / "test_it.py").write_text("", "utf-8")
+    start = Start((), 7, True, tmp_path, 30.0, shared=Shared({"json": "/elsewhere/json.py"}))
+    with (
+        pytest.raises(CannotFork, match="importing what both sides import brings json from"),
+        started([(side, ["test_it.py::test_gate"])], start),
+    ):
+        pass
+    crash = library(tmp_path, "crash", "import os\nprint('now', flush=True)\nos._exit(1)\n")
+    side = replace(side, sys_path=(*side.sys_path, str(tmp_path / "site")))
+    start = replace(start, shared=Shared(crash))
+    with (
+        pytest.raises(CannotFork, match="the process that they are forked from ended with 1: now"),
+        started([(side, ["test_it.py::test_gate"])], start),
+    ):
+        pass
