@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 pytest.importorskip("torch")
@@ -40,6 +43,9 @@ def on_gpu(*shape):
     return model
 """
 GATES = """
+import subprocess
+import sys
+
 import pytest
 from models import *
 
@@ -97,3 +103,23 @@ def test_both_sides_had_the_device(run: Run) -> None:
     for gate in ("test_unchanged", "test_slower", "test_wider", "test_trained_once_a_side"):
         assert torch.cuda.get_device_name(0) in run.output
         assert run.gates[f"test_gpu.py::{gate}"]["verdict"] in ("passed", "failed")
+
+
+def test_gates_have_processes_of_their_own(run: Run) -> None:
+    assert "shared a process" not in run.output
+
+
+ASKS = """
+import torch
+from pytest_speedacc.live.workers.forkable import why_not_here
+
+assert not why_not_here()
+torch.cuda.is_available()
+print(why_not_here())
+"""
+
+
+def test_a_driver_that_was_started_is_seen() -> None:
+    """Asking whether there is a device is enough, which many a conftest.py does; a child could not use it."""
+    done = subprocess.run([sys.executable, "-c", ASKS], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("/dev/nvidia")
