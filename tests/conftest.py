@@ -7,10 +7,12 @@ import importlib
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from quick_memray import quick_memray
+from quick_starts import start_quickly
 from scratch_project import Project
 
 pytest_plugins = ["pytester"]
@@ -82,21 +84,25 @@ ONCE = (
     "matplotlib.backends.backend_agg",
     "matplotlib.backends.backend_pdf",
     "matplotlib.backends.backend_svg",
+    "filelock",
     "pytest_speedacc.session.session",
 )
 """What is imported outside: pytester forgets what a run inside it imported, and compiled modules cannot come twice."""
 
 
 @pytest.fixture(scope="session")
-def imported_once() -> None:
-    """Import it when a test first needs it, since those of the pure folders never do."""
+def ready_for_runs() -> Iterator[None]:
+    """Import it when a test first needs it, since those of the pure folders never do, and let runs start quickly."""
     for name in ONCE:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+    with pytest.MonkeyPatch.context() as patch:
+        start_quickly(patch)
+        yield
 
 
 @pytest.fixture
-def pytester(imported_once: None, pytester: pytest.Pytester) -> pytest.Pytester:
+def pytester(ready_for_runs: None, pytester: pytest.Pytester) -> pytest.Pytester:
     """pytest's own, in a process that has imported what cannot come twice."""
     return pytester
 
