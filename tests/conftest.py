@@ -54,6 +54,16 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     terminalreporter.line(f"Tests that lost a race and were run again: {len(again)} {' '.join(again)}")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The machine's timing lock is there: no test waits for one of another worker, or for another run of these."""
+    folder = str(tmp_path_factory.mktemp("temporary"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", folder)
+        patch.setattr("tempfile.tempdir", folder)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def neutral_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither a developer's own settings nor those of CI decide in a test."""
@@ -111,7 +121,6 @@ def pytester(ready_for_runs: None, pytester: pytest.Pytester) -> pytest.Pytester
 def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Project:
     """An empty scratch project, whose runs load the plugins that they name."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-    # The machine's timing lock is there: no test waits for another run on this machine.
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     # Beside every framework that other tests have imported, a collection of everything takes longer than a gate.
