@@ -7,10 +7,12 @@ import importlib
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from quick_memray import quick_memray
+from quick_starts import start_quickly
 from scratch_project import Project
 
 pytest_plugins = ["pytester"]
@@ -52,6 +54,16 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     terminalreporter.line(f"Tests that lost a race and were run again: {len(again)} {' '.join(again)}")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The machine's timing lock is there: no test waits for one of another worker, or for another run of these."""
+    folder = str(tmp_path_factory.mktemp("temporary"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", folder)
+        patch.setattr("tempfile.tempdir", folder)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def neutral_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither a developer's own settings nor those of CI decide in a test."""
@@ -82,21 +94,25 @@ ONCE = (
     "matplotlib.backends.backend_agg",
     "matplotlib.backends.backend_pdf",
     "matplotlib.backends.backend_svg",
+    "filelock",
     "pytest_speedacc.session.session",
 )
 """What is imported outside: pytester forgets what a run inside it imported, and compiled modules cannot come twice."""
 
 
 @pytest.fixture(scope="session")
-def imported_once() -> None:
-    """Import it when a test first needs it, since those of the pure folders never do."""
+def ready_for_runs() -> Iterator[None]:
+    """Import it when a test first needs it, since those of the pure folders never do, and let runs start quickly."""
     for name in ONCE:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+    with pytest.MonkeyPatch.context() as patch:
+        start_quickly(patch)
+        yield
 
 
 @pytest.fixture
-def pytester(imported_once: None, pytester: pytest.Pytester) -> pytest.Pytester:
+def pytester(ready_for_runs: None, pytester: pytest.Pytester) -> pytest.Pytester:
     """pytest's own, in a process that has imported what cannot come twice."""
     return pytester
 
@@ -105,7 +121,6 @@ def pytester(imported_once: None, pytester: pytest.Pytester) -> pytest.Pytester:
 def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Project:
     """An empty scratch project, whose runs load the plugins that they name."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-    # The machine's timing lock is there: no test waits for another run on this machine.
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     # Beside every framework that other tests have imported, a collection of everything takes longer than a gate.

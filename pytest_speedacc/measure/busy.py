@@ -195,7 +195,7 @@ def _table(proc: Path) -> dict[int, _Process]:
     ticks = os.sysconf("SC_CLK_TCK")
     table = {}
     for name in os.listdir(proc):  # noqa: PTH208 - a thousand of them
-        if name.isdecimal() and (text := _read(proc / name / "stat")):
+        if name.isdecimal() and (text := _read(f"{proc}/{name}/stat")):
             # The name, in parentheses, may hold anything.
             title, _, rest = text.rpartition(")")
             fields = rest.split()
@@ -242,9 +242,11 @@ def _throttled(root: Path) -> float:
     return max(found)
 
 
-def _read(path: Path) -> str:
+def _read(path: Path | str) -> str:
     """Empty for what is not there, or not any more."""
     try:
-        return path.read_text(encoding="utf-8", errors="replace")
+        # Without a buffer and a decoder for each: a gate looks at every process of the machine several times.
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123
+            return file.read().decode("utf-8", "replace")
     except OSError:
         return ""

@@ -261,8 +261,11 @@ except GateError as error:
     ],
     ids=["folder", "document", "predictions", "way", "files"],
 )
-def test_an_ordinary_user_without_permission(folder: int, document: int, arrays: int, says: str) -> None:
-    with tempfile.TemporaryDirectory(dir="/tmp") as top:  # pytest's own folder is for one user only
+def test_an_ordinary_user_without_permission(
+    monkeypatch: pytest.MonkeyPatch, folder: int, document: int, arrays: int, says: str
+) -> None:
+    monkeypatch.setenv("TMPDIR", "/tmp")  # pytest's own folder is for one user only
+    with tempfile.TemporaryDirectory(dir="/tmp") as top:
         Path(top).chmod(0o755)
         path = Path(top) / "baselines" / "test.json"
         save_baseline(path, BASELINE, PREDICTIONS)

@@ -198,14 +198,15 @@ def environment_of(tmp_path: Path, *, editable: Path) -> str:
 
 @pytest.fixture
 def src_project(tmp_path: Path) -> LiveProject:
-    """A package in ``src`` whose model is ten times slower than in the base."""
+    """A package in ``src`` whose model has three times as many weights as in the base."""
     project = start_project(tmp_path)
-    project.settings("launches = 6", pytest='pythonpath = ["."]')
+    project.settings(pytest='pythonpath = ["."]')
     package = project.folder / "src/ranker/__init__.py"
     package.parent.mkdir(parents=True)
-    package.write_text("WORK = 2000\n", "utf-8")
-    project.commit(tests__test_it_py="import ranker\n" + GATE.replace("2000", "ranker.WORK"))
-    package.write_text("WORK = 20000\n", "utf-8")
+    package.write_text("WEIGHTS = 10\n", "utf-8")
+    gate = GATE.replace("60 %", '60 %", max_parameters_increase="5 %').replace("2000", "2000, ranker.WEIGHTS")
+    project.commit(tests__test_it_py=f"import ranker\n{gate}")
+    package.write_text("WEIGHTS = 30\n", "utf-8")
     return project
 
 
@@ -217,9 +218,9 @@ def test_an_editable_install_is_the_base_s_in_the_base(
     python = environment_of(tmp_path, editable=src_project.folder / "src")
     options = [f"--speedacc-base-python={os.path.relpath(python, src_project.folder)}"] if own_python else []
     run = src_project.run(*options, python=python)
-    check = run.check("test_it.py::test_it")
+    check = run.check("test_it.py::test_it", "max_parameters_increase")
     assert (run.code, check["outcome"]) == (FAILED, "failed"), run.output
-    assert check["observed"] > 1
+    assert (check["observed"], check["reason"]) == (30, "3 x more against the base's 10")
 
 
 def test_an_install_that_is_a_copy_is_refused_by_name(live: LiveProject, tmp_path: Path) -> None:
