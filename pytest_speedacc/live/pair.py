@@ -10,7 +10,7 @@ import numpy as np
 from pytest_speedacc.live.workers.protocol import Ready
 from pytest_speedacc.live.workers.worker_process import WorkerProcess
 from pytest_speedacc.measure.launches import PairTimes
-from pytest_speedacc.measure.turns import Round, round_of, take_turns
+from pytest_speedacc.measure.turns import Round, round_of, take_turns, turn_of
 
 TAIL = 0.95
 FEWEST_TAIL_CALLS = 150
@@ -31,7 +31,8 @@ def time_pair(
     ``stopping`` stops the side that is not timed, which is needed where its threads may spin.
     """
     sides = (candidate, base)
-    turn = round_of(max(side.seconds_per_call for side in ready), ready[0].concurrency)
+    size = round_of if tail else turn_of
+    turn = size(max(side.seconds_per_call for side in ready), ready[0].concurrency)
     quads = max(rounds, math.ceil(FEWEST_TAIL_CALLS / turn.calls) if tail else 0) // 2
     seconds: tuple[list[float], list[float]] = ([], [])
 
@@ -63,7 +64,8 @@ def time_pair(
 def _round(worker: WorkerProcess, turn: Round, number: int, single: bool, stopping: bool) -> list[float]:
     if stopping:
         worker.resume()
-    worker.send("time", calls=turn.calls, untimed=turn.untimed, number=number, single=single)
+    order = {"calls": turn.calls, "untimed": turn.untimed, "stretches": turn.stretches}
+    worker.send("time", number=number, single=single, **order)
     seconds: list[float] = worker.receive()["seconds"]
     if stopping:
         worker.stop()

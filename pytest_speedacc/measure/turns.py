@@ -22,12 +22,26 @@ class Round:
     """Timed together."""
     untimed: int
     """Calls before them, which bring the caches back."""
+    stretches: int = 1
+    """How often they are timed, of the same inputs; the fastest counts."""
 
 
 def round_of(seconds_per_call: float, concurrency: int = 1) -> Round:
     """The round for calls of this length, each of ``concurrency`` calls in flight: fewer would be no such load."""
     calls = max(concurrency, round(ROUND_SECONDS / seconds_per_call))
     return Round(calls, concurrency * min(UNTIMED_CALLS, math.ceil(UNTIMED_SECONDS / seconds_per_call)))
+
+
+def turn_of(seconds_per_call: float, concurrency: int = 1) -> Round:
+    """The same for a process that takes turns with another: of the calls that bring its caches back, most are timed.
+
+    The first stretch after a switch is the slower one, unless the second is interrupted. Where a round holds many
+    calls, a second stretch would take longer than the calls that it stands for.
+    """
+    usual = round_of(seconds_per_call, concurrency)
+    if concurrency > 1 or usual.calls > UNTIMED_CALLS:
+        return usual
+    return Round(usual.calls, min(1, usual.untimed - 1), stretches=2)
 
 
 @dataclass(frozen=True, slots=True)

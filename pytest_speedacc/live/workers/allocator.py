@@ -2,7 +2,7 @@
 
 The same product takes up to a tenth longer when its matrix begins at another address modulo 64. A block on the heap
 begins wherever earlier ones have ended, and that depends on the length of a path. So while a model is built, blocks of
-64 KiB and more come from `mmap`, always 16 bytes behind the beginning of a page. While it is timed they come from the
+192 KiB and more come from `mmap`, always 16 bytes behind the beginning of a page. While it is timed they come from the
 heap: there a call finds its memory where the last one has left it, and need not ask the system for it.
 
 glibc alone; elsewhere memory lies where it lies.
@@ -17,12 +17,12 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-_LARGE = 64 << 10
 _BUILDING = {
-    "MALLOC_MMAP_THRESHOLD_": _LARGE,
-    # A block comes from mmap only where the top of the heap has no room for it.
-    "MALLOC_TOP_PAD_": _LARGE // 4,
-    "MALLOC_TRIM_THRESHOLD_": _LARGE // 2,
+    "MALLOC_MMAP_THRESHOLD_": 128 << 10,
+    # A block comes from mmap only where the top of the heap has no room for it; but a heap that gives back all that it
+    # can spare asks for it again at once.
+    "MALLOC_TOP_PAD_": 64 << 10,
+    "MALLOC_TRIM_THRESHOLD_": 192 << 10,
 }
 _TIMING = {
     "MALLOC_MMAP_THRESHOLD_": 1 << 30,

@@ -40,7 +40,6 @@ def main(path: str) -> int:
         print(why)
         return CANNOT_FORK
     # No collection in a worker looks at what stands here, which would copy every page of it.
-    gc.collect()
     gc.freeze()
     waiting: dict[int, ForkedWorker] = {}
     for worker in spec.workers:

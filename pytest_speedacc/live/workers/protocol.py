@@ -82,7 +82,7 @@ class ForkServerSpec:
     sys_path: tuple[str, ...]
     """The import path, without what lies in either tree."""
     roots: tuple[str, ...]
-    """Both trees."""
+    """Trees of which it must have imported nothing."""
     modules: dict[str, str]
     """What it imports, in this order, and the file that each must come from."""
     workers: tuple[ForkedWorker, ...]

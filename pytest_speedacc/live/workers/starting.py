@@ -83,8 +83,10 @@ def _processes(plans: Sequence[_Plan], start: Start, stack: ExitStack) -> Iterat
         for plan in plans
     ]
     roots = (str(side.root), str(side.other_root))
+    # What an interpreter imports by itself is looked at once: thousands of modules take half a second.
+    suspected = roots if start.statics else ()
     elsewhere = [entry for entry in side.sys_path if not any(is_below(entry, root) for root in roots)]
-    spec = ForkServerSpec(tuple(elsewhere), roots, dict(start.shared.modules), tuple(forked))
+    spec = ForkServerSpec(tuple(elsewhere), suspected, dict(start.shared.modules), tuple(forked))
     path, log = start.scratch / f"forks-{first.token[:8]}.json", start.scratch / f"forks-{first.token[:8]}.log"
     path.write_bytes(msgspec.json.encode(spec))
     changed = {**first.environment, "PYTHONPATH": os.pathsep.join(elsewhere), **start.shared.environment}

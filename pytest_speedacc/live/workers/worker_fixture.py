@@ -70,34 +70,33 @@ class WorkerGate:
             subject = prepare(model, inputs, targets, CallOptions(**options), whole=worker.spec.statics)
             with subject.adapter.running(model):
                 setup, costliest = worker.costs.seconds, worker.costs.costliest
-                with worker.setting_aside():
+                with worker.setting_aside(), steady():
                     counts = self._test in worker.spec.counted
                     statics = measure_statics(subject, counts=counts) if worker.spec.statics else None
                     facts = _facts(statics, subject, worker.spec) if statics else None
                     answers = Answers()
                     work = subject.workload(answers)
                     check = partial(check_answers, subject, answers, statics)
-                    with steady():
-                        warm = warm_up(work, WARM_UP_BUDGET)
-                        # Not before: the other side warms up at the same time, and one core is for one.
-                        pin(worker.spec.cores)
-                        try:
-                            new = self._check_identity()
-                            ready = Ready(
-                                test=self._test,
-                                name=name,
-                                seconds_per_call=warm.seconds_per_call,
-                                batch_size=subject.batch_size,
-                                setup_seconds=setup,
-                                costliest=costliest,
-                                facts=facts,
-                                concurrency=subject.concurrency,
-                                modules=outside(new, (worker.spec.root, worker.spec.other_root)) if statics else {},
-                            )
-                            worker.channel.send("ready", gate=msgspec.to_builtins(ready))
-                            self._serve(work, subject, check)
-                        finally:
-                            pin(())
+                    warm = warm_up(work, WARM_UP_BUDGET)
+                    # Not before: the other side warms up at the same time, and one core is for one.
+                    pin(worker.spec.cores)
+                    try:
+                        new = self._check_identity()
+                        ready = Ready(
+                            test=self._test,
+                            name=name,
+                            seconds_per_call=warm.seconds_per_call,
+                            batch_size=subject.batch_size,
+                            setup_seconds=setup,
+                            costliest=costliest,
+                            facts=facts,
+                            concurrency=subject.concurrency,
+                            modules=outside(new, (worker.spec.root, worker.spec.other_root)) if statics else {},
+                        )
+                        worker.channel.send("ready", gate=msgspec.to_builtins(ready))
+                        self._serve(work, subject, check)
+                    finally:
+                        pin(())
         except GateError as error:
             worker.channel.send("failed", test=self._test, text=str(error))
             pytest.skip(LEFT)
@@ -169,12 +168,13 @@ class WorkerGate:
                 case "time":
                     run_untimed(work, order["untimed"])
                     calls, number = order["calls"], order["number"]
-                    # Each call by itself where a tail is asked for, otherwise the round as a whole.
+                    # Each call by itself where a tail is asked for, otherwise the faster of the round's stretches.
                     if order["single"]:
-                        times = time_calls(work, 1, calls, start=number * calls)
+                        seconds = time_calls(work, 1, calls, start=number * calls).seconds.tolist()
                     else:
-                        times = time_calls(work, calls, 1, start=number)
-                    channel.send("times", seconds=times.seconds.tolist())
+                        stretches = [time_calls(work, calls, 1, start=number) for _ in range(order["stretches"])]
+                        seconds = [min(float(stretch.seconds[0]) for stretch in stretches)]
+                    channel.send("times", seconds=seconds)
                 case "ratio":
                     ratio = measure_ratio(work, order["seconds_per_call"])
                     channel.send("ratio", log_ratio=ratio.log_ratio, seconds=ratio.seconds, parts=ratio.parts)
