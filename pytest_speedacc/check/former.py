@@ -7,13 +7,14 @@ from collections.abc import Callable, Sequence
 from pytest_speedacc.baseline import Baseline, check_agreement, load_baseline
 from pytest_speedacc.check.baseline_file import read_predictions, update_command
 from pytest_speedacc.check.case import Case
+from pytest_speedacc.check.same_task import check_same_task
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.judge.accepted import accept_by_file
 from pytest_speedacc.judge.held import UNREPLACED, stricter
 from pytest_speedacc.judge.reference import LiveComparison, Reference, from_baseline
 from pytest_speedacc.judge.repeats import Former, Repeated, is_decided
-from pytest_speedacc.judge.verdict import Check
+from pytest_speedacc.judge.verdict import Finding, Reason, because
 from pytest_speedacc.measure.environment import Environment, library_versions
 from pytest_speedacc.measure.measurement import Measurement
 from pytest_speedacc.measure.yardstick import Ratios
@@ -45,16 +46,16 @@ def wants_ratio(policy: Policy) -> bool:
     return any(bound.setting.by_yardstick for bound in policy.bounds)
 
 
-def ratios_of(case: Case, old: Baseline | None, writes: bool, environment: Environment) -> Ratios | str:
+def ratios_of(case: Case, old: Baseline | None, writes: bool, environment: Environment) -> Ratios | Reason:
     """Today's ratios to the yardstick where they are written or compared, else why there are none."""
     record = old.environments.get(environment.key) if old else None
     compared = case.live is None and record is not None and record.yardstick is not None
     if not wants_ratio(case.policy) or not (writes or compared):
-        return ""
+        return ()
     try:
         return case.ratios()
     except GateError as error:
-        return f"the ratio to the yardstick could not be measured: {error}"
+        return because("unmeasured ratio", error=str(error))
 
 
 def from_file(
@@ -63,44 +64,46 @@ def from_file(
     fresh: bool,
     measurement: Measurement,
     environment: Environment,
-    ratios: Ratios | str,
+    ratios: Ratios | Reason,
 ) -> Reference:
-    accuracy = measurement.statics.accuracy
+    """What a baseline file holds; ``fresh`` where it is of this very measurement. Raises GateError where it cannot be
+    read, or is of another task."""
+    accuracy, command = measurement.statics.accuracy, update_command(case)
     before = accuracy.predictions if fresh else read_predictions(case, stored) if stored else None
-    reference = from_baseline(
-        stored, before, case.subject, accuracy, environment, ratios, update_command(case), library_versions()
-    )
+    if stored is not None:
+        check_same_task(stored, case.subject, accuracy, command)
+    reference = from_baseline(stored, before, case.subject, accuracy, environment, ratios, command, library_versions())
     if stored is not None and not fresh:
         check_agreement(case.path, stored, before, case.subject)
     return reference
 
 
 def standing(
-    case: Case, measurement: Measurement, environment: Environment, ratios: Ratios | str
+    case: Case, measurement: Measurement, environment: Environment, ratios: Ratios | Reason
 ) -> tuple[Baseline | None, Reference]:
     """What the file holds that an update leaves as it is; where that cannot be compared, the reference says why."""
     try:
         stored = load_baseline(case.path, case.filed, case.name)
         return stored, from_file(case, stored, False, measurement, environment, ratios)
     except GateError as error:
-        return None, Reference(str(error))
+        return None, Reference(because("text", text=str(error)))
 
 
 def after_file(
     case: Case,
     live: LiveComparison,
-    checks: tuple[Check, ...],
+    checks: tuple[Finding, ...],
     stored: Baseline,
     fresh: bool,
     measurement: Measurement,
     environment: Environment,
-) -> tuple[Check, ...]:
+) -> tuple[Finding, ...]:
     """The checks after what this change says in the baseline file, which its reviewer reads."""
     renewed = live.since.renewed(stored, environment.key)
     if renewed is None:
         return checks
     try:
-        own = from_file(case, renewed, fresh, measurement, environment, "")
+        own = from_file(case, renewed, fresh, measurement, environment, ())
     except GateError:
         # Of another evaluation set, or damaged: it accepts nothing.
         return checks
@@ -110,30 +113,31 @@ def after_file(
 def held(
     case: Case,
     live: LiveComparison,
-    checks: tuple[Check, ...],
+    checks: tuple[Finding, ...],
     stored: Baseline | None,
     measurement: Measurement,
     environment: Environment,
-) -> tuple[Check, ...]:
+) -> tuple[Finding, ...]:
     """The checks, with what does not come from time held against the baseline file as well as against the base.
 
     Against the base's own file, too, where this checkout's was changed by hand, is gone, or has nothing of an axis.
     """
     policy, accuracy, command = case.policy, measurement.statics.accuracy, update_command(case)
-    own: Reference | str
+    own: Reference | Reason
     if stored is not None:
         try:
-            own = from_file(case, stored, False, measurement, environment, "")
+            own = from_file(case, stored, False, measurement, environment, ())
         except GateError as error:
-            own = str(error)
+            own = because("text", text=str(error))
         checks = stricter(checks, measurement, policy, own, live, live.alpha)
     scored = case.subject.score is not None
     if (left := live.since.unreplaced(stored, environment.key, scored=scored)) is not None:
         try:
+            check_same_task(left, case.subject, accuracy, command)
             own = from_baseline(
-                left, live.since.predictions, case.subject, accuracy, environment, "", command, library_versions()
+                left, live.since.predictions, case.subject, accuracy, environment, (), command, library_versions()
             )
         except GateError as error:
-            own = str(error)
+            own = because("text", text=str(error))
         checks = stricter(checks, measurement, policy, own, live, live.alpha, UNREPLACED)
     return checks

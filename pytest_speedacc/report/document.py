@@ -159,11 +159,11 @@ def gate_document(verdict: Verdict, scale: Scale) -> dict[str, Any]:
     }
 
 
-def _trade(found: TradeSum) -> dict[str, Any]:
+def _trade(found: TradeSum[str]) -> dict[str, Any]:
     return {"source": found.source, "applies": found.applies, **msgspec.to_builtins(found)}
 
 
-def _check(check: Check) -> dict[str, Any]:
+def _check(check: Check[str]) -> dict[str, Any]:
     return {
         "setting": check.setting,
         "metric": check.metric,

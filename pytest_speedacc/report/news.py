@@ -84,7 +84,7 @@ def code(words: str) -> str:
     return f"`{plain or ' '}`"
 
 
-def _said(check: Check, verdict: Verdict) -> str:
+def _said(check: Check[str], verdict: Verdict) -> str:
     """What a check shows, as the end of a sentence about its gate."""
     where = f" in the slice {check.slice}" if check.slice else ""
     if check.observed is None:

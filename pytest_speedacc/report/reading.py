@@ -142,7 +142,7 @@ def _verdict(gate: GatePart) -> Verdict:
     )
 
 
-def _check(part: CheckPart) -> Check:
+def _check(part: CheckPart) -> Check[str]:
     fields = msgspec.structs.asdict(part)
     kind, outcome = _kind(fields.pop("unit")), Outcome[fields.pop("outcome").upper()]
     return Check(**fields, kind=kind, outcome=outcome)
@@ -156,7 +156,7 @@ def _observation(part: MeasuredPart) -> Observation:
     return Observation(**fields, kind=kind, higher_is_better=is_higher)
 
 
-def _trade(part: TradePart) -> TradeSum:
+def _trade(part: TradePart) -> TradeSum[str]:
     given, gained = (tuple(Leg(**msgspec.structs.asdict(leg)) for leg in legs) for legs in (part.given, part.gained))
     return TradeSum(part.trade, part.source, given, gained)
 

@@ -9,11 +9,12 @@ from pytest_speedacc.axes.units import Kind, format_seconds
 from pytest_speedacc.facts import Unavailable
 from pytest_speedacc.judge.gate import Part
 from pytest_speedacc.judge.reference import QUANTILES, Reference
-from pytest_speedacc.judge.retained import observe_retained
 from pytest_speedacc.judge.verdict import Observation
 from pytest_speedacc.measure.accuracy import Accuracy
 from pytest_speedacc.measure.measurement import Measurement
 from pytest_speedacc.measure.waiting import Waiting
+from pytest_speedacc.report.retained import observe_retained
+from pytest_speedacc.report.sentences import said
 
 
 def observe(measurement: Measurement, reference: Reference) -> tuple[Observation, ...]:
@@ -99,7 +100,7 @@ def _observe_latency(measurement: Measurement, reference: Reference) -> list[Obs
     rows = []
     for q in QUANTILES if latency.has_tail else QUANTILES[:1]:
         name = statistic_name(q)
-        stored = f"; stored: {reference.stored_latency[name]}" if name in reference.stored_latency else ""
+        stored = f"; stored: {said(reference.stored_latency[name])}" if name in reference.stored_latency else ""
         note = f"{batch}, {observations}{warm}{load}{stored}"
         former = reference.latency.get(name)
         rows.append(Observation("latency", name, Kind.TIME, latency.quantile(q), latency.interval(q), former, note))
