@@ -121,25 +121,11 @@ def _refuse(path: Path, where: str, what: str) -> NoReturn:
 
 
 def _verdict(gate: GatePart) -> Verdict:
-    return Verdict(
-        test=gate.test,
-        name=gate.name,
-        checks=tuple(map(_check, gate.checks)),
-        observations=tuple(map(_observation, gate.measured)),
-        notes=gate.notes,
-        accept=gate.accept,
-        trades=tuple(map(_trade, gate.trades)),
-        suspects=gate.suspects,
-        explained=gate.explained,
-        explained_beside=gate.explained_beside,
-        allocated=gate.allocated,
-        flipped=gate.flipped,
-        group=gate.group,
-        compared_with=gate.compared_with,
-        error=gate.error,
-        file=gate.file,
-        line=gate.line,
-    )
+    fields = msgspec.structs.asdict(gate)
+    for told_by_checks in ("verdict", "measured", "at_scale"):
+        del fields[told_by_checks]
+    checks, rows = tuple(map(_check, gate.checks)), tuple(map(_observation, gate.measured))
+    return Verdict(**{**fields, "checks": checks, "observations": rows, "trades": tuple(map(_trade, gate.trades))})
 
 
 def _check(part: CheckPart) -> Check[str]:
