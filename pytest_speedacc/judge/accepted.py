@@ -53,7 +53,7 @@ def _better(check: Finding, held: Finding, reason: str) -> Finding:
     by_predictions = held.metric == "churn" and held.outcome is Outcome.PASSED
     if held.outcome >= check.outcome or not (by_predictions or held.reference is not None):
         return check
-    value = "these predictions" if by_predictions else Quantity(held.reference or 0.0, held.kind)
+    value = because("predictions") if by_predictions else Quantity(held.reference or 0.0, held.kind)
     accepted = because("accepted value", value=value, why=quoted(reason))
     why = because("accepted in file", accepted=accepted)
     return replace(check, outcome=held.outcome, reason=why + check.reason, accepted=accepted)

@@ -77,4 +77,4 @@ def shared_notes(stored: Baseline, shared: Mapping[str, str]) -> Iterator[Reason
 
 
 def _short(digest: str) -> str:
-    return digest.replace(":", " ")[: len("sha256 ") + 12]
+    return digest.replace(":", " ")[: len("sha256:") + 12]

@@ -141,7 +141,7 @@ def judge_live_increase(
         return check_of(bound, None, Outcome.PASSED, because("nothing slower", problem=gate.problem))
     if not gate.launches:
         outcome = Outcome.FAILED if gate.is_lost else Outcome.NOT_COMPARED
-        return check_of(bound, None, outcome, because("not compared", base="the base", problem=gate.problem))
+        return check_of(bound, None, outcome, because("not timed", problem=gate.problem))
     differences = _differences(bound, gate.launches)
     bounds = launch_bounds(differences, alpha, once=once)
     slower, low, high = (math.expm1(value) for value in (bounds.mean, bounds.lower, bounds.upper))

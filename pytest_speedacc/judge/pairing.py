@@ -126,8 +126,7 @@ def _pair(value: float, same_environment: bool, sides: Sides, source: str) -> Pa
     if before is None:
         return paired(None, None, because("no predictions", source=source))
     if before.shape != now.predictions.shape:
-        shapes = {"then": before.shape, "now": now.predictions.shape}
-        return paired(None, None, because("other shape", source=source, **shapes))
+        return paired(None, None, because("other shape", source=source, then=before.shape, now=now.predictions.shape))
     if now.of_labels:
         paired = partial(paired, changed=int((~right(before, now.predictions)).sum()))
     if now.correct is not None:

@@ -136,8 +136,8 @@ def from_baseline(
         elif amount is not None and not (axis.per_call and other_batches):
             amounts[axis.name] = amount
         elif axis.per_environment:
-            what = "memory peak" if axis is MEMORY else axis.title
-            absent[axis.name] = incomparable or because("no axis", what=what, command=command)
+            nothing = "no peak" if axis is MEMORY else "no axis"
+            absent[axis.name] = incomparable or because(nothing, axis=axis.title, command=command)
     score, then = stored.accuracy, incomparable or _former_ratios(ratios, former, command)
     reference = Reference(
         missing=because("not held", command=command),
@@ -191,7 +191,7 @@ def _known(other: Environment, here: Environment) -> Reason:
 def _former_ratios(now: Ratios | Reason, then: StoredRatio | None, command: str) -> Ratios | Reason:
     """The baseline's, or why there are no two to compare."""
     if then is None:
-        return because("no axis", what="ratio to the yardstick", command=command)
+        return because("no ratio", command=command)
     if then.version != VERSION:
         return because("other yardstick", then=then.version, now=VERSION, command=command)
     if then.parts is None:

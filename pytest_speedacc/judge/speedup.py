@@ -26,15 +26,15 @@ def judge_speedup(wanted: Term, here: float, launches: Sequence[PairTimes]) -> F
         change, passed, failed = gain.change, gain.is_shown, not gain.is_shown and not gain.is_open
         if math.isfinite(gain.at_most):
             interval = (math.expm1(2 * change - gain.at_most), math.expm1(gain.at_most))
-        evidence, more = because("processes", count=len(launches)), "raise launches="
+        evidence, more = because("processes", count=len(launches)), "raise launches"
     else:
         room = math.log1p(LAUNCH_SPREAD)
         change, passed, failed = here, here + room <= wanted_log, here - room > wanted_log
-        evidence, more = because("one process"), "pass launches=8"
+        evidence, more = because("one process"), "pass launches"
     outcome = Outcome.PASSED if passed else Outcome.FAILED if failed else Outcome.INCONCLUSIVE
     reason = because("speed", times=math.exp(-change)) + evidence
     if outcome is Outcome.INCONCLUSIVE:
-        reason += because("more launches", more=more)
+        reason += because(more)
     return Check(
         setting="min_speedup",
         metric="latency",

@@ -147,7 +147,7 @@ def _gain_of_score(
     elif term.unit is Unit.RELATIVE:
         wanted *= abs(former)
     elif (term.unit is Unit.POINTS) is not accuracy.within_unit:
-        return because("unit of gain", unit="points" if term.unit is Unit.POINTS else "its own unit"), False
+        return because("no gain in points" if term.unit is Unit.POINTS else "no gain in own unit"), False
     observed = because("value", value=Change(accuracy.value, former, Kind.SCORE, accuracy.within_unit))
     if better < wanted - LAST_DIGIT:
         return observed, False
