@@ -13,17 +13,14 @@ import pytest
 import pytest_speedacc
 from pytest_speedacc.axes.units import Change, Kind, Quantity
 from pytest_speedacc.config.settings import parse_bound
-from pytest_speedacc.judge.hints import CONVERSIONS
 from pytest_speedacc.judge.verdict import Check, Leg, Outcome, TradeSum, because, check_of
 from pytest_speedacc.report.sentences import SENTENCES, all_said, said, told, told_trade
 
 PACKAGE = Path(pytest_speedacc.__file__).parent
 JUDGE = sorted((PACKAGE / "judge").glob("*.py"))
 SPACED_WORD = re.compile(r"[a-z]{2} |( |,)[a-z]{2}")
-NO_SENTENCE = {
-    "rows of pandas",  # names of patterns, that measure/profile knows them by
-    *CONVERSIONS,
-}
+NO_SENTENCE = {"rows of pandas"}
+"""The name of a pattern, that ``measure/patterns`` knows it by."""
 
 
 def calls_of_because(tree: ast.AST) -> Iterator[ast.Call]:

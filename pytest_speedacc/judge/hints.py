@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pytest_speedacc.judge.verdict import Reason, because
+from pytest_speedacc.measure.patterns import KNOWN
 from pytest_speedacc.measure.profile import Function, Profile
 
 FEWEST_SAMPLES = 8
@@ -14,17 +15,7 @@ SMALLEST_GROWTH = 0.03
 """Of a call of the base: a pattern that takes so much longer has grown."""
 ROWS = "rows of pandas"
 VALIDATION = "validation"
-CONVERSIONS = (
-    "pandas to arrays",
-    "arrays to pandas",
-    "polars to others",
-    "others to polars",
-    "DMatrix",
-    "frames to xgboost",
-    "frames to lightgbm",
-    "sparse to dense",
-    "tensors to arrays",
-)
+CONVERSIONS = tuple(name for name in KNOWN if name not in (ROWS, VALIDATION))
 """What happens on each call, and could be spared."""
 
 

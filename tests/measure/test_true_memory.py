@@ -19,7 +19,7 @@ from pytest_speedacc.measure.samples import take
 from pytest_speedacc.measure.subject import CallOptions, prepare
 from pytest_speedacc.measure.this_process import resident
 from pytest_speedacc.measure.worst import choose, choose_among
-from pytest_speedacc.report.retained import observe_retained
+from pytest_speedacc.report.observations import observe_retained
 
 pytestmark = pytest.mark.memray
 
