@@ -6,9 +6,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from pytest_speedacc.baseline import (
-    merged,
-)
+from pytest_speedacc.baseline import merged
 from pytest_speedacc.baseline.archive import Predictions
 from pytest_speedacc.check.baseline_file import (
     NO_TOLERANCE,

@@ -71,10 +71,7 @@ def accept_now(checks: tuple[Finding, ...], stored: Baseline, base: str) -> tupl
     why = because("accepted now", base=base[:7], why=quoted(stored.updated.reason))
     passed = {
         check.place: replace(
-            check,
-            outcome=Outcome.PASSED,
-            reason=why + check.reason,
-            accepted=accepted_by(entries[check.place]),
+            check, outcome=Outcome.PASSED, reason=why + check.reason, accepted=accepted_by(entries[check.place])
         )
         for check in failed
     }

@@ -16,14 +16,7 @@ from pytest_speedacc.config.trades import Term, Trade, widened
 from pytest_speedacc.judge.entries import accepted_by, counted, refusals
 from pytest_speedacc.judge.verdict import Finding, Outcome, Reason, because, check_of, moved_by
 from pytest_speedacc.measure.launches import Key, LiveGate, LiveRun, PairTimes
-from pytest_speedacc.stats.sequence import (
-    FEWEST_LAUNCHES,
-    Gain,
-    judge_launches,
-    launch_bounds,
-    launch_gain,
-    resolution,
-)
+from pytest_speedacc.stats.sequence import FEWEST_LAUNCHES, Gain, judge_launches, launch_bounds, launch_gain, resolution
 
 SUITE_ALPHA = 0.01
 """How often a live run of unchanged models may call any of them slower."""

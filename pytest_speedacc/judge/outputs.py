@@ -7,11 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pytest_speedacc.config.settings import Bound
-from pytest_speedacc.judge.accuracy import (
-    LAST_DIGIT,
-    OTHER_ENVIRONMENT_POINTS,
-    OTHER_ENVIRONMENT_SAMPLES,
-)
+from pytest_speedacc.judge.accuracy import LAST_DIGIT, OTHER_ENVIRONMENT_POINTS, OTHER_ENVIRONMENT_SAMPLES
 from pytest_speedacc.judge.verdict import Finding, Outcome, because, check_of
 from pytest_speedacc.measure.outputs import DIGEST, MOST_NUMBERS, Outputs, changed, is_exact
 from pytest_speedacc.measure.score import Array, Mask

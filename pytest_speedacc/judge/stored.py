@@ -80,7 +80,5 @@ def _moved(now: Ratios, then: Ratios) -> list[float]:
 
 def _interval(now: Ratios, then: Ratios, level: float) -> Bounds:
     freedom = now.launches + then.launches - 2
-    pooled = math.sqrt(
-        ((now.launches - 1) * now.spread**2 + (then.launches - 1) * then.spread**2) / freedom,
-    )
+    pooled = math.sqrt(((now.launches - 1) * now.spread**2 + (then.launches - 1) * then.spread**2) / freedom)
     return prediction_interval(now.mean - then.mean, pooled, now.launches, then.launches, DAY_TO_DAY, level)

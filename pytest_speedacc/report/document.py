@@ -16,23 +16,10 @@ from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.judge.alternatives import Group
 from pytest_speedacc.judge.verdict import Check, Observation, Verdict
 from pytest_speedacc.measure.environment import Environment, library_versions
+from pytest_speedacc.report import schema as parts
 from pytest_speedacc.report.news import headline
 from pytest_speedacc.report.past import Moment, Past
 from pytest_speedacc.report.scale import at_scale
-from pytest_speedacc.report.schema import (
-    SCHEMA,
-    AlternativePart,
-    CheckPart,
-    Document,
-    GatePart,
-    GroupPart,
-    LivePart,
-    MeasuredPart,
-    MomentPart,
-    Part,
-    PastPart,
-    ScaledPart,
-)
 from pytest_speedacc.report.summary import BaseLine, RunReport
 
 UNITS: Mapping[str, str] = {
@@ -55,9 +42,9 @@ def write_json(path: Path, run: RunReport) -> None:
 def run_document(run: RunReport) -> dict[str, Any]:
     """The run as plain values."""
     return _part(
-        Document,
+        parts.Document,
         run,
-        schema=SCHEMA,
+        schema=parts.SCHEMA,
         date=datetime.now(UTC).isoformat(timespec="seconds"),
         verdict=run.outcome.word,
         headline=headline(run),
@@ -70,7 +57,7 @@ def run_document(run: RunReport) -> dict[str, Any]:
     )
 
 
-def _part(schema: type[Part], value: object, /, **own: object) -> dict[str, Any]:
+def _part(schema: type[parts.Part], value: object, /, **own: object) -> dict[str, Any]:
     """What ``schema`` holds, in its order: what is its ``own``, and of the rest what the value has."""
     return {name: own[name] if name in own else _plain(getattr(value, name)) for name in schema.__struct_fields__}
 
@@ -80,7 +67,7 @@ def _plain(value: object) -> object:
 
 
 def _live(run: RunReport, base: BaseLine) -> dict[str, Any]:
-    return _part(LivePart, run, base=base.sha, changed_baselines=list(run.changed), **msgspec.to_builtins(base))
+    return _part(parts.LivePart, run, base=base.sha, changed_baselines=list(run.changed), **msgspec.to_builtins(base))
 
 
 def write_text(path: Path, text: str) -> None:
@@ -103,12 +90,12 @@ def environment_document(environment: Environment) -> dict[str, Any]:
 
 
 def _group(group: Group) -> dict[str, Any]:
-    alternatives = [_part(AlternativePart, each, gate=each.alternative.title) for each in group.standings]
-    return _part(GroupPart, group, group=group.name, alternatives=alternatives)
+    alternatives = [_part(parts.AlternativePart, each, gate=each.alternative.title) for each in group.standings]
+    return _part(parts.GroupPart, group, group=group.name, alternatives=alternatives)
 
 
 def _past(past: Past) -> dict[str, Any]:
-    return _part(PastPart, past, moments=[_part(MomentPart, it, values=_values(it)) for it in past.moments])
+    return _part(parts.PastPart, past, moments=[_part(parts.MomentPart, it, values=_values(it)) for it in past.moments])
 
 
 def _values(moment: Moment) -> list[dict[str, Any]]:
@@ -120,13 +107,14 @@ def _values(moment: Moment) -> list[dict[str, Any]]:
 def gate_document(verdict: Verdict, scale: Scale) -> dict[str, Any]:
     """One gate: its verdict, its checks, and every number that was measured."""
     return _part(
-        GatePart,
+        parts.GatePart,
         verdict,
         verdict=verdict.outcome.word,
         checks=[_check(check) for check in verdict.checks],
         measured=[_observation(row) for row in verdict.observations],
         at_scale=[
-            _part(ScaledPart, row, title=row.title.strip(), request=row.seconds) for row in at_scale(verdict, scale)
+            _part(parts.ScaledPart, row, title=row.title.strip(), request=row.seconds)
+            for row in at_scale(verdict, scale)
         ],
         trades=[{"source": it.source, "applies": it.applies, **msgspec.to_builtins(it)} for it in verdict.trades],
     )
@@ -134,9 +122,9 @@ def gate_document(verdict: Verdict, scale: Scale) -> dict[str, Any]:
 
 def _check(check: Check[str]) -> dict[str, Any]:
     unit, outcome = UNITS.get(check.kind, check.kind), check.outcome.word
-    return _part(CheckPart, check, unit=unit, outcome=outcome, interval=check.interval, sides=check.sides)
+    return _part(parts.CheckPart, check, unit=unit, outcome=outcome, interval=check.interval, sides=check.sides)
 
 
 def _observation(row: Observation) -> dict[str, Any]:
     unit, better = UNITS.get(row.kind, row.kind), "higher" if row.higher_is_better else "lower"
-    return _part(MeasuredPart, row, unit=unit, better=better, interval=row.interval)
+    return _part(parts.MeasuredPart, row, unit=unit, better=better, interval=row.interval)

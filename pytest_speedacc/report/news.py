@@ -38,10 +38,7 @@ def _happened(sentences: Sequence[str], what: str, verb: str) -> list[str]:
 
 def _of_gates(run: RunReport) -> str:
     """Of a run in which no gate failed."""
-    for outcome, verb in (
-        (Outcome.NOT_COMPARED, "could not be compared"),
-        (Outcome.INCONCLUSIVE, "could not be told"),
-    ):
+    for outcome, verb in ((Outcome.NOT_COMPARED, "could not be compared"), (Outcome.INCONCLUSIVE, "could not be told")):
         if run.of(outcome):
             return _gates_news(run, outcome, verb)
     if run.shard is not None and not run.verdicts:
