@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 from pytest_speedacc.baseline import Baseline, check_agreement, load_baseline
 from pytest_speedacc.check.baseline_file import read_predictions, update_command
 from pytest_speedacc.check.case import Case
-from pytest_speedacc.check.same_task import check_same_task
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.judge.accepted import accept_by_file
@@ -15,8 +14,11 @@ from pytest_speedacc.judge.held import UNREPLACED, stricter
 from pytest_speedacc.judge.reference import LiveComparison, Reference, from_baseline
 from pytest_speedacc.judge.repeats import Former, Repeated, is_decided
 from pytest_speedacc.judge.verdict import Finding, Reason, because
+from pytest_speedacc.measure.accuracy import Accuracy
 from pytest_speedacc.measure.environment import Environment, library_versions
 from pytest_speedacc.measure.measurement import Measurement
+from pytest_speedacc.measure.outputs import Outputs
+from pytest_speedacc.measure.subject import Subject
 from pytest_speedacc.measure.yardstick import Ratios
 from pytest_speedacc.stats.sequence import mean_and_sd
 
@@ -76,6 +78,36 @@ def from_file(
     if stored is not None and not fresh:
         check_agreement(case.path, stored, before, case.subject)
     return reference
+
+
+def check_same_task(stored: Baseline, subject: Subject, now: Accuracy | Outputs, command: str) -> None:
+    """Raises GateError for a baseline of another evaluation set or score; ``command`` is what updates it."""
+    accept = f'If the change is meant: {command} --speedacc-reason="why"'
+    if problem := _score_or_none(stored, now):
+        raise GateError(f"{problem}. {accept}")
+    if stored.evaluation_set.fingerprint != subject.fingerprint:
+        what = "outputs" if isinstance(now, Outputs) else "scores"
+        raise GateError(
+            f"the evaluation set is not the one of the baseline ({subject.samples} samples now, "
+            f"{stored.evaluation_set.samples} then): {what} on different samples cannot be compared. {accept}"
+        )
+    then = stored.accuracy
+    if then is None or isinstance(now, Outputs):
+        return
+    if (then.score, then.greater_is_better) != (now.score, now.greater_is_better):
+        was, here = (
+            f"{each.score!r} ({'higher' if each.greater_is_better else 'lower'} is better)" for each in (then, now)
+        )
+        raise GateError(f"the baseline holds the score {was} and this gate asks for {here}. {accept}")
+
+
+def _score_or_none(stored: Baseline, now: Accuracy | Outputs) -> str:
+    """Why a baseline is not of this kind of gate, one with a score or a step; empty where it is."""
+    then = stored.accuracy
+    if isinstance(now, Outputs):
+        return f"the baseline holds the score {then.score!r} and this gate asks for none" if then else ""
+    is_of_step = then is None and stored.predictions is not None
+    return f"the baseline is of score=None and this gate asks for {now.score!r}" if is_of_step else ""
 
 
 def standing(

@@ -12,7 +12,7 @@ from values import facts
 
 from pytest_speedacc.baseline import SinceBase
 from pytest_speedacc.baseline.record import record
-from pytest_speedacc.check.same_task import check_same_task
+from pytest_speedacc.check.former import check_same_task
 from pytest_speedacc.check.unfit import needs_score
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.config.trades import parse_trades

@@ -13,7 +13,7 @@ from values import band_of, facts, value_of
 from pytest_speedacc.adapters.base import ParameterCount
 from pytest_speedacc.baseline import SinceBase
 from pytest_speedacc.baseline.record import record
-from pytest_speedacc.check.same_task import check_same_task
+from pytest_speedacc.check.former import check_same_task
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.facts import Unavailable
 from pytest_speedacc.judge.accuracy import ClassChange, Flipped

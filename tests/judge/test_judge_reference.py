@@ -15,7 +15,7 @@ from pytest_speedacc.baseline import SinceBase
 from pytest_speedacc.baseline.document import decode_document, encode_document
 from pytest_speedacc.baseline.record import record
 from pytest_speedacc.baseline.schema import StoredMetric
-from pytest_speedacc.check.same_task import check_same_task
+from pytest_speedacc.check.former import check_same_task
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.facts import Unavailable
 from pytest_speedacc.judge import pairing, reference
