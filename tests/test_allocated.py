@@ -28,7 +28,7 @@ def named(allocations: Any, outcome: Outcome = Outcome.FAILED, observed: float |
     """For a check on memory that came to this; the two sides hold ``allocations``."""
     subject = prepare(wide, np.ones((2, 2)), np.ones(2), CallOptions())
     live, run = SimpleNamespace(allocations=allocations), SimpleNamespace(root=Path(__file__).parent)
-    check = check_of(parse_bound("max_memory", "1 KiB", "test"), observed, outcome, "")
+    check = check_of(parse_bound("max_memory", "1 KiB", "test"), observed, outcome, ())
     return explain_memory(SimpleNamespace(live=live, run=run, subject=subject), (check,)).lines  # type: ignore[arg-type]
 
 

@@ -15,9 +15,12 @@ from pytest_speedacc.check.former import decides_enough
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.config.settings import parse_bound
 from pytest_speedacc.config.trades import parse_trades
-from pytest_speedacc.judge.held import BY_HAND, UNREPLACED
 from pytest_speedacc.judge.verdict import Outcome
 from pytest_speedacc.live.tree.worktree import Shared, digests, shared_digests
+from pytest_speedacc.report.sentences import SENTENCES
+
+BY_HAND = SENTENCES["by hand"]
+UNREPLACED = SENTENCES["unreplaced"]
 
 PASSED, INCONCLUSIVE, NOT_COMPARED, FAILED = Outcome
 CHURN = {"max_churn": "1 %"}

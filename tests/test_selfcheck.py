@@ -9,12 +9,14 @@ import pytest
 from pytest_speedacc.config.settings import parse_bound
 from pytest_speedacc.judge.verdict import Outcome, check_of
 from pytest_speedacc.measure.launches import LiveRun
+from pytest_speedacc.report.sentences import told
 from pytest_speedacc.session.selfcheck import FAULTS, SelfCheck, main, selfcheck_lines
+from tests.values import text
 
 RUN = LiveRun(
     gates={}, canary=(), canary_test="", base_gates=(), lost_checks=(), failures={}, compared=(), lost="", seconds=20.0
 )
-CHECK = check_of(parse_bound("max_parameters", 1, "test"), 1, Outcome.FAILED, "a reason")
+CHECK = told(check_of(parse_bound("max_parameters", 1, "test"), 1, Outcome.FAILED, text("a reason")))
 
 
 def result(**outcomes):

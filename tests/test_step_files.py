@@ -19,13 +19,16 @@ from pytest_speedacc.check.conductor import run_gate
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.config.settings import parse_bound
 from pytest_speedacc.facts import Unavailable
-from pytest_speedacc.judge.held import SAID, UNREPLACED
 from pytest_speedacc.judge.reference import LiveComparison
 from pytest_speedacc.judge.verdict import Check, Outcome
 from pytest_speedacc.measure.launches import LiveGate
 from pytest_speedacc.measure.outputs import rows_of
 from pytest_speedacc.measure.subject import CallOptions, prepare
 from pytest_speedacc.measure.yardstick import Ratios
+from pytest_speedacc.report.sentences import SENTENCES
+
+SAID = SENTENCES["held"]
+UNREPLACED = SENTENCES["unreplaced"]
 
 PASSED, INCONCLUSIVE, NOT_COMPARED, FAILED = Outcome
 INPUTS = [f"text number {place}" for place in range(20)]

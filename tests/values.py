@@ -8,6 +8,7 @@ from pytest_speedacc.axes import AXES
 from pytest_speedacc.axes.axis import Comparison
 from pytest_speedacc.facts import Amount, Facts
 from pytest_speedacc.judge.reference import Reference
+from pytest_speedacc.judge.verdict import Reason, because
 
 PLAIN = {axis.name for axis in AXES.values() if axis.compared in (Comparison.AMOUNT, Comparison.ONE_TIMING)}
 
@@ -18,10 +19,15 @@ def amounts(*, memory_band: int = 0, **known: float | None) -> dict[str, Amount]
     return {name: Amount(value, bands.get(name, 0)) for name, value in known.items() if value is not None}
 
 
+def text(words: str) -> Reason:
+    """A reason that is these words."""
+    return because("text", text=words)
+
+
 def reference_of(missing: str = "", *, no_memory: str = "", **known: Any) -> Reference:
     """What is known of a former model: amounts by their axes' names, the rest as the fields of a Reference."""
-    absent = {"memory": no_memory} if no_memory else {}
-    return Reference(missing, amounts=amounts(**_plain(known)), absent=absent, **known)
+    absent = {"memory": text(no_memory)} if no_memory else {}
+    return Reference(text(missing), amounts=amounts(**_plain(known)), absent=absent, **known)
 
 
 def facts(**known: Any) -> Facts:

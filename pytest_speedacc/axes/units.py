@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 
 from pytest_speedacc.errors import ConfigError
@@ -172,6 +173,30 @@ def format_change(observed: float, reference: float, kind: str, *, points: bool)
     if 0 < ratio <= 1 / 3:
         return f"{_times(1 / ratio)} x {less}"
     return f"{(ratio - 1) * 100:+z.3g} %"
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A number of a kind; as text, as it is written for people."""
+
+    value: float
+    kind: str
+
+    def __str__(self) -> str:
+        return format_value(self.value, self.kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A number of a kind beside the former one; as text, the change as it is written for people."""
+
+    observed: float
+    former: float
+    kind: str
+    points: bool = False
+
+    def __str__(self) -> str:
+        return format_change(self.observed, self.former, self.kind, points=self.points)
 
 
 def _times(ratio: float) -> str:

@@ -21,6 +21,7 @@ from pytest_speedacc.baseline.files import MissingFile, predictions_path
 from pytest_speedacc.baseline.record import record
 from pytest_speedacc.check.case import Case
 from pytest_speedacc.errors import GateError
+from pytest_speedacc.judge.verdict import Reason
 from pytest_speedacc.live.tree.history import checked_out
 from pytest_speedacc.live.tree.ignored import add_command, ignored
 from pytest_speedacc.measure.environment import Environment, library_versions
@@ -113,7 +114,7 @@ def read_predictions(case: Case, stored: Baseline) -> Predictions | None:
         raise
 
 
-def recorded(case: Case, measurement: Measurement, environment: Environment, ratios: Ratios | str) -> Baseline:
+def recorded(case: Case, measurement: Measurement, environment: Environment, ratios: Ratios | Reason) -> Baseline:
     """The measurement as a baseline of its own."""
     run = case.run
     return record(
@@ -124,7 +125,7 @@ def recorded(case: Case, measurement: Measurement, environment: Environment, rat
         name=case.name,
         reason=run.reason,
         commit=checked_out(run.root),
-        ratios=None if isinstance(ratios, str) else ratios,
+        ratios=ratios if isinstance(ratios, Ratios) else None,
         shared=run.shared,
     )
 

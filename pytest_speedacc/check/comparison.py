@@ -12,18 +12,16 @@ from pytest_speedacc.baseline import baseline_path
 from pytest_speedacc.check.case import Judged, Run, Say
 from pytest_speedacc.check.explanation import explain_beside_other, explain_memory_beside_other, explain_score
 from pytest_speedacc.check.measuring import measure
+from pytest_speedacc.check.unfit import bare_drop, needs_score
 from pytest_speedacc.config.policy import DEFAULT_BUDGET, Policy
 from pytest_speedacc.config.settings import parse_bound, suggestion
 from pytest_speedacc.config.trades import Term, check_applies, parse_gain, parse_trades
 from pytest_speedacc.errors import ConfigError, GateError, shown
 from pytest_speedacc.facts import Unavailable
-from pytest_speedacc.judge.bare_drop import bare_drop
 from pytest_speedacc.judge.gate import judge
-from pytest_speedacc.judge.observations import observe
-from pytest_speedacc.judge.outputs import needs_score
 from pytest_speedacc.judge.reference import from_other
 from pytest_speedacc.judge.speedup import judge_speedup
-from pytest_speedacc.judge.trades import allowed_text, excused
+from pytest_speedacc.judge.trades import allowed_by_trade, excused
 from pytest_speedacc.judge.verdict import Verdict
 from pytest_speedacc.measure.environment import Environment
 from pytest_speedacc.measure.launches import PairTimes
@@ -31,6 +29,8 @@ from pytest_speedacc.measure.lock import timing_lock
 from pytest_speedacc.measure.measurement import Measurement
 from pytest_speedacc.measure.subject import Subject
 from pytest_speedacc.measure.two_models import time_in_turn
+from pytest_speedacc.report.observations import observe
+from pytest_speedacc.report.sentences import said, told, told_trade
 from pytest_speedacc.stats.sequence import FEWEST_LAUNCHES
 
 ALPHA = 0.01
@@ -124,7 +124,7 @@ def run_comparison(comparison: Comparison, inputs: Any, say: Say) -> Judged:
     launches = comparison.launched(terms.launches) if terms.launches else ()
     reference = from_other(other, ours.statics.accuracy, comparison.subject, launches, ALPHA)
     checks = judge(ours, terms.policy, reference, (), ALPHA)
-    checks, trades = excused(checks, ours, terms.policy, reference, ALPHA)
+    checks, sums = excused(checks, ours, terms.policy, reference, ALPHA)
     if terms.speedup is not None:
         checks = (*checks, judge_speedup(terms.speedup, here.difference, launches))
     environment = Environment.current(comparison.subject.adapter.device_name(comparison.subject.model))
@@ -134,16 +134,16 @@ def run_comparison(comparison: Comparison, inputs: Any, say: Say) -> Judged:
     slower = max(ours.latency.median, other.latency.median)
     explained = explain_beside_other(run, stem, checks, *pair, slower)
     allocated = explain_memory_beside_other(run, checks, *pair)
-    bought = [allowed_text(found) for found in trades if found.applies]
+    bought = [said(allowed_by_trade(found)) for found in sums if found.applies]
     evidence = _evidence(here.difference, launches)
     notes = (*ours.statics.notes, *ours.notes, *bought, evidence, *explained.notes, *allocated.notes)
     verdict = Verdict(
         test=comparison.test,
         name=comparison.name,
-        checks=checks,
+        checks=tuple(map(told, checks)),
         observations=observations,
         notes=notes,
-        trades=trades,
+        trades=tuple(map(told_trade, sums)),
         explained=explained.lines,
         explained_beside=explained.beside,
         allocated=allocated.lines,

@@ -6,9 +6,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from pytest_speedacc.baseline import (
-    merged,
-)
+from pytest_speedacc.baseline import merged
 from pytest_speedacc.baseline.archive import Predictions
 from pytest_speedacc.check.baseline_file import (
     NO_TOLERANCE,
@@ -25,25 +23,25 @@ from pytest_speedacc.check.case import Case, Judged, Say
 from pytest_speedacc.check.explanation import explain, explain_memory, explain_score, watch
 from pytest_speedacc.check.former import after_file, decides_enough, from_file, held, ratios_of, standing
 from pytest_speedacc.check.measuring import Measured, measure
+from pytest_speedacc.check.unfit import bare_drop, needs_score
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.facts import Unavailable
 from pytest_speedacc.judge.accepted import accept_now, is_acceptable
 from pytest_speedacc.judge.advice import advice
-from pytest_speedacc.judge.bare_drop import bare_drop
 from pytest_speedacc.judge.gate import judge
-from pytest_speedacc.judge.held import BY_HAND, is_held, shared_notes
+from pytest_speedacc.judge.held import is_held, shared_notes
 from pytest_speedacc.judge.leaks import leaked
 from pytest_speedacc.judge.live_increase import refused_entries
-from pytest_speedacc.judge.observations import observe
-from pytest_speedacc.judge.outputs import needs_score
 from pytest_speedacc.judge.reference import Reference, from_live
 from pytest_speedacc.judge.suspects import other_libraries
-from pytest_speedacc.judge.trades import allowed_text, excused
-from pytest_speedacc.judge.verdict import Check, Outcome, TradeSum, Verdict
+from pytest_speedacc.judge.trades import allowed_by_trade, excused
+from pytest_speedacc.judge.verdict import Finding, Outcome, Reason, TradeSum, Verdict, because
 from pytest_speedacc.measure.accuracy import Accuracy
 from pytest_speedacc.measure.environment import Environment, library_versions
 from pytest_speedacc.measure.outputs import Outputs, compact
 from pytest_speedacc.measure.training import Training
+from pytest_speedacc.report.observations import observe
+from pytest_speedacc.report.sentences import said, told, told_trade
 
 
 def run_gate(case: Case, inputs: Any, say: Say) -> Judged:
@@ -74,13 +72,13 @@ def run_gate(case: Case, inputs: Any, say: Say) -> Judged:
         reference = from_live(case.live, case.subject, measurement.statics.accuracy, run.base, library_versions())
     else:
         reference = from_file(case, stored, writes, measurement, environment, ratios)
-    checks, trades = _judged(case, measured, reference)
+    checks, sums = _judged(case, measured, reference)
     notes: list[str] = []
     if writes and case.live is None and _fails(checks):
         # Nothing takes its place, so it is what the file holds that the report shows.
         notes.append(not_written(case))
         writes, (stored, reference) = False, standing(case, measurement, environment, ratios)
-        checks, trades = _judged(case, measured, reference)
+        checks, sums = _judged(case, measured, reference)
     accepts = False
     if case.live is not None and stored is not None:
         before = checks
@@ -91,23 +89,24 @@ def run_gate(case: Case, inputs: Any, say: Say) -> Judged:
     if case.live is not None and not writes:
         checks = held(case, case.live, checks, stored, measurement, environment)
     statics = measurement.statics
-    notes = [*statics.notes, *measurement.notes, *_remarks(case.training), *advice(case.subject, statics), *notes]
-    notes += leaked(case.subject)
-    notes += [allowed_text(found) for found in trades if found.applies]
+    remarks = map(said, advice(case.subject, statics))
+    notes = [*statics.notes, *measurement.notes, *_remarks(case.training), *remarks, *notes]
+    notes += map(said, leaked(case.subject))
+    notes += [said(allowed_by_trade(found)) for found in sums if found.applies]
     if score is None and case.policy.group:
         notes.append(f"it is left out of the alternatives for {case.policy.group}, which are ranked by score")
     if case.live is not None:
-        notes += refused_entries(case.policy, case.live.gate, case.live.since)
+        notes += map(said, refused_entries(case.policy, case.live.gate, case.live.since))
         made = None if writes else case.live.since.made_with(stored)
-        notes += shared_notes(made, case.live.shared) if made is not None else ()
+        notes += map(said, shared_notes(made, case.live.shared)) if made is not None else ()
         if stored is not None and case.live.since.is_by_hand(stored) and _fails(checks):
-            notes.append(BY_HAND)
+            notes.append(said(because("by hand")))
     acceptable, known = is_acceptable(checks), case.live is None or case.live.since.known
     if acceptable and not known:
         notes.append(
             "what the base's own baseline file holds is not known, so nothing is accepted: mend it there first"
         )
-    others = other_libraries(case.live.gate) if case.live is not None else ()
+    others = tuple(map(said, other_libraries(case.live.gate))) if case.live is not None else ()
     if others and not _fails(checks):
         notes.append(f"other versions than in the base: {', '.join(others)}")
     measurement, watched = watch(case, checks, measurement)
@@ -129,11 +128,11 @@ def run_gate(case: Case, inputs: Any, say: Say) -> Judged:
     verdict = Verdict(
         test=case.test,
         name=case.name,
-        checks=checks,
+        checks=tuple(map(told, checks)),
         observations=observations,
         notes=tuple(notes),
         accept=accept,
-        trades=trades,
+        trades=tuple(map(told_trade, sums)),
         suspects=others if _fails(checks) else (),
         explained=explained.lines,
         explained_beside=explained.beside,
@@ -154,7 +153,9 @@ def _kept(accuracy: Accuracy | Outputs) -> Predictions:
     return compact(accuracy.predictions) if isinstance(accuracy, Outputs) else accuracy.predictions
 
 
-def _judged(case: Case, measured: Measured, reference: Reference) -> tuple[tuple[Check, ...], tuple[TradeSum, ...]]:
+def _judged(
+    case: Case, measured: Measured, reference: Reference
+) -> tuple[tuple[Finding, ...], tuple[TradeSum[Reason], ...]]:
     """The checks against ``reference``, with what trades excuse."""
     measurement, policy, alpha = measured.measurement, case.policy, case.alpha
     return excused(judge(measurement, policy, reference, measured.plan, alpha), measurement, policy, reference, alpha)
@@ -164,5 +165,5 @@ def _remarks(training: Training | Unavailable) -> tuple[str, ...]:
     return () if isinstance(training, Unavailable) else training.notes
 
 
-def _fails(checks: tuple[Check, ...]) -> bool:
+def _fails(checks: tuple[Finding, ...]) -> bool:
     return any(check.outcome is Outcome.FAILED for check in checks)

@@ -13,19 +13,21 @@ from pytest_speedacc.baseline import Baseline, StoredProfile
 from pytest_speedacc.baseline.record import record_profile
 from pytest_speedacc.check.case import Case, Run
 from pytest_speedacc.errors import GateError
-from pytest_speedacc.judge.accuracy import flip_lines, formerly, slice_lines
+from pytest_speedacc.judge.accuracy import flip_lines, slice_lines
 from pytest_speedacc.judge.allocated import explain_allocations, explain_growth
-from pytest_speedacc.judge.explain import explain_difference, explain_stored, explain_time, other_versions
+from pytest_speedacc.judge.explain import explain_difference, explain_stored, explain_time
 from pytest_speedacc.judge.latency import LAUNCH_SPREAD
+from pytest_speedacc.judge.of_versions import other_versions
 from pytest_speedacc.judge.reference import LiveComparison, Reference
 from pytest_speedacc.judge.stages import explain_waiting
-from pytest_speedacc.judge.verdict import Check, Observation, Outcome
+from pytest_speedacc.judge.verdict import Finding, Observation, Outcome, because
 from pytest_speedacc.measure.allocations import Allocations, find_allocations
 from pytest_speedacc.measure.environment import library_versions
 from pytest_speedacc.measure.measurement import Measurement
 from pytest_speedacc.measure.profile import Profile, attempt_profile, profiled_calls
 from pytest_speedacc.measure.subject import Subject
 from pytest_speedacc.measure.waiting import measure_waiting
+from pytest_speedacc.report.sentences import all_said, formerly, said
 
 MOST_TIMES = 10
 """The usual number of calls, that a profile beside the baseline's may take."""
@@ -46,7 +48,7 @@ class Explanation:
 
 
 def explain(
-    case: Case, checks: tuple[Check, ...], measurement: Measurement, stored: Baseline | None, writes: bool
+    case: Case, checks: tuple[Finding, ...], measurement: Measurement, stored: Baseline | None, writes: bool
 ) -> Explanation:
     """Explain the latency of a gate, function by function, and profile it for the baseline that is written.
 
@@ -68,17 +70,17 @@ def explain(
     if former is not None and stored is not None:
         changed = other_versions(stored.versions, library_versions())
         if changed:
-            notes = (*notes, f"call counts are not compared with those of the baseline's profile: {', '.join(changed)}")
-        if lines := explain_stored(profile, former, not changed):
-            return Explanation("baseline", lines, notes)
+            notes = (*notes, said(because("uncounted", changed=[*changed])))
+        if told := all_said(explain_stored(profile, former, not changed)):
+            return Explanation("baseline", told, notes)
     if not failed and not case.run.profiles:
         return Explanation("", (), notes, kept)
     waits = measurement.waiting
     waiting = explain_waiting(waits, measurement.latency.median) if waits else ()
-    return Explanation("", (*waiting, *explain_time(profile)), notes, kept)
+    return Explanation("", all_said((*waiting, *explain_time(profile))), notes, kept)
 
 
-def watch(case: Case, checks: tuple[Check, ...], measurement: Measurement) -> tuple[Measurement, tuple[str, ...]]:
+def watch(case: Case, checks: tuple[Finding, ...], measurement: Measurement) -> tuple[Measurement, tuple[str, ...]]:
     """The measurement with what a call of an async model waits for, and what there is to say of it.
 
     The event loop, which is the user's own, is not watched where a gate is fast enough, unless profiles are asked for.
@@ -95,20 +97,20 @@ def watch(case: Case, checks: tuple[Check, ...], measurement: Measurement) -> tu
     return replace(measurement, waiting=waiting), ()
 
 
-def explain_memory(case: Case, checks: tuple[Check, ...]) -> Explanation:
+def explain_memory(case: Case, checks: tuple[Finding, ...]) -> Explanation:
     """Who holds the peak where a check on memory fails: what grew beside the base, where something did."""
     if not _is_too_large(checks):
         return Explanation()
     if case.live is not None and case.live.allocations and (grown := explain_growth(*case.live.allocations)):
-        return Explanation(lines=grown)
+        return Explanation(lines=all_said(grown))
     try:
-        return Explanation(lines=explain_allocations(_allocations(case.subject, case.run)))
+        return Explanation(lines=all_said(explain_allocations(_allocations(case.subject, case.run))))
     except GateError as error:
         return Explanation(notes=(str(error),))
 
 
 def explain_beside_other(
-    run: Run, stem: str, checks: tuple[Check, ...], subject: Subject, other: Subject, seconds: float
+    run: Run, stem: str, checks: tuple[Finding, ...], subject: Subject, other: Subject, seconds: float
 ) -> Explanation:
     """Explain the latency of a model beside another's, of which the slower takes ``seconds`` a call.
 
@@ -124,37 +126,38 @@ def explain_beside_other(
     notes = (*notes, *their_notes)
     named = explain_difference(ours, theirs, "other") if ours and theirs and _is_slower_than_other(timed) else ()
     if named or not failed or ours is None:
-        return Explanation("other", named, notes)
-    return Explanation("", explain_time(ours), notes)
+        return Explanation("other", all_said(named), notes)
+    return Explanation("", all_said(explain_time(ours)), notes)
 
 
-def explain_memory_beside_other(run: Run, checks: tuple[Check, ...], subject: Subject, other: Subject) -> Explanation:
+def explain_memory_beside_other(run: Run, checks: tuple[Finding, ...], subject: Subject, other: Subject) -> Explanation:
     """Who holds the peak where a check on memory fails: what grew beside another model, where something did."""
     if not _is_too_large(checks):
         return Explanation()
     try:
         ours = _allocations(subject, run)
-        return Explanation(lines=explain_growth(ours, _allocations(other, run), "other") or explain_allocations(ours))
+        grown = explain_growth(ours, _allocations(other, run), "other")
+        return Explanation(lines=all_said(grown or explain_allocations(ours)))
     except GateError as error:
         return Explanation(notes=(str(error),))
 
 
 def explain_score(
-    checks: tuple[Check, ...], observations: tuple[Observation, ...], reference: Reference
+    checks: tuple[Finding, ...], observations: tuple[Observation, ...], reference: Reference
 ) -> tuple[str, ...]:
     """What got worse, where a score or its change is not passed."""
     missed = [check for check in checks if check.outcome is not Outcome.PASSED]
     lost = any(check.setting in ("max_accuracy_drop", "max_churn") for check in missed)
-    lines = flip_lines(reference.accuracy, formerly(reference.source)) if reference.accuracy and lost else ()
+    flips = flip_lines(reference.accuracy, formerly(reference.source)) if reference.accuracy and lost else ()
     scored = any(check.metric in ("accuracy", "churn") for check in missed)
-    return (*lines, *slice_lines(checks, observations)) if scored else ()
+    return all_said((*flips, *slice_lines(checks, observations))) if scored else ()
 
 
-def _fail(checks: Sequence[Check]) -> bool:
+def _fail(checks: Sequence[Finding]) -> bool:
     return any(check.outcome is Outcome.FAILED for check in checks)
 
 
-def _is_too_large(checks: Sequence[Check]) -> bool:
+def _is_too_large(checks: Sequence[Finding]) -> bool:
     # A peak that was not measured fails its bound as well, and nobody holds it.
     return _fail([check for check in checks if check.metric == "memory" and check.observed is not None])
 
@@ -189,13 +192,13 @@ def _take(subject: Subject, calls: int, run: Run, stem: str) -> tuple[Profile | 
     return profile, (f"wrote {save}.pstat and {save}.callgrind",) if save is not None else ()
 
 
-def _slower_than_base(live: LiveComparison, timed: Sequence[Check]) -> tuple[str, ...]:
+def _slower_than_base(live: LiveComparison, timed: Sequence[Finding]) -> tuple[str, ...]:
     # Two processes differ by luck. Functions are named for a slow-down that the launches show, and for no other.
     slower = any(check.kind is Kind.CHANGE and check.interval and check.interval[0] > 0 for check in timed)
-    return explain_difference(*live.profiles) if live.profiles and slower else ()
+    return all_said(explain_difference(*live.profiles)) if live.profiles and slower else ()
 
 
-def _is_slower_than_other(timed: Sequence[Check]) -> bool:
+def _is_slower_than_other(timed: Sequence[Finding]) -> bool:
     # By what the launches show, or by more than the luck of one process.
     return any(
         (check.interval[0] if check.interval else check.observed - LAUNCH_SPREAD) > 0

@@ -7,30 +7,30 @@ from dataclasses import replace
 
 from msgspec.structs import replace as changed
 
-from pytest_speedacc.axes.units import format_value
+from pytest_speedacc.axes.units import Quantity
 from pytest_speedacc.baseline import Accepted, Baseline
 from pytest_speedacc.baseline.changes import quoted
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.config.settings import Bound
-from pytest_speedacc.judge.entries import accepted_text
+from pytest_speedacc.judge.entries import accepted_by
 from pytest_speedacc.judge.gate import judge
 from pytest_speedacc.judge.reference import Reference
-from pytest_speedacc.judge.verdict import Check, Outcome
+from pytest_speedacc.judge.verdict import Finding, Outcome, because
 from pytest_speedacc.measure.measurement import Measurement
 
 DIGITS = 4
 """Decimals of a stored ratio: a hundredth of a per cent."""
 
 
-def is_acceptable(checks: tuple[Check, ...]) -> bool:
+def is_acceptable(checks: tuple[Finding, ...]) -> bool:
     """Whether something failed, and an update would make all of it pass: none is written where a limit is violated."""
     failed = [check for check in checks if check.outcome is Outcome.FAILED]
     return bool(failed) and all(check.limit is None and check.observed is not None for check in failed)
 
 
 def accept_by_file(
-    checks: tuple[Check, ...], measurement: Measurement, policy: Policy, own: Reference, reason: str
-) -> tuple[Check, ...]:
+    checks: tuple[Finding, ...], measurement: Measurement, policy: Policy, own: Reference, reason: str
+) -> tuple[Finding, ...]:
     """The checks against the base, less the failures of exact axes that the baseline file of this checkout explains.
 
     ``own`` is what that file holds and the base's does not, and ``reason`` that of the update which wrote it. A time
@@ -48,21 +48,18 @@ def accept_by_file(
     return tuple(_better(check, held[check.place], reason) if check.place in held else check for check in checks)
 
 
-def _better(check: Check, held: Check, reason: str) -> Check:
+def _better(check: Finding, held: Finding, reason: str) -> Finding:
     # Which predictions are accepted is no number that could be shown.
-    accepted = "these predictions" if held.metric == "churn" and held.outcome is Outcome.PASSED else ""
-    if held.outcome >= check.outcome or not (accepted or held.reference is not None):
+    by_predictions = held.metric == "churn" and held.outcome is Outcome.PASSED
+    if held.outcome >= check.outcome or not (by_predictions or held.reference is not None):
         return check
-    value = (accepted or format_value(held.reference or 0.0, held.kind)) + quoted(reason)
-    return replace(
-        check,
-        outcome=held.outcome,
-        reason=f"accepted in the baseline file: {value}; {check.reason}",
-        accepted=value,
-    )
+    value = because("predictions") if by_predictions else Quantity(held.reference or 0.0, held.kind)
+    accepted = because("accepted value", value=value, why=quoted(reason))
+    why = because("accepted in file", accepted=accepted)
+    return replace(check, outcome=held.outcome, reason=why + check.reason, accepted=accepted)
 
 
-def accept_now(checks: tuple[Check, ...], stored: Baseline, base: str) -> tuple[tuple[Check, ...], Baseline]:
+def accept_now(checks: tuple[Finding, ...], stored: Baseline, base: str) -> tuple[tuple[Finding, ...], Baseline]:
     """The checks, and ``stored``, once its update has accepted every time that failed against the commit ``base``.
 
     Both are as they were where anything else failed: an update that is not written accepts nothing.
@@ -71,13 +68,10 @@ def accept_now(checks: tuple[Check, ...], stored: Baseline, base: str) -> tuple[
     if not is_acceptable(checks) or any(check.metric != "latency" for check in failed):
         return checks, stored
     entries = {check.place: _entry(check, stored, base) for check in failed}
-    why = f"accepted now, against {base[:7]}{quoted(stored.updated.reason)}"
+    why = because("accepted now", base=base[:7], why=quoted(stored.updated.reason))
     passed = {
         check.place: replace(
-            check,
-            outcome=Outcome.PASSED,
-            reason=f"{why}: {check.reason}",
-            accepted=accepted_text(entries[check.place]),
+            check, outcome=Outcome.PASSED, reason=why + check.reason, accepted=accepted_by(entries[check.place])
         )
         for check in failed
     }
@@ -86,7 +80,7 @@ def accept_now(checks: tuple[Check, ...], stored: Baseline, base: str) -> tuple[
     )
 
 
-def _entry(check: Check, stored: Baseline, base: str) -> Accepted:
+def _entry(check: Finding, stored: Baseline, base: str) -> Accepted:
     assert check.observed is not None, "what failed was measured"
     assert check.interval is not None, "what is shown to be slower has bounds"
     low, high = check.interval

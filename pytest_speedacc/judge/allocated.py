@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pytest_speedacc.axes.memory import MEMORY
-from pytest_speedacc.axes.units import format_bytes
+from pytest_speedacc.axes.units import Kind, Quantity
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.judge.exact import judge_amount
-from pytest_speedacc.judge.verdict import Outcome
+from pytest_speedacc.judge.verdict import Outcome, Reason, because
 from pytest_speedacc.measure.allocations import Allocations, Site
 from pytest_speedacc.measure.launches import Key, LiveGate, LiveRun
 from pytest_speedacc.measure.memory import resolution
@@ -18,17 +18,18 @@ SMALLEST_SHARE = 0.03
 """Of a peak: who holds less is not named."""
 
 
-def explain_allocations(now: Allocations) -> tuple[str, ...]:
-    """The functions that hold the peak, the one with most first, a line each."""
+def explain_allocations(now: Allocations) -> tuple[Reason, ...]:
+    """The functions that hold the peak, the one with most first."""
     return tuple(
-        f"{site.place}: {format_bytes(site.bytes)}, {site.bytes / now.peak * 100:.0f} %, {_number(site.allocations)}"
+        because("holds", place=site.place, held=Quantity(site.bytes, Kind.SIZE), share=site.bytes / now.peak * 100)
+        + _number(site.allocations)
         for site in now.sites[:MOST_NAMED]
         if site.bytes >= SMALLEST_SHARE * now.peak
     )
 
 
-def explain_growth(now: Allocations, base: Allocations, beside: str = "base") -> tuple[str, ...]:
-    """The functions that hold more than in the base, the largest growth first, a line each.
+def explain_growth(now: Allocations, base: Allocations, beside: str = "base") -> tuple[Reason, ...]:
+    """The functions that hold more than in the base, the largest growth first.
 
     A function is named where that is more than two peaks of one model may differ by, and at least 3 % of the base's.
     ``beside`` is what the base is called, ``other`` where it is another model.
@@ -38,7 +39,7 @@ def explain_growth(now: Allocations, base: Allocations, beside: str = "base") ->
     least = max(resolution(base.peak), SMALLEST_SHARE * base.peak)
     named = sorted((each for each in grown if each[0] > least), key=lambda each: -each[0])
     more = now.peak - base.peak
-    return tuple(_growth_text(change, more, site, before.get(site.key), beside) for change, site in named[:MOST_NAMED])
+    return tuple(_growth(change, more, site, before.get(site.key), beside) for change, site in named[:MOST_NAMED])
 
 
 def too_large(run: LiveRun, policies: Mapping[str, Policy]) -> frozenset[Key]:
@@ -57,15 +58,16 @@ def _fails(gate: LiveGate, policy: Policy) -> bool:
     return any(judge_amount(bound, ours, theirs).outcome is Outcome.FAILED for bound in bounds)
 
 
-def _growth_text(change: int, more: int, now: Site, then: Site | None, beside: str) -> str:
-    of = f" of {format_bytes(more)} more" if more > 0 else ""
-    text = f"{now.place}: +{format_bytes(change)}{of}, {_number(now.allocations)}"
+def _growth(change: int, more: int, now: Site, then: Site | None, beside: str) -> Reason:
+    grown = because("more in", place=now.place, more=Quantity(change, Kind.SIZE))
+    grown += because("of more", total=Quantity(more, Kind.SIZE)) if more > 0 else ()
+    grown += _number(now.allocations)
     if then is None:
-        return f"{text}, and none in the {beside}"
+        return grown + because("none there", beside=beside)
     if now.allocations == then.allocations:
-        return f"{text} in both"
-    return f"{text} where the {beside} made {then.allocations:,}"
+        return grown + because("in both")
+    return grown + because("made there", beside=beside, count=then.allocations)
 
 
-def _number(allocations: int) -> str:
-    return f"{allocations:,} allocation{'' if allocations == 1 else 's'}"
+def _number(allocations: int) -> Reason:
+    return because("allocation" if allocations == 1 else "allocations", count=allocations)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from pytest_speedacc.judge.verdict import Check, Outcome
+from pytest_speedacc.judge.verdict import Finding, Outcome, because
 from pytest_speedacc.measure.busy import Busy
 
 MOST_WAITING = 0.1
@@ -16,7 +16,7 @@ MOST_SLOWED = 50
 """Beside other work an unchanged model has been 42 times slower than alone; a limit further off is not kept alone."""
 
 
-def unless_busy(check: Check, busy: Busy, seconds: float, quantile: float | None = None) -> Check:
+def unless_busy(check: Finding, busy: Busy, seconds: float, quantile: float | None = None) -> Finding:
     """``check`` of an absolute limit, inconclusive where it fails and waiting for a processor can account for that.
 
     It cannot where even a usual call, of ``seconds``, would be over the limit without it. Of a tail that few calls
@@ -28,5 +28,4 @@ def unless_busy(check: Check, busy: Busy, seconds: float, quantile: float | None
     alone = max(1 / MOST_SLOWED, 1 - busy.together - busy.ran * (1 - 1 / NEIGHBOUR))
     if seconds * alone > check.limit:
         return check
-    reason = f"{busy}, which others had: {check.reason}. Run it where nothing else runs"
-    return replace(check, outcome=Outcome.INCONCLUSIVE, reason=reason)
+    return replace(check, outcome=Outcome.INCONCLUSIVE, reason=because("busy", busy=busy, otherwise=check.reason))

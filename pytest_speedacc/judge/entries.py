@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from pytest_speedacc.axes.units import Kind, format_value
 from pytest_speedacc.baseline import Accepted, SinceBase
 from pytest_speedacc.baseline.changes import quoted
 from pytest_speedacc.config.settings import Bound
+from pytest_speedacc.judge.verdict import Reason, because, moved_by
 from pytest_speedacc.stats.sequence import launch_bounds
 
 
@@ -24,33 +24,32 @@ def counted(bound: Bound, accepted: Sequence[Accepted], differences: Sequence[fl
     return max(true, key=lambda entry: entry.ratio, default=None)
 
 
-def refusals(since: SinceBase, bounds: Sequence[Bound], measured: Sequence[Sequence[float]]) -> Iterator[str]:
-    """Why entries that this change added do not count, a sentence each; ``measured`` are the differences by bound."""
+def refusals(since: SinceBase, bounds: Sequence[Bound], measured: Sequence[Sequence[float]]) -> Iterator[Reason]:
+    """Why entries that this change added do not count; ``measured`` are the differences by bound."""
     for entry, why in since.refused:
-        yield f"{_named(entry)} does not count: {entry.base[:7]} {why}"
+        yield _refused(entry) + because("refused base", base=entry.base[:7], why=why)
     for entry in since.accepted:
         own = [
             (bound, found) for bound, found in zip(bounds, measured, strict=True) if entry in fitting(bound, [entry])
         ]
         if not own:
-            yield f"{_named(entry)} does not count: this gate has no tolerance for it"
+            yield _refused(entry) + because("no tolerance")
         for bound, differences in own:
             if differences and not _is_borne_out(entry, bound, differences):
                 found = launch_bounds(differences, 0.05)
-                mean, upper = (format_value(math.expm1(each), Kind.CHANGE) for each in (found.mean, found.upper))
-                yield (
-                    f"{_named(entry)} does not count: this run measures {mean}, {upper} at the most, and the "
-                    f"tolerance adds {bound.value * 100:g} %. If it is meant, accept it anew"
-                )
+                mean, upper = (moved_by(math.expm1(each)) for each in (found.mean, found.upper))
+                why_not = because("not borne out", mean=mean, upper=upper, tolerance=bound.value * 100)
+                yield _refused(entry) + why_not
 
 
-def accepted_text(entry: Accepted) -> str:
+def accepted_by(entry: Accepted) -> Reason:
     """How much was accepted, against what, and why."""
-    return f"{format_value(entry.ratio - 1, Kind.CHANGE)} against {entry.base[:7]}{quoted(entry.reason)}"
+    return because("accepted entry", change=moved_by(entry.ratio - 1), base=entry.base[:7], why=quoted(entry.reason))
 
 
-def _named(entry: Accepted) -> str:
-    return f"the accepted {entry.metric} {entry.statistic} of {accepted_text(entry)}"
+def _refused(entry: Accepted) -> Reason:
+    what = because("entry", metric=entry.metric, statistic=entry.statistic, accepted=accepted_by(entry))
+    return because("does not count", what=what)
 
 
 def _is_borne_out(entry: Accepted, bound: Bound, differences: Sequence[float]) -> bool:

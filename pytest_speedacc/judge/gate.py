@@ -9,7 +9,7 @@ from typing import assert_never
 
 from pytest_speedacc.axes import AXES
 from pytest_speedacc.axes.axis import Comparison, Role
-from pytest_speedacc.axes.units import Kind, format_change
+from pytest_speedacc.axes.units import Change, Kind
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.config.settings import Bound
 from pytest_speedacc.facts import Amount, Unavailable
@@ -19,23 +19,21 @@ from pytest_speedacc.judge.accuracy import LAST_DIGIT, PairedEvidence
 from pytest_speedacc.judge.busy import unless_busy
 from pytest_speedacc.judge.exact import judge_amount
 from pytest_speedacc.judge.live_increase import judge_live_increase
-from pytest_speedacc.judge.outputs import judge_outputs, unstable_text
+from pytest_speedacc.judge.outputs import judge_outputs
 from pytest_speedacc.judge.reference import Reference
 from pytest_speedacc.judge.repeats import judge_repeated
 from pytest_speedacc.judge.stored import judge_stored_increase
 from pytest_speedacc.judge.training import judge_training_time
-from pytest_speedacc.judge.verdict import Check, Outcome, check_of
+from pytest_speedacc.judge.verdict import Finding, Outcome, because, check_of
 from pytest_speedacc.measure.accuracy import Accuracy
 from pytest_speedacc.measure.measurement import Confidence, Measurement, Statics
 from pytest_speedacc.measure.outputs import Outputs
 from pytest_speedacc.measure.score import Mask
 
-NEW_AXIS = "new axis: the base does not have it"
-
 
 def judge(
     measurement: Measurement, policy: Policy, reference: Reference, plan: Sequence[int], alpha: float
-) -> tuple[Check, ...]:
+) -> tuple[Finding, ...]:
     """Judge every bound of ``policy``, in the order of the axes; ``plan`` are the looks planned for latency limits.
 
     What a slice of the evaluation set can have, each slice is held to after that.
@@ -44,7 +42,7 @@ def judge(
     whole = Part("", statics.accuracy, statics.confidence, None, reference.accuracy)
     judges = _judges_of(whole, statics, policy, reference)
 
-    def check(bound: Bound) -> Check:
+    def check(bound: Bound) -> Finding:
         axis = AXES[bound.setting.metric]
         match axis.compared:
             case Comparison.LATENCY:
@@ -66,13 +64,13 @@ def _in_order(bounds: Sequence[Bound]) -> list[Bound]:
     return sorted(bounds, key=lambda bound: (order.index(bound.setting.metric), bound.setting.is_tolerance))
 
 
-def _judge_slices(measurement: Measurement, policy: Policy, reference: Reference) -> list[Check]:
+def _judge_slices(measurement: Measurement, policy: Policy, reference: Reference) -> list[Finding]:
     statics = measurement.statics
     checks = []
     for name in dict.fromkeys((*statics.slices, *policy.slices)):
         bounds = _in_order(policy.bounds_of(name))
         if name not in statics.slices:
-            why = f"limits are set for the slice {name!r}, and the check was given none of that name: pass slices="
+            why = because("unknown slice", name=name)
             checks += [replace(check_of(bound, None, Outcome.FAILED, why), slice=name) for bound in bounds]
             continue
         own = statics.slices[name]
@@ -90,7 +88,7 @@ def _judge_slices(measurement: Measurement, policy: Policy, reference: Reference
 
 def _amount_of_slice(
     bound: Bound, found: Amount | Unavailable, reference: Reference, name: str, is_asked: bool
-) -> list[Check]:
+) -> list[Finding]:
     """An amount of a slice: where it is a mean over samples, or the slice itself, and not all samples, bounds it."""
     metric = bound.setting.metric
     former = reference.amounts.get(metric)
@@ -101,10 +99,9 @@ def _amount_of_slice(
     if not is_asked:
         if not (known and bound.setting.is_tolerance and isinstance(found, Amount)):
             return []
-        why = f"the {reference.source} has a {metric} of this slice, and here it is one number for all samples"
+        why = because("not by slice now", source=reference.source, metric=metric)
         return [replace(check_of(bound, None, Outcome.NOT_COMPARED, why), slice=name)]
-    why = f"{metric} is one number for all samples: have measure return one number a sample"
-    return [replace(_amount(bound, Unavailable(why), reference), slice=name)]
+    return [replace(check_of(bound, None, Outcome.FAILED, because("not by slice", metric=metric)), slice=name)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,14 +120,14 @@ class Part:
 
 def _judges_of(
     part: Part, statics: Statics, policy: Policy, reference: Reference
-) -> dict[Comparison, Callable[[Bound], Check]]:
+) -> dict[Comparison, Callable[[Bound], Finding]]:
     """What judges the axes that rest on the predictions for a part of the samples."""
 
-    def accuracy(bound: Bound) -> Check:
+    def accuracy(bound: Bound) -> Finding:
         check = _of_predictions(bound, part, statics, reference, partial(_drop, policy=policy))
         return replace(check, title=part.accuracy.score) if isinstance(part.accuracy, Accuracy) else check
 
-    def churn(bound: Bound) -> Check:
+    def churn(bound: Bound) -> Finding:
         if isinstance(part.accuracy, Outputs):
             return _of_outputs(bound, part, statics, reference)
         return _of_predictions(bound, part, statics, reference, accuracy_rules.judge_churn)
@@ -142,12 +139,11 @@ def _judges_of(
     }
 
 
-def _drop(bound: Bound, accuracy: Accuracy, evidence: PairedEvidence, policy: Policy) -> Check:
+def _drop(bound: Bound, accuracy: Accuracy, evidence: PairedEvidence, policy: Policy) -> Finding:
     if not accuracy.scores or accuracy_rules.unit_problem(bound, accuracy.score, accuracy.within_unit):
         return accuracy_rules.judge_drop(bound, accuracy, evidence, policy.accuracy_rule)
     if evidence.former is None:
-        why = f"the {evidence.source} was evaluated under one seed, and of a random model that says little"
-        return check_of(bound, accuracy.value, Outcome.NOT_COMPARED, why)
+        return check_of(bound, accuracy.value, Outcome.NOT_COMPARED, because("one seed", source=evidence.source))
     return judge_repeated(bound, accuracy, evidence.former, evidence.source)
 
 
@@ -156,15 +152,15 @@ def _of_predictions(
     part: Part,
     statics: Statics,
     reference: Reference,
-    compare: Callable[[Bound, Accuracy, PairedEvidence], Check],
-) -> Check:
+    compare: Callable[[Bound, Accuracy, PairedEvidence], Finding],
+) -> Finding:
     accuracy = part.accuracy
     if isinstance(accuracy, Outputs):
-        accuracy = Unavailable("score=None has no score")
+        return check_of(bound, None, Outcome.FAILED, because("no score"))
     if isinstance(accuracy, Unavailable):
-        return check_of(bound, None, Outcome.FAILED, f"cannot be measured here: {accuracy.reason}")
+        return check_of(bound, None, Outcome.FAILED, because("unmeasured", why=accuracy.reason))
     if statics.unstable:
-        return check_of(bound, None, Outcome.FAILED, _unstable_text(statics.unstable))
+        return check_of(bound, None, Outcome.FAILED, because("unstable model", samples=statics.unstable))
     if not bound.setting.is_tolerance:
         limit = accuracy_rules.judge_limit(bound, accuracy)
         wrong_way = (bound.setting.role is Role.MINIMUM) is not accuracy.greater_is_better
@@ -174,50 +170,41 @@ def _of_predictions(
     return compare(bound, accuracy, part.evidence)
 
 
-def _of_outputs(bound: Bound, part: Part, statics: Statics, reference: Reference) -> Check:
+def _of_outputs(bound: Bound, part: Part, statics: Statics, reference: Reference) -> Finding:
     if statics.unstable:
-        return check_of(bound, None, Outcome.FAILED, unstable_text(statics.unstable))
+        return check_of(bound, None, Outcome.FAILED, because("unstable step", samples=statics.unstable))
     if part.name not in reference.outputs:
         return _without_reference(bound, None, reference)
     return judge_outputs(bound, reference.outputs[part.name], reference.source)
 
 
-def _unstable_text(samples: int) -> str:
-    return (
-        f"cannot be judged: the model is random, for asked twice about the first samples it gave {samples} of them two "
-        "different predictions. Switch that off (evaluation mode, a seed within predict), or judge it over seeds with "
-        "check(repeats=20)"
-    )
-
-
-def _confidence(bound: Bound, part: Part) -> Check:
+def _confidence(bound: Bound, part: Part) -> Finding:
     if isinstance(part.confidence, Unavailable):
-        return check_of(bound, None, Outcome.FAILED, f"cannot be measured here: {part.confidence.reason}")
+        return check_of(bound, None, Outcome.FAILED, because("unmeasured", why=part.confidence.reason))
     value = part.confidence.mean(part.mask)
     outcome = Outcome.PASSED if value >= bound.value - LAST_DIGIT else Outcome.FAILED
-    return check_of(
-        bound, value, outcome, f"{format_change(value, bound.value, Kind.SCORE, points=True)} from the limit"
-    )
+    return check_of(bound, value, outcome, because("from limit", away=Change(value, bound.value, Kind.SCORE, True)))
 
 
-def _latency(bound: Bound, measurement: Measurement, reference: Reference, plan: Sequence[int], alpha: float) -> Check:
+def _latency(
+    bound: Bound, measurement: Measurement, reference: Reference, plan: Sequence[int], alpha: float
+) -> Finding:
+    latency, live = measurement.latency, reference.live
     if not bound.setting.is_tolerance:
-        check = latency_rules.judge_limit(measurement.latency, bound, plan, alpha)
-        return unless_busy(check, measurement.busy, measurement.latency.median, bound.setting.quantile)
-    if reference.live is not None:
-        live = reference.live
+        check = latency_rules.judge_limit(latency, bound, plan, alpha)
+        return unless_busy(check, measurement.busy, latency.median, bound.setting.quantile)
+    if live is not None:
         return judge_live_increase(bound, live.gate, live.canary, live.alpha, live.since.accepted, once=live.once)
-    why = ""
-    if bound.setting.by_yardstick:
-        if isinstance(reference.ratios, tuple):
-            return judge_stored_increase(bound, *reference.ratios, alpha)
-        why = reference.ratios or reference.missing
-    return latency_rules.judge_increase(measurement.latency, bound, why)
+    if not bound.setting.by_yardstick:
+        return latency_rules.judge_increase(latency, bound)
+    if reference.ratios is not None:
+        return judge_stored_increase(bound, *reference.ratios, alpha)
+    return latency_rules.judge_increase(latency, bound, reference.no_ratios or reference.missing)
 
 
-def _amount(bound: Bound, found: Amount | Unavailable, reference: Reference) -> Check:
+def _amount(bound: Bound, found: Amount | Unavailable, reference: Reference) -> Finding:
     if isinstance(found, Unavailable):
-        return check_of(bound, None, Outcome.FAILED, f"cannot be measured here: {found.reason}")
+        return check_of(bound, None, Outcome.FAILED, because("unmeasured", why=found.reason))
     if not bound.setting.is_tolerance:
         return judge_amount(bound, found)
     axis = bound.setting.metric
@@ -225,12 +212,12 @@ def _amount(bound: Bound, found: Amount | Unavailable, reference: Reference) -> 
     if former is not None:
         return judge_amount(bound, found, former, reference.source)
     if axis in reference.new_axes:
-        return check_of(bound, found.value, Outcome.PASSED, NEW_AXIS)
+        return check_of(bound, found.value, Outcome.PASSED, because("new axis"))
     if axis in reference.absent:
         return check_of(bound, found.value, Outcome.NOT_COMPARED, reference.absent[axis])
     return _without_reference(bound, found.value, reference)
 
 
-def _without_reference(bound: Bound, value: float | None, reference: Reference) -> Check:
+def _without_reference(bound: Bound, value: float | None, reference: Reference) -> Finding:
     outcome = Outcome.PASSED if reference.is_new else Outcome.NOT_COMPARED
     return check_of(bound, value, outcome, reference.missing)

@@ -15,23 +15,22 @@ from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.judge.gate import judge
 from pytest_speedacc.judge.reference import LiveComparison, Reference
 from pytest_speedacc.judge.trades import excused
-from pytest_speedacc.judge.verdict import Check, Outcome
+from pytest_speedacc.judge.verdict import Finding, Outcome, Reason, because
 from pytest_speedacc.measure.measurement import Measurement
 
-SAID = "held against the baseline file as well: "
-UNREPLACED = "held against the base's own baseline file, which no update replaced: "
-BY_HAND = "what was changed by hand in the baseline file excuses nothing: no update wrote it"
+SAID = because("held")
+UNREPLACED = because("unreplaced")
 
 
 def stricter(
-    checks: tuple[Check, ...],
+    checks: tuple[Finding, ...],
     measurement: Measurement,
     policy: Policy,
-    own: Reference | str,
+    own: Reference | Reason,
     live: LiveComparison,
     alpha: float,
-    said: str = SAID,
-) -> tuple[Check, ...]:
+    said: Reason = SAID,
+) -> tuple[Finding, ...]:
     """The checks against the base, each replaced by the one against the baseline file where that one is worse.
 
     ``own`` is what the file holds, or why it cannot be compared with. What it does not hold, it says nothing of. A
@@ -39,7 +38,7 @@ def stricter(
     ``said`` says which file it is.
     """
     exact = {check.place: check for check in checks if check.limit is None and check.metric != "latency"}
-    if isinstance(own, str):
+    if not isinstance(own, Reference):
         refused = {place: replace(check, outcome=Outcome.FAILED, reason=own) for place, check in exact.items()}
         return tuple(_worse(check, refused.get(check.place), said) for check in checks)
     reference = replace(own, live=live)
@@ -49,19 +48,19 @@ def stricter(
     return tuple(_worse(check, held.get(check.place), said) for check in checks)
 
 
-def _worse(check: Check, held: Check | None, said: str) -> Check:
+def _worse(check: Finding, held: Finding | None, said: Reason) -> Finding:
     if held is None or held.outcome <= check.outcome:
         return check
-    return replace(held, reason=f"{said}{held.reason}", accepted=check.accepted)
+    return replace(held, reason=said + held.reason, accepted=check.accepted)
 
 
-def is_held(checks: tuple[Check, ...]) -> bool:
+def is_held(checks: tuple[Finding, ...]) -> bool:
     """Whether a baseline file gave any of the answers."""
-    return any(check.reason.startswith((SAID, UNREPLACED)) for check in checks)
+    return any(check.reason[:1] in (SAID, UNREPLACED) for check in checks)
 
 
-def shared_notes(stored: Baseline, shared: Mapping[str, str]) -> Iterator[str]:
-    """What the base shares with this checkout that is not what the baseline was made with, a sentence each.
+def shared_notes(stored: Baseline, shared: Mapping[str, str]) -> Iterator[Reason]:
+    """What the base shares with this checkout that is not what the baseline was made with.
 
     ``shared`` are the digests of this run's.
     """
@@ -70,15 +69,12 @@ def shared_notes(stored: Baseline, shared: Mapping[str, str]) -> Iterator[str]:
     for path in sorted({*stored.shared, *shared}):
         then, now = stored.shared.get(path, ""), shared.get(path, "")
         if then and now and then != now:
-            yield (
-                f"{path} is not what the baseline was made with ({_short(then)} then, {_short(now)} now), and the base "
-                "runs with it as it is now: a time that it changes is the same on both sides"
-            )
+            yield because("shared otherwise", path=path, then=_short(then), now=_short(now))
         elif then and not now:
-            yield f"{path} ({_short(then)}), which the baseline was made with, is not shared with the base in this run"
+            yield because("no longer shared", path=path, then=_short(then))
         elif now and not then:
-            yield f"{path} ({_short(now)}) is shared with the base, and was not when the baseline was made"
+            yield because("newly shared", path=path, now=_short(now))
 
 
 def _short(digest: str) -> str:
-    return digest.replace(":", " ")[: len("sha256 ") + 12]
+    return digest.replace(":", " ")[: len("sha256:") + 12]

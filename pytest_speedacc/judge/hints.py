@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pytest_speedacc.judge.verdict import Reason, because
+from pytest_speedacc.measure.patterns import KNOWN
 from pytest_speedacc.measure.profile import Function, Profile
 
 FEWEST_SAMPLES = 8
@@ -13,47 +15,29 @@ SMALLEST_GROWTH = 0.03
 """Of a call of the base: a pattern that takes so much longer has grown."""
 ROWS = "rows of pandas"
 VALIDATION = "validation"
-CONVERSIONS = {
-    "pandas to arrays": "a pandas frame is turned into an array: convert it once, before the model, or pass arrays",
-    "arrays to pandas": "a pandas frame is built: work on the array, or build the frame once, before the model",
-    "polars to others": "a polars frame is converted: convert it once, before the model, or stay in polars",
-    "others to polars": "a polars frame is built: work on what it is built of, or build it once, before the model",
-    "DMatrix": "a DMatrix is built: Booster.inplace_predict takes an array as it is",
-    "frames to xgboost": "XGBoost copies a frame column by column: pass one float32 array",
-    "frames to lightgbm": "LightGBM turns a frame into an array: pass one float32 or float64 array",
-    "sparse to dense": "a sparse matrix is made dense: keep it sparse, or make it dense once, before the model",
-    "tensors to arrays": "a tensor is turned into an array: stay in torch until the result",
-}
-"""What happens on each call, and what to do about it."""
+CONVERSIONS = tuple(name for name in KNOWN if name not in (ROWS, VALIDATION))
+"""What happens on each call, and could be spared."""
 
 
-def hints(profile: Profile, base: Profile | None = None) -> tuple[str, ...]:
-    """What to do about the known patterns in a profile, a line each.
+def hints(profile: Profile, base: Profile | None = None) -> tuple[Reason, ...]:
+    """What to do about the known patterns in a profile.
 
     With a ``base``, only about those that it does not have, or that take longer by 3 % of its call or more.
     """
     found = []
     if ROWS in profile.known and _has_grown(ROWS, profile, base):
-        found.append(
-            "pandas calls a Python function for each row (apply with axis=1): column operations do that at once"
-        )
+        found.append(because("rows"))
     elif function := _once_a_sample(profile, base):
         each = round(function.calls / profile.batch_size)
-        often = "once" if each == 1 else f"{each} times"
-        found.append(
-            f"{function.place} is called {often} for each of the "
-            f"{profile.batch_size} samples: let it take the whole batch, with operations on arrays or columns"
-        )
-    for name, what in CONVERSIONS.items():
+        often = because("times", count=each) if each > 1 else "once"
+        found.append(because("each sample", place=function.place, often=often, samples=profile.batch_size))
+    for name in CONVERSIONS:
         if _share(name, profile) >= SMALLEST_SHARE and _has_grown(name, profile, base):
-            found.append(f"in {_share(name, profile) * 100:.0f} % of each call {what}")
+            found.append(because("conversion", share=_share(name, profile) * 100, what=because(name)))
     validation = _share(VALIDATION, profile)
     if profile.batch_size == 1 and validation >= SMALLEST_VALIDATION and _has_grown(VALIDATION, profile, base):
-        found.append(
-            f"in {validation * 100:.0f} % of each call scikit-learn checks its single sample: predict larger batches, "
-            "or in sklearn.config_context(assume_finite=True, skip_parameter_validation=True)"
-        )
-    return tuple(f"hint: {each}" for each in found)
+        found.append(because("validation", share=validation * 100))
+    return tuple(because("hint", what=each) for each in found)
 
 
 def _once_a_sample(profile: Profile, base: Profile | None) -> Function | None:

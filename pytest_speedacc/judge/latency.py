@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 from pytest_speedacc.config.settings import Bound
-from pytest_speedacc.judge.verdict import Check, Outcome, check_of
+from pytest_speedacc.judge.verdict import Finding, Outcome, Reason, because, check_of
 from pytest_speedacc.measure.latency import Latency
 from pytest_speedacc.stats.alike import FEWEST, alike, judge_calls
 from pytest_speedacc.stats.quantiles import QuantileVerdict, judge_quantile, look_sizes, spend
@@ -67,51 +67,42 @@ def decide(latency: Latency, bound: Bound, plan: Sequence[int], alpha: float) ->
     return "undecided", seen, over
 
 
-def judge_limit(latency: Latency, bound: Bound, plan: Sequence[int], alpha: float) -> Check:
+def judge_limit(latency: Latency, bound: Bound, plan: Sequence[int], alpha: float) -> Finding:
     """Hold a latency limit against the timed calls."""
     setting = bound.setting
     q = setting.quantile
     assert q is not None, "a latency setting has its quantile"
     if q != 0.5 and not latency.has_tail:
-        reason = (
-            f"one call is too short for this machine's clock, so {latency.calls_per_round} calls are timed together "
-            "and there is no tail to judge: limit the median, or pass a larger batch_size"
-        )
-        return check_of(bound, None, Outcome.FAILED, reason)
+        return check_of(bound, None, Outcome.FAILED, because("no tail", calls=latency.calls_per_round))
     observed, interval = latency.quantile(q), latency.interval(q)
     verdict, seen, over = decide(latency, bound, plan, alpha)
-    unit = "calls" if latency.has_tail else "rounds"
-    count = f"{over} of {seen} {unit} took longer"
+    reason = because("took longer", over=over, seen=seen, unit="calls" if latency.has_tail else "rounds")
     match verdict:
         case "passed":
             if bound.value < observed * (1 + LAUNCH_SPREAD):
-                count += (
-                    f"; the margin of {bound.value / observed - 1:.0%} is thinner than times move between processes "
-                    f"(about {LAUNCH_SPREAD:.0%})"
-                )
-            return check_of(bound, observed, Outcome.PASSED, count, interval=interval)
+                reason += because("thin margin", margin=bound.value / observed - 1, spread=LAUNCH_SPREAD)
+            return check_of(bound, observed, Outcome.PASSED, reason, interval=interval)
         case "failed":
-            return check_of(bound, observed, Outcome.FAILED, count, interval=interval)
+            return check_of(bound, observed, Outcome.FAILED, reason, interval=interval)
         case _:
-            why = _why_open(latency, bound.value, q, plan, alpha)
-            reason = f"{count}{why}: too close to call in the budget; raise --speedacc-budget, or move the limit"
+            reason += _why_open(latency, bound.value, q, plan, alpha) + because("budget")
             return check_of(bound, observed, Outcome.INCONCLUSIVE, reason, interval=interval)
 
 
-def _why_open(latency: Latency, limit: float, q: float, plan: Sequence[int], alpha: float) -> str:
+def _why_open(latency: Latency, limit: float, q: float, plan: Sequence[int], alpha: float) -> Reason:
     """What keeps the last look from deciding that would decide if calls varied independently; empty for none."""
     look = sum(size <= latency.calls for size in plan) - 1
     if look < 0:  # none was reached
-        return ""
+        return ()
     seconds = latency.seconds[: plan[look]]
     if judge_quantile(int((seconds > limit).sum()), len(seconds), q, look, alpha) == "undecided":
-        return ""
+        return ()
     if len(seconds) < FEWEST:
-        return ", and of so few the limit must lie further off"
-    return f", and neighbours are so alike that {alike(seconds, q, limit):.0f} of them tell as much as one would alone"
+        return because("too few alike")
+    return because("alike", neighbours=alike(seconds, q, limit))
 
 
-def judge_increase(latency: Latency, bound: Bound, why: str) -> Check:
+def judge_increase(latency: Latency, bound: Bound, why: Reason = ()) -> Finding:
     """A latency tolerance without a base revision, where a stored time is no evidence.
 
     ``why`` there is no ratio to compare, of a tolerance that asks for one.
@@ -119,6 +110,5 @@ def judge_increase(latency: Latency, bound: Bound, why: str) -> Check:
     q = bound.setting.quantile
     assert q is not None, "a latency setting has its quantile"
     observed = latency.quantile(q) if q == 0.5 or latency.has_tail else None
-    against = "measure the base revision beside this one with --speedacc-against=REF"
-    reason = f"{why}; or {against}" if why else f"stored times cannot tell: {against}"
+    reason = why + because("or against") if why else because("against")
     return check_of(bound, observed, Outcome.NOT_COMPARED, reason)

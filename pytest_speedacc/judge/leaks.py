@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from pytest_speedacc.judge.verdict import Reason, because
 from pytest_speedacc.measure.samples import take
 from pytest_speedacc.measure.subject import Subject
 
@@ -13,7 +14,7 @@ FIRST = 100
 """Samples that are looked at in each column, before whole ones are."""
 
 
-def leaked(subject: Subject) -> tuple[str, ...]:
+def leaked(subject: Subject) -> tuple[Reason, ...]:
     """A remark on each column that holds the targets; none where they are all alike, as many a column may be."""
     try:
         columns, targets = getattr(subject.inputs, "columns", None), np.asarray(subject.targets).ravel()
@@ -24,11 +25,7 @@ def leaked(subject: Subject) -> tuple[str, ...]:
         found = [name for name in names if _equal(subject.inputs[name], targets)]
     except Exception:  # a remark is no reason to fail over tables of whatever kind
         return ()
-    return tuple(
-        f"the column {str(name)!r} of the inputs is equal to the targets: a model that is given it need not learn "
-        "anything, so leave it out of the inputs"
-        for name in found
-    )
+    return tuple(because("leak", column=str(name)) for name in found)
 
 
 def _equal(column: Any, targets: np.ndarray[Any, Any]) -> bool:

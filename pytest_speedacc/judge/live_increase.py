@@ -8,22 +8,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
-from pytest_speedacc.axes.units import Kind, format_seconds, format_value
+from pytest_speedacc.axes.units import Kind, Quantity
 from pytest_speedacc.baseline import Accepted, SinceBase
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.config.settings import Bound
 from pytest_speedacc.config.trades import Term, Trade, widened
-from pytest_speedacc.judge.entries import accepted_text, counted, refusals
-from pytest_speedacc.judge.verdict import Check, Outcome, check_of
+from pytest_speedacc.judge.entries import accepted_by, counted, refusals
+from pytest_speedacc.judge.verdict import Finding, Outcome, Reason, because, check_of, moved_by
 from pytest_speedacc.measure.launches import Key, LiveGate, LiveRun, PairTimes
-from pytest_speedacc.stats.sequence import (
-    FEWEST_LAUNCHES,
-    Gain,
-    judge_launches,
-    launch_bounds,
-    launch_gain,
-    resolution,
-)
+from pytest_speedacc.stats.sequence import FEWEST_LAUNCHES, Gain, judge_launches, launch_bounds, launch_gain, resolution
 
 SUITE_ALPHA = 0.01
 """How often a live run of unchanged models may call any of them slower."""
@@ -131,17 +124,17 @@ def judge_live_increase(
     accepted: Sequence[Accepted] = (),
     *,
     once: bool = False,
-) -> Check:
+) -> Finding:
     """Hold a latency tolerance against the launches of one check, after many looks or, with ``once``, a single one.
 
     The largest slow-down that was ``accepted`` since the base, and that the launches bear out, counts as unchanged: the
     tolerance is on top of it.
     """
     if gate.is_new:
-        return check_of(bound, None, Outcome.PASSED, f"{gate.problem}, so there is nothing yet to be slower than")
+        return check_of(bound, None, Outcome.PASSED, because("nothing slower", problem=gate.problem))
     if not gate.launches:
         outcome = Outcome.FAILED if gate.is_lost else Outcome.NOT_COMPARED
-        return check_of(bound, None, outcome, f"not compared with the base: {gate.problem}")
+        return check_of(bound, None, outcome, because("not timed", problem=gate.problem))
     differences = _differences(bound, gate.launches)
     bounds = launch_bounds(differences, alpha, once=once)
     slower, low, high = (math.expm1(value) for value in (bounds.mean, bounds.lower, bounds.upper))
@@ -149,39 +142,37 @@ def judge_live_increase(
     entry = counted(bound, accepted, differences)
     verdict = _verdict(bound, gate.launches, alpha, entry, budget_left=False, once=once)
     last = gate.launches[-1]
-    times = f"{format_seconds(last.candidate_seconds)} against {format_seconds(last.base_seconds)}"
+    now, then = Quantity(last.candidate_seconds, Kind.TIME), Quantity(last.base_seconds, Kind.TIME)
     count = len(gate.launches)
-    reason = f"{times} in the last of {count} launches" if count > 1 else f"{times} in one launch"
+    reason = because("launches" if count > 1 else "launch", now=now, then=then, count=count)
     outcome = {"passed": Outcome.PASSED, "failed": Outcome.FAILED}.get(verdict, Outcome.INCONCLUSIVE)
     if outcome is Outcome.FAILED and bounds.lower - _log_ratio(entry) <= (noise := _own_difference(bound, canary)):
         outcome = Outcome.INCONCLUSIVE
-        reason += (
-            f"; the base is slower than itself by up to {math.expm1(noise):.1%} here and now, which could explain it"
-        )
+        reason += because("base slower", noise=math.expm1(noise))
     elif outcome is Outcome.INCONCLUSIVE:
-        reason += f"; too close to call here: {_resolution_text(bound, differences, alpha, entry, once)}"
+        reason += _why_close(bound, differences, alpha, entry, once)
     elif outcome is Outcome.FAILED and low <= bound.value + math.expm1(_log_ratio(entry)):
-        reason += "; the interval shows that it is slower, and one of 95 % that it is so by more than is allowed"
+        reason += because("shown slower")
     elif high < 0:
-        reason += "; it is faster"
+        reason += because("faster")
     check = check_of(
         bound, slower, outcome, reason, interval=interval, kind=Kind.CHANGE, sides=_sides(bound, gate.launches)
     )
     return check if entry is None else _on_top_of(entry, check)
 
 
-def refused_entries(policy: Policy, gate: LiveGate, since: SinceBase) -> tuple[str, ...]:
-    """Why slow-downs that this change says were accepted do not count, a sentence each."""
+def refused_entries(policy: Policy, gate: LiveGate, since: SinceBase) -> tuple[Reason, ...]:
+    """Why slow-downs that this change says were accepted do not count."""
     bounds = latency_tolerances(policy)
     return tuple(refusals(since, bounds, [_differences(bound, gate.launches) for bound in bounds]))
 
 
-def _on_top_of(entry: Accepted, check: Check) -> Check:
-    accepted = accepted_text(entry)
+def _on_top_of(entry: Accepted, check: Finding) -> Finding:
+    accepted = accepted_by(entry)
     return replace(
         check,
-        allowed=f"{check.allowed} on top of the accepted {format_value(entry.ratio - 1, Kind.CHANGE)}",
-        reason=f"{check.reason}; accepted: {accepted}",
+        allowed=check.allowed + because("on top", accepted=moved_by(entry.ratio - 1)),
+        reason=check.reason + because("accepted", accepted=accepted),
         accepted=accepted,
     )
 
@@ -220,14 +211,11 @@ def _differences(bound: Bound, launches: Sequence[PairTimes]) -> list[float]:
     return [launch.tail_difference for launch in launches if launch.tail_difference is not None]
 
 
-def _resolution_text(
-    bound: Bound, differences: Sequence[float], alpha: float, entry: Accepted | None, once: bool
-) -> str:
+def _why_close(bound: Bound, differences: Sequence[float], alpha: float, entry: Accepted | None, once: bool) -> Reason:
     smallest = resolution(differences, math.log1p(bound.value), alpha, once=once) + _log_ratio(entry)
     if math.isinf(smallest):
-        few = "one launch is" if len(differences) == 1 else f"{len(differences)} launches are"
-        return f"{few} too few for any verdict"
-    return f"the smallest slow-down these launches could have shown is {math.expm1(smallest):.1%}"
+        return because("one launch too few" if len(differences) == 1 else "too few launches", count=len(differences))
+    return because("close", smallest=math.expm1(smallest))
 
 
 def _sides(bound: Bound, launches: Sequence[PairTimes]) -> tuple[float, float] | None:

@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from pytest_speedacc.axes import AXES
-from pytest_speedacc.axes.axis import Comparison
-from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.config.settings import Bound
-from pytest_speedacc.judge.accuracy import (
-    LAST_DIGIT,
-    OTHER_ENVIRONMENT,
-    OTHER_ENVIRONMENT_POINTS,
-    OTHER_ENVIRONMENT_SAMPLES,
-)
-from pytest_speedacc.judge.verdict import Check, Outcome, check_of
+from pytest_speedacc.judge.accuracy import LAST_DIGIT, OTHER_ENVIRONMENT_POINTS, OTHER_ENVIRONMENT_SAMPLES
+from pytest_speedacc.judge.verdict import Finding, Outcome, because, check_of
 from pytest_speedacc.measure.outputs import DIGEST, MOST_NUMBERS, Outputs, changed, is_exact
 from pytest_speedacc.measure.score import Array, Mask
 from pytest_speedacc.measure.subject import Subject
 
 MOST_SHOWN = 5
 """Samples that a message names."""
-_NEED_A_SCORE = (Comparison.SCORE, Comparison.CONFIDENCE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,44 +51,18 @@ def compare_outputs(
     return {name: among(mask) for name, mask in {"": whole, **subject.slices}.items()}
 
 
-def judge_outputs(bound: Bound, change: OutputChange, source: str) -> Check:
+def judge_outputs(bound: Bound, change: OutputChange, source: str) -> Finding:
     """Hold ``max_churn`` against the share of samples whose output changed."""
     share = change.changed / change.samples
     beyond = share - bound.value - LAST_DIGIT
-    reason = f"{change.changed} of {change.samples} outputs are not those of the {source}"
+    reason = because("churn", changed=change.changed, samples=change.samples, what="outputs", source=source)
     if change.first:
-        reason += f", the first: sample{'s' if change.changed > 1 else ''} {', '.join(map(str, change.first))}"
+        reason += because("first", s="s" if change.changed > 1 else "", places=", ".join(map(str, change.first)))
     if change.is_exact and change.changed:
-        reason += f"; to the last bit, for a baseline keeps {MOST_NUMBERS:,} numbers at most: pass fewer samples"
+        reason += because("to the last bit", most=MOST_NUMBERS)
     outcome = Outcome.PASSED if beyond <= 0 else Outcome.FAILED
     rounding = max(OTHER_ENVIRONMENT_POINTS, OTHER_ENVIRONMENT_SAMPLES / change.samples)
     if beyond > 0 and change.rounds and (change.is_exact or beyond <= rounding):
         outcome = Outcome.NOT_COMPARED if change.is_exact else Outcome.INCONCLUSIVE
-        reason = f"{reason}; {OTHER_ENVIRONMENT}"
+        reason += because("rounding")
     return check_of(bound, share, outcome, reason)
-
-
-def unstable_text(samples: int) -> str:
-    """Why the outputs of a random step cannot be compared: ``samples`` of the first ones got two."""
-    return (
-        f"cannot be judged: the step is random: asked twice about the first samples, it gave {samples} of them two "
-        "different outputs. Seed it within the step, or drop max_churn"
-    )
-
-
-def needs_score(policy: Policy) -> str:
-    """Why ``policy`` cannot judge a step without a score; empty where it can."""
-    names = ", ".join(dict.fromkeys(_of_scores(policy)))
-    if not names:
-        return ""
-    return (
-        f"score=None has no score, and {names} is set for this gate: take it out of the marker and of [tool.speedacc] "
-        "for this test, or name a score and pass targets."
-    )
-
-
-def _of_scores(policy: Policy) -> Iterator[str]:
-    for bounds in (policy.bounds, *policy.slices.values()):
-        for bound in bounds:
-            if AXES[bound.setting.metric].compared in _NEED_A_SCORE:
-                yield bound.setting.name

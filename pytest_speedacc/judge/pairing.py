@@ -12,6 +12,7 @@ import numpy as np
 from pytest_speedacc.errors import GateError, said
 from pytest_speedacc.judge.accuracy import ClassChange, Confusion, Flipped, PairedEvidence
 from pytest_speedacc.judge.repeats import Former
+from pytest_speedacc.judge.verdict import because
 from pytest_speedacc.measure.accuracy import Accuracy, score_predictions, to_numpy
 from pytest_speedacc.measure.raised import RAISED
 from pytest_speedacc.measure.score import Mask, Score, ScoreFunction, right
@@ -123,10 +124,9 @@ def _pair(value: float, same_environment: bool, sides: Sides, source: str) -> Pa
     samples = len(truth)
     paired = partial(PairedEvidence, value, same_environment, samples, source=source)
     if before is None:
-        return paired(None, None, f"the {source} holds no predictions")
+        return paired(None, None, because("no predictions", source=source))
     if before.shape != now.predictions.shape:
-        shapes = f"the {source}'s predictions have the shape {before.shape}, and these {now.predictions.shape}"
-        return paired(None, None, shapes)
+        return paired(None, None, because("other shape", source=source, then=before.shape, now=now.predictions.shape))
     if now.of_labels:
         paired = partial(paired, changed=int((~right(before, now.predictions)).sum()))
     if now.correct is not None:
@@ -150,5 +150,5 @@ def _pair(value: float, same_environment: bool, sides: Sides, source: str) -> Pa
         )
     except RAISED as error:
         # The interval is beside the point of an exact comparison: a score that a resample cannot have is no failure.
-        return paired(None, None, f"the score cannot be resampled ({said(error)})")
+        return paired(None, None, because("no resampling", error=said(error)))
     return paired(None, difference)

@@ -9,19 +9,19 @@ from types import MappingProxyType
 from pytest_speedacc.axes import AXES, amounts_of, own_axes
 from pytest_speedacc.axes.axis import statistic_name
 from pytest_speedacc.axes.memory import MEMORY
-from pytest_speedacc.axes.units import format_seconds
+from pytest_speedacc.axes.units import Kind, Quantity
 from pytest_speedacc.baseline import Baseline, SinceBase
-from pytest_speedacc.baseline.schema import StoredAccuracy, StoredLatency, StoredRatio
-from pytest_speedacc.errors import GateError
+from pytest_speedacc.baseline.schema import StoredLatency, StoredRatio
 from pytest_speedacc.facts import Amount
 from pytest_speedacc.judge.accuracy import PairedEvidence
 from pytest_speedacc.judge.of_versions import moved, stored_amount
 from pytest_speedacc.judge.outputs import OutputChange, compare_outputs
 from pytest_speedacc.judge.pairing import Predictions, pair_all, pair_slices, with_repeats
+from pytest_speedacc.judge.verdict import Reason, because
 from pytest_speedacc.measure.accuracy import Accuracy
 from pytest_speedacc.measure.allocations import Allocations
 from pytest_speedacc.measure.environment import Environment
-from pytest_speedacc.measure.launches import NEW_GATE, LiveGate, PairTimes
+from pytest_speedacc.measure.launches import LiveGate, PairTimes
 from pytest_speedacc.measure.measurement import Measurement
 from pytest_speedacc.measure.outputs import Outputs
 from pytest_speedacc.measure.profile import Profile
@@ -30,7 +30,6 @@ from pytest_speedacc.measure.yardstick import VERSION, Ratios
 from pytest_speedacc.stats.sequence import mean_and_sd
 
 NO_VERSIONS: Mapping[str, str] = MappingProxyType({})
-NO_BASELINE = "no baseline yet"
 QUANTILES = (0.5, 0.9, 0.95, 0.99)
 """Of a latency, that are told."""
 
@@ -62,7 +61,7 @@ class LiveComparison:
 class Reference:
     """What is known of the model's former self; None and empty where nothing is."""
 
-    missing: str
+    missing: Reason
     """Why a tolerance cannot be compared, with the command that helps; used where the value is None."""
     accuracy: PairedEvidence | None = None
     slices: Mapping[str, PairedEvidence] = field(default_factory=dict)
@@ -71,16 +70,18 @@ class Reference:
     """Of a step, in the place of both: by slice, with all samples under an empty name."""
     amounts: Mapping[str, Amount] = field(default_factory=dict)
     """By axis, those that are plain quantities and are known."""
-    absent: Mapping[str, str] = field(default_factory=dict)
+    absent: Mapping[str, Reason] = field(default_factory=dict)
     """By axis, why it is not known; those that are not there are ``missing``."""
     new_axes: frozenset[str] = frozenset()
     """Axes that the base revision does not have, so that nothing can have got worse on them."""
     latency: Mapping[str, float | None] = field(default_factory=dict)
     """Seconds by statistic, of a model that was timed in this very run."""
-    stored_latency: Mapping[str, str] = field(default_factory=dict)
+    stored_latency: Mapping[str, Reason] = field(default_factory=dict)
     """What was stored of this environment, by statistic, with its day: nothing to compare with."""
-    ratios: tuple[Ratios, Ratios] | str = ""
-    """Today's and the baseline's multiples of the yardstick, in this environment; or why there are none."""
+    ratios: tuple[Ratios, Ratios] | None = None
+    """Today's and the baseline's multiples of the yardstick, in this environment."""
+    no_ratios: Reason = ()
+    """Why there are none."""
     live: LiveComparison | None = None
     source: str = "baseline"
     """Where it is from, in a word: the ``baseline``, or the ``base`` of a live run."""
@@ -94,7 +95,7 @@ def from_baseline(
     subject: Subject,
     accuracy: Accuracy | Outputs,
     environment: Environment,
-    ratios: Ratios | str,
+    ratios: Ratios | Reason,
     command: str,
     versions: Mapping[str, str] = NO_VERSIONS,
 ) -> Reference:
@@ -102,88 +103,52 @@ def from_baseline(
 
     ``ratios`` are today's to the yardstick, or why there are none. ``versions`` are those of Python and the libraries
     here, and without them nothing that holds for versions only is compared.
-
-    Raises GateError when it was made with another evaluation set or another score.
     """
     if stored is None:
-        return Reference(f"{NO_BASELINE}: create it with {command}, and commit it")
-    accept = f'If the change is meant: {command} --speedacc-reason="why"'
-    if problem := _score_or_none(stored, accuracy):
-        raise GateError(f"{problem}. {accept}")
-    if stored.evaluation_set.fingerprint != subject.fingerprint:
-        what = "outputs" if isinstance(accuracy, Outputs) else "scores"
-        raise GateError(
-            f"the evaluation set is not the one of the baseline ({subject.samples} samples now, "
-            f"{stored.evaluation_set.samples} then): {what} on different samples cannot be compared. {accept}"
-        )
-    score = stored.accuracy
-    if score and (problem := _other_score(score, accuracy)):
-        raise GateError(f"{problem}. {accept}")
+        return Reference(because("no baseline", command=command))
     record = stored.environments.get(environment.key)
     times = record.latency if record else None
     former = record.yardstick if record else None
-    incomparable, batches = "", ""
+    incomparable: Reason = ()
+    other_batches = False
     if record is None:
-        known = "; ".join(_known(other.environment, environment) for other in stored.environments.values()) or "none"
-        incomparable = f"the baseline has nothing of this environment (it knows {known}): add it with {command}"
+        known = [_known(other.environment, environment) for other in stored.environments.values()]
+        incomparable = because("other environment", known=known or [because("text", text="none")], command=command)
     elif times and times.batch_size != subject.batch_size:
-        incomparable = batches = (
-            f"the baseline is of batch_size={times.batch_size}, not {subject.batch_size}: renew it with {command}"
-        )
-        times = None
+        incomparable = because("batches", then=times.batch_size, now=subject.batch_size, command=command)
+        times, other_batches = None, True
     elif times and times.concurrency != subject.concurrency:
-        incomparable = (
-            f"the baseline is of concurrency={times.concurrency}, not {subject.concurrency}: renew it with {command}"
-        )
+        incomparable = because("concurrency", then=times.concurrency, now=subject.concurrency, command=command)
         times = None
-    missing = f"the baseline does not hold it: add it with {command}"
     amounts: dict[str, Amount] = {}
-    absent: dict[str, str] = {}
+    absent: dict[str, Reason] = {}
     for axis in AXES.values():
         if axis.per_versions:
             found = stored_amount(axis, stored, versions, subject.batch_size, command)
-            if isinstance(found, str):
-                absent[axis.name] = found
-            else:
+            if isinstance(found, Amount):
                 amounts[axis.name] = found
+            else:
+                absent[axis.name] = found
             continue
         amount = axis.former_in(stored, record)
         if amount is not None and (other := axis.other_scale(amount)):
-            absent[axis.name] = f"{other}: renew the baseline with {command}"
-        elif amount is not None and not (axis.per_call and batches):
+            absent[axis.name] = because("other scale", other=other, command=command)
+        elif amount is not None and not (axis.per_call and other_batches):
             amounts[axis.name] = amount
         elif axis.per_environment:
-            what = "memory peak" if axis is MEMORY else axis.title
-            nothing = f"the baseline of this environment holds no {what}: add it with {command}"
-            absent[axis.name] = incomparable or nothing
+            nothing = "no peak" if axis is MEMORY else "no axis"
+            absent[axis.name] = incomparable or because(nothing, axis=axis.title, command=command)
+    score, then = stored.accuracy, incomparable or _former_ratios(ratios, former, command)
     reference = Reference(
-        missing=missing,
+        missing=because("not held", command=command),
         amounts=amounts,
         absent=absent,
-        ratios=incomparable or _ratios(ratios, former, command),
+        ratios=(ratios, then) if isinstance(ratios, Ratios) and isinstance(then, Ratios) else None,
+        no_ratios=() if isinstance(then, Ratios) else then,
         stored_latency=_stored_latency(times, record.date) if record and times else {},
     )
     former_score = (score.value, score.spread, score.repeats) if score else None
     return _paired(reference, former_score, record is not None, before, subject, accuracy)
-
-
-def _score_or_none(stored: Baseline, now: Accuracy | Outputs) -> str:
-    """Why a baseline is not of this kind of gate, one with a score or a step; empty where it is."""
-    then = stored.accuracy
-    if isinstance(now, Outputs):
-        return f"the baseline holds the score {then.score!r} and this gate asks for none" if then else ""
-    is_of_step = then is None and stored.predictions is not None
-    return f"the baseline is of score=None and this gate asks for {now.score!r}" if is_of_step else ""
-
-
-def _other_score(then: StoredAccuracy, now: Accuracy | Outputs) -> str:
-    """Why the score of a baseline cannot be compared with this one; empty where it can."""
-    if isinstance(now, Outputs) or (then.score, then.greater_is_better) == (now.score, now.greater_is_better):
-        return ""
-    was, here = (
-        f"{each.score!r} ({'higher' if each.greater_is_better else 'lower'} is better)" for each in (then, now)
-    )
-    return f"the baseline holds the score {was} and this gate asks for {here}"
 
 
 def _paired(
@@ -208,33 +173,32 @@ def _paired(
     return replace(reference, accuracy=with_repeats(whole, spread, repeats), slices=slices)
 
 
-def _stored_latency(times: StoredLatency, date: str) -> dict[str, str]:
+def _stored_latency(times: StoredLatency, date: str) -> dict[str, Reason]:
     """As what it was: seconds of one day, which tell nothing of another's."""
     stored = {name: getattr(times, name) for name in map(statistic_name, QUANTILES)}
-    return {name: f"{format_seconds(time)} on {date[:10]}" for name, time in stored.items() if time is not None}
+    return {
+        name: because("of a day", time=Quantity(time, Kind.TIME), day=date[:10])
+        for name, time in stored.items()
+        if time is not None
+    }
 
 
-def _known(other: Environment, here: Environment) -> str:
-    unlike = other.unlike(here)
-    return f"{other.describe()} ({unlike})" if unlike else other.describe()
+def _known(other: Environment, here: Environment) -> Reason:
+    name, unlike = because("text", text=other.describe()), other.unlike(here)
+    return name + because("unlike", what=unlike) if unlike else name
 
 
-def _ratios(now: Ratios | str, then: StoredRatio | None, command: str) -> tuple[Ratios, Ratios] | str:
+def _former_ratios(now: Ratios | Reason, then: StoredRatio | None, command: str) -> Ratios | Reason:
+    """The baseline's, or why there are no two to compare."""
     if then is None:
-        return f"the baseline of this environment holds no ratio to the yardstick: add it with {command}"
+        return because("no ratio", command=command)
     if then.version != VERSION:
-        return (
-            f"the baseline's ratio is to version {then.version} of the yardstick, and this is {VERSION}: "
-            f"renew it with {command}"
-        )
+        return because("other yardstick", then=then.version, now=VERSION, command=command)
     if then.parts is None:
-        return (
-            f"the baseline's yardstick is not told in its parts, so that another machine cannot be told: "
-            f"renew it with {command}"
-        )
-    if isinstance(now, str):
+        return because("no parts", command=command)
+    if not isinstance(now, Ratios):
         return now
-    return now, Ratios(then.log_ratio, then.spread, then.launches, then.parts, then.parts_spread)
+    return Ratios(then.log_ratio, then.spread, then.launches, then.parts, then.parts_spread)
 
 
 def from_live(
@@ -247,27 +211,25 @@ def from_live(
     """The base revision, as its own worker measured it; ``base`` names it. ``versions`` as for ``from_baseline``."""
     gate, facts = comparison.gate, comparison.gate.base
     if gate.is_new:
-        return Reference(missing=NEW_GATE, live=comparison, source="base", is_new=True)
+        return Reference(because("new gate"), live=comparison, source="base", is_new=True)
     if facts is None:
-        return Reference(missing=f"not compared with {base}: {gate.problem}", live=comparison, source="base")
+        return Reference(because("not compared", base=base, problem=gate.problem), live=comparison, source="base")
     score, direction = (None, None) if isinstance(accuracy, Outputs) else (accuracy.score, accuracy.greater_is_better)
     comparable = (facts.fingerprint, facts.score, facts.greater_is_better) == (subject.fingerprint, score, direction)
-    absent: dict[str, str] = {}
+    absent: dict[str, Reason] = {}
     if facts.batch_size != subject.batch_size:
-        why = f"the base is called with batch_size={facts.batch_size}, and this with {subject.batch_size}"
+        why = because("batches of base", then=facts.batch_size, now=subject.batch_size)
         absent = {axis.name: why for axis in AXES.values() if axis.per_call}
     if changed := moved(facts.versions, versions):
-        why = f"it holds for the same versions only, and beside the base they differ: {changed}"
+        why = because("versions of base", changed=[*changed])
         absent |= {axis.name: why for axis in AXES.values() if axis.per_versions}
     absent |= {
-        name: f"in {base} {other}"
+        name: because("scale of base", base=base, other=other)
         for name, amount in facts.amounts.items()
         if name in AXES and (other := AXES[name].other_scale(amount))
     }
     reference = Reference(
-        missing=f"{base} was judged on another evaluation set or by another score"
-        if not comparable
-        else f"{base} could not measure this",
+        missing=because("base lacks" if comparable else "other task", base=base),
         amounts={name: amount for name, amount in facts.amounts.items() if name not in absent},
         absent=absent,
         new_axes=frozenset(axis.name for axis in own_axes()).difference(facts.own_axes),
@@ -288,7 +250,7 @@ def from_other(
     scored = statics.accuracy if isinstance(statics.accuracy, Accuracy) else None
     gate = LiveGate(tuple(launches), None, None, None, "")
     reference = Reference(
-        missing="the other could not be measured in this",
+        missing=because("other lacks"),
         amounts=amounts_of(statics),
         latency={statistic_name(q): latency.quantile(q) for q in (QUANTILES if latency.has_tail else QUANTILES[:1])},
         live=LiveComparison(gate, (), alpha, "", SinceBase(), once=True) if launches else None,

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pytest_speedacc.axes.axis import Role
-from pytest_speedacc.axes.units import Kind, format_change, format_value
+from pytest_speedacc.axes.units import Change, Kind, Quantity
 from pytest_speedacc.config.settings import Bound, Unit
-from pytest_speedacc.judge.verdict import Check, Outcome, check_of
+from pytest_speedacc.judge.verdict import Finding, Outcome, Reason, because, check_of
 from pytest_speedacc.measure.accuracy import Accuracy
 from pytest_speedacc.stats.betting import winnings
 from pytest_speedacc.stats.sequence import Bounds, half_width, mean_and_sd
@@ -76,7 +76,7 @@ def is_decided(bounds: Sequence[Bound], found: Repeated, former: Former | None) 
     return all(_is_settled(bound, found, former) for bound in bounds if bound.setting.metric == "accuracy")
 
 
-def judge_repeated(bound: Bound, accuracy: Accuracy, former: Former | None, source: str) -> Check:
+def judge_repeated(bound: Bound, accuracy: Accuracy, former: Former | None, source: str) -> Finding:
     """Hold a limit, or a tolerance beside its ``former`` score, against the scores under different seeds."""
     found = Repeated(accuracy.scores, accuracy.greater_is_better, accuracy.within_unit)
     allowed = _allowed(bound, found.greater_is_better, former)
@@ -85,16 +85,16 @@ def judge_repeated(bound: Bound, accuracy: Accuracy, former: Former | None, sour
     mean, spread = mean_and_sd(found.scores)
     around = _bounds(found.scores, PASS_LEVEL, PASS_LEVEL)
     interval = accuracy.possible((around.lower, around.upper)) if math.isfinite(around.upper) else None
-    reason = f"mean of {len(found.scores)} evaluations under different seeds, which spread by {spread:.3g}"
+    reason = because("seeds", count=len(found.scores), spread=spread)
     if former is not None and bound.setting.is_tolerance:
-        change = format_change(mean, former.mean, Kind.SCORE, points=accuracy.within_unit)
-        reason = f"{change} against the {source}'s {format_value(former.mean, Kind.SCORE)}; {reason}"
+        change, then = Change(mean, former.mean, Kind.SCORE, accuracy.within_unit), Quantity(former.mean, Kind.SCORE)
+        reason = because("change", change=change, source=source, then=then) + because("and") + reason
     outcomes = {"passed": Outcome.PASSED, "failed": Outcome.FAILED, "more": Outcome.INCONCLUSIVE}
     verdict = _verdict(found, allowed)
     if verdict == "more":
-        reason += "; too close to call: raise repeats="
+        reason += because("more repeats")
     elif not _is_free(verdict, found, allowed):
-        reason += f"; {_assumed(verdict, len(found.scores), allowed)}"
+        reason += _assumed(verdict, len(found.scores), allowed)
     reference = former.mean if former and bound.setting.is_tolerance else None
     return check_of(bound, mean, outcomes[verdict], reason, interval=interval, reference=reference)
 
@@ -157,12 +157,12 @@ def _is_free(verdict: Verdict, found: Repeated, allowed: _Allowed) -> bool:
     return winnings(scores, score if is_above else 1 - score) >= 1 / allowed.share(level)
 
 
-def _assumed(verdict: Verdict, count: int, allowed: _Allowed) -> str:
+def _assumed(verdict: Verdict, count: int, allowed: _Allowed) -> Reason:
     """What a verdict on so many evaluations rests on."""
     fewest = min(count, allowed.former.repeats) if allowed.former else count
     unseen = 1 - _level(verdict) ** (1 / fewest)
     unlike = "collapses" if verdict == "passed" else "succeeds"
-    return f"assumed: seeds spread roughly normally, and none {unlike} unlike these {fewest} (up to {unseen:.0%} might)"
+    return because("assumed", unlike=unlike, fewest=fewest, unseen=unseen)
 
 
 def _enough(level: float) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from pytest_speedacc.axes.units import format_seconds
+from pytest_speedacc.axes.units import Kind, Quantity
+from pytest_speedacc.judge.verdict import Reason, because
 from pytest_speedacc.measure.profile import Profile
 from pytest_speedacc.measure.waiting import Waiting
 
@@ -12,14 +13,15 @@ BUSY_LOOP = 0.3
 """Of a call of an async model: more than that spent waiting for a turn is worth a hint."""
 
 
-def stage_line(profile: Profile) -> tuple[str, ...]:
+def stage_line(profile: Profile) -> tuple[Reason, ...]:
     """What each stage takes, in a line; none where the model names no stages."""
     if not profile.stages or profile.seconds <= 0:
         return ()
-    parts = (
-        f"{each.name} {format_seconds(each.seconds)} ({each.seconds / profile.seconds:.0%})" for each in profile.stages
-    )
-    return (f"by stage: {', '.join(parts)}",)
+    stages = [
+        because("stage", name=each.name, time=Quantity(each.seconds, Kind.TIME), share=each.seconds / profile.seconds)
+        for each in profile.stages
+    ]
+    return (because("by stage", stages=stages),)
 
 
 def smallest_change(candidate: Profile, base: Profile) -> float:
@@ -27,7 +29,7 @@ def smallest_change(candidate: Profile, base: Profile) -> float:
     return SMALLEST_SHARE * max(base.seconds, candidate.seconds - base.seconds)
 
 
-def slower_stages(candidate: Profile, base: Profile, beside: str) -> tuple[str, ...]:
+def slower_stages(candidate: Profile, base: Profile, beside: str) -> tuple[Reason, ...]:
     """The stages that take longer beyond doubt, in a line; none where no stage does."""
     before = {stage.name: stage for stage in base.stages}
     slower = []
@@ -35,17 +37,15 @@ def slower_stages(candidate: Profile, base: Profile, beside: str) -> tuple[str, 
         then = before.get(stage.name)
         change = stage.seconds - (then.seconds if then else 0.0)
         if (then is None or stage.least > then.most) and change >= smallest_change(candidate, base):
-            slower.append(f"{stage.name} +{format_seconds(change)}" + ("" if then else f" (not in the {beside})"))
-    return (f"by stage: {', '.join(slower)}",) if slower else ()
+            more = because("slower stage", name=stage.name, more=Quantity(change, Kind.TIME))
+            slower.append(more if then else more + because("new stage", beside=beside))
+    return (because("by stage", stages=slower),) if slower else ()
 
 
-def explain_waiting(waiting: Waiting, seconds: float) -> tuple[str, ...]:
+def explain_waiting(waiting: Waiting, seconds: float) -> tuple[Reason, ...]:
     """What a call of an async model, which takes ``seconds``, waits for; with a hint where that is the loop."""
-    turn = "" if waiting.turn is None else f"{format_seconds(waiting.turn)} waiting for a turn of the event loop, "
-    line = (
-        f"of a call, {format_seconds(waiting.own)} are its own code, {turn}"
-        f"{format_seconds(waiting.other)} waiting for what it awaits"
-    )
+    own, other = Quantity(waiting.own, Kind.TIME), Quantity(waiting.other, Kind.TIME)
+    turn = () if waiting.turn is None else because("turn", time=Quantity(waiting.turn, Kind.TIME))
+    line = because("waiting", own=own, turn=turn, other=other)
     is_loop = waiting.turn is not None and waiting.turn > seconds * BUSY_LOOP
-    hint = "hint: the event loop is busy with something else: run what blocks it in a thread (asyncio.to_thread)"
-    return (line, hint) if is_loop else (line,)
+    return (line, because("hint", what=because("busy loop"))) if is_loop else (line,)

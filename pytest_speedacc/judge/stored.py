@@ -7,7 +7,7 @@ import math
 from pytest_speedacc.axes.units import Kind
 from pytest_speedacc.config.settings import Bound
 from pytest_speedacc.config.trades import Term
-from pytest_speedacc.judge.verdict import Check, Outcome, check_of
+from pytest_speedacc.judge.verdict import Finding, Outcome, Reason, because, check_of
 from pytest_speedacc.measure.yardstick import PARTS, Ratios
 from pytest_speedacc.stats.sequence import Bounds, Gain, prediction_interval
 
@@ -23,17 +23,15 @@ PASS_LEVEL = 0.05
 """How often a model that is slower than the tolerance may pass."""
 
 
-def judge_stored_increase(bound: Bound, now: Ratios, then: Ratios, alpha: float) -> Check:
+def judge_stored_increase(bound: Bound, now: Ratios, then: Ratios, alpha: float) -> Finding:
     """Hold a latency tolerance against the ratios of this run and of the baseline; ``alpha`` is that of one check."""
     if now == then:
-        return check_of(
-            bound, 0.0, Outcome.PASSED, "this is the measurement that the baseline is written from", kind=Kind.CHANGE
-        )
+        return check_of(bound, 0.0, Outcome.PASSED, because("same measurement"), kind=Kind.CHANGE)
     change, apart = now.mean - then.mean, moved_apart(now, then)
     lower, upper = _interval(now, then, alpha).lower - apart, _interval(now, then, PASS_LEVEL).upper + apart
     allowed = math.log1p(bound.value)
     interval = (math.expm1(lower), math.expm1(upper))
-    reason = f"ratio to the yardstick, {now.launches} launches now and {then.launches} in the baseline"
+    reason = because("ratio", now=now.launches, then=then.launches)
     if upper < allowed:
         outcome = Outcome.PASSED
     elif lower > allowed:
@@ -41,12 +39,9 @@ def judge_stored_increase(bound: Bound, now: Ratios, then: Ratios, alpha: float)
     else:
         outcome = Outcome.INCONCLUSIVE
         resolved = math.expm1(allowed + change - lower)
-        reason += (
-            f": too close to call from a stored time, which shows slow-downs from {resolved:.0%} here; "
-            "--speedacc-against=REF measures both revisions now, and sees finer"
-        )
+        reason += because("close stored", resolved=resolved)
     if apart:
-        reason += f"; {_unlike(now, then)}"
+        reason += _unlike(now, then)
     return check_of(bound, math.expm1(change), outcome, reason, interval=interval, kind=Kind.CHANGE)
 
 
@@ -73,13 +68,10 @@ def moved_apart(now: Ratios, then: Ratios) -> float:
     return apart if apart > max(DAY_TO_DAY, SPREADS * launches) else 0.0
 
 
-def _unlike(now: Ratios, then: Ratios) -> str:
+def _unlike(now: Ratios, then: Ratios) -> Reason:
     moved = _moved(now, then)
     slower, faster = (PARTS[moved.index(end)] for end in (max(moved), min(moved)))
-    return (
-        f"beside {faster}, {slower} takes {math.expm1(max(moved) - min(moved)):.0%} longer than when the baseline was "
-        "written, so this is not the machine that it was, and as much is open"
-    )
+    return because("other machine", faster=faster, slower=slower, longer=math.expm1(max(moved) - min(moved)))
 
 
 def _moved(now: Ratios, then: Ratios) -> list[float]:
@@ -88,7 +80,5 @@ def _moved(now: Ratios, then: Ratios) -> list[float]:
 
 def _interval(now: Ratios, then: Ratios, level: float) -> Bounds:
     freedom = now.launches + then.launches - 2
-    pooled = math.sqrt(
-        ((now.launches - 1) * now.spread**2 + (then.launches - 1) * then.spread**2) / freedom,
-    )
+    pooled = math.sqrt(((now.launches - 1) * now.spread**2 + (then.launches - 1) * then.spread**2) / freedom)
     return prediction_interval(now.mean - then.mean, pooled, now.launches, then.launches, DAY_TO_DAY, level)

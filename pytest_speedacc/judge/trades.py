@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 from pytest_speedacc.axes import AXES
 from pytest_speedacc.axes.axis import Axis, Comparison
-from pytest_speedacc.axes.units import Kind, format_change, format_value
+from pytest_speedacc.axes.units import Change, Kind
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.config.settings import Bound, Unit
 from pytest_speedacc.config.trades import Term, Trade
@@ -18,17 +19,18 @@ from pytest_speedacc.judge.live_increase import gain_of_launches
 from pytest_speedacc.judge.reference import Reference
 from pytest_speedacc.judge.repeats import is_shown_better
 from pytest_speedacc.judge.stored import gain_of_ratios
-from pytest_speedacc.judge.verdict import Check, Leg, Outcome, TradeSum
+from pytest_speedacc.judge.verdict import Finding, Leg, Outcome, Reason, TradeSum, because, moved_by
 from pytest_speedacc.measure.accuracy import Accuracy
 from pytest_speedacc.measure.measurement import Measurement
 from pytest_speedacc.measure.outputs import Outputs
 
-NOT_KNOWN = "not known"
+NOT_KNOWN = because("not known")
+NOT_SHOWN = because("not shown")
 
 
 def excused(
-    checks: tuple[Check, ...], measurement: Measurement, policy: Policy, reference: Reference, alpha: float
-) -> tuple[tuple[Check, ...], tuple[TradeSum, ...]]:
+    checks: tuple[Finding, ...], measurement: Measurement, policy: Policy, reference: Reference, alpha: float
+) -> tuple[tuple[Finding, ...], tuple[TradeSum[Reason], ...]]:
     """The checks, less what a trade of ``policy`` allows; and the sum of every trade that could have.
 
     A trade excuses what got worse on the axes that it gives, of all samples and of slices alike, where all its gains
@@ -39,8 +41,8 @@ def excused(
         for check in checks
         if check.observed is not None and check.outcome in (Outcome.FAILED, Outcome.INCONCLUSIVE)
     ]
-    sums: list[TradeSum] = []
-    allowed: dict[tuple[str, str], TradeSum] = {}
+    sums: list[TradeSum[Reason]] = []
+    allowed: dict[tuple[str, str], TradeSum[Reason]] = {}
     for trade in policy.trades:
         concerned = [check for check in worse if check.setting in {term.setting.name for term in trade.give}]
         if not concerned:
@@ -52,45 +54,48 @@ def excused(
     return tuple(_excuse(check, allowed.get(check.place)) for check in checks), tuple(sums)
 
 
-def _excuse(check: Check, trade: TradeSum | None) -> Check:
+def _excuse(check: Finding, trade: TradeSum[Reason] | None) -> Finding:
     if trade is None:
         return check
-    gained = " and ".join(f"{leg.axis} {leg.observed}" for leg in trade.gained)
-    why = f"{trade.source} allows to {trade.trade}, and gained is {gained}"
-    return replace(check, outcome=Outcome.PASSED, reason=f"{why}; {check.reason}")
+    why = because("excused", source=trade.source, trade=trade.trade, gained=_came_to(trade.gained))
+    return replace(check, outcome=Outcome.PASSED, reason=why + check.reason)
 
 
-def allowed_text(found: TradeSum) -> str:
-    """A trade that applied, in a sentence: what was given, and what was gained."""
-    given, gained = (" and ".join(f"{leg.axis} {leg.observed}" for leg in legs) for legs in (found.given, found.gained))
-    return f"{found.source} allows to {found.trade}: given is {given}, gained is {gained}"
+def allowed_by_trade(found: TradeSum[Reason]) -> Reason:
+    """A trade that applied: what was given, and what was gained."""
+    given, gained = _came_to(found.given), _came_to(found.gained)
+    return because("trade", source=found.source, trade=found.trade, given=given, gained=gained)
 
 
-def _sum(trade: Trade, measurement: Measurement, policy: Policy, reference: Reference, alpha: float) -> TradeSum:
+def _came_to(legs: Sequence[Leg[Reason]]) -> list[Reason]:
+    return [because("leg", axis=leg.axis, observed=leg.observed) for leg in legs]
+
+
+def _sum(
+    trade: Trade, measurement: Measurement, policy: Policy, reference: Reference, alpha: float
+) -> TradeSum[Reason]:
     given = tuple(_given(term, measurement, policy, reference, alpha) for term in trade.give)
     gained = tuple(_gained(term, measurement, policy, reference, alpha) for term in trade.gain)
     return TradeSum(str(trade), trade.source, given, gained)
 
 
-def _given(term: Term, measurement: Measurement, policy: Policy, reference: Reference, alpha: float) -> Leg:
+def _given(term: Term, measurement: Measurement, policy: Policy, reference: Reference, alpha: float) -> Leg[Reason]:
     """What is given is judged as its tolerance would be, were it this wide."""
     bound = _as_tolerance(term, measurement.statics.accuracy, reference.accuracy)
-    if isinstance(bound, str):
+    if not isinstance(bound, Bound):
         return Leg(term.axis, term.written, bound, False)
     checks = judge(measurement, replace(policy, bounds=(bound,), slices={}), reference, (), alpha)
     # The worst of all samples and the slices: the one that would fail.
     worst = max(checks, key=lambda check: check.outcome)
-    observed = _change_text(worst, measurement)
-    if worst.outcome is not Outcome.PASSED:
-        observed += {
-            Outcome.FAILED: ", which is more",
-            Outcome.INCONCLUSIVE: ", which is not shown to be within it",
-            Outcome.NOT_COMPARED: "",
-        }[worst.outcome]
+    observed = _change(worst, measurement) + (because("in slice", slice=worst.slice) if worst.slice else ())
+    if worst.outcome is Outcome.FAILED:
+        observed += because("too much")
+    elif worst.outcome is Outcome.INCONCLUSIVE:
+        observed += because("not shown within")
     return Leg(term.axis, term.written, observed, worst.outcome is Outcome.PASSED)
 
 
-def _as_tolerance(term: Term, accuracy: Accuracy | Outputs, evidence: PairedEvidence | None) -> Bound | str:
+def _as_tolerance(term: Term, accuracy: Accuracy | Outputs, evidence: PairedEvidence | None) -> Bound | Reason:
     """The tolerance that a given term stands for, or why there is none."""
     if term.axis != "error":
         return Bound(term.setting, term.value, term.unit)
@@ -102,20 +107,17 @@ def _as_tolerance(term: Term, accuracy: Accuracy | Outputs, evidence: PairedEvid
     return Bound(term.setting, term.value * error, Unit.POINTS if accuracy.within_unit else Unit.PLAIN)
 
 
-def _change_text(check: Check, measurement: Measurement) -> str:
-    part = f" in the slice {check.slice!r}" if check.slice else ""
-    if check.observed is None:
-        return NOT_KNOWN + part
-    if check.kind is Kind.CHANGE:
-        return format_value(check.observed, Kind.CHANGE) + part
-    if check.reference is None:
-        return NOT_KNOWN + part
+def _change(check: Finding, measurement: Measurement) -> Reason:
+    if check.observed is not None and check.kind is Kind.CHANGE:
+        return because("value", value=moved_by(check.observed))
+    if check.observed is None or check.reference is None:
+        return NOT_KNOWN
     accuracy = measurement.statics.accuracy
     points = isinstance(accuracy, Accuracy) and accuracy.within_unit
-    return format_change(check.observed, check.reference, check.kind, points=points) + part
+    return because("value", value=Change(check.observed, check.reference, check.kind, points))
 
 
-def _gained(term: Term, measurement: Measurement, policy: Policy, reference: Reference, alpha: float) -> Leg:
+def _gained(term: Term, measurement: Measurement, policy: Policy, reference: Reference, alpha: float) -> Leg[Reason]:
     axis = AXES[term.setting.metric]
     match axis.compared:
         case Comparison.SCORE:
@@ -126,13 +128,12 @@ def _gained(term: Term, measurement: Measurement, policy: Policy, reference: Ref
             found = _gain_of_amount(axis, term, measurement, reference)
         case _:
             raise AssertionError(f"{axis.name} cannot be traded, for none of its settings is a worsening")
-    observed, holds = found
-    return Leg(term.axis, term.written, observed, holds)
+    return Leg(term.axis, term.written, *found)
 
 
 def _gain_of_score(
     term: Term, accuracy: Accuracy | Outputs, policy: Policy, evidence: PairedEvidence | None
-) -> tuple[str, bool]:
+) -> tuple[Reason, bool]:
     if evidence is None or isinstance(accuracy, Outputs):
         return NOT_KNOWN, False
     former = evidence.reference
@@ -146,12 +147,12 @@ def _gain_of_score(
     elif term.unit is Unit.RELATIVE:
         wanted *= abs(former)
     elif (term.unit is Unit.POINTS) is not accuracy.within_unit:
-        return f"cannot be told in {'points' if term.unit is Unit.POINTS else 'its own unit'}", False
-    observed = format_change(accuracy.value, former, Kind.SCORE, points=accuracy.within_unit)
+        return because("no gain in points" if term.unit is Unit.POINTS else "no gain in own unit"), False
+    observed = because("value", value=Change(accuracy.value, former, Kind.SCORE, accuracy.within_unit))
     if better < wanted - LAST_DIGIT:
         return observed, False
     if accuracy.scores:
-        observed += f" over {len(accuracy.scores)} seeds, which are taken to spread roughly normally"
+        observed += because("over seeds", count=len(accuracy.scores))
         shown = evidence.former is not None and is_shown_better(accuracy, evidence.former, wanted)
     elif policy.exact_gains:
         shown = True
@@ -159,41 +160,41 @@ def _gain_of_score(
         shown = False
     else:
         surely = former + (least if accuracy.greater_is_better else -least)
-        observed += f" ({format_change(surely, former, Kind.SCORE, points=accuracy.within_unit)} at the least)"
+        observed += because("at least", value=Change(surely, former, Kind.SCORE, accuracy.within_unit))
         shown = least >= wanted - LAST_DIGIT
-    return observed if shown else f"{observed}, which is not shown", shown
+    return observed if shown else observed + NOT_SHOWN, shown
 
 
-def _gain_of_time(term: Term, reference: Reference, alpha: float) -> tuple[str, bool]:
+def _gain_of_time(term: Term, reference: Reference, alpha: float) -> tuple[Reason, bool]:
     if reference.live is not None:
         live = reference.live
         gained = gain_of_launches(term, live.gate.launches, live.alpha, once=live.once)
-    elif isinstance(reference.ratios, tuple) and term.setting.quantile == 0.5:
+    elif reference.ratios is not None and term.setting.quantile == 0.5:
         gained = gain_of_ratios(term, *reference.ratios, alpha)
     else:
-        return f"{NOT_KNOWN}, since no time can be compared", False
+        return NOT_KNOWN + because("no time"), False
     if gained is None:
         return NOT_KNOWN, False
-    observed = f"{math.expm1(gained.change) * 100:+.3g} %"
+    observed = because("value", value=moved_by(math.expm1(gained.change)))
     if math.isfinite(gained.at_most):
-        observed += f" ({math.expm1(gained.at_most) * 100:+.3g} % at the most)"
+        observed += because("at most", value=moved_by(math.expm1(gained.at_most)))
     if not gained.is_shown and gained.change <= math.log1p(-term.value):
-        observed += ", which is not shown"
+        observed += NOT_SHOWN
     return observed, gained.is_shown
 
 
-def _gain_of_amount(axis: Axis, term: Term, measurement: Measurement, reference: Reference) -> tuple[str, bool]:
+def _gain_of_amount(axis: Axis, term: Term, measurement: Measurement, reference: Reference) -> tuple[Reason, bool]:
     found, former = axis.found_in(measurement.statics), reference.amounts.get(axis.name)
     if isinstance(found, Unavailable) or former is None:
         return NOT_KNOWN, False
-    observed = format_change(found.value, former.value, axis.unit, points=False)
+    observed = because("value", value=Change(found.value, former.value, axis.unit))
     room, band = abs(former.value) * term.value, max(found.band, former.band)
     # How much further than what is wanted.
     beyond = found.value - former.value - room if axis.higher_is_better else former.value - room - found.value
     if beyond < 0:
         return observed, False
     shown = beyond >= band
-    return observed if shown else f"{observed}, which is not shown", shown
+    return observed if shown else observed + NOT_SHOWN, shown
 
 
 def _error(score: float, accuracy: Accuracy) -> float | None:
@@ -203,5 +204,5 @@ def _error(score: float, accuracy: Accuracy) -> float | None:
     return 1 - score if accuracy.within_unit else None
 
 
-def _no_error(accuracy: Accuracy) -> str:
-    return f"the score {accuracy.score!r} has no error beside it: trade accuracy"
+def _no_error(accuracy: Accuracy) -> Reason:
+    return because("no error", score=accuracy.score)

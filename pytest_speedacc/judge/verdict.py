@@ -1,11 +1,15 @@
-"""The words of a verdict: outcomes, checks, and the verdict they make together."""
+"""What a verdict is made of: outcomes, checks, and the verdict they make together.
+
+What decided is kept in values, as ``because`` has it, until ``report/sentences`` puts it in words."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Generic, Literal, TypeVar
 
-from pytest_speedacc.axes.units import format_value
+from pytest_speedacc.axes.units import Kind, Quantity
 from pytest_speedacc.config.settings import Bound, Unit
 
 
@@ -28,7 +32,30 @@ class Outcome(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class Point:
+    """Something that is to be said: which rule found it, and by which values."""
+
+    rule: str
+    """A key of ``report/sentences``."""
+    values: Mapping[str, object]
+    """What its sentence names."""
+
+
+Reason = tuple[Point, ...]
+"""All that is to be said of one thing, in order."""
+
+
+def because(rule: str, /, **values: object) -> Reason:
+    """The reason that ``rule`` gives, with the values that it went by; reasons add up."""
+    return (Point(rule, values),)
+
+
+Said = TypeVar("Said")
+"""A ``Reason``, and ``str`` once it is in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check(Generic[Said]):
     """One bound held against one number."""
 
     setting: str
@@ -49,17 +76,17 @@ class Check:
     """The absolute bound; None for a tolerance."""
     reference: float | None
     """The value that it is compared with; None for a limit, or where there is none."""
-    allowed: str
-    """The bound in words, such as ``at most 5.00 ms`` or ``worse by at most 3 %``."""
+    allowed: Said
+    """The bound, such as ``at most 5.00 ms`` or ``worse by at most 3 %``."""
     outcome: Outcome
     """What it came to."""
-    reason: str
+    reason: Said
     """Why, in one sentence."""
     title: str = ""
     """What the axis is called here: a score by its own name; empty for the axis's."""
     sides: tuple[float, float] | None = None
     """Seconds of both sides behind a change of a time, this one first; None where they are not known."""
-    accepted: str = ""
+    accepted: Said | Literal[""] = ""
     """What somebody accepted of it since the base, how much and why; empty where nothing was."""
 
     @property
@@ -68,31 +95,35 @@ class Check:
         return self.setting, self.slice
 
 
+Finding = Check[Reason]
+"""A check as it is judged, in values alone."""
+
+
 @dataclass(frozen=True, slots=True)
-class Leg:
+class Leg(Generic[Said]):
     """One term of a trade beside what was measured."""
 
     axis: str
     """What the trade calls it."""
     wanted: str
     """At most so much given, or at least so much gained: ``30 %``."""
-    observed: str
-    """What it came to, in words, and why it does not hold where it does not."""
+    observed: Said
+    """What it came to, and why it does not hold where it does not."""
     holds: bool
     """Whether it is shown to hold."""
 
 
 @dataclass(frozen=True, slots=True)
-class TradeSum:
+class TradeSum(Generic[Said]):
     """What was given, what was gained, and whether a trade allows the one for the other."""
 
     trade: str
     """``give accuracy 0.5 pp for latency 30 %``."""
     source: str
     """The table or marker that it stands in."""
-    given: tuple[Leg, ...]
+    given: tuple[Leg[Said], ...]
     """What got worse, and how much of that the trade allows."""
-    gained: tuple[Leg, ...]
+    gained: tuple[Leg[Said], ...]
     """What got better, and how much of that the trade asks for."""
 
     @property
@@ -135,7 +166,7 @@ class Verdict:
     """The node id."""
     name: str
     """``check(name=...)``; empty for the only one."""
-    checks: tuple[Check, ...]
+    checks: tuple[Check[str], ...]
     """Every bound, in the order of the axes."""
     observations: tuple[Observation, ...]
     """Every axis that was measured."""
@@ -143,7 +174,7 @@ class Verdict:
     """Remarks that may change how the verdict is read."""
     accept: str = ""
     """The command that accepts what failed; empty where nothing did, or an update would not be written."""
-    trades: tuple[TradeSum, ...] = ()
+    trades: tuple[TradeSum[str], ...] = ()
     """Those that could excuse what got worse, whether or not they do."""
     suspects: tuple[str, ...] = ()
     """What it runs with in other versions than its base, where it failed: ``scikit-learn 1.5.2 -> 1.9.1``."""
@@ -176,7 +207,7 @@ class Verdict:
         """The node id, with the name of the check where it has one."""
         return f"{self.test} ({self.name})" if self.name else self.test
 
-    def worst(self) -> tuple[Check, ...]:
+    def worst(self) -> tuple[Check[str], ...]:
         """The checks that made the verdict what it is."""
         return tuple(check for check in self.checks if check.outcome is self.outcome)
 
@@ -185,13 +216,13 @@ def check_of(
     bound: Bound,
     observed: float | None,
     outcome: Outcome,
-    reason: str,
+    reason: Reason,
     *,
     interval: tuple[float, float] | None = None,
     reference: float | None = None,
     kind: str | None = None,
     sides: tuple[float, float] | None = None,
-) -> Check:
+) -> Finding:
     """The check that ``bound`` came to; ``kind`` where what was observed is not of the setting's own."""
     setting = bound.setting
     return Check(
@@ -204,15 +235,21 @@ def check_of(
         interval=interval,
         limit=None if setting.is_tolerance else bound.value,
         reference=reference,
-        allowed=allowed_text(bound),
+        allowed=allowed_by(bound),
         outcome=outcome,
         reason=reason,
         sides=sides,
     )
 
 
-def allowed_text(bound: Bound) -> str:
-    """The bound in words: ``at most 5.00 ms``, ``worse by at most 3 %``."""
+def allowed_by(bound: Bound) -> Reason:
+    """What a bound allows: ``at most 5.00 ms``, ``worse by at most 3 %``."""
+    role = bound.setting.role
     if bound.unit is Unit.PLAIN:
-        return f"{bound.setting.role} {format_value(bound.value, bound.setting.kind)}"
-    return f"{bound.setting.role} {bound.value * 100:g} {bound.unit}"
+        return because("bound", role=role, value=Quantity(bound.value, bound.setting.kind))
+    return because("bound in unit", role=role, value=bound.value * 100, unit=bound.unit)
+
+
+def moved_by(change: float) -> Quantity:
+    """A change of a time, as a fraction."""
+    return Quantity(change, Kind.CHANGE)

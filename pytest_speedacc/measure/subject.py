@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import chain, islice
 from typing import Any
 
@@ -12,14 +13,7 @@ from pytest_speedacc.adapters.answers import check_usable
 from pytest_speedacc.adapters.base import Adapter
 from pytest_speedacc.errors import GateError, briefly, shown
 from pytest_speedacc.measure.calls import PredictLike, inputs_for, resolve_call
-from pytest_speedacc.measure.evaluation import (
-    CHUNK,
-    Evaluation,
-    Evaluator,
-    Executor,
-    evaluate_set,
-    evaluate_stream,
-)
+from pytest_speedacc.measure.evaluation import CHUNK, Evaluation, Evaluator, Executor, evaluate_set, evaluate_stream
 from pytest_speedacc.measure.fingerprint import fingerprint
 from pytest_speedacc.measure.latency import Call, Keeper, Workload
 from pytest_speedacc.measure.loops import OWN_LOOP, Awaited, Loop
@@ -162,18 +156,13 @@ def prepare(model: Any, inputs: Any, targets: Any, call_options: CallOptions, *,
     if samples != truths:
         raise GateError(f"there are {samples} inputs and {truths} targets: they must belong together one to one.")
     _check_batch_size(call_options.batch_size, samples)
-    adapter, score, call, evaluator = _ways(model, call_options, {}, samples <= FEW_SAMPLES)
+    adapter, _, subject = _ways(model, call_options, {}, samples <= FEW_SAMPLES)
     masks = resolve_slices(call_options.slices, inputs, targets, samples)
     check_not_empty(masks)
     called = inputs_for(model, adapter, call_options.predict, called)
     distinct = batches(called, samples, call_options.batch_size)
     worst = choose(called, samples, call_options.batch_size)
-    return Subject(
-        model=model,
-        adapter=adapter,
-        call=call,
-        evaluator=evaluator,
-        executor=call_options.executor,
+    return subject(
         inputs=called,
         targets=targets,
         batches=tuple(distinct.values()),
@@ -181,13 +170,9 @@ def prepare(model: Any, inputs: Any, targets: Any, call_options: CallOptions, *,
         worst=worst,
         first=take(called, 0, min(samples, CHUNK)),
         samples=samples,
-        batch_size=call_options.batch_size,
-        concurrency=call_options.concurrency,
-        score=score,
         slices=masks,
         repeats=call_options.repeats,
         closeness=CLOSENESS if call_options.closeness is None else call_options.closeness,
-        training_samples=call_options.training_samples,
         metrics=_metrics(call_options),
         fingerprint=fingerprint(inputs, targets),
         fingerprint_called=fingerprint(called, [*list(distinct.values())[:WATCHED_BATCHES], *worst.batches]),
@@ -195,7 +180,7 @@ def prepare(model: Any, inputs: Any, targets: Any, call_options: CallOptions, *,
 
 
 def _prepare_stream(model: Any, stream: Iterator[Source], call_options: CallOptions, whole: bool) -> Subject:
-    adapter, score, call, evaluator = _ways(model, call_options, stream_slices(call_options.slices), False)
+    adapter, evaluator, subject = _ways(model, call_options, stream_slices(call_options.slices), False)
     if call_options.repeats > 1:
         raise GateError("a stream is read once, so repeats= cannot evaluate it again: pass inputs and targets.")
     size = call_options.batch_size
@@ -218,12 +203,7 @@ def _prepare_stream(model: Any, stream: Iterator[Source], call_options: CallOpti
     called = fingerprint(inputs, [*list(distinct.values())[:WATCHED_BATCHES], *worst.batches])
     found = evaluate_stream(evaluator, chain(kept, stream if whole else ()), call_options.executor)
     check_not_empty(found.masks)
-    return Subject(
-        model=model,
-        adapter=adapter,
-        call=call,
-        evaluator=evaluator,
-        executor=call_options.executor,
+    return subject(
         inputs=inputs,
         targets=found.targets,
         batches=tuple(distinct.values()),
@@ -231,13 +211,9 @@ def _prepare_stream(model: Any, stream: Iterator[Source], call_options: CallOpti
         worst=worst,
         first=inputs[0],
         samples=len(found.targets),
-        batch_size=size,
-        concurrency=call_options.concurrency,
-        score=score,
         slices=found.masks,
         fingerprint=found.fingerprint,
         fingerprint_called=called,
-        training_samples=call_options.training_samples,
         metrics=_metrics(call_options),
         streamed=found.evaluation,
     )
@@ -271,8 +247,8 @@ def _as_step(model: Any, call_options: CallOptions) -> CallOptions:
 
 def _ways(
     model: Any, call_options: CallOptions, slices: Mapping[str, Any], is_small: bool
-) -> tuple[Adapter, Score | None, Call, Evaluator]:
-    """How the model is scored, called and evaluated."""
+) -> tuple[Adapter, Evaluator, Callable[..., Subject]]:
+    """How the model is called and evaluated, and the subject, to which its evaluation set is to be added."""
     for name in ("repeats", "concurrency"):
         value = getattr(call_options, name)
         if isinstance(value, bool) or not isinstance(value, int) or not value >= 1:
@@ -292,7 +268,19 @@ def _ways(
     evaluator = Evaluator(
         model, adapter, call_options.predict, response, confident, call_options.loop, slices, score is not None
     )
-    return adapter, score, call, evaluator
+    subject = partial(
+        Subject,
+        model=model,
+        adapter=adapter,
+        call=call,
+        evaluator=evaluator,
+        executor=call_options.executor,
+        batch_size=call_options.batch_size,
+        concurrency=call_options.concurrency,
+        score=score,
+        training_samples=call_options.training_samples,
+    )
+    return adapter, evaluator, subject
 
 
 def _metrics(call_options: CallOptions) -> Mapping[str, Any]:

@@ -11,9 +11,9 @@ from pytest_speedacc.axes.accuracy import ACCURACY
 from pytest_speedacc.axes.axis import Comparison
 from pytest_speedacc.axes.latency import LATENCY
 from pytest_speedacc.axes.units import Kind, format_value
-from pytest_speedacc.judge.reference import NO_BASELINE
 from pytest_speedacc.judge.verdict import Outcome, Verdict
 from pytest_speedacc.report.printable import printable, shortened, shown_title
+from pytest_speedacc.report.sentences import NO_BASELINE
 from pytest_speedacc.report.summary import row_of
 from pytest_speedacc.report.table import fits, table_lines
 from pytest_speedacc.report.text import WIDEST, axis

@@ -14,12 +14,12 @@ from pytest_speedacc.axes.units import Kind
 from pytest_speedacc.config.scale import Scale
 from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.judge.alternatives import Group
-from pytest_speedacc.judge.verdict import Check, Observation, TradeSum, Verdict
+from pytest_speedacc.judge.verdict import Check, Observation, Verdict
 from pytest_speedacc.measure.environment import Environment, library_versions
+from pytest_speedacc.report import schema as parts
 from pytest_speedacc.report.news import headline
-from pytest_speedacc.report.past import Past
+from pytest_speedacc.report.past import Moment, Past
 from pytest_speedacc.report.scale import at_scale
-from pytest_speedacc.report.schema import SCHEMA
 from pytest_speedacc.report.summary import BaseLine, RunReport
 
 UNITS: Mapping[str, str] = {
@@ -41,45 +41,33 @@ def write_json(path: Path, run: RunReport) -> None:
 
 def run_document(run: RunReport) -> dict[str, Any]:
     """The run as plain values."""
-    return {
-        "schema": SCHEMA,
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "verdict": run.outcome.word,
-        "failed": run.failed,
-        "headline": headline(run),
-        "commit": run.commit,
-        "environment": dict(run.environment),
-        "shard": None if run.shard is None else msgspec.to_builtins(run.shard),
-        "scale": msgspec.to_builtins(run.scale),
-        "live": None if run.base is None else _live(run, run.base),
-        "gates": [gate_document(verdict, run.scale) for verdict in run.verdicts],
-        "groups": [_group(group) for group in run.groups],
-        "lost": list(run.lost),
-        "losses_fail": run.losses_fail,
-        "past": [_past(past) for past in run.past],
-        "past_ends": run.past_ends,
-        "remarks": list(run.remarks),
-        "problems": list(run.problems),
-    }
+    return _part(
+        parts.Document,
+        run,
+        schema=parts.SCHEMA,
+        date=datetime.now(UTC).isoformat(timespec="seconds"),
+        verdict=run.outcome.word,
+        headline=headline(run),
+        shard=None if run.shard is None else msgspec.to_builtins(run.shard),
+        scale=msgspec.to_builtins(run.scale),
+        live=None if run.base is None else _live(run, run.base),
+        gates=[gate_document(verdict, run.scale) for verdict in run.verdicts],
+        groups=[_group(group) for group in run.groups],
+        past=[_past(past) for past in run.past],
+    )
+
+
+def _part(schema: type[parts.Part], value: object, /, **own: object) -> dict[str, Any]:
+    """What ``schema`` holds, in its order: what is its ``own``, and of the rest what the value has."""
+    return {name: own[name] if name in own else _plain(getattr(value, name)) for name in schema.__struct_fields__}
+
+
+def _plain(value: object) -> object:
+    return list(value) if isinstance(value, tuple) else dict(value) if isinstance(value, Mapping) else value
 
 
 def _live(run: RunReport, base: BaseLine) -> dict[str, Any]:
-    return {
-        "base": base.sha,
-        "ref": base.ref,
-        "how": base.how,
-        "description": base.description,
-        "mode": base.mode,
-        "launches": base.launches,
-        "seconds": base.seconds,
-        "canary": base.canary,
-        "new": list(run.new),
-        "removed": list(run.removed),
-        "loosened": list(run.loosened),
-        "loosened_fails": run.loosened_fails,
-        "changed_baselines": list(run.changed),
-        "notes": list(run.notes),
-    }
+    return _part(parts.LivePart, run, base=base.sha, changed_baselines=list(run.changed), **msgspec.to_builtins(base))
 
 
 def write_text(path: Path, text: str) -> None:
@@ -102,97 +90,41 @@ def environment_document(environment: Environment) -> dict[str, Any]:
 
 
 def _group(group: Group) -> dict[str, Any]:
-    return {
-        "group": group.name,
-        "alternatives": [
-            {"gate": each.alternative.title, "on_front": each.on_front, "dominated_by": list(each.dominated_by)}
-            for each in group.standings
-        ],
-        "choices": dict(group.choices),
-    }
+    alternatives = [_part(parts.AlternativePart, each, gate=each.alternative.title) for each in group.standings]
+    return _part(parts.GroupPart, group, group=group.name, alternatives=alternatives)
 
 
 def _past(past: Past) -> dict[str, Any]:
-    return {
-        "test": past.test,
-        "name": past.name,
-        "moments": [
-            {
-                "commit": moment.commit,
-                "date": moment.date,
-                "why": moment.why,
-                "values": [
-                    {"axis": axis, "value": value, "unit": UNITS.get(kind, kind)}
-                    for axis, (value, kind) in moment.values.items()
-                ],
-            }
-            for moment in past.moments
-        ],
-    }
+    return _part(parts.PastPart, past, moments=[_part(parts.MomentPart, it, values=_values(it)) for it in past.moments])
+
+
+def _values(moment: Moment) -> list[dict[str, Any]]:
+    return [
+        {"axis": axis, "value": value, "unit": UNITS.get(kind, kind)} for axis, (value, kind) in moment.values.items()
+    ]
 
 
 def gate_document(verdict: Verdict, scale: Scale) -> dict[str, Any]:
     """One gate: its verdict, its checks, and every number that was measured."""
-    return {
-        "test": verdict.test,
-        "name": verdict.name,
-        "file": verdict.file,
-        "line": verdict.line,
-        "verdict": verdict.outcome.word,
-        "group": verdict.group,
-        "compared_with": verdict.compared_with,
-        "error": verdict.error,
-        "checks": [_check(check) for check in verdict.checks],
-        "measured": [_observation(row) for row in verdict.observations],
-        "at_scale": [
-            {"title": row.title.strip(), "request": row.seconds, "times": list(row.times), "costs": list(row.costs)}
+    return _part(
+        parts.GatePart,
+        verdict,
+        verdict=verdict.outcome.word,
+        checks=[_check(check) for check in verdict.checks],
+        measured=[_observation(row) for row in verdict.observations],
+        at_scale=[
+            _part(parts.ScaledPart, row, title=row.title.strip(), request=row.seconds)
             for row in at_scale(verdict, scale)
         ],
-        "suspects": list(verdict.suspects),
-        "explained": list(verdict.explained),
-        "explained_beside": verdict.explained_beside,
-        "allocated": list(verdict.allocated),
-        "flipped": list(verdict.flipped),
-        "trades": [_trade(found) for found in verdict.trades],
-        "notes": list(verdict.notes),
-        "accept": verdict.accept,
-    }
+        trades=[{"source": it.source, "applies": it.applies, **msgspec.to_builtins(it)} for it in verdict.trades],
+    )
 
 
-def _trade(found: TradeSum) -> dict[str, Any]:
-    return {"source": found.source, "applies": found.applies, **msgspec.to_builtins(found)}
-
-
-def _check(check: Check) -> dict[str, Any]:
-    return {
-        "setting": check.setting,
-        "metric": check.metric,
-        "statistic": check.statistic,
-        "slice": check.slice,
-        "title": check.title,
-        "observed": check.observed,
-        "interval": check.interval,
-        "unit": UNITS.get(check.kind, check.kind),
-        "limit": check.limit,
-        "reference": check.reference,
-        "allowed": check.allowed,
-        "outcome": check.outcome.word,
-        "reason": check.reason,
-        "sides": check.sides,
-        "accepted": check.accepted,
-    }
+def _check(check: Check[str]) -> dict[str, Any]:
+    unit, outcome = UNITS.get(check.kind, check.kind), check.outcome.word
+    return _part(parts.CheckPart, check, unit=unit, outcome=outcome, interval=check.interval, sides=check.sides)
 
 
 def _observation(row: Observation) -> dict[str, Any]:
-    return {
-        "metric": row.metric,
-        "statistic": row.statistic,
-        "slice": row.slice,
-        "observed": row.observed,
-        "interval": row.interval,
-        "unit": UNITS.get(row.kind, row.kind),
-        "reference": row.reference,
-        "better": "higher" if row.higher_is_better else "lower",
-        "points": row.points,
-        "note": row.note,
-    }
+    unit, better = UNITS.get(row.kind, row.kind), "higher" if row.higher_is_better else "lower"
+    return _part(parts.MeasuredPart, row, unit=unit, better=better, interval=row.interval)

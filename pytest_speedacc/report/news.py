@@ -38,10 +38,7 @@ def _happened(sentences: Sequence[str], what: str, verb: str) -> list[str]:
 
 def _of_gates(run: RunReport) -> str:
     """Of a run in which no gate failed."""
-    for outcome, verb in (
-        (Outcome.NOT_COMPARED, "could not be compared"),
-        (Outcome.INCONCLUSIVE, "could not be told"),
-    ):
+    for outcome, verb in ((Outcome.NOT_COMPARED, "could not be compared"), (Outcome.INCONCLUSIVE, "could not be told")):
         if run.of(outcome):
             return _gates_news(run, outcome, verb)
     if run.shard is not None and not run.verdicts:
@@ -84,7 +81,7 @@ def code(words: str) -> str:
     return f"`{plain or ' '}`"
 
 
-def _said(check: Check, verdict: Verdict) -> str:
+def _said(check: Check[str], verdict: Verdict) -> str:
     """What a check shows, as the end of a sentence about its gate."""
     where = f" in the slice {check.slice}" if check.slice else ""
     if check.observed is None:

@@ -18,16 +18,7 @@ from pytest_speedacc.report.news import headline
 from pytest_speedacc.report.past import HEIGHT, WIDTH, changes_of, lines_of
 from pytest_speedacc.report.plot import NO_PICTURE, draw_plot, has_plot, misses_plot
 from pytest_speedacc.report.printable import printable, shown_title
-from pytest_speedacc.report.summary import (
-    LOUD,
-    WORDS,
-    Row,
-    RunReport,
-    rows_of,
-    sections_of,
-    short_title,
-    why_of,
-)
+from pytest_speedacc.report.summary import LOUD, WORDS, Row, RunReport, rows_of, sections_of, short_title, why_of
 from pytest_speedacc.report.text import observation_text
 
 MOST_BYTES = 500_000

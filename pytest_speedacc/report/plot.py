@@ -152,7 +152,7 @@ def _point(verdict: Verdict, axis: Axis) -> Point | None:
     return Point(_short(verdict), amount, score.observed, count, moved, verdict.outcome)
 
 
-def _is_median(check: Check) -> bool:
+def _is_median(check: Check[str]) -> bool:
     return (check.metric, check.statistic, check.slice) == (LATENCY.name, "median", "")
 
 

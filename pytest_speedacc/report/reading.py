@@ -17,19 +17,10 @@ from pytest_speedacc.config.scale import Scale
 from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.judge.alternatives import Group, Standing, groups_of
 from pytest_speedacc.judge.verdict import Check, Leg, Observation, Outcome, TradeSum, Verdict
+from pytest_speedacc.report import schema as parts
 from pytest_speedacc.report.document import UNITS
 from pytest_speedacc.report.past import Moment, Past
 from pytest_speedacc.report.printable import printable, shortened
-from pytest_speedacc.report.schema import (
-    SCHEMA,
-    CheckPart,
-    Document,
-    GatePart,
-    LivePart,
-    MeasuredPart,
-    PastPart,
-    TradePart,
-)
 from pytest_speedacc.report.shard import Shard
 from pytest_speedacc.report.summary import BaseLine, RunReport
 
@@ -98,15 +89,15 @@ def _loaded(path: Path) -> Any:
         _refuse(path, "", "it is nested too deeply")
 
 
-def _typed(path: Path, document: Any) -> Document:
+def _typed(path: Path, document: Any) -> parts.Document:
     schema = document.get("schema") if isinstance(document, dict) else None
-    if isinstance(schema, int) and SCHEMA < schema < 1000:
+    if isinstance(schema, int) and parts.SCHEMA < schema < 1000:
         raise ConfigError(
             f"{path} was written by a newer pytest-speedacc: it has schema {schema}, and this version reads up to "
-            f"{SCHEMA}. Upgrade pytest-speedacc."
+            f"{parts.SCHEMA}. Upgrade pytest-speedacc."
         )
     try:
-        return msgspec.convert(document, Document)
+        return msgspec.convert(document, parts.Document)
     except msgspec.ValidationError as error:
         match = _PLACE.fullmatch(str(error))
         what, where = match.group("what", "where") if match else (str(error), "$")
@@ -120,35 +111,21 @@ def _refuse(path: Path, where: str, what: str) -> NoReturn:
     )
 
 
-def _verdict(gate: GatePart) -> Verdict:
-    return Verdict(
-        test=gate.test,
-        name=gate.name,
-        checks=tuple(map(_check, gate.checks)),
-        observations=tuple(map(_observation, gate.measured)),
-        notes=gate.notes,
-        accept=gate.accept,
-        trades=tuple(map(_trade, gate.trades)),
-        suspects=gate.suspects,
-        explained=gate.explained,
-        explained_beside=gate.explained_beside,
-        allocated=gate.allocated,
-        flipped=gate.flipped,
-        group=gate.group,
-        compared_with=gate.compared_with,
-        error=gate.error,
-        file=gate.file,
-        line=gate.line,
-    )
+def _verdict(gate: parts.GatePart) -> Verdict:
+    fields = msgspec.structs.asdict(gate)
+    for told_by_checks in ("verdict", "measured", "at_scale"):
+        del fields[told_by_checks]
+    checks, rows = tuple(map(_check, gate.checks)), tuple(map(_observation, gate.measured))
+    return Verdict(**{**fields, "checks": checks, "observations": rows, "trades": tuple(map(_trade, gate.trades))})
 
 
-def _check(part: CheckPart) -> Check:
+def _check(part: parts.CheckPart) -> Check[str]:
     fields = msgspec.structs.asdict(part)
     kind, outcome = _kind(fields.pop("unit")), Outcome[fields.pop("outcome").upper()]
     return Check(**fields, kind=kind, outcome=outcome)
 
 
-def _observation(part: MeasuredPart) -> Observation:
+def _observation(part: parts.MeasuredPart) -> Observation:
     fields = msgspec.structs.asdict(part)
     kind, better = _kind(fields.pop("unit")), fields.pop("better")
     # An older report does not say of a score; most are better where they are higher.
@@ -156,12 +133,12 @@ def _observation(part: MeasuredPart) -> Observation:
     return Observation(**fields, kind=kind, higher_is_better=is_higher)
 
 
-def _trade(part: TradePart) -> TradeSum:
+def _trade(part: parts.TradePart) -> TradeSum[str]:
     given, gained = (tuple(Leg(**msgspec.structs.asdict(leg)) for leg in legs) for legs in (part.given, part.gained))
     return TradeSum(part.trade, part.source, given, gained)
 
 
-def _past(part: PastPart) -> Past:
+def _past(part: parts.PastPart) -> Past:
     moments = (
         Moment(each.commit, each.date, each.why, {it.axis: (it.value, _kind(it.unit)) for it in each.values})
         for each in part.moments
@@ -173,12 +150,12 @@ def _kind(unit: str) -> str:
     return _KINDS.get(unit, unit)
 
 
-def _base(live: LivePart) -> BaseLine:
+def _base(live: parts.LivePart) -> BaseLine:
     description = live.description or live.base[:12]
     return BaseLine(live.base, description, live.ref, live.how, live.mode, live.launches, live.seconds, live.canary)
 
 
-def _groups(document: Document, verdicts: tuple[Verdict, ...]) -> Iterator[Group]:
+def _groups(document: parts.Document, verdicts: tuple[Verdict, ...]) -> Iterator[Group]:
     """The alternatives as they were told, since only the run knew the axes and the policies of its project."""
     members = {group.name: group for group in groups_of(verdicts, {})}
     for part in document.groups:

@@ -170,7 +170,7 @@ def rows_of(verdict: Verdict) -> list[Row]:
     return [row_of(check, verdict) for check in sorted(verdict.checks, key=lambda check: -check.outcome)]
 
 
-def row_of(check: Check, verdict: Verdict) -> Row:
+def row_of(check: Check[str], verdict: Verdict) -> Row:
     """One check, with the values behind it from what was measured beside it."""
     measured = _observation(check, verdict.observations)
     base, here, change, moved = "", "not measured", "", False
@@ -190,7 +190,7 @@ def row_of(check: Check, verdict: Verdict) -> Row:
     return Row(axis(check), base, here, change, check.allowed, check.outcome, check.reason, moved)
 
 
-def _observation(check: Check, rows: Sequence[Observation]) -> Observation | None:
+def _observation(check: Check[str], rows: Sequence[Observation]) -> Observation | None:
     place = (check.metric, check.statistic, check.slice)
     return next((row for row in rows if (row.metric, row.statistic, row.slice) == place), None)
 
@@ -199,7 +199,7 @@ def _is_unit(verdict: Verdict) -> bool:
     return any(row.metric == "accuracy" and row.points for row in verdict.observations)
 
 
-def _with_interval(check: Check) -> str:
+def _with_interval(check: Check[str]) -> str:
     assert check.observed is not None
     text = format_value(check.observed, Kind.CHANGE)
     if check.interval is None:

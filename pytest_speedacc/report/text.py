@@ -8,11 +8,10 @@ from collections.abc import Iterator, Sequence
 from pytest_speedacc.axes.accuracy import ACCURACY
 from pytest_speedacc.axes.units import Kind, format_change, format_value
 from pytest_speedacc.config.scale import Scale
-from pytest_speedacc.judge.accuracy import formerly
-from pytest_speedacc.judge.advice import ADVICE
 from pytest_speedacc.judge.verdict import Check, Observation, Outcome, TradeSum, Verdict
 from pytest_speedacc.report.printable import printable, shown_title
 from pytest_speedacc.report.scale import scale_lines
+from pytest_speedacc.report.sentences import ADVICE, formerly
 from pytest_speedacc.report.table import fits, table_lines, wrapped
 
 EXPLAINED = {
@@ -160,7 +159,7 @@ def _check_lines(verdict: Verdict, width: int, is_verbose: bool) -> list[str]:
     return lines
 
 
-def _reasons(told: Sequence[Check]) -> Iterator[str]:
+def _reasons(told: Sequence[Check[str]]) -> Iterator[str]:
     """Why, of checks that the headline has told the rest of; what several have in common is said once."""
     reasons: dict[str, list[str]] = {}
     for check in told:
@@ -168,7 +167,7 @@ def _reasons(told: Sequence[Check]) -> Iterator[str]:
     yield from (f"{', '.join(axes)}: {reason}" for reason, axes in reasons.items())
 
 
-def _sentences(check: Check, compared_with: str) -> Iterator[str]:
+def _sentences(check: Check[str], compared_with: str) -> Iterator[str]:
     former = f", {compared_with} {_former(check)}" if check.reference is not None else ""
     yield f"{axis(check)}: {_observed(check)}{former}, allowed {check.allowed}"
     yield f"  {check.outcome.word.replace('_', ' ')}: {check.reason}"
@@ -186,7 +185,7 @@ def _other_lines(verdict: Verdict, environment: str, scale: Scale) -> Iterator[s
     yield from ("", f"Measured on {environment}.")
 
 
-def _trade_lines(found: TradeSum) -> list[str]:
+def _trade_lines(found: TradeSum[str]) -> list[str]:
     """The sum of one trade: given, gained, and whether it allows that."""
     news = "allows this" if found.applies else "does not allow this"
     lines = [f"{found.source} {news}: {found.trade}"]
@@ -217,7 +216,7 @@ def observation_text(row: Observation, compared_with: str) -> str:
     return f"{name} {shown} ({change} from {former} in the {compared_with})"
 
 
-def axis(check: Check) -> str:
+def axis(check: Check[str]) -> str:
     """``latency p95``; with the slice where there is one. A score has its own name."""
     return _name(check.title or check.metric, check.statistic, check.slice)
 
@@ -230,7 +229,7 @@ def _name(metric: str, statistic: str, part: str) -> str:
     return " ".join(filter(None, (_title(metric), statistic, f"[{shown_title(part)}]" if part else "")))
 
 
-def _observed(check: Check) -> str:
+def _observed(check: Check[str]) -> str:
     if check.observed is None:
         return "not measured"
     text = format_value(check.observed, check.kind)
@@ -240,15 +239,15 @@ def _observed(check: Check) -> str:
     return f"{text} (up to {high})" if is_open(check) else f"{text} ({low} to {high})"
 
 
-def is_open(check: Check) -> bool:
+def is_open(check: Check[str]) -> bool:
     """Whether its interval has no end below: no time is shorter than none at all."""
     return check.kind == Kind.CHANGE and check.interval is not None and check.interval[0] <= -1
 
 
-def _news(check: Check) -> str:
+def _news(check: Check[str]) -> str:
     before = f", was {_former(check)}" if check.reference is not None else ""
     return f"{axis(check)} {_observed(check)}{before}, allowed {check.allowed}"
 
 
-def _former(check: Check) -> str:
+def _former(check: Check[str]) -> str:
     return "" if check.reference is None else format_value(check.reference, check.kind)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -41,39 +41,30 @@ HOW_TO_LOOSEN = (
 )
 
 
+@dataclass(eq=False, repr=False)
 class LiveSession:
     """Runs the base beside the candidate once, and answers for every check what came of it."""
 
-    def __init__(
-        self,
-        config: pytest.Config,
-        options: Options,
-        project: Project,
-        policies: Callable[[Sequence[pytest.Item]], Mapping[str, Policy]],
-        narrowed: Narrowed,
-        hidden: Sequence[Hidden],
-        sharding: Sharding,
-    ) -> None:
-        self.config = config
-        self.options = options
-        self.project = project
-        self.policies_of = policies
-        self.narrowed = narrowed
-        self.hidden = hidden
-        self.sharding = sharding
-        self.against: Against | None = None
-        self.alpha = 1.0
-        self.selected: frozenset[str] = frozenset()
-        """Node ids of the gates of this run."""
-        self.ran: set[str] = set()
-        """Of those that were not skipped."""
-        self.skipped: set[str] = set()
-        self.expected: set[str] = set()
-        """Of those whose failure was expected."""
-        self.is_complete = False
-        """Whether every test had its turn, so that one without a report was passed by."""
-        self.left: Left = {}
-        """Known at the end."""
+    config: pytest.Config
+    options: Options
+    project: Project
+    policies_of: Callable[[Sequence[pytest.Item]], Mapping[str, Policy]]
+    narrowed: Narrowed
+    hidden: Sequence[Hidden]
+    sharding: Sharding
+    against: Against | None = None
+    alpha: float = 1.0
+    selected: frozenset[str] = frozenset()
+    """Node ids of the gates of this run."""
+    ran: set[str] = field(default_factory=set)
+    """Of those that were not skipped."""
+    skipped: set[str] = field(default_factory=set)
+    expected: set[str] = field(default_factory=set)
+    """Of those whose failure was expected."""
+    is_complete: bool = False
+    """Whether every test had its turn, so that one without a report was passed by."""
+    left: Left = field(default_factory=dict)
+    """Known at the end."""
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,53 +42,44 @@ from pytest_speedacc.session.skipped import reason_of, skipped_line
 from pytest_speedacc.session.telling import RUN, tell_failed
 
 
+@dataclass(eq=False, repr=False)
 class Results:
     """What the process that prints the summary knows; under xdist that is the controller, which runs no test."""
 
-    def __init__(
-        self,
-        config: pytest.Config,
-        options: Options,
-        project: Project,
-        narrowed: Narrowed,
-        live: LiveSession | None,
-        hidden: Sequence[Hidden],
-        sharding: Sharding,
-    ) -> None:
-        self.config = config
-        self.live = live
-        """The live run; None without one."""
-        self.hidden = hidden
-        """Options that the command line does not show, to be told."""
-        self.options = options
-        self.project = project
-        self.narrowed = narrowed
-        self.sharding = sharding
-        self.kept = Kept()
-        self.verdicts: dict[tuple[str, str], Verdict] = {}
-        """By node id and name, once the tests have ended."""
-        self.environment: dict[str, Any] = {}
-        self.gates: dict[str, None] = {}
-        """Node ids of all that were collected, in that order."""
-        self.taken: set[str] = set()
-        """Of those that neither ran nor were left out by the command line."""
-        self.broken: set[str] = set()
-        """Of files and folders that could not be collected."""
-        self.skipped_files: dict[str, str] = {}
-        """Those that were skipped as a whole, and why."""
-        self.ran: set[str] = set()
-        """Of gates that ran and were not skipped, whatever came of it."""
-        self.passed: set[str] = set()
-        self.contents: dict[Content, str] = {}
-        self.idle: dict[str, str] = {}
-        """Gates that were skipped one by one, and why."""
-        self.is_judged = False
-        """Whether the run came to its tests."""
-        self.missing = Missing()
-        self.problems: list[str] = []
-        self.written: list[Path] = []
-        self.told = RunReport(())
-        """All that the run found out, once the tests have ended."""
+    config: pytest.Config
+    options: Options
+    project: Project
+    narrowed: Narrowed
+    live: LiveSession | None
+    """The live run; None without one."""
+    hidden: Sequence[Hidden]
+    """Options that the command line does not show, to be told."""
+    sharding: Sharding
+    kept: Kept = field(default_factory=Kept)
+    verdicts: dict[tuple[str, str], Verdict] = field(default_factory=dict)
+    """By node id and name, once the tests have ended."""
+    environment: dict[str, Any] = field(default_factory=dict)
+    gates: dict[str, None] = field(default_factory=dict)
+    """Node ids of all that were collected, in that order."""
+    taken: set[str] = field(default_factory=set)
+    """Of those that neither ran nor were left out by the command line."""
+    broken: set[str] = field(default_factory=set)
+    """Of files and folders that could not be collected."""
+    skipped_files: dict[str, str] = field(default_factory=dict)
+    """Those that were skipped as a whole, and why."""
+    ran: set[str] = field(default_factory=set)
+    """Of gates that ran and were not skipped, whatever came of it."""
+    passed: set[str] = field(default_factory=set)
+    contents: dict[Content, str] = field(default_factory=dict)
+    idle: dict[str, str] = field(default_factory=dict)
+    """Gates that were skipped one by one, and why."""
+    is_judged: bool = False
+    """Whether the run came to its tests."""
+    missing: Missing = field(default_factory=Missing)
+    problems: list[str] = field(default_factory=list)
+    written: list[Path] = field(default_factory=list)
+    told: RunReport = field(default_factory=lambda: RunReport(()))
+    """All that the run found out, once the tests have ended."""
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take the verdicts off a report; a rerun's replace those of the run before."""

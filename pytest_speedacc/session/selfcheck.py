@@ -27,12 +27,13 @@ from pytest_speedacc.facts import Amount
 from pytest_speedacc.judge.accuracy import PairedEvidence, judge_drop
 from pytest_speedacc.judge.exact import judge_amount
 from pytest_speedacc.judge.live_increase import judge_live_increase, live_alpha, undecided
-from pytest_speedacc.judge.verdict import Check, Outcome, check_of
+from pytest_speedacc.judge.verdict import Check, Finding, Outcome, because, check_of
 from pytest_speedacc.live.until_decided import Budget, run_until_decided
 from pytest_speedacc.live.workers.side import Side
 from pytest_speedacc.measure.accuracy import Accuracy
 from pytest_speedacc.measure.environment import Environment
 from pytest_speedacc.measure.launches import LiveGate, LiveRun
+from pytest_speedacc.report.sentences import told
 from pytest_speedacc.stats.sequence import half_width
 
 USUAL = LiveSettings()
@@ -92,7 +93,7 @@ def test_hungrier(speedacc):
 class SelfCheck:
     """What the suite showed."""
 
-    checks: Mapping[str, Check]
+    checks: Mapping[str, Check[str]]
     """By the names of ``FAULTS``."""
     resolution: float
     """About the smallest slow-down that a live run of usual length would fail here, as a fraction."""
@@ -147,7 +148,7 @@ def selfcheck(say: Callable[[str], None]) -> SelfCheck:
     if run.lost:
         raise GateError(run.lost)
     alpha = live_alpha(run.compared, latencies)
-    checks = {name: _judge(bounds[_test(name)][0], run.gates[_test(name), ""], run, alpha) for name in FAULTS}
+    checks = {name: told(_judge(bounds[_test(name)][0], run.gates[_test(name), ""], run, alpha)) for name in FAULTS}
     return SelfCheck(checks, _resolution(run, bounds[_test("unchanged")][0].value, alpha), run)
 
 
@@ -195,7 +196,7 @@ def _resolution(run: LiveRun, tolerance: float, alpha: float) -> float:
     return max(tolerance, math.expm1(math.log1p(tolerance) / 5 + slower))
 
 
-def _judge(bound: Bound, gate: LiveGate, run: LiveRun, alpha: float) -> Check:
+def _judge(bound: Bound, gate: LiveGate, run: LiveRun, alpha: float) -> Finding:
     if bound.setting.is_noisy:
         return judge_live_increase(bound, gate, run.canary, alpha)
     ours, theirs = gate.candidate, gate.base
@@ -210,7 +211,7 @@ def _judge(bound: Bound, gate: LiveGate, run: LiveRun, alpha: float) -> Check:
     return judge_drop(bound, accuracy, PairedEvidence(former, True, theirs.samples, None, None), "exact")
 
 
-def _judge_memory(bound: Bound, ours: Amount | None, theirs: Amount | None) -> Check:
+def _judge_memory(bound: Bound, ours: Amount | None, theirs: Amount | None) -> Finding:
     if ours is None or theirs is None:
-        return check_of(bound, None, Outcome.FAILED, "memory cannot be measured on this machine")
+        return check_of(bound, None, Outcome.FAILED, because("text", text="memory cannot be measured on this machine"))
     return judge_amount(bound, ours, theirs)

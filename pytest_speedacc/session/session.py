@@ -12,6 +12,7 @@ from pytest_speedacc.check.begun import Record
 from pytest_speedacc.check.case import Judged, Run
 from pytest_speedacc.check.former import wants_ratio
 from pytest_speedacc.check.strays import Strays
+from pytest_speedacc.check.unfit import bare_drop_of
 from pytest_speedacc.config.policy import (
     NO_GATE_WITH_LIMITS,
     Policy,
@@ -25,7 +26,6 @@ from pytest_speedacc.config.project import Project, Table, load_project
 from pytest_speedacc.config.pyproject import refuse_nested
 from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.fixture import Speedacc
-from pytest_speedacc.judge.bare_drop import bare_drop_of
 from pytest_speedacc.judge.verdict import Outcome, Verdict
 from pytest_speedacc.live.tree.worktree import shared_digests
 from pytest_speedacc.marks import is_gate, is_ungated, marks_of

@@ -25,7 +25,7 @@ def error(value):
     return accuracy(value, score="root_mean_squared_error", greater_is_better=False, within_unit=False)
 
 
-def evidence(reference, *, samples=1000, same_environment=True, flips=None, difference=None, unpaired=""):
+def evidence(reference, *, samples=1000, same_environment=True, flips=None, difference=None, unpaired=()):
     """What is known of the baseline; ``flips`` are lost and gained samples."""
     if flips is not None:
         flips = Flips(*flips, samples)

@@ -21,6 +21,8 @@ from pytest_speedacc.judge.verdict import Check, Outcome, check_of
 from pytest_speedacc.measure.launches import LiveGate, PairTimes
 from pytest_speedacc.measure.measurement import Measurement, Slice, Statics
 from pytest_speedacc.measure.memory import MemoryPeak
+from pytest_speedacc.report.sentences import said
+from tests.values import text
 
 PASSED, INCONCLUSIVE, NOT_COMPARED, FAILED = Outcome
 MORE = bound("max_parameters_increase", "5 %")
@@ -56,11 +58,13 @@ def test_what_the_file_of_this_checkout_holds_is_accepted_with_its_value_and_rea
     base = reference_of("", parameters=1000, model_size=1000)
     found = by_file([MORE, bound("max_model_size_increase", "0 %")], base, reference_of("", parameters=1100))
     check = found["max_parameters_increase", ""]
-    assert (check.outcome, check.accepted) == (PASSED, '1,100 ("worth it")')
-    assert check.reason == 'accepted in the baseline file: 1,100 ("worth it"); +10 % against the baseline\'s 1,000'
+    assert (check.outcome, said(check.accepted)) == (PASSED, '1,100 ("worth it")')
+    assert (
+        said(check.reason) == 'accepted in the baseline file: 1,100 ("worth it"); +10 % against the baseline\'s 1,000'
+    )
     assert (check.observed, check.reference) == (1100, 1000)
-    assert found["max_model_size_increase", ""].accepted == ""
-    assert by_file([MORE], base, reference_of("", parameters=1100), reason="")[check.place].accepted == "1,100"
+    assert said(found["max_model_size_increase", ""].accepted) == ""
+    assert said(by_file([MORE], base, reference_of("", parameters=1100), reason="")[check.place].accepted) == "1,100"
 
 
 @pytest.mark.parametrize(
@@ -78,8 +82,8 @@ def test_the_file_is_held_against_with_the_same_tolerance(held, outcome):
         [MORE], reference_of("", parameters=1000), replace(NOTHING, amounts=amounts(parameters=held))
     ).values()
     assert check.outcome is outcome
-    assert bool(check.accepted) is (outcome is PASSED)
-    assert check.reason.startswith("accepted in") is (outcome is PASSED)
+    assert bool(said(check.accepted)) is (outcome is PASSED)
+    assert said(check.reason).startswith("accepted in") is (outcome is PASSED)
 
 
 def test_what_the_file_cannot_tell_either_is_inconclusive():
@@ -87,12 +91,12 @@ def test_what_the_file_cannot_tell_either_is_inconclusive():
     tolerance = bound("max_memory_increase", "0 %")
     base, own = reference_of("", memory=90_000), reference_of("", memory=100_000)
     (check,) = by_file([tolerance], base, own, grown).values()
-    assert (check.outcome, check.accepted) == (INCONCLUSIVE, '97.7 KiB ("worth it")')
+    assert (check.outcome, said(check.accepted)) == (INCONCLUSIVE, '97.7 KiB ("worth it")')
 
 
 def test_what_passed_is_not_asked_about():
     (check,) = by_file([MORE], reference_of("", parameters=1100), reference_of("", parameters=1)).values()
-    assert (check.outcome, check.accepted) == (PASSED, "")
+    assert (check.outcome, said(check.accepted)) == (PASSED, "")
 
 
 def test_a_limit_is_never_accepted_by_a_file():
@@ -111,15 +115,15 @@ def test_a_time_is_never_accepted_by_a_file():
     slow = tuple(PairTimes(0.1 + place % 2 / 1000, 0.01, None, 0, 0.002, 0.002, 0.1) for place in range(8))
     live = LiveComparison(LiveGate(slow, None, None, None, ""), (), 0.001, "0" * 40, SinceBase())
     (check,) = by_file([SLOWER], reference_of("", live=live), own).values()
-    assert (check.outcome, check.accepted) == (FAILED, "")
+    assert (check.outcome, said(check.accepted)) == (FAILED, "")
 
 
 def test_predictions_are_accepted_as_such():
     changed, same = (replace(evidence(0.95, samples=100), changed=number) for number in (10, 0))
     (check,) = by_file([CHURN], reference_of("", accuracy=changed), reference_of("", accuracy=same)).values()
-    assert (check.outcome, check.accepted) == (PASSED, 'these predictions ("worth it")')
+    assert (check.outcome, said(check.accepted)) == (PASSED, 'these predictions ("worth it")')
     (check,) = by_file([CHURN], reference_of("", accuracy=changed), reference_of("", accuracy=changed)).values()
-    assert (check.outcome, check.accepted) == (FAILED, "")
+    assert (check.outcome, said(check.accepted)) == (FAILED, "")
 
 
 @pytest.mark.parametrize("own_slice", [True, False])
@@ -135,7 +139,7 @@ def test_a_slice_is_accepted_by_itself(own_slice):
         slices=slices,
     )
     night = found["max_accuracy_drop", "night"]
-    assert (night.outcome, night.accepted) == (PASSED, '0.8 ("worth it")')
+    assert (night.outcome, said(night.accepted)) == (PASSED, '0.8 ("worth it")')
     if not own_slice:
         assert found["max_accuracy_drop", ""].outcome is FAILED
     swapped = replace(own, accuracy=evidence(0.95), slices={"night": evidence(0.9)})
@@ -146,7 +150,7 @@ def test_a_slice_is_accepted_by_itself(own_slice):
 
 
 def failed(limit, observed=0.1, interval=(0.051, 0.153), outcome=FAILED):
-    return check_of(limit, observed, outcome, "slower", interval=interval)
+    return check_of(limit, observed, outcome, text("slower"), interval=interval)
 
 
 SLOW = failed(SLOWER)
@@ -215,8 +219,8 @@ def test_an_update_accepts_every_time_that_failed_and_writes_it_down():
         ),
     )
     assert [check.outcome for check in checks] == [PASSED, PASSED, PASSED]
-    assert checks[0].reason == 'accepted now, against 1a2b3c4 ("worth it"): slower'
-    assert [check.accepted for check in checks] == [
+    assert said(checks[0].reason) == 'accepted now, against 1a2b3c4 ("worth it"): slower'
+    assert [said(check.accepted) for check in checks] == [
         '+10 % against 1a2b3c4 ("worth it")',
         '+25 % against 1a2b3c4 ("worth it")',
         "",
@@ -239,4 +243,4 @@ def test_a_score_of_nothing_can_be_accepted():
     r2 = {"score": "r2", "within_unit": False}
     base, own = reference_of("", accuracy=evidence(0.5)), reference_of("", accuracy=evidence(0.0))
     (check,) = by_file([bound("max_accuracy_drop", 0.1)], base, own, measured(accuracy=accuracy(0.0, **r2))).values()
-    assert (check.outcome, check.accepted) == (PASSED, '0 ("worth it")')
+    assert (check.outcome, said(check.accepted)) == (PASSED, '0 ("worth it")')

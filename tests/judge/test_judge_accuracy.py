@@ -7,7 +7,9 @@ from judge_examples import accuracy, bound, error, evidence
 
 from pytest_speedacc.judge.accuracy import judge_drop, judge_limit
 from pytest_speedacc.judge.verdict import Outcome
+from pytest_speedacc.report.sentences import said
 from pytest_speedacc.stats.paired import Interval, mcnemar
+from tests.values import text
 
 PASSED, INCONCLUSIVE, NOT_COMPARED, FAILED = Outcome
 
@@ -40,7 +42,7 @@ PASSED, INCONCLUSIVE, NOT_COMPARED, FAILED = Outcome
 def test_a_limit(name, limit, measured, outcome, reason):
     check = judge_limit(bound(name, limit), measured)
     assert check.outcome is outcome
-    assert check.reason.startswith(reason)
+    assert said(check.reason).startswith(reason)
     assert (check.observed, check.limit, check.setting) == (measured.value, limit, name)
 
 
@@ -71,7 +73,7 @@ def test_a_limit(name, limit, measured, outcome, reason):
 def test_a_drop_by_the_exact_rule(tolerance, measured, reference, outcome, change):
     check = judge_drop(bound("max_accuracy_drop", tolerance), measured, evidence(reference), "exact")
     assert (check.outcome, check.observed, check.reference, check.limit) == (outcome, measured.value, reference, None)
-    assert check.reason.startswith(f"{change} against the baseline's ")
+    assert said(check.reason).startswith(f"{change} against the baseline's ")
 
 
 @pytest.mark.parametrize(
@@ -84,7 +86,7 @@ def test_a_drop_by_the_exact_rule(tolerance, measured, reference, outcome, chang
 def test_a_unit_that_does_not_fit_the_score_fails(tolerance, measured, problem):
     check = judge_drop(bound("max_accuracy_drop", tolerance), measured, evidence(measured.value), "exact")
     assert check.outcome is FAILED
-    assert check.reason.startswith(problem)
+    assert said(check.reason).startswith(problem)
 
 
 @pytest.mark.parametrize("rule", ["exact", "evidence", "noninferior"])
@@ -109,7 +111,7 @@ def test_another_environment_may_round_max_of_a_tenth_of_a_point_and_two_samples
         known["flips"] = (20, 0)  # proven
         there = judge_drop(zero, measured, evidence(reference, same_environment=False, **known), rule)
     assert there.outcome is elsewhere
-    assert ("another environment" in there.reason) is (elsewhere is INCONCLUSIVE)
+    assert ("another environment" in said(there.reason)) is (elsewhere is INCONCLUSIVE)
     here = judge_drop(zero, measured, evidence(reference, **known), "exact")
     assert here.outcome is FAILED
 
@@ -139,7 +141,7 @@ def test_the_rule_evidence_fails_a_drop_that_is_proven(lost, gained, outcome):
     zero = bound("max_accuracy_drop", "0 pp")
     check = judge_drop(zero, measured, known, "evidence")
     assert check.outcome is outcome
-    assert ("too small to prove the drop" in check.reason) is (outcome is INCONCLUSIVE)
+    assert ("too small to prove the drop" in said(check.reason)) is (outcome is INCONCLUSIVE)
     assert judge_drop(zero, measured, known, "exact").outcome is (FAILED if lost > gained else PASSED)
 
 
@@ -168,7 +170,7 @@ def test_the_rule_noninferior_passes_when_the_bound_clears_the_tolerance(toleran
     assert check.outcome is outcome
     assert check.interval == pytest.approx((0.9 + low, 0.91))
     if outcome is INCONCLUSIVE:
-        assert "a drop of 1.1 pp is not ruled out" in check.reason
+        assert "a drop of 1.1 pp is not ruled out" in said(check.reason)
 
 
 def test_the_rule_noninferior_looks_at_the_other_end_where_lower_is_better():
@@ -187,16 +189,16 @@ def test_the_rule_noninferior_fails_a_drop_beyond_the_tolerance():
 
 @pytest.mark.parametrize(("rule", "drop"), [("evidence", 0.1), ("noninferior", 0.0)])
 def test_a_rule_that_needs_pairs_says_why_there_are_none(rule, drop):
-    known = evidence(0.9, unpaired="the baseline holds no predictions")
+    known = evidence(0.9, unpaired=text("the baseline holds no predictions"))
     check = judge_drop(bound("max_accuracy_drop", "1 pp"), accuracy(0.9 - drop), known, rule)
     assert check.outcome is NOT_COMPARED
-    assert f'the baseline holds no predictions, so accuracy_rule = "{rule}" has nothing' in check.reason
+    assert f'the baseline holds no predictions, so accuracy_rule = "{rule}" has nothing' in said(check.reason)
     assert judge_drop(bound("max_accuracy_drop", "20 pp"), accuracy(0.9 - drop), known, "exact").outcome is PASSED
 
 
 def test_the_reason_tells_the_flips_and_what_the_set_can_prove():
     check = judge_drop(bound("max_accuracy_drop", "1 pp"), accuracy(0.899), evidence(0.9, flips=(3, 2)), "exact")
-    assert check.reason == (
+    assert said(check.reason) == (
         "-0.1 pp against the baseline's 0.9; 3 right-to-wrong, 2 wrong-to-right of 1000, McNemar p = 1; "
         "this set can prove a drop of 0.7 pp"
     )
@@ -205,4 +207,4 @@ def test_the_reason_tells_the_flips_and_what_the_set_can_prove():
     tiny = judge_drop(
         bound("max_accuracy_drop", "50 pp"), accuracy(0.5), evidence(0.75, samples=4, flips=(1, 0)), "exact"
     )
-    assert tiny.reason.endswith("this set is too small to prove any drop")
+    assert said(tiny.reason).endswith("this set is too small to prove any drop")

@@ -21,6 +21,7 @@ from pytest_speedacc.judge.training import judge_training_time
 from pytest_speedacc.judge.verdict import Outcome
 from pytest_speedacc.measure.allocations import Allocations, Site
 from pytest_speedacc.measure.training import Training
+from pytest_speedacc.report.sentences import all_said, said
 from pytest_speedacc.stats.paired import Interval
 
 PASSED, INCONCLUSIVE, NOT_COMPARED, FAILED = Outcome
@@ -28,7 +29,7 @@ PASSED, INCONCLUSIVE, NOT_COMPARED, FAILED = Outcome
 
 def test_a_limit_of_more_than_one_for_a_score_within_one_is_questioned():
     check = judge_limit(bound("min_accuracy", 1.5), accuracy(0.99))
-    assert (check.outcome, check.reason) == (
+    assert (check.outcome, said(check.reason)) == (
         FAILED,
         "the score 'accuracy' lies within 0 to 1: did you mean 0.015?",
     )
@@ -55,7 +56,7 @@ def test_an_interval_that_reaches_no_change_proves_no_drop(difference, measured)
 def test_a_drop_that_is_not_ruled_out_is_told_in_the_scores_own_unit():
     known = evidence(10.0, difference=Interval(0.0, -0.9, 0.6))
     check = judge_drop(bound("max_accuracy_drop", 0.5), error(10.0), known, "noninferior")
-    assert check.reason.endswith('a drop of 0.6 is not ruled out, which accuracy_rule = "noninferior" asks for')
+    assert said(check.reason).endswith('a drop of 0.6 is not ruled out, which accuracy_rule = "noninferior" asks for')
 
 
 def test_churn_beside_another_environment_is_told_from_rounding():
@@ -68,17 +69,17 @@ def test_churn_beside_another_environment_is_told_from_rounding():
 
 def test_what_flipped_is_told_and_how_many_more():
     first = Flipped(3, "cat", "dog")
-    assert flip_lines(replace(evidence(0.9, flips=(1, 0)), flipped=(first,)), "before") == (
+    assert all_said(flip_lines(replace(evidence(0.9, flips=(1, 0)), flipped=(first,)), "before")) == (
         "sample 3: target cat, now predicted dog",
     )
-    assert flip_lines(replace(evidence(0.9, flips=(3, 0)), flipped=(first,)), "before") == (
+    assert all_said(flip_lines(replace(evidence(0.9, flips=(3, 0)), flipped=(first,)), "before")) == (
         "sample 3: target cat, now predicted dog",
         "and 2 more",
     )
-    assert flip_lines(replace(evidence(0.9), flipped=(first,)), "before") == (
+    assert all_said(flip_lines(replace(evidence(0.9), flipped=(first,)), "before")) == (
         "sample 3: target cat, now predicted dog",
     )
-    assert flip_lines(evidence(0.9), "before") == ()
+    assert all_said(flip_lines(evidence(0.9), "before")) == ()
 
 
 def holding(peak, *sizes):
@@ -87,35 +88,35 @@ def holding(peak, *sizes):
 
 
 def test_who_holds_three_hundredths_of_a_peak_is_named_and_who_holds_less_is_not():
-    assert explain_allocations(holding(1000, 970, 30)) == (
+    assert all_said(explain_allocations(holding(1000, 970, 30))) == (
         "f0 (a.py:1): 970 B, 97 %, 1 allocation",
         "f1 (a.py:1): 30 B, 3 %, 1 allocation",
     )
-    assert len(explain_allocations(holding(1000, 971, 29))) == 1
+    assert len(all_said(explain_allocations(holding(1000, 971, 29)))) == 1
 
 
 def test_who_grew_by_more_than_three_hundredths_of_the_peak_is_named():
     base = holding(1_000_000, 970_000)
-    assert explain_growth(holding(1_000_001, 1_000_000), base) == ()
-    (line,) = explain_growth(holding(1_000_001, 1_000_001), base)
+    assert all_said(explain_growth(holding(1_000_001, 1_000_000), base)) == ()
+    (line,) = all_said(explain_growth(holding(1_000_001, 1_000_001), base))
     assert line == "f0 (a.py:1): +29.3 KiB of 1 B more, 1 allocation in both"
-    (line,) = explain_growth(holding(2_000_000, 970_000, 1_048_576), base)
+    (line,) = all_said(explain_growth(holding(2_000_000, 970_000, 1_048_576), base))
     assert line == "f1 (a.py:1): +1.00 MiB of 977 KiB more, 1 allocation, and none in the base"
-    assert explain_growth(holding(1_000_001, 970_000, 30_000), base) == ()
+    assert all_said(explain_growth(holding(1_000_001, 970_000, 30_000), base)) == ()
 
 
 def test_an_amount_in_words():
     more, most = bound("max_parameters_increase", "1 %"), bound("max_parameters", 1000)
     # 151.5 may be had, and nothing that is rounded up from it.
     assert [judge_amount(more, Amount(observed), Amount(150)).outcome for observed in (151, 152)] == [PASSED, FAILED]
-    assert [judge_amount(most, Amount(observed)).reason for observed in (999, 1001)] == [
+    assert [said(judge_amount(most, Amount(observed)).reason) for observed in (999, 1001)] == [
         "1 under the limit",
         "1 over the limit",
     ]
     known = judge_amount(most, Amount(999), Amount(5))
     assert (known.interval, known.reference) == (None, None)
     within = judge_amount(most, Amount(1001, 100))
-    assert within.reason == "1 over the limit, within the 100 that this figure moves by itself"
+    assert said(within.reason) == "1 over the limit, within the 100 that this figure moves by itself"
 
 
 @pytest.mark.parametrize(
@@ -130,10 +131,10 @@ def test_an_amount_in_words():
 )
 def test_a_training_time_in_words(limit, outcome, reason):
     check = judge_training_time(bound("max_training_time", limit), Training(10.0, None, ""))
-    assert (check.outcome, check.observed, check.reason) == (outcome, 10.0, reason)
+    assert (check.outcome, check.observed, said(check.reason)) == (outcome, 10.0, reason)
 
 
 def test_what_was_not_trained_is_told_with_its_reason():
     never = Unavailable("the model was not trained")
     judged = judge_training_time(bound("max_training_time", "1 s"), never)
-    assert judged.reason == "cannot be measured here: the model was not trained"
+    assert said(judged.reason) == "cannot be measured here: the model was not trained"

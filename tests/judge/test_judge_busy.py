@@ -13,12 +13,13 @@ from pytest_speedacc.adapters.base import ParameterCount
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.facts import Unavailable
 from pytest_speedacc.judge.gate import judge
-from pytest_speedacc.judge.observations import observe
 from pytest_speedacc.judge.training import judge_training_time
 from pytest_speedacc.judge.verdict import Outcome
 from pytest_speedacc.measure.busy import Busy
 from pytest_speedacc.measure.measurement import Measurement, Statics
 from pytest_speedacc.measure.training import Training
+from pytest_speedacc.report.observations import observe
+from pytest_speedacc.report.sentences import said
 
 PASSED, INCONCLUSIVE, NOT_COMPARED, FAILED = Outcome
 WHY = "waited 61 % of the time for a processor; load 5.1 on 2 cores"
@@ -45,12 +46,14 @@ def latency_check(waited, limit, seconds=(0.01,) * 128, setting="max_latency", c
 def test_a_failing_limit_is_inconclusive_with_the_reason():
     check = latency_check(busy(0.61), "5 ms")
     assert check.outcome is INCONCLUSIVE
-    assert check.reason == f"{WHY}, which others had: 128 of 128 calls took longer. Run it where nothing else runs"
+    assert (
+        said(check.reason) == f"{WHY}, which others had: 128 of 128 calls took longer. Run it where nothing else runs"
+    )
     assert check.observed == 0.01
 
 
 def test_a_passing_limit_stands():
-    assert latency_check(busy(0.61), "20 ms").reason == latency_check(Busy(), "20 ms").reason
+    assert said(latency_check(busy(0.61), "20 ms").reason) == said(latency_check(Busy(), "20 ms").reason)
     assert latency_check(busy(0.61), "20 ms").outcome is PASSED
 
 
@@ -103,7 +106,7 @@ def test_a_tail_that_cannot_be_measured_fails_as_ever():
 def test_a_tolerance_is_no_limit_and_stays_what_it_is():
     found = latency_check(busy(0.61), "3 %", setting="max_latency_increase")
     assert found.outcome is latency_check(Busy(), "3 %", setting="max_latency_increase").outcome
-    assert "waited" not in found.reason
+    assert "waited" not in said(found.reason)
 
 
 @pytest.mark.parametrize(
@@ -119,7 +122,7 @@ def test_a_tolerance_is_no_limit_and_stays_what_it_is():
 def test_training_time_likewise(share, seconds, outcome):
     check = judge_training_time(bound("max_training_time", "1 s"), Training(seconds, None, "", (), busy(share)))
     assert check.outcome is outcome
-    assert check.reason.startswith(WHY) is (share > 0 and seconds == 2.0)
+    assert said(check.reason).startswith(WHY) is (share > 0 and seconds == 2.0)
 
 
 def test_the_first_call_and_the_untimed_ones_are_told():

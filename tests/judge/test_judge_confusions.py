@@ -14,6 +14,7 @@ from pytest_speedacc.judge.pairing import MOST_CLASSES, pair_all
 from pytest_speedacc.judge.verdict import Observation, Outcome, check_of
 from pytest_speedacc.measure.accuracy import score_predictions
 from pytest_speedacc.measure.subject import CallOptions, prepare
+from pytest_speedacc.report.sentences import all_said
 
 
 def evidence(targets, before, now):
@@ -40,7 +41,7 @@ def test_what_grew_most_comes_first_and_what_shrank_is_not_told():
         Confusion("2", "0", before=0, now=4),
         Confusion("2", "1", before=0, now=4),
     )
-    lines = flip_lines(found, "before")
+    lines = all_said(flip_lines(found, "before"))
     assert lines[-3] == "target 3 predicted 8: 12 now, 2 before"
     assert lines.index("class 3: 18 of 20 right before, 8 now") < len(lines) - 3
 
@@ -88,11 +89,13 @@ class TestSlices:
     @staticmethod
     def check(reference=None, part="night", metric="accuracy"):
         name = {"accuracy": "min_accuracy", "confidence": "min_confidence"}[metric]
-        return replace(check_of(bound(name, 0.9), 0.88, Outcome.FAILED, "", reference=reference), slice=part)
+        return replace(check_of(bound(name, 0.9), 0.88, Outcome.FAILED, (), reference=reference), slice=part)
 
     def test_a_limit_does_not_hide_what_a_slice_was(self):
-        assert slice_lines([self.check()], [self.row(0.88, 0.91)]) == ("slice night: 0.91 before, 0.88 now",)
-        assert slice_lines([self.check()], [self.row(3.5, 3, higher=False)]) == ("slice night: 3 before, 3.5 now",)
+        assert all_said(slice_lines([self.check()], [self.row(0.88, 0.91)])) == ("slice night: 0.91 before, 0.88 now",)
+        assert all_said(slice_lines([self.check()], [self.row(3.5, 3, higher=False)])) == (
+            "slice night: 3 before, 3.5 now",
+        )
 
     @pytest.mark.parametrize(
         ("part", "now", "was", "higher"),
@@ -107,8 +110,8 @@ class TestSlices:
     )
     def test_what_is_no_loss_or_told_elsewhere_is_not_told(self, part, now, was, higher):
         checks = [self.check(), self.check(part="")]
-        assert slice_lines(checks, [self.row(now, was, part, higher=higher)]) == ()
+        assert all_said(slice_lines(checks, [self.row(now, was, part, higher=higher)])) == ()
 
     def test_a_tolerance_shows_it_already(self):
-        assert slice_lines([self.check(), self.check(reference=0.91)], [self.row(0.88, 0.91)]) == ()
-        assert slice_lines([self.check(metric="confidence")], [self.row(0.88, 0.91)]) == ()
+        assert all_said(slice_lines([self.check(), self.check(reference=0.91)], [self.row(0.88, 0.91)])) == ()
+        assert all_said(slice_lines([self.check(metric="confidence")], [self.row(0.88, 0.91)])) == ()

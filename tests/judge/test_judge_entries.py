@@ -12,6 +12,7 @@ from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.judge.live_increase import judge_live_increase, refused_entries, too_slow, undecided
 from pytest_speedacc.judge.verdict import Outcome
 from pytest_speedacc.measure.launches import LiveGate, LiveRun, PairTimes
+from pytest_speedacc.report.sentences import all_said, said
 
 MEDIAN = bound("max_latency_increase", "3 %")
 TAIL = bound("max_latency_p95_increase", "20 %")
@@ -40,7 +41,7 @@ def gate(slower: float, count: int = 10) -> LiveGate:
 
 def refused(found: LiveGate, *entries: Accepted, limits: tuple[object, ...] = (MEDIAN,), **since: object) -> list[str]:
     policy = Policy(limits, "exact", 10.0)
-    return list(refused_entries(policy, found, SinceBase(entries, known=True, **since)))
+    return list(all_said(refused_entries(policy, found, SinceBase(entries, known=True, **since))))
 
 
 @pytest.mark.parametrize(
@@ -58,7 +59,7 @@ def refused(found: LiveGate, *entries: Accepted, limits: tuple[object, ...] = (M
 def test_a_ratio_beyond_what_this_run_measures_and_its_tolerance_does_not_count(ratio: float, counts: bool) -> None:
     found = gate(0.1)
     check = judge_live_increase(MEDIAN, found, (), ALPHA, [entry(ratio)])
-    assert bool(check.accepted) is counts
+    assert bool(said(check.accepted)) is counts
     assert check.outcome is (Outcome.PASSED if counts and ratio > 1 else Outcome.FAILED)
     assert bool(refused(found, entry(ratio))) is not counts
 
@@ -72,7 +73,7 @@ def test_the_refusal_names_the_entry_and_what_was_measured() -> None:
 
 def test_a_refused_entry_leaves_the_others() -> None:
     check = judge_live_increase(MEDIAN, gate(0.1), (), ALPHA, [entry(1000.0), entry(1.1)])
-    assert (check.outcome, check.accepted) == (Outcome.PASSED, '+10 % against 1a2b3c4 ("worth it")')
+    assert (check.outcome, said(check.accepted)) == (Outcome.PASSED, '+10 % against 1a2b3c4 ("worth it")')
 
 
 def test_a_refused_entry_decides_nothing_before_its_time() -> None:

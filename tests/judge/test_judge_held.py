@@ -23,6 +23,8 @@ from pytest_speedacc.measure.launches import LiveGate, PairTimes
 from pytest_speedacc.measure.measurement import Measurement, Slice, Statics
 from pytest_speedacc.measure.memory import MemoryPeak
 from pytest_speedacc.measure.yardstick import Ratios
+from pytest_speedacc.report.sentences import all_said, said
+from tests.values import text
 
 PASSED, INCONCLUSIVE, NOT_COMPARED, FAILED = Outcome
 HELD = "held against the baseline file as well: "
@@ -53,12 +55,12 @@ def answers(base, own, *, ratio=1.0, bounds=EVERY, trades=(), statics=STATICS, a
     comparison = live(ratio)
     against = reference_of("", **base, live=comparison, source="base")
     checks = tuple(replace(check, accepted=accepted) for check in judge(measurement, policy, against, (64, 128), 0.001))
-    held = own if isinstance(own, str) else reference_of("missing", **own)
+    held = text(own) if isinstance(own, str) else reference_of("missing", **own)
     found = stricter(checks, measurement, policy, held, comparison, 0.001)
     assert [check.place for check in found] == [check.place for check in checks]
     for before, now in zip(checks, found, strict=True):
         assert now.outcome >= before.outcome
-        assert now == before or now.reason.startswith(HELD) or isinstance(own, str)
+        assert now == before or said(now.reason).startswith(HELD) or isinstance(own, str)
     return {check.setting if not check.slice else check.place: check for check in found}
 
 
@@ -72,11 +74,11 @@ def answers(base, own, *, ratio=1.0, bounds=EVERY, trades=(), statics=STATICS, a
     ],
 )
 def test_what_the_file_says_is_worse_fails_though_the_base_is_no_better(worse, setting):
-    found = answers(SAME, SAME | worse, accepted="+10 %")
+    found = answers(SAME, SAME | worse, accepted=text("+10 %"))
     assert {name for name, check in found.items() if check.outcome is FAILED} == {setting}
-    assert found[setting].reason.startswith(HELD)
-    assert " against the baseline's " in found[setting].reason
-    assert found[setting].accepted == "+10 %"
+    assert said(found[setting].reason).startswith(HELD)
+    assert " against the baseline's " in said(found[setting].reason)
+    assert said(found[setting].accepted) == "+10 %"
     assert is_held(tuple(found.values()))
     # And the other way round: the base's answer stands.
     found = answers(SAME | worse, SAME)
@@ -87,7 +89,7 @@ def test_what_the_file_says_is_worse_fails_though_the_base_is_no_better(worse, s
 def test_what_the_file_cannot_tell_is_less_than_a_failure_and_more_than_a_pass():
     found = answers(SAME, SAME | {"memory": 99_500})
     assert found["max_memory_increase"].outcome is INCONCLUSIVE
-    assert found["max_memory_increase"].reason.startswith(HELD)
+    assert said(found["max_memory_increase"].reason).startswith(HELD)
     assert answers(SAME | {"memory": 90_000}, SAME | {"memory": 99_500})["max_memory_increase"].outcome is FAILED
 
 
@@ -103,7 +105,7 @@ def test_a_time_is_the_base_s_alone_whatever_the_file_says():
     }
     assert answers(SAME, own)["max_latency_increase"].outcome is PASSED
     assert answers(SAME, own, ratio=1.2)["max_latency_increase"].outcome is FAILED
-    assert not answers(SAME, own, ratio=1.2)["max_latency_increase"].reason.startswith(HELD)
+    assert not said(answers(SAME, own, ratio=1.2)["max_latency_increase"].reason).startswith(HELD)
 
 
 def test_a_slice_is_held_too():
@@ -119,7 +121,7 @@ def test_a_file_that_cannot_be_compared_with_fails_what_is_held_with_its_reason(
     found = answers(SAME, "the evaluation set is not the one of the baseline")
     failed = {name for name, check in found.items() if check.outcome is FAILED}
     assert failed == {name for name in EVERY if name.endswith(("increase", "drop"))} - {"max_latency_increase"}
-    assert found["max_accuracy_drop"].reason == f"{HELD}the evaluation set is not the one of the baseline"
+    assert said(found["max_accuracy_drop"].reason) == f"{HELD}the evaluation set is not the one of the baseline"
     assert (found["max_accuracy_drop"].observed, found["max_accuracy_drop"].reference) == (0.95, 0.95)
 
 
@@ -189,9 +191,11 @@ A, B = f"sha256 {'a' * 12}", f"sha256 {'b' * 12}"
     ],
 )
 def test_what_is_shared_and_differs_is_told(then, now, notes):
-    assert list(shared_notes(stored(then), now)) == notes
+    assert list(all_said(shared_notes(stored(then), now))) == notes
 
 
 def test_all_that_is_shared_and_differs_is_told_in_order():
-    found = list(shared_notes(stored({"b": digest("a"), "same": digest("a")}), {"a": digest("b"), "same": digest("a")}))
+    found = list(
+        all_said(shared_notes(stored({"b": digest("a"), "same": digest("a")}), {"a": digest("b"), "same": digest("a")}))
+    )
     assert [note.partition(" ")[0] for note in found] == ["a", "b"]

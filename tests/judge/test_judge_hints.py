@@ -9,6 +9,7 @@ import pytest
 from pytest_speedacc.judge.hints import CONVERSIONS, ROWS, VALIDATION, hints
 from pytest_speedacc.measure.patterns import KNOWN
 from pytest_speedacc.measure.profile import Function, Profile
+from pytest_speedacc.report.sentences import all_said
 
 CLEAN = Function("clean", "features.py", 41, 64, 0.0005, 0.0006, 0.0005, 0.0005)
 PLAIN = Profile("wall", 100, 64, 0.001, 0.001, (replace(CLEAN, calls=1),), {})
@@ -39,29 +40,30 @@ def test_every_known_pattern_has_its_hint() -> None:
 )
 def test_a_call_for_each_sample(profile: Profile, often: str) -> None:
     text = f"hint: clean (features.py:41) is called {often} for each of the {profile.batch_size} samples: let it take "
-    assert hints(profile) == ((f"{text}the whole batch, with operations on arrays or columns",) if often else ())
+    told = (f"{text}the whole batch, with operations on arrays or columns",)
+    assert all_said(hints(profile)) == (told if often else ())
 
 
 def test_of_several_the_outermost_is_named() -> None:
     inner = replace(CLEAN, name="inner", own=0.0006, total=0.0004)
-    (hint,) = hints(replace(PLAIN, functions=(inner, CLEAN)))
+    (hint,) = all_said(hints(replace(PLAIN, functions=(inner, CLEAN))))
     assert "clean (" in hint
-    (rows,) = hints(replace(with_calls(64), known={ROWS: 0.0005}))
+    (rows,) = all_said(hints(replace(with_calls(64), known={ROWS: 0.0005})))
     assert rows.startswith("hint: pandas calls a Python function for each row")
 
 
 def test_in_a_difference_a_call_for_each_sample_is_new() -> None:
-    assert len(hints(with_calls(64), PLAIN)) == 1
-    assert len(hints(with_calls(128), with_calls(64))) == 1
-    assert hints(with_calls(64), with_calls(64)) == ()
+    assert len(all_said(hints(with_calls(64), PLAIN))) == 1
+    assert len(all_said(hints(with_calls(128), with_calls(64)))) == 1
+    assert all_said(hints(with_calls(64), with_calls(64))) == ()
 
 
 @pytest.mark.parametrize("name", [ROWS, *CONVERSIONS, VALIDATION])
 def test_in_a_difference_a_known_pattern_has_grown(name: str) -> None:
     now = replace(PLAIN, batch_size=1, known={name: 0.0005})
-    assert len(hints(now)) == len(hints(now, PLAIN)) == 1
+    assert len(all_said(hints(now))) == len(all_said(hints(now, PLAIN))) == 1
     before = [replace(PLAIN, known={name: seconds}) for seconds in (0.00046, 0.00048, 0.0006)]
-    assert [len(hints(now, each)) for each in before] == [1, 0, 0]
+    assert [len(all_said(hints(now, each))) for each in before] == [1, 0, 0]
 
 
 @pytest.mark.parametrize(
@@ -75,23 +77,23 @@ def test_in_a_difference_a_known_pattern_has_grown(name: str) -> None:
     ],
 )
 def test_a_pattern_that_takes_little_is_left_alone(name: str, share: float, batch_size: int, given: bool) -> None:
-    found = hints(replace(PLAIN, seconds=1.0, batch_size=batch_size, known={name: share}))
+    found = all_said(hints(replace(PLAIN, seconds=1.0, batch_size=batch_size, known={name: share})))
     assert [f"in {share * 100:.0f} % of each call" in each for each in found] == ([True] if given else [])
 
 
 def test_what_takes_no_time_has_no_share() -> None:
-    assert hints(replace(PLAIN, seconds=0.0, known={PANDAS: 0.0})) == ()
+    assert all_said(hints(replace(PLAIN, seconds=0.0, known={PANDAS: 0.0}))) == ()
 
 
 @pytest.mark.parametrize(("factor", "hinted"), [(1.0, True), (0.999, False)])
 def test_who_takes_just_the_smallest_share_or_grew_by_it_is_hinted_at(factor: float, hinted: bool) -> None:
     called = replace(CLEAN, calls=64.0, total=0.1 * factor)
-    assert bool(hints(replace(PLAIN, seconds=1.0, functions=(called,)))) is hinted
+    assert bool(all_said(hints(replace(PLAIN, seconds=1.0, functions=(called,))))) is hinted
     base = replace(PLAIN, seconds=1.0, functions=(), known={ROWS: 0.0})
-    assert bool(hints(replace(base, known={ROWS: 0.03 * factor}), base)) is hinted
+    assert bool(all_said(hints(replace(base, known={ROWS: 0.03 * factor}), base))) is hinted
 
 
 @pytest.mark.parametrize("known", [PANDAS, VALIDATION])
 def test_a_share_is_told_in_per_cent(known: str) -> None:
-    (hint,) = hints(replace(PLAIN, batch_size=1, seconds=1.0, known={known: 0.9}))
+    (hint,) = all_said(hints(replace(PLAIN, batch_size=1, seconds=1.0, known={known: 0.9})))
     assert hint.startswith("hint: in 90 % of each call ")

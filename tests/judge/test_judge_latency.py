@@ -19,7 +19,9 @@ from pytest_speedacc.judge.latency import (
     plan_looks,
 )
 from pytest_speedacc.judge.verdict import Outcome
+from pytest_speedacc.report.sentences import said
 from pytest_speedacc.stats.binomial import at_least, at_most
+from tests.values import text
 
 PASSED, INCONCLUSIVE, NOT_COMPARED, FAILED = Outcome
 ALPHA = 0.01
@@ -79,7 +81,7 @@ def test_the_first_look_that_decides_stands_whatever_comes_after():
     # 192 of 256 over it, but all in one stretch.
     check = judge_limit(slow_later, MEDIAN, (256,), ALPHA)
     assert check.outcome is INCONCLUSIVE
-    assert "neighbours are so alike that 222 of them tell as much as one would alone: too close" in check.reason
+    assert "neighbours are so alike that 222 of them tell as much as one would alone: too close" in said(check.reason)
 
 
 def test_a_call_of_exactly_the_limit_is_not_over_it():
@@ -172,7 +174,7 @@ def test_rounds_are_counted_as_calls_are():
 def test_a_limit_in_words(latency, plan, outcome, reason):
     check = judge_limit(latency, MEDIAN, plan, ALPHA)
     assert check.outcome is outcome
-    assert check.reason.startswith(reason)
+    assert said(check.reason).startswith(reason)
     assert check.observed == latency.median
     assert (check.limit, check.reference) == (1.0, None)
 
@@ -183,21 +185,23 @@ def test_a_limit_in_words(latency, plan, outcome, reason):
 def test_from_64_calls_on_it_is_told_how_alike_they_are(size, why):
     check = judge_limit(timed([0.99] * 12 + [1.01] * (size - 12)), MEDIAN, (size,), ALPHA)
     assert check.outcome is INCONCLUSIVE
-    assert f"{size - 12} of {size} calls took longer, and {why}" in check.reason
+    assert f"{size - 12} of {size} calls took longer, and {why}" in said(check.reason)
 
 
 def test_of_few_calls_it_is_told_why_a_limit_close_by_is_left_open():
     check = judge_limit(timed([1.01, 1.02, 1.03, 1.04] * 2), MEDIAN, (8,), ALPHA)
     assert check.outcome is INCONCLUSIVE
-    assert check.reason.startswith("8 of 8 calls took longer, and of so few the limit must lie further off: too close")
+    assert said(check.reason).startswith(
+        "8 of 8 calls took longer, and of so few the limit must lie further off: too close"
+    )
     tail = judge_limit(timed([0.5] * 8), P95, (8,), ALPHA)
-    assert tail.reason.startswith("0 of 8 calls took longer: too close")
+    assert said(tail.reason).startswith("0 of 8 calls took longer: too close")
 
 
 @pytest.mark.parametrize(("seconds", "thin"), [(0.7, False), (0.8, False), (0.81, True), (0.95, True)])
 def test_a_margin_thinner_than_processes_differ_is_told(seconds, thin):
     assert LAUNCH_SPREAD == 0.25
-    reason = judge_limit(timed([seconds] * 64), MEDIAN, PLAN, ALPHA).reason
+    reason = said(judge_limit(timed([seconds] * 64), MEDIAN, PLAN, ALPHA).reason)
     assert ("is thinner than times move between processes (about 25%)" in reason) is thin
 
 
@@ -208,14 +212,14 @@ def test_a_call_that_took_no_time_at_all_has_a_wide_margin():
 def test_the_tail_of_calls_timed_in_rounds_cannot_be_held_to_a_limit():
     check = judge_limit(calls(0, 64, 40), P95, PLAN, ALPHA)
     assert (check.outcome, check.observed) == (FAILED, None)
-    assert "40 calls are timed together and there is no tail to judge: limit the median" in check.reason
+    assert "40 calls are timed together and there is no tail to judge: limit the median" in said(check.reason)
 
 
 def test_a_stored_time_is_information_and_no_evidence():
-    check = judge_increase(calls(0, 64), bound("max_stored_latency_increase", "30 %"), "no ratio")
+    check = judge_increase(calls(0, 64), bound("max_stored_latency_increase", "30 %"), text("no ratio"))
     assert (check.outcome, check.observed, check.reference) == (NOT_COMPARED, 0.5, None)
-    assert check.reason.startswith("no ratio; or measure the base")
-    assert "--speedacc-against=REF" in check.reason
-    rounds = judge_increase(calls(0, 64, 40), bound("max_latency_p95_increase", "20 %"), "")
-    assert rounds.reason.startswith("stored times cannot tell: measure the base")
+    assert said(check.reason).startswith("no ratio; or measure the base")
+    assert "--speedacc-against=REF" in said(check.reason)
+    rounds = judge_increase(calls(0, 64, 40), bound("max_latency_p95_increase", "20 %"))
+    assert said(rounds.reason).startswith("stored times cannot tell: measure the base")
     assert (rounds.outcome, rounds.observed) == (NOT_COMPARED, None)

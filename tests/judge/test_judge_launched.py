@@ -20,6 +20,7 @@ from pytest_speedacc.judge.verdict import Outcome
 from pytest_speedacc.measure.launches import LiveGate, LiveRun, PairTimes
 from pytest_speedacc.measure.waiting import Waiting
 from pytest_speedacc.measure.yardstick import Ratios
+from pytest_speedacc.report.sentences import all_said, said
 from pytest_speedacc.stats.sequence import launch_bounds, prediction_interval
 
 PASSED, INCONCLUSIVE, NOT_COMPARED, FAILED = Outcome
@@ -100,7 +101,7 @@ def test_a_gain_of_a_tail_needs_six_hundred_calls(calls_each, told):
     ],
 )
 def test_the_times_are_told_and_what_they_come_to(found, says):
-    reason = judge_live_increase(MEDIAN, gate(found), (), 0.001).reason
+    reason = said(judge_live_increase(MEDIAN, gate(found), (), 0.001).reason)
     assert reason == says if "too close" not in says else reason.startswith(says)
 
 
@@ -109,7 +110,7 @@ def test_a_canary_of_four_launches_can_take_a_failure_back(count, taken_back):
     check = judge_live_increase(MEDIAN, gate(launches(0.06)), launches(0.08, count), 0.001)
     assert check.outcome is (INCONCLUSIVE if taken_back else FAILED)
     says = "2.00 ms against 2.00 ms in the last of 10 launches"
-    assert check.reason.startswith(f"{says}; the base is slower than itself by up to" if taken_back else says)
+    assert said(check.reason).startswith(f"{says}; the base is slower than itself by up to" if taken_back else says)
 
 
 class TestCalls:
@@ -124,13 +125,13 @@ class TestCalls:
         assert check.interval is not None
 
     def test_a_thin_margin_is_told_after_the_count(self):
-        assert judge_limit(timed([0.9] * 64), LIMIT, (64,), 0.01).reason == (
+        assert said(judge_limit(timed([0.9] * 64), LIMIT, (64,), 0.01).reason) == (
             "0 of 64 calls took longer; the margin of 11% is thinner than times move between processes (about 25%)"
         )
 
     def test_before_the_first_look_nothing_is_counted(self):
         check = judge_limit(timed([0.5] * 10), LIMIT, (64,), 0.01)
-        assert (check.outcome, check.reason.partition(":")[0]) == (INCONCLUSIVE, "0 of 0 calls took longer")
+        assert (check.outcome, said(check.reason).partition(":")[0]) == (INCONCLUSIVE, "0 of 0 calls took longer")
 
     def test_a_median_of_rounds_is_known_and_a_tail_is_not(self):
         rounds = timed([0.5] * 64, calls_per_round=40)
@@ -166,8 +167,8 @@ class TestRatios:
 
 
 def test_a_wait_of_more_than_three_tenths_for_the_loop_is_hinted_at():
-    assert len(explain_waiting(Waiting(0.4, 0.3, 0.3), 1.0)) == 1
-    assert len(explain_waiting(Waiting(0.39, 0.31, 0.3), 1.0)) == 2
+    assert len(all_said(explain_waiting(Waiting(0.4, 0.3, 0.3), 1.0))) == 1
+    assert len(all_said(explain_waiting(Waiting(0.39, 0.31, 0.3), 1.0))) == 2
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 
 from pytest_speedacc.judge.leaks import FIRST, leaked
 from pytest_speedacc.measure.subject import CallOptions, prepare
+from pytest_speedacc.report.sentences import all_said
 
 SAMPLES = 3 * FIRST
 TARGETS = np.arange(SAMPLES) % 3
@@ -17,7 +18,7 @@ LATE = np.where(np.arange(SAMPLES) < 2 * FIRST, TARGETS, 0)
 
 
 def remarks(inputs: Any, targets: Any = TARGETS) -> tuple[str, ...]:
-    return leaked(prepare(lambda batch: np.zeros(len(batch)), inputs, targets, CallOptions()))
+    return all_said(leaked(prepare(lambda batch: np.zeros(len(batch)), inputs, targets, CallOptions())))
 
 
 @pytest.mark.parametrize("library", ["pandas", "polars"])

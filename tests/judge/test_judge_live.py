@@ -15,6 +15,7 @@ from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.judge.live_increase import judge_live_increase, latency_tolerances, live_alpha, undecided
 from pytest_speedacc.judge.verdict import Outcome
 from pytest_speedacc.measure.launches import NEW_GATE, LiveGate, PairTimes
+from pytest_speedacc.report.sentences import said
 from pytest_speedacc.stats.sequence import launch_bounds, resolution
 
 PASSED, INCONCLUSIVE, NOT_COMPARED, FAILED = Outcome
@@ -60,7 +61,7 @@ def test_an_unchanged_model_passes():
     assert check.observed == pytest.approx(0, abs=1e-3)
     low, high = check.interval
     assert low < 0 < high < 0.03
-    assert check.reason.startswith("2.01 ms against 2.00 ms in the last of 8 launches")
+    assert said(check.reason).startswith("2.01 ms against 2.00 ms in the last of 8 launches")
     assert check.sides == pytest.approx((0.002, 0.002))
 
 
@@ -73,7 +74,7 @@ def test_a_slower_model_fails():
 def test_a_faster_model_passes_and_is_told_so():
     check = judged(launches(-0.2, 0.005, 8))
     assert check.outcome is PASSED
-    assert check.reason.endswith("; it is faster")
+    assert said(check.reason).endswith("; it is faster")
 
 
 def test_the_last_clause_fails_what_is_slower_and_likely_beyond():
@@ -92,15 +93,15 @@ def test_the_last_clause_fails_what_is_slower_and_likely_beyond():
 def test_what_is_too_close_says_what_would_have_been_seen():
     check = judged(launches(0.03, 0.05, 6))
     assert check.outcome is INCONCLUSIVE
-    assert "too close to call here: the smallest slow-down these launches could have shown is " in check.reason
+    assert "too close to call here: the smallest slow-down these launches could have shown is " in said(check.reason)
     few = judged(launches(0.5, 0.001, 3))
     assert few.outcome is INCONCLUSIVE
-    assert few.reason.endswith("too close to call here: 3 launches are too few for any verdict")
+    assert said(few.reason).endswith("too close to call here: 3 launches are too few for any verdict")
     two = judged(launches(0.5, 0.001, 2))
-    assert "in the last of 2 launches; too close to call here: 2 launches are too few" in two.reason
+    assert "in the last of 2 launches; too close to call here: 2 launches are too few" in said(two.reason)
     one = judged(launches(0.5, 0.001, 1))
     assert (one.interval, one.outcome) == (None, INCONCLUSIVE)
-    assert one.reason.endswith("in one launch; too close to call here: one launch is too few for any verdict")
+    assert said(one.reason).endswith("in one launch; too close to call here: one launch is too few for any verdict")
 
 
 @pytest.mark.parametrize("once", [False, True])
@@ -109,19 +110,19 @@ def test_a_single_look_could_have_seen_less(once):
     check = judge_live_increase(MEDIAN, gate(*found), (), ALPHA, once=once)
     seen = math.expm1(resolution([each.difference for each in found], math.log1p(0.03), ALPHA, once=once))
     assert check.outcome is INCONCLUSIVE
-    assert check.reason.endswith(f"the smallest slow-down these launches could have shown is {seen:.1%}")
+    assert said(check.reason).endswith(f"the smallest slow-down these launches could have shown is {seen:.1%}")
 
 
 def test_a_new_gate_passes_a_broken_base_is_not_compared_and_a_lost_run_fails():
     new = judge_live_increase(MEDIAN, gate(problem=NEW_GATE), (), ALPHA)
     assert (new.outcome, new.observed) == (PASSED, None)
-    assert new.reason == "new gate: the base does not have it, so there is nothing yet to be slower than"
+    assert said(new.reason) == "new gate: the base does not have it, so there is nothing yet to be slower than"
     broken = judge_live_increase(MEDIAN, gate(problem="the base's own gate fails: boom"), (), ALPHA)
     assert broken.outcome is NOT_COMPARED
-    assert broken.reason == "not compared with the base: the base's own gate fails: boom"
+    assert said(broken.reason) == "not compared with the base: the base's own gate fails: boom"
     lost = judge_live_increase(MEDIAN, replace(gate(problem="launch 2 came to nothing"), is_lost=True), (), ALPHA)
     assert lost.outcome is FAILED
-    assert lost.reason == "not compared with the base: launch 2 came to nothing"
+    assert said(lost.reason) == "not compared with the base: launch 2 came to nothing"
 
 
 SLOWER = launches(0.06, 0.005, 10)
@@ -142,7 +143,7 @@ SLOWER = launches(0.06, 0.005, 10)
 def test_a_failure_that_the_canary_shows_without_any_change_is_inconclusive(canary, outcome):
     check = judged(SLOWER, canary)
     assert check.outcome is outcome
-    assert ("the base is slower than itself by up to" in check.reason) is (outcome is INCONCLUSIVE)
+    assert ("the base is slower than itself by up to" in said(check.reason)) is (outcome is INCONCLUSIVE)
 
 
 def test_a_canary_changes_no_pass():
@@ -250,15 +251,15 @@ def test_what_is_measured_next_goes_by_what_was_accepted():
     assert undecided({("t", ""): results}, [("t", "")], {"t": (MEDIAN,)}, close.__getitem__) == {("t", "")}
     check = judged(results, accepted=close["t", ""])
     assert check.outcome is INCONCLUSIVE
-    assert "the smallest slow-down these launches could have shown is 9.9%" in check.reason
+    assert "the smallest slow-down these launches could have shown is 9.9%" in said(check.reason)
 
 
 def test_what_was_accepted_is_said_with_its_base_and_its_reason():
     check = judged(launches(0.097, 0.005, 10), accepted=(entry(1.097, reason="twice\nthe features"),))
-    assert check.allowed == "worse by at most 3 % on top of the accepted +9.7 %"
-    assert check.reason.endswith('; accepted: +9.7 % against 1a2b3c4 ("twice the features")')
+    assert said(check.allowed) == "worse by at most 3 % on top of the accepted +9.7 %"
+    assert said(check.reason).endswith('; accepted: +9.7 % against 1a2b3c4 ("twice the features")')
     assert check.observed == pytest.approx(0.097, abs=1e-3)
-    assert judged(launches(0.097, 0.005, 10)).allowed == "worse by at most 3 %"
+    assert said(judged(launches(0.097, 0.005, 10)).allowed) == "worse by at most 3 %"
 
 
 def test_the_fourth_clause_asks_for_more_than_was_accepted():

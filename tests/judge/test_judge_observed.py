@@ -15,7 +15,6 @@ from pytest_speedacc.baseline import Accepted, SinceBase
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.facts import Unavailable
 from pytest_speedacc.judge.gate import judge
-from pytest_speedacc.judge.observations import observe
 from pytest_speedacc.judge.reference import LiveComparison
 from pytest_speedacc.judge.verdict import Observation, Outcome
 from pytest_speedacc.measure.latency import Latency
@@ -24,6 +23,8 @@ from pytest_speedacc.measure.measurement import Confidence, Measurement, Slice, 
 from pytest_speedacc.measure.memory import MemoryPeak
 from pytest_speedacc.measure.training import Training
 from pytest_speedacc.measure.waiting import Waiting
+from pytest_speedacc.report.observations import observe
+from pytest_speedacc.report.sentences import said
 
 PASSED, INCONCLUSIVE, NOT_COMPARED, FAILED = Outcome
 CALLS = np.linspace(0.001, 0.002, 400)
@@ -148,24 +149,27 @@ def test_confidence_is_told_with_its_distance(limit, outcome):
     check = judged("min_confidence", limit)
     assert check.outcome is outcome
     assert check.observed == pytest.approx(0.775)
-    assert check.reason == f"{100 * (0.775 - limit):+.2g} pp from the limit".replace("-0 pp", "+0 pp")
+    assert said(check.reason) == f"{100 * (0.775 - limit):+.2g} pp from the limit".replace("-0 pp", "+0 pp")
 
 
 def test_a_peak_that_the_reference_lacks_is_told_all_the_same():
     check = judged("max_memory_increase", "0 %", reference=reference_of("missing", no_memory="of another environment"))
-    assert (check.outcome, check.observed, check.reason) == (NOT_COMPARED, 100_000, "of another environment")
+    assert (check.outcome, check.observed, said(check.reason)) == (NOT_COMPARED, 100_000, "of another environment")
 
 
 def test_churn_without_a_reference_has_no_number():
     check = judged("max_churn", "1 %", reference=reference_of("missing"))
-    assert (check.outcome, check.observed, check.reason) == (NOT_COMPARED, None, "missing")
+    assert (check.outcome, check.observed, said(check.reason)) == (NOT_COMPARED, None, "missing")
 
 
 def test_a_limit_of_the_wrong_direction_is_said_of_a_random_model_too():
     random = replace(STATICS, accuracy=replace(accuracy(0.95), scores=(0.94, 0.95, 0.95, 0.96)))
     check = judged("max_error", 0.1, random)
-    assert (check.outcome, check.reason) == (FAILED, "higher is better for the score 'accuracy': use min_accuracy")
-    assert judged("min_accuracy", 0.5, random).reason.startswith("mean of 4 evaluations under different seeds")
+    assert (check.outcome, said(check.reason)) == (
+        FAILED,
+        "higher is better for the score 'accuracy': use min_accuracy",
+    )
+    assert said(judged("min_accuracy", 0.5, random).reason).startswith("mean of 4 evaluations under different seeds")
 
 
 def test_an_accepted_slow_down_counts_in_a_whole_gate():

@@ -12,13 +12,14 @@ from values import facts
 
 from pytest_speedacc.baseline import SinceBase
 from pytest_speedacc.baseline.record import record
+from pytest_speedacc.check.former import check_same_task
+from pytest_speedacc.check.unfit import needs_score
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.config.trades import parse_trades
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.facts import Unavailable
 from pytest_speedacc.judge.gate import judge
-from pytest_speedacc.judge.observations import observe
-from pytest_speedacc.judge.outputs import OutputChange, compare_outputs, judge_outputs, needs_score
+from pytest_speedacc.judge.outputs import OutputChange, compare_outputs, judge_outputs
 from pytest_speedacc.judge.reference import LiveComparison, from_baseline, from_live, from_other
 from pytest_speedacc.judge.trades import excused
 from pytest_speedacc.judge.verdict import Outcome
@@ -27,6 +28,8 @@ from pytest_speedacc.measure.launches import LiveGate
 from pytest_speedacc.measure.measurement import Measurement, Statics, measure_statics
 from pytest_speedacc.measure.outputs import CLOSENESS, Outputs, compact, rows_of
 from pytest_speedacc.measure.subject import CallOptions, prepare
+from pytest_speedacc.report.observations import observe
+from pytest_speedacc.report.sentences import said
 
 PASSED, INCONCLUSIVE, NOT_COMPARED, FAILED = Outcome
 INPUTS = [f"text number {place}" for place in range(20)]
@@ -52,7 +55,7 @@ def change(count, samples=1000, *, is_exact=False, rounds=False):
 def test_the_share_that_changed_is_held_against_the_bound(count, outcome):
     check = judge_outputs(bound("max_churn", "1 %"), change(count), "baseline")
     assert (check.outcome, check.observed) == (outcome, count / 1000)
-    assert check.reason.startswith(f"{count} of 1000 outputs are not those of the baseline")
+    assert said(check.reason).startswith(f"{count} of 1000 outputs are not those of the baseline")
 
 
 @pytest.mark.parametrize(
@@ -66,14 +69,14 @@ def test_the_share_that_changed_is_held_against_the_bound(count, outcome):
 )
 def test_the_first_that_changed_are_named(count, named):
     check = judge_outputs(bound("max_churn", "50 %"), change(count), "base")
-    assert check.reason == f"{count} of 1000 outputs are not those of the base{named}"
+    assert said(check.reason) == f"{count} of 1000 outputs are not those of the base{named}"
 
 
 @pytest.mark.parametrize(("count", "outcome"), [(10, PASSED), (12, INCONCLUSIVE), (13, FAILED)])
 def test_another_environment_rounds_otherwise(count, outcome):
     check = judge_outputs(bound("max_churn", "1 %"), change(count, rounds=True), "baseline")
     assert check.outcome is outcome
-    assert ("rounding can do as much" in check.reason) is (outcome is INCONCLUSIVE)
+    assert ("rounding can do as much" in said(check.reason)) is (outcome is INCONCLUSIVE)
 
 
 @pytest.mark.parametrize(
@@ -84,8 +87,8 @@ def test_what_is_known_by_a_digest_cannot_be_told_from_rounding(count, rounds, o
     found = change(count, is_exact=True, rounds=rounds)
     check = judge_outputs(bound("max_churn", "1 %"), found, "baseline")
     assert check.outcome is outcome
-    assert check.reason.startswith(f"{count} of 1000 outputs are not those of the baseline")
-    assert ("a baseline keeps 2,097,152 numbers at most: pass fewer samples" in check.reason) is (count > 0)
+    assert said(check.reason).startswith(f"{count} of 1000 outputs are not those of the baseline")
+    assert ("a baseline keeps 2,097,152 numbers at most: pass fewer samples" in said(check.reason)) is (count > 0)
 
 
 class TestCompared:
@@ -117,7 +120,8 @@ def stored_of(step, **changes):
 
 
 def of_baseline(subject, found, stored, before):
-    return from_baseline(stored, before, subject, found.statics.accuracy, HERE, "", "update")
+    check_same_task(stored, subject, found.statics.accuracy, "update")
+    return from_baseline(stored, before, subject, found.statics.accuracy, HERE, (), "update")
 
 
 def judged(found, reference, **bounds):
@@ -153,7 +157,10 @@ class TestReference:
         stored, _ = stored_of(split())
         subject, found = measured()
         check = judged(found, of_baseline(subject, found, stored, None), max_churn="1 %")[0]
-        assert (check.outcome, check.reason) == (NOT_COMPARED, "the baseline does not hold it: add it with update")
+        assert (check.outcome, said(check.reason)) == (
+            NOT_COMPARED,
+            "the baseline does not hold it: add it with update",
+        )
 
     def test_a_score_and_none_are_not_compared(self):
         subject, found = measured()
@@ -175,17 +182,17 @@ class TestReference:
             of_baseline(subject, found, stored, None)
 
     def test_none_and_a_score_are_not_compared(self):
-        stored, before = stored_of(split(), predictions=f"sha256:{'0' * 64}")
+        stored, _ = stored_of(split(), predictions=f"sha256:{'0' * 64}")
         subject = prepare(len, INPUTS, INPUTS, CallOptions())
         accuracy = statics_of_a_score().accuracy
         with pytest.raises(GateError, match=r"is of score=None and this gate asks for 'accuracy'\. If the"):
-            from_baseline(stored, before, subject, accuracy, HERE, "", "update")
+            check_same_task(stored, subject, accuracy, "update")
 
     def test_other_inputs_are_refused(self):
         stored, before = stored_of(split())
         subject = prepare(split(), INPUTS[1:], None, CallOptions(score=None))
         with pytest.raises(GateError, match="outputs on different samples cannot be compared"):
-            from_baseline(stored, before, subject, Outputs(before[1:], CLOSENESS), HERE, "", "update")
+            check_same_task(stored, subject, Outputs(before[1:], CLOSENESS), "update")
 
     @pytest.mark.parametrize(
         ("known", "outcome", "observed"),
@@ -206,7 +213,7 @@ class TestReference:
         subject, found = measured(split(3))
         _, other = measured()
         check = judged(found, from_other(other, found.statics.accuracy, subject, (), 0.01), max_churn="1 %")[0]
-        assert (check.outcome, check.reason) == (
+        assert (check.outcome, said(check.reason)) == (
             FAILED,
             "1 of 20 outputs are not those of the other, the first: sample 3",
         )
@@ -223,7 +230,7 @@ def test_a_random_step_is_not_compared():
     shaky = dataclasses.replace(found, statics=dataclasses.replace(found.statics, unstable=7))
     check = judged(shaky, of_baseline(subject, found, stored, before), max_churn="1 %")[0]
     assert (check.outcome, check.observed) == (FAILED, None)
-    assert check.reason == (
+    assert said(check.reason) == (
         "cannot be judged: the step is random: asked twice about the first samples, it gave 7 of them two different "
         "outputs. Seed it within the step, or drop max_churn"
     )
@@ -248,10 +255,10 @@ def test_a_score_that_is_not_there_is_not_traded(side):
     policy = dataclasses.replace(policy, trades=parse_trades([terms], "marker: trades"))
     checks = judge(found, policy, reference, (), 0.01)
     assert checks[0].outcome is FAILED
-    assert checks[0].reason == "cannot be measured here: score=None has no score"
+    assert said(checks[0].reason) == "cannot be measured here: score=None has no score"
     worse = tuple(dataclasses.replace(check, observed=1.0, outcome=FAILED) for check in checks)
     _, sums = excused(worse, found, policy, reference, 0.01)
-    assert [(leg.observed, leg.holds) for leg in (sums[0].given if side == "give" else sums[0].gained)] == [
+    assert [(said(leg.observed), leg.holds) for leg in (sums[0].given if side == "give" else sums[0].gained)] == [
         ("not known", False)
     ]
 

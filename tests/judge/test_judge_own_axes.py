@@ -16,13 +16,15 @@ from pytest_speedacc.axes.axis import NOT_MEASURED, Axis
 from pytest_speedacc.baseline import SinceBase
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.facts import Amount, Unavailable
-from pytest_speedacc.judge.gate import NEW_AXIS, judge
-from pytest_speedacc.judge.observations import observe
+from pytest_speedacc.judge.gate import judge
 from pytest_speedacc.judge.reference import LiveComparison, Reference, from_live
 from pytest_speedacc.judge.verdict import Observation, Outcome
 from pytest_speedacc.measure.launches import LiveGate
 from pytest_speedacc.measure.measurement import Measurement, Slice, Statics
 from pytest_speedacc.measure.subject import CallOptions, prepare
+from pytest_speedacc.report.observations import observe
+from pytest_speedacc.report.sentences import said
+from tests.values import text
 
 PASSED, INCONCLUSIVE, NOT_COMPARED, FAILED = Outcome
 NIGHT = Slice(np.array([True, False]), accuracy(0.9))
@@ -51,8 +53,8 @@ def test_a_base_that_measures_in_other_terms_is_not_compared(scale, compared):
     comparison = LiveComparison(gate, (), 0.001, "0" * 40, SinceBase())
     reference = from_live(comparison, subject, measured({}).statics.accuracy, "main")
     assert ("cost" in reference.amounts) is compared
-    said = f"in main it was measured in other terms ({scale}) than now (J, lower is better)"
-    assert reference.absent.get("cost") == (None if compared else said)
+    words = f"in main it was measured in other terms ({scale}) than now (J, lower is better)"
+    assert said(reference.absent.get("cost", ())) == ("" if compared else words)
 
 
 def measured(sureness):
@@ -90,11 +92,11 @@ def test_a_slice_is_held_to_the_limit_of_all_samples_by_its_own_mean(limit, outc
     ],
 )
 def test_a_slice_is_compared_with_its_own_former_mean(former, outcome, reference):
-    known = Reference("the baseline does not hold it", amounts={"sureness": former} if former else {})
+    known = Reference(text("the baseline does not hold it"), amounts={"sureness": former} if former else {})
     (check,) = judged([("max_sureness_drop", "1 %")], reference=known)
     assert (check.outcome, check.observed, check.reference) == (outcome, 0.4, reference)
     if outcome is NOT_COMPARED:
-        assert check.reason == known.missing
+        assert said(check.reason) == said(known.missing)
 
 
 def test_every_bound_of_a_slice_is_judged():
@@ -113,16 +115,16 @@ def test_one_number_for_all_samples_is_asked_of_no_slice_unless_the_slice_asks(f
     (check,) = judged([], found, night=[bound("min_sureness", 0.3)])
     assert (check.setting, check.outcome, check.observed) == ("min_sureness", FAILED, None)
     why = "sureness is one number for all samples: have measure return one number a sample"
-    assert check.reason == f"cannot be measured here: {why}"
+    assert said(check.reason) == f"cannot be measured here: {why}"
 
 
 def test_a_slice_that_was_compared_does_not_vanish_unsaid():
-    then = Reference("", amounts={"sureness": Amount(0.7, slices={"night": 0.6})})
+    then = Reference((), amounts={"sureness": Amount(0.7, slices={"night": 0.6})})
     bounds = [("max_sureness_drop", "1 %"), ("min_sureness", 0.3)]
     (check,) = judged(bounds, Amount(0.7), then)
     why = "the baseline has a sureness of this slice, and here it is one number for all samples"
-    assert (check.setting, check.outcome, check.reason) == ("max_sureness_drop", NOT_COMPARED, why)
-    assert judged(bounds, Amount(0.7), Reference("", amounts={"sureness": Amount(0.7)})) == []
+    assert (check.setting, check.outcome, said(check.reason)) == ("max_sureness_drop", NOT_COMPARED, why)
+    assert judged(bounds, Amount(0.7), Reference((), amounts={"sureness": Amount(0.7)})) == []
     assert judged(bounds, Unavailable("no"), then) == []
 
 
@@ -131,7 +133,7 @@ def test_a_slice_that_was_compared_does_not_vanish_unsaid():
     [(None, (None, None)), (Amount(0.8, slices={"night": 0.6}), (0.8, 0.6)), (Amount(0.8), (0.8, None))],
 )
 def test_it_is_observed_in_all_samples_and_in_each_slice_that_has_its_own(former, was):
-    reference = Reference("none", amounts={"sureness": former} if former else {})
+    reference = Reference(text("none"), amounts={"sureness": former} if former else {})
     rows = observe(measured({"sureness": replace(SURE, note="mean of 2 samples")}), reference)
     assert [row for row in rows if row.metric == "sureness"] == [
         Observation("sureness", "", "", 0.7, None, was[0], "mean of 2 samples", higher_is_better=True),
@@ -146,4 +148,9 @@ def test_an_axis_that_the_base_does_not_have_cannot_have_got_worse():
     policy = Policy((bound("max_sureness_drop", "0 %"),), "exact", 10.0)
     reference = replace(reference_of("no baseline yet"), new_axes=frozenset({"sureness"}))
     check, _ = judge(measured({"sureness": SURE}), policy, reference, (128,), 0.01)
-    assert (check.setting, check.outcome, check.observed, check.reason) == ("max_sureness_drop", PASSED, 0.7, NEW_AXIS)
+    assert (check.setting, check.outcome, check.observed, said(check.reason)) == (
+        "max_sureness_drop",
+        PASSED,
+        0.7,
+        "new axis: the base does not have it",
+    )

@@ -13,9 +13,10 @@ from values import band_of, facts, value_of
 from pytest_speedacc.adapters.base import ParameterCount
 from pytest_speedacc.baseline import SinceBase
 from pytest_speedacc.baseline.record import record
+from pytest_speedacc.check.former import check_same_task
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.facts import Unavailable
-from pytest_speedacc.judge.accuracy import ClassChange, Flipped, formerly
+from pytest_speedacc.judge.accuracy import ClassChange, Flipped
 from pytest_speedacc.judge.pairing import pair_all, pair_slices, with_repeats
 from pytest_speedacc.judge.reference import LiveComparison, from_baseline, from_live, from_other
 from pytest_speedacc.judge.repeats import Former
@@ -26,6 +27,7 @@ from pytest_speedacc.measure.measurement import Measurement, Statics
 from pytest_speedacc.measure.memory import MemoryPeak
 from pytest_speedacc.measure.subject import CallOptions, prepare
 from pytest_speedacc.measure.training import Training
+from pytest_speedacc.report.sentences import formerly, said
 from pytest_speedacc.stats.paired import Flips, Interval, difference_interval
 from pytest_speedacc.stats.resampling import score_difference
 
@@ -198,7 +200,9 @@ def stored_of(tmp_path, subject, environment=HERE, **changes):
 
 
 def compared(stored, subject, environment=HERE, before=TARGETS, now=TARGETS):
-    return from_baseline(stored, before, subject, accuracy_of(subject, now), environment, "no ratios", COMMAND)
+    accuracy = accuracy_of(subject, now)
+    check_same_task(stored, subject, accuracy, COMMAND)
+    return from_baseline(stored, before, subject, accuracy, environment, (), COMMAND)
 
 
 class TestStored:
@@ -206,7 +210,7 @@ class TestStored:
         now = wrong_at(1)
         subject = subject_of(now)
         found = compared(stored_of(tmp_path, subject_of()), subject, now=now)
-        assert found.missing == f"the baseline does not hold it: add it with {COMMAND}"
+        assert said(found.missing) == f"the baseline does not hold it: add it with {COMMAND}"
         assert (value_of(found, "training_time"), value_of(found, "training_memory")) == (1.5, 2048)
         assert found.slices == pair_slices(True, TARGETS, subject, accuracy_of(subject, now), "baseline")
         assert found.slices.keys() == SLICES.keys()
@@ -223,9 +227,9 @@ class TestStored:
             0,
         )
         why = f"the baseline has nothing of this environment (it knows {HERE.describe()}): add it with {COMMAND}"
-        assert (found.absent.get("memory", ""), found.ratios) == (why, why)
+        assert (said(found.absent["memory"]), said(found.no_ratios)) == (why, why)
         nowhere = changed(stored_of(tmp_path, subject), environments={})
-        assert "(it knows none)" in compared(nowhere, subject).absent["memory"]
+        assert "(it knows none)" in said(compared(nowhere, subject).absent["memory"])
 
     def test_times_under_another_load_are_not_compared_and_memory_is(self, tmp_path):
         stored = stored_of(tmp_path, subject_of())
@@ -234,7 +238,7 @@ class TestStored:
         found = compared(changed(stored, environments={HERE.key: loaded}), subject_of())
         assert (found.latency, value_of(found, "memory")) == ({}, 5000)
         why = f"the baseline is of concurrency=8, not 1: renew it with {COMMAND}"
-        assert found.ratios == why
+        assert said(found.no_ratios) == why
 
     def test_a_former_score_over_several_seeds_is_known(self, tmp_path):
         stored = stored_of(tmp_path, subject_of())
@@ -301,13 +305,13 @@ class TestLive:
 
     def test_a_new_gate_and_one_without_its_base_are_still_those_of_the_run(self):
         subject = subject_of()
-        assert self.compared(None, subject, problem=NEW_GATE).missing == NEW_GATE
-        assert self.compared(None, subject, problem="boom").missing == "not compared with main: boom"
+        assert said(self.compared(None, subject, problem=NEW_GATE).missing) == NEW_GATE
+        assert said(self.compared(None, subject, problem="boom").missing) == "not compared with main: boom"
 
 
 def test_a_score_has_no_pairs_without_its_predictions():
     found = pair_all(0.9, True, None, subject_of(), accuracy(0.9), "base")
-    assert (found.unpaired, found.flips, found.difference) == ("the base holds no predictions", None, None)
+    assert (said(found.unpaired), found.flips, found.difference) == ("the base holds no predictions", None, None)
 
 
 class TestOther:
@@ -327,7 +331,7 @@ class TestOther:
         before = wrong_at(5)
         found, subject, latency = self.compared(before)
         now = accuracy_of(subject, wrong_at(1, 2))
-        assert (found.missing, found.source) == ("the other could not be measured in this", "other")
+        assert (said(found.missing), found.source) == ("the other could not be measured in this", "other")
         assert found.accuracy == pair_all(0.95, True, before, subject, now, "other")
         assert found.slices == pair_slices(True, before, subject, now, "other")
         assert found.slices.keys() == SLICES.keys()

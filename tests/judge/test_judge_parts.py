@@ -14,12 +14,14 @@ from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.facts import Unavailable
 from pytest_speedacc.judge.advice import advice
 from pytest_speedacc.judge.gate import judge
-from pytest_speedacc.judge.observations import observe
 from pytest_speedacc.judge.repeats import Former
 from pytest_speedacc.judge.verdict import Outcome
 from pytest_speedacc.measure.measurement import Confidence, Measurement, Slice, Statics
 from pytest_speedacc.measure.subject import CallOptions, prepare
 from pytest_speedacc.measure.training import Training
+from pytest_speedacc.report.observations import observe
+from pytest_speedacc.report.sentences import all_said, said
+from tests.values import text
 
 PASSED, INCONCLUSIVE, NOT_COMPARED, FAILED = Outcome
 NIGHT = Slice(np.array([True, True, False, False]), accuracy(0.8))
@@ -66,7 +68,7 @@ def test_a_slice_that_is_missing_fails():
     checks = judged({"min_accuracy": 0.9}, {}, slices={"night": {"min_accuracy": 0.5}})
     assert checks["min_accuracy", ""].outcome is PASSED
     assert checks["min_accuracy", "night"].outcome is FAILED
-    assert "the check was given none of that name" in checks["min_accuracy", "night"].reason
+    assert "the check was given none of that name" in said(checks["min_accuracy", "night"].reason)
 
 
 def test_a_slice_is_compared_with_its_former_self():
@@ -84,7 +86,7 @@ def test_a_slice_is_compared_with_its_former_self():
 def test_a_slice_without_a_score_of_its_own_fails():
     part = Slice(NIGHT.mask, Unavailable("one class only"))
     check = judged({"min_accuracy": 0.1}, {"slices": {"night": part}})["min_accuracy", "night"]
-    assert (check.outcome, check.reason) == (FAILED, "cannot be measured here: one class only")
+    assert (check.outcome, said(check.reason)) == (FAILED, "cannot be measured here: one class only")
 
 
 @pytest.mark.parametrize(("changed", "outcome"), [(0, PASSED), (10, PASSED), (11, FAILED)])
@@ -92,20 +94,20 @@ def test_churn_is_the_share_of_changed_predictions(changed, outcome):
     paired = replace(evidence(0.95, flips=(6, 4)), changed=changed)
     check = judged({"max_churn": "1 %"}, {}, reference_of("", accuracy=paired))["max_churn", ""]
     assert (check.outcome, check.observed, check.limit) == (outcome, changed / 1000, None)
-    assert check.reason == (
+    assert said(check.reason) == (
         f"{changed} of 1000 predictions are not those of the baseline; 6 right-to-wrong, 4 wrong-to-right of 1000"
     )
 
 
 def test_churn_needs_former_predictions_that_are_labels():
     assert outcomes({"max_churn": "1 %"}, {}) == {("max_churn", ""): NOT_COMPARED}
-    unpaired = reference_of("", accuracy=evidence(0.95, unpaired="the baseline holds no predictions"))
+    unpaired = reference_of("", accuracy=evidence(0.95, unpaired=text("the baseline holds no predictions")))
     check = judged({"max_churn": "1 %"}, {}, unpaired)["max_churn", ""]
-    assert (check.outcome, check.reason) == (NOT_COMPARED, "the baseline holds no predictions")
+    assert (check.outcome, said(check.reason)) == (NOT_COMPARED, "the baseline holds no predictions")
     regression = replace(accuracy(3.0, score="r2", within_unit=False), of_labels=False)
     check = judged({"max_churn": "1 %"}, {"accuracy": regression}, unpaired)["max_churn", ""]
     assert check.outcome is FAILED
-    assert "the score 'r2' compares none" in check.reason
+    assert "the score 'r2' compares none" in said(check.reason)
 
 
 def test_churn_from_another_environment_may_be_rounding():
@@ -124,7 +126,7 @@ def test_confidence_is_a_mean_over_the_samples_of_each_part(limit, whole, night)
 
 def test_confidence_of_a_model_without_probabilities_fails():
     check = judged({"min_confidence": 0.5}, {"confidence": Unavailable("logits")})["min_confidence", ""]
-    assert (check.outcome, check.reason) == (FAILED, "cannot be measured here: logits")
+    assert (check.outcome, said(check.reason)) == (FAILED, "cannot be measured here: logits")
 
 
 def test_a_random_model_is_not_judged_by_one_evaluation():
@@ -133,7 +135,7 @@ def test_a_random_model_is_not_judged_by_one_evaluation():
     checks = judged(bounds, {"unstable": 3, "slices": {"night": NIGHT}}, reference)
     failed = {place for place, check in checks.items() if check.outcome is FAILED}
     assert failed == {(name, part) for name in list(bounds)[:3] for part in ("", "night")}
-    assert "it gave 3 of them two different predictions" in checks["min_accuracy", ""].reason
+    assert "it gave 3 of them two different predictions" in said(checks["min_accuracy", ""].reason)
 
 
 def repeated(*scores):
@@ -161,10 +163,10 @@ def test_a_random_model_is_judged_over_its_seeds(bounds, former, outcome):
     (check,) = judged(bounds, {"accuracy": repeated(*SCORES)}, reference_of("", accuracy=paired)).values()
     assert check.outcome is outcome
     if former:
-        assert f" against the base's {former.mean:g}; " in check.reason
+        assert f" against the base's {former.mean:g}; " in said(check.reason)
     if outcome is INCONCLUSIVE:
-        assert "mean of 8 evaluations under different seeds" in check.reason
-        assert check.reason.endswith("too close to call: raise repeats=")
+        assert "mean of 8 evaluations under different seeds" in said(check.reason)
+        assert said(check.reason).endswith("too close to call: raise repeats=")
 
 
 TRAINED = Training(10.0, 2**20, "")
@@ -185,7 +187,7 @@ def test_a_limit_on_training_that_was_not_measured_fails():
     assert set(outcomes(limits, {}).values()) == {FAILED}
     checks = judged(limits, {"training": Training(1.0, None, "memray does not run")})
     assert checks["max_training_time", ""].outcome is PASSED
-    assert checks["max_training_memory", ""].reason == "cannot be measured here: memray does not run"
+    assert said(checks["max_training_memory", ""].reason) == "cannot be measured here: memray does not run"
 
 
 def test_what_was_measured_of_each_part_is_observed():
@@ -212,7 +214,7 @@ def test_what_was_measured_of_each_part_is_observed():
 
 
 @pytest.mark.parametrize(
-    ("parameters", "samples", "features", "said"),
+    ("parameters", "samples", "features", "words"),
     [
         (10_001, 1000, 8, ["advice: 10,001 parameters were learned from 1,000 samples, 10 for each: a smaller model"]),
         (10_000, 1000, 8, []),
@@ -221,15 +223,15 @@ def test_what_was_measured_of_each_part_is_observed():
         (8, 1000, 8, []),
     ],
 )
-def test_proportions_are_remarked_on(parameters, samples, features, said):
+def test_proportions_are_remarked_on(parameters, samples, features, words):
     subject = prepare(
         lambda batch: [0] * len(batch), np.zeros((5, features)), [0] * 5, CallOptions(training_samples=samples)
     )
     statics = Statics(accuracy(1.0), ParameterCount(parameters), 1, None, Unavailable("no"), ())
-    found = advice(subject, statics)
-    assert len(found) == len(said)
-    assert all(text.startswith(start) for text, start in zip(found, said, strict=True))
-    assert advice(subject, replace(statics, parameters=Unavailable("no"))) == []
+    found = all_said(advice(subject, statics))
+    assert len(found) == len(words)
+    assert all(one.startswith(start) for one, start in zip(found, words, strict=True))
+    assert all_said(advice(subject, replace(statics, parameters=Unavailable("no")))) == ()
 
 
 def test_every_slice_is_judged_and_every_missing_one_is_named():
@@ -264,4 +266,4 @@ def test_a_random_model_beside_a_single_evaluation_is_told_so():
         reference_of("", accuracy=evidence(0.95)),
     )["max_accuracy_drop", ""]
     assert (check.outcome, check.observed) == (NOT_COMPARED, 0.95)
-    assert check.reason == "the baseline was evaluated under one seed, and of a random model that says little"
+    assert said(check.reason) == "the baseline was evaluated under one seed, and of a random model that says little"

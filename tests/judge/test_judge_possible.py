@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 from judge_examples import accuracy, bound, error, evidence
 
+from pytest_speedacc.check.unfit import bare_drop, bare_drop_of
 from pytest_speedacc.config.called import scores_named
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.judge.accuracy import judge_drop
-from pytest_speedacc.judge.bare_drop import bare_drop, bare_drop_of
 from pytest_speedacc.judge.repeats import judge_repeated
 from pytest_speedacc.stats.paired import Interval
 

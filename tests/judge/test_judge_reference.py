@@ -15,6 +15,7 @@ from pytest_speedacc.baseline import SinceBase
 from pytest_speedacc.baseline.document import decode_document, encode_document
 from pytest_speedacc.baseline.record import record
 from pytest_speedacc.baseline.schema import StoredMetric
+from pytest_speedacc.check.former import check_same_task
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.facts import Unavailable
 from pytest_speedacc.judge import pairing, reference
@@ -26,7 +27,9 @@ from pytest_speedacc.measure.measurement import Measurement, Statics
 from pytest_speedacc.measure.memory import MemoryPeak
 from pytest_speedacc.measure.subject import CallOptions, prepare
 from pytest_speedacc.measure.yardstick import VERSION, Ratios
+from pytest_speedacc.report.sentences import said
 from pytest_speedacc.stats.paired import Interval
+from tests.values import text
 
 INPUTS = np.arange(40.0).reshape(20, 2)
 TARGETS = np.arange(20) % 2
@@ -60,9 +63,16 @@ def recorded(subject, tmp_path, ratios=None, **changes):
     return record(measured, subject, HERE, test="x", name="", reason="why", commit=None, ratios=ratios, shared={})
 
 
-def compared(stored, subject, environment=HERE, ratios=""):
+def compared(stored, subject, environment=HERE, ratios=()):
     before = None if stored is None else accuracy_of(subject_of()).predictions
+    if stored is not None:
+        check_same_task(stored, subject, accuracy_of(subject), COMMAND)
     return from_baseline(stored, before, subject, accuracy_of(subject), environment, ratios, COMMAND)
+
+
+def absent(reference, axis="memory"):
+    """Why it is not known; empty where it is."""
+    return said(reference.absent.get(axis, ()))
 
 
 def test_a_record_holds_what_was_measured(tmp_path):
@@ -99,7 +109,7 @@ def test_a_baseline_of_this_environment_is_known_in_full(tmp_path):
     assert band_of(reference, "memory") == 1024
     # What it was, and when: nothing to compare with.
     assert not reference.latency
-    assert reference.stored_latency["median"].startswith("1.50 ms on 20")
+    assert said(reference.stored_latency["median"]).startswith("1.50 ms on 20")
     paired = reference.accuracy
     assert (paired.reference, paired.same_environment, paired.samples) == (1.0, True, 20)
     assert (paired.flips.lost, paired.flips.gained) == (3, 0)
@@ -117,9 +127,9 @@ def test_an_axis_of_ones_own_is_known_in_the_terms_that_it_was_measured_in(tmp_p
     finally:
         take_back()
     why = f"it was measured in other terms (J, lower is better) than now ({unit}, lower is better)"
-    said = {"energy": f"{why}: renew the baseline with {COMMAND}"} if value is None else {}
+    words = f"{why}: renew the baseline with {COMMAND}" if value is None else ""
     assert value_of(reference, "energy") == value
-    assert {axis: text for axis, text in reference.absent.items() if axis == "energy"} == said
+    assert absent(reference, "energy") == words
 
 
 def test_of_another_environment_only_what_does_not_depend_on_it_is_known(tmp_path):
@@ -128,8 +138,8 @@ def test_of_another_environment_only_what_does_not_depend_on_it_is_known(tmp_pat
     assert (value_of(reference, "parameters"), value_of(reference, "model_size")) == (650, 5930)
     assert (value_of(reference, "memory"), reference.latency) == (None, {})
     assert not reference.accuracy.same_environment
-    assert reference.absent.get("memory", "").startswith("the baseline has nothing of this environment (it knows ")
-    assert reference.absent.get("memory", "").endswith(f"add it with {COMMAND}")
+    assert absent(reference).startswith("the baseline has nothing of this environment (it knows ")
+    assert absent(reference).endswith(f"add it with {COMMAND}")
 
 
 def test_every_environment_that_the_baseline_knows_is_named(tmp_path):
@@ -137,28 +147,25 @@ def test_every_environment_that_the_baseline_knows_is_named(tmp_path):
     (record,) = stored.environments.values()
     known = [msgspec.structs.replace(HERE, cpu=cpu) for cpu in ("CPU one", "CPU two")]
     records = {each.key: msgspec.structs.replace(record, environment=each) for each in known}
-    why = compared(msgspec.structs.replace(stored, environments=records), subject_of()).absent["memory"]
-    assert f"{known[0].describe()}; {known[1].describe()})" in why
+    why = compared(msgspec.structs.replace(stored, environments=records), subject_of())
+    assert f"{known[0].describe()}; {known[1].describe()})" in absent(why)
 
 
 def test_times_and_memory_of_another_batch_size_are_not_compared(tmp_path):
     reference = compared(recorded(subject_of(), tmp_path), subject_of(batch_size=4))
     assert (value_of(reference, "memory"), reference.latency) == (None, {})
-    assert reference.absent.get("memory", "") == f"the baseline is of batch_size=1, not 4: renew it with {COMMAND}"
+    assert absent(reference) == f"the baseline is of batch_size=1, not 4: renew it with {COMMAND}"
 
 
 def test_a_baseline_without_a_peak_says_so(tmp_path):
     reference = compared(recorded(subject_of(), tmp_path, memory=Unavailable("no memray")), subject_of())
-    assert (
-        reference.absent.get("memory", "")
-        == f"the baseline of this environment holds no memory peak: add it with {COMMAND}"
-    )
+    assert absent(reference) == f"the baseline of this environment holds no memory peak: add it with {COMMAND}"
 
 
 def test_without_a_baseline_the_command_creates_it():
     reference = compared(None, subject_of())
-    assert reference.missing == f"no baseline yet: create it with {COMMAND}, and commit it"
-    assert (reference.accuracy, value_of(reference, "parameters"), reference.absent.get("memory", "")) == (
+    assert said(reference.missing) == f"no baseline yet: create it with {COMMAND}, and commit it"
+    assert (reference.accuracy, value_of(reference, "parameters"), absent(reference)) == (
         None,
         None,
         "",
@@ -167,8 +174,8 @@ def test_without_a_baseline_the_command_creates_it():
 
 def test_another_evaluation_set_is_an_error(tmp_path):
     stored = recorded(subject_of(), tmp_path)
-    said = r"set is not the one of the baseline \(20 samples now, 20 then\): scores on different samples cannot be"
-    with pytest.raises(GateError, match=said):
+    words = r"set is not the one of the baseline \(20 samples now, 20 then\): scores on different samples cannot be"
+    with pytest.raises(GateError, match=words):
         compared(stored, subject_of(targets=1 - TARGETS))
 
 
@@ -207,16 +214,16 @@ def test_a_score_that_resamples_cannot_have_is_compared_without_an_interval(tmp_
     paired = compared(recorded(subject_of(**call_options), tmp_path), subject_of(wrong=5, **call_options)).accuracy
     assert paired.reference == 0
     assert paired.difference is None
-    assert paired.unpaired == "the score cannot be resampled (not these samples)"
+    assert said(paired.unpaired) == "the score cannot be resampled (not these samples)"
 
 
 def test_predictions_of_another_shape_are_no_pairs(tmp_path):
     stored, subject = recorded(subject_of(), tmp_path), subject_of()
     before = np.zeros((20, 3))
-    paired = from_baseline(stored, before, subject, accuracy_of(subject), HERE, "", COMMAND).accuracy
-    assert paired.unpaired == "the baseline's predictions have the shape (20, 3), and these (20,)"
-    none = from_baseline(stored, None, subject, accuracy_of(subject), HERE, "", COMMAND).accuracy
-    assert none.unpaired == "the baseline holds no predictions"
+    paired = from_baseline(stored, before, subject, accuracy_of(subject), HERE, (), COMMAND).accuracy
+    assert said(paired.unpaired) == "the baseline's predictions have the shape (20, 3), and these (20,)"
+    none = from_baseline(stored, None, subject, accuracy_of(subject), HERE, (), COMMAND).accuracy
+    assert said(none.unpaired) == "the baseline holds no predictions"
 
 
 PARTS = (0.1, -0.3, 0.2)
@@ -226,20 +233,22 @@ THEN, NOW = Ratios(1.8, 0.01, 5, PARTS, 0.01), Ratios(1.9, 0.02, 5, PARTS, 0.01)
 def test_ratios_of_the_same_environment_and_yardstick_are_compared(tmp_path):
     stored = recorded(subject_of(), tmp_path, ratios=THEN)
     assert compared(stored, subject_of(), ratios=NOW).ratios == (NOW, THEN)
-    assert compared(stored, subject_of(), ratios="not measured: -n").ratios == "not measured: -n"
+    unknown = compared(stored, subject_of(), ratios=text("not measured: -n"))
+    assert (unknown.ratios, said(unknown.no_ratios)) == (None, "not measured: -n")
 
 
 def test_why_ratios_are_not_compared_is_told_with_what_helps(tmp_path, monkeypatch):
-    without = compared(recorded(subject_of(), tmp_path), subject_of(), ratios=NOW).ratios
-    assert without == f"the baseline of this environment holds no ratio to the yardstick: add it with {COMMAND}"
+    without = compared(recorded(subject_of(), tmp_path), subject_of(), ratios=NOW).no_ratios
+    assert said(without) == f"the baseline of this environment holds no ratio to the yardstick: add it with {COMMAND}"
     stored = recorded(subject_of(), tmp_path, ratios=THEN)
     elsewhere = compared(
         stored, subject_of(), environment=msgspec.structs.replace(HERE, cpu="Other CPU"), ratios=NOW
-    ).ratios
-    assert elsewhere.startswith("the baseline has nothing of this environment (it knows ")
-    assert compared(stored, subject_of(batch_size=2), ratios=NOW).ratios.startswith("the baseline is of batch_size=1")
+    ).no_ratios
+    assert said(elsewhere).startswith("the baseline has nothing of this environment (it knows ")
+    others = compared(stored, subject_of(batch_size=2), ratios=NOW).no_ratios
+    assert said(others).startswith("the baseline is of batch_size=1")
     monkeypatch.setattr(reference, "VERSION", VERSION + 1)
-    renewed = compared(stored, subject_of(), ratios=NOW).ratios
+    renewed = said(compared(stored, subject_of(), ratios=NOW).no_ratios)
     versions = f"version {VERSION} of the yardstick, and this is {VERSION + 1}"
     assert renewed == f"the baseline's ratio is to {versions}: renew it with {COMMAND}"
 
@@ -257,17 +266,17 @@ def test_a_baseline_of_a_former_version_is_read_and_not_compared(tmp_path):
     text = text.replace(b',\n        "parts": null,\n        "parts_spread": 0.0', b"")
     assert b"parts" not in text
     known = compared(decode_document(file, text), subject_of(), ratios=NOW)
-    said = (
+    words = (
         f"the baseline has nothing of this environment (it knows {HERE.describe()} "
         f"(from a version that knew processors by their name alone)): add it with {COMMAND}"
     )
-    assert (known.ratios, known.absent.get("memory", ""), value_of(known, "memory")) == (said, said, None)
+    assert (said(known.no_ratios), absent(known), value_of(known, "memory")) == (words, words, None)
     # What holds anywhere still does.
     assert (value_of(known, "parameters"), known.accuracy.reference) == (650, 1.0)
     halfway = msgspec.structs.replace(
         stored, environments={HERE.key: msgspec.structs.replace(before, environment=HERE)}
     )
-    assert compared(halfway, subject_of(), ratios=NOW).ratios == (
+    assert said(compared(halfway, subject_of(), ratios=NOW).no_ratios) == (
         "the baseline's yardstick is not told in its parts, so that another machine cannot be told: "
         f"renew it with {COMMAND}"
     )
@@ -311,7 +320,7 @@ def test_the_base_of_a_live_run_is_known_as_its_worker_measured_it():
     )
     assert (reference.accuracy.reference, reference.accuracy.same_environment) == (0.9, True)
     assert (reference.accuracy.flips.lost, reference.accuracy.flips.gained) == (2, 0)
-    assert reference.missing == "origin/main could not measure this"
+    assert said(reference.missing) == "origin/main could not measure this"
     assert (reference.source, reference.accuracy.source) == ("base", "base")
 
 
@@ -319,14 +328,14 @@ def test_the_peak_of_a_base_with_other_batches_is_not_compared():
     subject = subject_of(batch_size=4)
     reference = live(subject, facts_of(subject), "the times of different batches cannot be compared", before=TARGETS)
     assert (value_of(reference, "memory"), value_of(reference, "parameters")) == (None, 600)
-    assert reference.absent.get("memory", "") == "the base is called with batch_size=1, and this with 4"
+    assert absent(reference) == "the base is called with batch_size=1, and this with 4"
     assert live(subject, facts_of(subject, batch_size=4), before=TARGETS).amounts["memory"].value == 4000
 
 
 def test_predictions_of_another_shape_are_the_base_s_where_they_are():
     subject = subject_of()
     paired = live(subject, facts_of(subject), before=np.zeros((20, 3))).accuracy
-    assert paired.unpaired == "the base's predictions have the shape (20, 3), and these (20,)"
+    assert said(paired.unpaired) == "the base's predictions have the shape (20, 3), and these (20,)"
 
 
 def test_own_axes_are_new_where_the_base_does_not_have_them_and_missed_where_the_baseline_does_not(tmp_path):
@@ -334,11 +343,11 @@ def test_own_axes_are_new_where_the_base_does_not_have_them_and_missed_where_the
     take_back = add_axes([Axis("cost"), Axis("margin", per_environment=False)], "a test")
     try:
         assert live(subject, facts_of(subject, own_axes=("margin",))).new_axes == {"cost"}
-        absent = compared(recorded(subject, tmp_path), subject).absent
+        reference = compared(recorded(subject, tmp_path), subject)
     finally:
         take_back()
-    assert absent["cost"] == f"the baseline of this environment holds no cost: add it with {COMMAND}"
-    assert "margin" not in absent
+    assert absent(reference, "cost") == f"the baseline of this environment holds no cost: add it with {COMMAND}"
+    assert "margin" not in reference.absent
 
 
 @pytest.mark.parametrize("change", [{"fingerprint": "sha256:other"}, {"score": "f1"}, {"greater_is_better": False}])
@@ -346,7 +355,7 @@ def test_a_base_judged_otherwise_has_no_score_to_compare_with(change):
     subject = subject_of()
     reference = live(subject, facts_of(subject, **change))
     assert reference.accuracy is None
-    assert reference.missing == "origin/main was judged on another evaluation set or by another score"
+    assert said(reference.missing) == "origin/main was judged on another evaluation set or by another score"
     assert value_of(reference, "parameters") == 600
 
 
@@ -356,7 +365,7 @@ def test_a_gate_that_the_base_lacks_is_new_and_a_broken_base_is_not():
     assert (new.is_new, new.source) == (True, "base")
     broken = live(subject, None, "the base's own gate fails: boom")
     assert (broken.is_new, broken.source) == (False, "base")
-    assert broken.missing == "not compared with origin/main: the base's own gate fails: boom"
+    assert said(broken.missing) == "not compared with origin/main: the base's own gate fails: boom"
 
 
 def test_launches_beside_another_model_are_looked_at_once():

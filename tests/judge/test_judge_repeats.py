@@ -22,6 +22,7 @@ from pytest_speedacc.judge.repeats import (
 )
 from pytest_speedacc.judge.verdict import Check, Outcome
 from pytest_speedacc.measure.accuracy import Accuracy
+from pytest_speedacc.report.sentences import said
 from pytest_speedacc.stats.sequence import half_width
 
 RUNS = 4000
@@ -108,7 +109,7 @@ def test_the_simulation_is_of_the_rule(scores: Scores, limit: float) -> None:
             found["passed"][row],
             found["failed"][row],
         )
-        assert f"mean of {found['count'][row]} evaluations" in check.reason
+        assert f"mean of {found['count'][row]} evaluations" in said(check.reason)
 
 
 @pytest.mark.parametrize("sd", [0.002, 0.02])
@@ -213,7 +214,7 @@ def test_what_no_score_could_change_is_decided(name: str, value: object) -> None
 def test_a_verdict_says_what_it_assumes(limit: float, count: int, words: str) -> None:
     scores = tuple(0.93 + 0.001 * (-1) ** place for place in range(count))
     check = judge_repeated(bound("min_accuracy", limit), replace(accuracy(0.93), scores=scores), None, "baseline")
-    assert check.reason.endswith(words) or (words.startswith("which") and "assumed" not in check.reason)
+    assert said(check.reason).endswith(words) or (words.startswith("which") and "assumed" not in said(check.reason))
     assert check.outcome is (Outcome.PASSED if limit < 0.93 else Outcome.FAILED)
 
 
@@ -222,7 +223,7 @@ def test_the_fewer_evaluations_of_the_two_are_what_a_comparison_assumes() -> Non
     found = replace(accuracy(0.93), scores=scores)
     check = judge_repeated(bound("max_accuracy_drop", "2 pp"), found, Former(0.93, 0.001, 6), "base")
     assert check.outcome is Outcome.PASSED
-    assert "none collapses unlike these 6 (up to 39% might)" in check.reason
+    assert "none collapses unlike these 6 (up to 39% might)" in said(check.reason)
 
 
 def test_a_gain_is_shown_in_either_direction() -> None:
@@ -265,7 +266,7 @@ def test_a_former_score_is_what_a_tolerance_is_held_against(
     assert (check.outcome, check.observed) == (outcome, pytest.approx(found.value, abs=0.001))
     assert check.reference == (former.mean if former and change else None)
     against = f"{change} against the base's {former.mean:g}; " if former and change else ""
-    assert check.reason.startswith(f"{against}mean of {len(found.scores)} evaluations under different seeds")
+    assert said(check.reason).startswith(f"{against}mean of {len(found.scores)} evaluations under different seeds")
     assert (check.interval is None) is (len(found.scores) < 3)
 
 

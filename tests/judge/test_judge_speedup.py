@@ -11,6 +11,7 @@ from pytest_speedacc.config.trades import parse_gain
 from pytest_speedacc.judge.speedup import judge_speedup
 from pytest_speedacc.judge.verdict import Outcome
 from pytest_speedacc.measure.launches import PairTimes
+from pytest_speedacc.report.sentences import said
 
 PASSED, INCONCLUSIVE, NOT_COMPARED, FAILED = Outcome
 TWICE = parse_gain("latency", "2 x", "min_speedup")
@@ -34,7 +35,7 @@ def launches(ratio, count=8, spread=0.01):
 )
 def test_launches_show_it_or_rule_it_out(ratio, outcome, says):
     check = judge_speedup(TWICE, 0.0, launches(ratio))
-    assert (check.outcome, check.reason) == (outcome, says)
+    assert (check.outcome, said(check.reason)) == (outcome, says)
     assert check.observed == pytest.approx(ratio - 1)
     low, high = check.interval
     assert low < check.observed < high
@@ -56,13 +57,13 @@ def test_one_process_may_be_a_quarter_off(ratio, outcome):
     assert check.outcome is outcome
     assert check.interval is None
     says = f"{1 / ratio:.3g} times the speed of the other; one process, whose times may be a quarter off"
-    assert check.reason == says + (": too close to call; pass launches=8" if outcome is INCONCLUSIVE else "")
+    assert said(check.reason) == says + (": too close to call; pass launches=8" if outcome is INCONCLUSIVE else "")
 
 
 def test_it_is_a_check_like_any_other():
     check = judge_speedup(TWICE, math.log(0.4), ())
     assert (check.setting, check.metric, check.statistic, check.slice) == ("min_speedup", "latency", "median", "")
-    assert (check.kind, check.limit, check.reference, check.allowed) == (
+    assert (check.kind, check.limit, check.reference, said(check.allowed)) == (
         Kind.CHANGE,
         None,
         None,

@@ -14,6 +14,7 @@ from pytest_speedacc.config.trades import parse_gain
 from pytest_speedacc.judge.stored import DAY_TO_DAY, gain_of_ratios, judge_stored_increase, moved_apart
 from pytest_speedacc.judge.verdict import Outcome
 from pytest_speedacc.measure.yardstick import PARTS, Ratio, Ratios, ratios_of
+from pytest_speedacc.report.sentences import said
 
 TOLERANCE = parse_bound("max_latency_increase", "15 %", "test")
 EVEN = (0.1, -0.3, 0.2)
@@ -52,9 +53,9 @@ def test_the_day_is_in_the_interval_however_quiet_the_launches() -> None:
 
 def test_too_close_to_call_says_what_could_be_seen_and_how_to_see_finer() -> None:
     check = judge_stored_increase(TOLERANCE, now(0.2), THEN, ALPHA)
-    assert "5 launches now and 5 in the baseline" in check.reason
-    assert "shows slow-downs from 35%" in check.reason
-    assert "--speedacc-against=REF measures both revisions now" in check.reason
+    assert "5 launches now and 5 in the baseline" in said(check.reason)
+    assert "shows slow-downs from 35%" in said(check.reason)
+    assert "--speedacc-against=REF measures both revisions now" in said(check.reason)
     # What it says it could see, it sees; and a little less it does not.
     assert judge_stored_increase(TOLERANCE, now(0.36), THEN, ALPHA).outcome is Outcome.FAILED
     assert judge_stored_increase(TOLERANCE, now(0.34), THEN, ALPHA).outcome is Outcome.INCONCLUSIVE
@@ -63,7 +64,7 @@ def test_too_close_to_call_says_what_could_be_seen_and_how_to_see_finer() -> Non
 def test_a_baseline_just_written_is_not_held_against_itself() -> None:
     check = judge_stored_increase(parse_bound("max_latency_increase", "1 %", "test"), THEN, THEN, ALPHA)
     assert (check.outcome, check.observed) == (Outcome.PASSED, 0)
-    assert "the baseline is written from" in check.reason
+    assert "the baseline is written from" in said(check.reason)
 
 
 @pytest.mark.parametrize("spread", [0.01, 0.04])
@@ -105,12 +106,12 @@ def test_what_the_parts_of_the_yardstick_moved_apart_is_open(
     for end, sign in ((0, -1), (1, 1)):
         assert math.log1p(check.interval[end]) == pytest.approx(math.log1p(as_before.interval[end]) + sign * apart)
     faster = PARTS[1] if parts[1] < EVEN[1] else PARTS[2]
-    said = (
+    words = (
         f"; beside {faster}, {PARTS[0]} takes {math.expm1(apart):.0%} longer than when the baseline was written, so "
         "this is not the machine that it was, and as much is open"
     )
-    assert check.reason.startswith("ratio to the yardstick, 5 launches now and 5 in the baseline")
-    assert check.reason.endswith(said) is (apart > 0)
+    assert said(check.reason).startswith("ratio to the yardstick, 5 launches now and 5 in the baseline")
+    assert said(check.reason).endswith(words) is (apart > 0)
     # Neither is an unchanged one shown to be as fast, nor a faster one to be faster, where that much is open.
     unchanged = judge_stored_increase(TOLERANCE, replace(here, mean=1.0), THEN, ALPHA)
     assert unchanged.outcome is (Outcome.INCONCLUSIVE if apart else Outcome.PASSED)

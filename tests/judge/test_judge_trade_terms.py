@@ -18,12 +18,14 @@ from pytest_speedacc.config.trades import parse_trades
 from pytest_speedacc.facts import Amount, Unavailable
 from pytest_speedacc.judge.gate import judge
 from pytest_speedacc.judge.reference import LiveComparison
-from pytest_speedacc.judge.trades import allowed_text, excused
+from pytest_speedacc.judge.trades import allowed_by_trade, excused
 from pytest_speedacc.judge.verdict import Leg, Outcome, TradeSum
 from pytest_speedacc.measure.launches import LiveGate, PairTimes
 from pytest_speedacc.measure.measurement import Measurement, Slice, Statics
 from pytest_speedacc.measure.memory import MemoryPeak
+from pytest_speedacc.report.sentences import said, told_trade
 from pytest_speedacc.stats.paired import Interval
+from tests.values import text
 
 PASSED, INCONCLUSIVE, NOT_COMPARED, FAILED = Outcome
 NO = Unavailable("it is a function")
@@ -55,7 +57,7 @@ def traded(bounds, trade, statics=None, known=None, *, slices=None):
     )
     checks = judge(measurement, policy, reference, (64, 128), 0.001)
     found, sums = excused(checks, measurement, policy, reference, 0.001)
-    return {check.place: check for check in found}, sums
+    return {check.place: check for check in found}, tuple(map(told_trade, sums))
 
 
 def gained(axis, amount, statics=None, known=None):
@@ -283,14 +285,14 @@ def test_a_trade_of_what_did_not_get_worse_is_not_told_and_the_next_one_is():
     checks, sums = traded(bounds, trades, {"accuracy": accuracy(0.947)} | HALF)
     assert [str(each.trade) for each in sums] == ["give accuracy 0.5 pp for parameters 50 %"]
     assert checks["max_accuracy_drop", ""].outcome is PASSED
-    assert checks["max_memory_increase", ""].reason == "+0 % against the baseline's 97.7 KiB"
+    assert said(checks["max_memory_increase", ""].reason) == "+0 % against the baseline's 97.7 KiB"
     assert traded(bounds, trades)[1] == ()
 
 
 def test_what_was_allowed_in_a_sentence():
-    legs = (Leg("accuracy", "1 pp", "-0.5 pp", True), Leg("memory", "5 %", "+1 %", True))
+    legs = (Leg("accuracy", "1 pp", text("-0.5 pp"), True), Leg("memory", "5 %", text("+1 %"), True))
     found = TradeSum("give a and b for c", "[tool.speedacc]", legs, legs[1:])
-    assert allowed_text(found) == (
+    assert said(allowed_by_trade(found)) == (
         "[tool.speedacc] allows to give a and b for c: given is accuracy -0.5 pp and memory +1 %, gained is memory +1 %"
     )
 
@@ -333,7 +335,7 @@ def test_every_gain_is_told_where_a_trade_applied():
     trade = [({"memory": "100 %"}, {"parameters": "50 %", "model_size": "50 %"})]
     smaller = HALF | {"model_size": 1000, "memory": peak(150_000)}
     checks, _ = traded({"max_memory_increase": "0 %"}, trade, smaller)
-    assert checks["max_memory_increase", ""].reason.startswith(
+    assert said(checks["max_memory_increase", ""].reason).startswith(
         "[tool.speedacc] allows to give memory 100 % for parameters 50 % and model_size 50 %, "
         "and gained is parameters -50 % and model_size -50 %; +50 % against the baseline's "
     )

@@ -28,6 +28,7 @@ from pytest_speedacc.measure.launches import LiveGate, PairTimes
 from pytest_speedacc.measure.measurement import Measurement, Slice, Statics
 from pytest_speedacc.measure.memory import MemoryPeak
 from pytest_speedacc.measure.yardstick import Ratios
+from pytest_speedacc.report.sentences import said, told_trade
 from pytest_speedacc.stats.paired import Interval
 
 PASSED, INCONCLUSIVE, NOT_COMPARED, FAILED = Outcome
@@ -76,7 +77,8 @@ def judged(bounds, trades, measurement, against, rule=None, slices=None):
         exact_gains=rule == "exact",
     )
     checks = judge(measurement, policy, against, (64, 128), ALPHA)
-    return excused(checks, measurement, policy, against, ALPHA)
+    found, sums = excused(checks, measurement, policy, against, ALPHA)
+    return found, tuple(map(told_trade, sums))
 
 
 def outcomes(*arguments, **options):
@@ -115,7 +117,7 @@ def test_a_gain_that_is_estimated_and_not_shown_buys_nothing(ratio, spread, outc
 
 def test_what_a_trade_allowed_is_said():
     (check,), (found,) = judged(DROP, SPEED, measured(0.947), reference(ratio=0.5, spread=0.001))
-    assert check.reason.startswith(
+    assert said(check.reason).startswith(
         "[tool.speedacc] allows to give accuracy 0.5 pp for latency 30 %, and gained is latency -50 %"
     )
     assert found.source == "[tool.speedacc]"

@@ -6,7 +6,8 @@ import pytest
 from judge_examples import bound
 
 from pytest_speedacc.axes.units import Kind
-from pytest_speedacc.judge.verdict import Outcome, Verdict, allowed_text, check_of
+from pytest_speedacc.judge.verdict import Outcome, Verdict, allowed_by, check_of
+from pytest_speedacc.report.sentences import said
 
 LIMIT = bound("max_parameters", 10)
 
@@ -47,7 +48,7 @@ def test_words_and_titles():
     ],
 )
 def test_a_bound_in_words(name, value, text):
-    assert allowed_text(bound(name, value)) == text
+    assert said(allowed_by(bound(name, value))) == text
 
 
 def test_a_check_carries_its_bound():

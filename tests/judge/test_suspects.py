@@ -7,6 +7,7 @@ import pytest
 from pytest_speedacc.facts import Facts
 from pytest_speedacc.judge.suspects import other_libraries
 from pytest_speedacc.measure.launches import LiveGate
+from pytest_speedacc.report.sentences import all_said
 
 
 def facts(**libraries: str) -> Facts:
@@ -15,7 +16,7 @@ def facts(**libraries: str) -> Facts:
 
 
 def suspects(then: Facts | None, now: Facts | None) -> tuple[str, ...]:
-    return other_libraries(LiveGate((), now, then, None, ""))
+    return all_said(other_libraries(LiveGate((), now, then, None, "")))
 
 
 def test_python_and_frameworks_come_before_what_they_use() -> None:

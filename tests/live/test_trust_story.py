@@ -9,8 +9,9 @@ import sys
 import pytest
 from live_project import LONGEST, LiveProject, Run, start_project
 
-from pytest_speedacc.judge.held import BY_HAND, UNREPLACED
+from pytest_speedacc.report.sentences import SENTENCES
 
+BY_HAND, UNREPLACED = SENTENCES["by hand"], SENTENCES["unreplaced"]
 pytestmark = pytest.mark.slow
 
 GATES = """

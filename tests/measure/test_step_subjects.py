@@ -83,7 +83,7 @@ def test_transformers_of_scikit_learn_are_counted_and_sized():
 def test_a_step_is_not_advised_to_learn_more():
     normalizer = pytest.importorskip("sklearn.preprocessing").Normalizer()
     subject = of(normalizer, np.ones((5, 3)))
-    assert advice(subject, measure_statics(subject)) == []
+    assert list(advice(subject, measure_statics(subject))) == []
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 20])

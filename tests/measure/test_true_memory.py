@@ -11,7 +11,6 @@ import pytest
 from pytest_speedacc.axes.memory import MEMORY
 from pytest_speedacc.check.measuring import measure
 from pytest_speedacc.config.policy import Policy
-from pytest_speedacc.judge.retained import observe_retained
 from pytest_speedacc.measure import worst
 from pytest_speedacc.measure.garbage import Garbage, at_rest, stayed
 from pytest_speedacc.measure.latency import run_untimed, time_calls, warm_up
@@ -20,6 +19,7 @@ from pytest_speedacc.measure.samples import take
 from pytest_speedacc.measure.subject import CallOptions, prepare
 from pytest_speedacc.measure.this_process import resident
 from pytest_speedacc.measure.worst import choose, choose_among
+from pytest_speedacc.report.observations import observe_retained
 
 pytestmark = pytest.mark.memray
 

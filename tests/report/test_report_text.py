@@ -13,8 +13,10 @@ from pytest_speedacc.config.settings import parse_bound
 from pytest_speedacc.judge.verdict import Observation, Outcome, Verdict, check_of
 from pytest_speedacc.report.document import gate_document
 from pytest_speedacc.report.markdown import markdown
+from pytest_speedacc.report.sentences import told
 from pytest_speedacc.report.summary import why_of
 from pytest_speedacc.report.text import brief_text, headline, news_of, observation_text, verdict_text
+from tests.values import text
 
 BOUND = parse_bound("max_parameters_increase", "0 %", "test")
 SIZE = Observation("model_size", "", Kind.SIZE, 2048, None, 1024, "")
@@ -22,7 +24,7 @@ SIZE = Observation("model_size", "", Kind.SIZE, 2048, None, 1024, "")
 
 def verdict(**options: str) -> Verdict:
     """More parameters than before, and a larger model that nothing limits."""
-    checks = (check_of(BOUND, 12, Outcome.FAILED, "more", reference=10),)
+    checks = (told(check_of(BOUND, 12, Outcome.FAILED, text("more"), reference=10)),)
     return Verdict("test_it.py::test", "", checks, (SIZE,), (), **options)
 
 
@@ -69,11 +71,11 @@ def test_what_was_lost_is_a_line_a_kind_and_verbosely_a_line_each() -> None:
 def test_the_headline_fits_the_terminal_and_is_one_line_again_where_pytest_wants_it() -> None:
     check = replace(SLOWER, outcome=Outcome.FAILED, accepted="")
     failed = Verdict("test_models.py::test_digits", "", (check,), (), ())
-    for text in (verdict_text(failed, "here", Scale(), width=60, is_verbose=False), brief_text(failed, width=60)):
-        assert all(len(line) <= 60 for line in text.splitlines())
-        assert news_of(text) == f"speedacc {headline(failed)}"
+    for told_as in (verdict_text(failed, "here", Scale(), width=60, is_verbose=False), brief_text(failed, width=60)):
+        assert all(len(line) <= 60 for line in told_as.splitlines())
+        assert news_of(told_as) == f"speedacc {headline(failed)}"
         # What it is about is not told twice.
-        assert text.count("allowed") == 1
+        assert told_as.count("allowed") == 1
     broken = Verdict("t", "", (), (), (), error="ValueError: it broke\n    in the model\nhere")
     assert news_of(verdict_text(broken, "here", Scale(), width=60)) == "speedacc cannot judge t: ValueError: it broke"
 

@@ -9,11 +9,12 @@ from pytest_speedacc.axes.units import Kind, format_seconds
 from pytest_speedacc.facts import Unavailable
 from pytest_speedacc.judge.gate import Part
 from pytest_speedacc.judge.reference import QUANTILES, Reference
-from pytest_speedacc.judge.retained import observe_retained
 from pytest_speedacc.judge.verdict import Observation
 from pytest_speedacc.measure.accuracy import Accuracy
-from pytest_speedacc.measure.measurement import Measurement
+from pytest_speedacc.measure.measurement import Measurement, Statics
+from pytest_speedacc.measure.memory import MemoryPeak
 from pytest_speedacc.measure.waiting import Waiting
+from pytest_speedacc.report.sentences import said
 
 
 def observe(measurement: Measurement, reference: Reference) -> tuple[Observation, ...]:
@@ -52,40 +53,26 @@ def _observe_amount(axis: Axis, measurement: Measurement, reference: Reference) 
 
 def _observe_part(part: Part) -> list[Observation]:
     """The score of all samples or of a slice, and how sure the model is of them where that is known."""
-    rows = []
+    rows, of = [], part.accuracy
     former = part.evidence.reference if part.evidence else None
-    if isinstance(part.accuracy, Accuracy):
-        of = part.accuracy
-        rows.append(
-            Observation(
-                "accuracy",
-                "",
-                Kind.SCORE,
-                of.value,
-                None,
-                former,
-                of.score,
-                of.within_unit,
-                part.name,
-                of.greater_is_better,
-            )
-        )
+    if isinstance(of, Accuracy):
+        score = ("accuracy", "", Kind.SCORE, of.value, None, former, of.score)
+        rows.append(Observation(*score, of.within_unit, part.name, of.greater_is_better))
     if not isinstance(part.confidence, Unavailable):
         mean, note = part.confidence.mean(part.mask), "mean of the largest probability"
-        rows.append(
-            Observation(
-                "confidence",
-                "",
-                Kind.SCORE,
-                mean,
-                None,
-                None,
-                note,
-                points=True,
-                slice=part.name,
-                higher_is_better=True,
-            )
-        )
+        rows.append(Observation("confidence", "", Kind.SCORE, mean, None, None, note, True, part.name, True))
+    return rows
+
+
+def observe_retained(statics: Statics) -> list[Observation]:
+    """What stays, where anything does: after the first pass over the set, and after each further call."""
+    memory, rows = statics.memory, []
+    if statics.retained:
+        note = "stays after the set was first predicted: caches, pools, and what was loaded"
+        rows.append(Observation("memory", "retained", Kind.SIZE, statics.retained, None, None, note))
+    if isinstance(memory, MemoryPeak) and memory.retained:
+        note = "stays after each call, and is no part of the peak of the next"
+        rows.append(Observation("memory", "retained a call", Kind.SIZE, memory.retained, None, None, note))
     return rows
 
 
@@ -99,7 +86,7 @@ def _observe_latency(measurement: Measurement, reference: Reference) -> list[Obs
     rows = []
     for q in QUANTILES if latency.has_tail else QUANTILES[:1]:
         name = statistic_name(q)
-        stored = f"; stored: {reference.stored_latency[name]}" if name in reference.stored_latency else ""
+        stored = f"; stored: {said(reference.stored_latency[name])}" if name in reference.stored_latency else ""
         note = f"{batch}, {observations}{warm}{load}{stored}"
         former = reference.latency.get(name)
         rows.append(Observation("latency", name, Kind.TIME, latency.quantile(q), latency.interval(q), former, note))
