@@ -28,6 +28,8 @@ WARM_UP = 2
 """Passes before the first tracked one: a compiler that profiles the first call rewrites the second."""
 FROZEN_AT_START = 1000
 """More objects than Python itself freezes at its start (3.12 does with 375), fewer than any ``gc.freeze``."""
+_FROZEN = [FROZEN_AT_START]
+"""What is frozen at most without the user's doing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +245,7 @@ def _ignore_event(frame: object, event: str, argument: object) -> None:
 def _quiet_heap() -> Iterator[None]:
     """Set aside all objects there are, so that collections are quick and come at the same moments whatever is
     alive. A freeze of the user's own is left alone, since it could not be put back."""
-    if gc.get_freeze_count() > FROZEN_AT_START:
+    if gc.get_freeze_count() > _FROZEN[0]:
         yield
         return
     gc.freeze()
@@ -251,6 +253,13 @@ def _quiet_heap() -> Iterator[None]:
         yield
     finally:
         gc.unfreeze()
+        _FROZEN[0] = FROZEN_AT_START
+
+
+def freeze_for_good() -> None:
+    """Set aside all objects there are, as Python does at its start; it is no freeze of the user's own."""
+    gc.freeze()
+    _FROZEN[0] = FROZEN_AT_START + gc.get_freeze_count()
 
 
 def _track(tracker: Any, call: Callable[[Any], Any], batches: Sequence[Any]) -> None:

@@ -27,7 +27,7 @@ def place(size):
     return malloc(size)
 
 kept = [] if sys.argv[1] == "short" else [malloc(1000)]
-models = [place(size) % 4096 for size in (1 << 16, 1 << 20, 1 << 24)]
+models = [place(size) % 4096 for size in (1 << 18, 1 << 20, 1 << 24)]
 with steady():
     first = malloc(1 << 20)
     free(first)

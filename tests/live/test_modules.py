@@ -38,7 +38,10 @@ def trees(tmp_path: Path) -> tuple[str, str]:
 
 def test_only_what_has_no_part_in_either_tree_is_outside(trees: tuple[str, str], tmp_path: Path) -> None:
     site = tmp_path / "site"
+    Path(trees[0], "mine.py").touch()
+    (site / "linked.py").symlink_to(Path(trees[0], "mine.py"))
     modules = {
+        "linked": module(str(site / "linked.py")),
         "json": json,
         "library": module(str(site / "library.py")),
         "conftest": module(f"{trees[0]}/conftest.py"),

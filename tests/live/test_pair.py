@@ -75,7 +75,8 @@ def test_both_sides_get_the_same_batches_and_all_rounds_of_a_quad_do() -> None:
 
 def test_a_round_fits_the_slower_side() -> None:
     _, ours, theirs, _ = run(1e-3, 4e-3)
-    assert {(order["calls"], order["untimed"]) for order in ours.orders + theirs.orders} == {(1, 1)}
+    sizes = {(order["calls"], order["untimed"], order["stretches"]) for order in ours.orders + theirs.orders}
+    assert sizes == {(1, 0, 2)}
 
 
 def test_a_tail_is_taken_from_single_calls_and_from_enough_of_them() -> None:

@@ -270,12 +270,29 @@ def seen_by_model(spec: WorkerSpec, clock: Clock, **order: Any) -> tuple[list[fl
     return seen, [said for said in coordinator.said if said["kind"] != "ready"]
 
 
-@pytest.mark.parametrize("single", [True, False])
-def test_a_round_is_timed_on_its_own_inputs(spec: WorkerSpec, clock: Clock, single: bool) -> None:
-    seen, (answer,) = seen_by_model(spec, clock, kind="time", calls=2, untimed=1, number=2, single=single)
-    # One untimed call from the first input on; then the third pair of the six, from whichever of the two.
-    assert seen in ([0, 8, 10], [] if single else [0, 10, 8])
-    assert len(answer["seconds"]) == (2 if single else 1)
+def test_a_round_of_single_calls_is_timed_on_its_own_inputs(spec: WorkerSpec, clock: Clock) -> None:
+    order = {"calls": 2, "untimed": 1, "number": 2, "single": True, "stretches": 1}
+    seen, (answer,) = seen_by_model(spec, clock, kind="time", **order)
+    # One untimed call from the first input on; then the third pair of the six.
+    assert seen == [0, 8, 10]
+    assert len(answer["seconds"]) == 2
+
+
+@pytest.mark.parametrize("stretches", [1, 2])
+def test_each_stretch_of_a_round_is_timed_on_its_inputs(spec: WorkerSpec, clock: Clock, stretches: int) -> None:
+    order = {"calls": 2, "untimed": 1, "number": 2, "single": False, "stretches": stretches}
+    seen, (answer,) = seen_by_model(spec, clock, kind="time", **order)
+    # From whichever of the two.
+    assert [seen[0], *map(sorted, (seen[1:3], seen[3:]))] == [0, [8, 10], [8, 10] if stretches == 2 else []]
+    assert len(answer["seconds"]) == 1
+
+
+def test_the_faster_stretch_counts(spec: WorkerSpec, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    stretches = [types.SimpleNamespace(seconds=np.array([seconds])) for seconds in (3e-3, 1e-3, 2e-3)]
+    monkeypatch.setattr(worker_fixture, "time_calls", lambda *given, **options: stretches.pop(0))
+    order = {"calls": 1, "untimed": 0, "number": 0, "single": False, "stretches": 3}
+    _, (answer,) = seen_by_model(spec, clock, kind="time", **order)
+    assert answer["seconds"] == [1e-3]
 
 
 def test_answers_of_timed_calls_are_held_against_those_outside_of_them(spec: WorkerSpec, clock: Clock) -> None:
@@ -302,7 +319,7 @@ def test_a_model_that_leaves_its_core_is_not_compared(spec: WorkerSpec, clock: C
         return first(batch)
 
     core = max(allowed)
-    order = {"kind": "time", "calls": 2, "untimed": 1, "number": 1, "single": False}
+    order = {"kind": "time", "calls": 2, "untimed": 1, "number": 1, "single": False, "stretches": 1}
     coordinator = Coordinator(clock, orders=[order, {"kind": "answers"}])
     gate_of(replace(spec, cores=(core,), statics=False), coordinator).check(wanders, X, Y)
     problem = coordinator.said[-1]["problem"]

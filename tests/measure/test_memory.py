@@ -235,6 +235,17 @@ def test_nothing_is_printed_or_left_behind(
     assert capfd.readouterr() == ("", "")
 
 
+def test_what_a_fork_server_froze_is_no_freeze_of_the_users_own() -> None:
+    code = (
+        "import gc\nfrom pytest_speedacc.measure import memory\nmemory.freeze_for_good()\n"
+        "kept = [[] for _ in range(5000)]\n"
+        "frozen = gc.get_freeze_count()\n"
+        "with memory._quiet_heap():\n    print(gc.get_freeze_count() > frozen + 4000)\n"
+        "gc.freeze()\nwith memory._quiet_heap():\n    pass\nprint(gc.get_freeze_count() > 4000)\n"
+    )
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).split() == ["True", "True"]
+
+
 def test_a_freeze_of_the_users_own_is_left_alone() -> None:
     gc.freeze()
     try:

@@ -7,7 +7,7 @@ from itertools import count
 
 import pytest
 
-from pytest_speedacc.measure.turns import round_of, take_turns
+from pytest_speedacc.measure.turns import round_of, take_turns, turn_of
 
 
 @pytest.mark.parametrize(
@@ -52,3 +52,25 @@ def test_the_spread_within_is_that_of_quads() -> None:
     turns = take_turns(lambda side, quad: math.exp(differences[quad]) if side == 0 else 1.0, 5)
     assert turns.difference == pytest.approx(0)
     assert turns.within == pytest.approx(1.4826 * 0.01)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "calls", "untimed", "stretches"),
+    [
+        (1e-5, 150, 3, 1),
+        (1e-4, 15, 3, 1),
+        (5e-4, 3, 1, 2),
+        (1e-3, 2, 1, 2),
+        (2e-3, 1, 1, 2),
+        (4e-3, 1, 0, 2),
+        (1, 1, 0, 2),
+    ],
+)
+def test_most_of_the_calls_after_a_switch_are_timed_where_that_costs_nothing(
+    seconds: float, calls: int, untimed: int, stretches: int
+) -> None:
+    turn, usual = turn_of(seconds), round_of(seconds)
+    assert (turn.calls, turn.untimed, turn.stretches) == (calls, untimed, stretches)
+    assert turn.untimed + turn.calls * turn.stretches <= usual.untimed + usual.calls + 1
+    # A load of several calls in flight is timed as it is.
+    assert turn_of(seconds, concurrency=4) == round_of(seconds, concurrency=4)

@@ -23,6 +23,7 @@ from pytest_speedacc.live.workers.forkable import why_no_fork
 from pytest_speedacc.live.workers.modules import files_of
 from pytest_speedacc.live.workers.process import die_with_parent
 from pytest_speedacc.live.workers.protocol import ForkedWorker, ForkServerSpec
+from pytest_speedacc.measure.memory import freeze_for_good
 
 CANNOT_FORK = 97
 """The status with which it ends where it cannot, having said why in its last line."""
@@ -40,7 +41,7 @@ def main(path: str) -> int:
         print(why)
         return CANNOT_FORK
     # No collection in a worker looks at what stands here, which would copy every page of it.
-    gc.freeze()
+    freeze_for_good()
     waiting: dict[int, ForkedWorker] = {}
     for worker in spec.workers:
         child = _forked()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
+from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -21,10 +23,16 @@ def files_of(modules: Mapping[str, ModuleType]) -> dict[str, str]:
 def outside(modules: Mapping[str, ModuleType], roots: Iterable[str]) -> dict[str, str]:
     """The files of those that lie in neither tree, nor have a part in one."""
     roots = tuple(roots)
+
+    @cache
+    def in_trees(place: str) -> bool:
+        return any(is_below(place, root) for root in roots)
+
     found = {}
     for name, file in files_of(modules).items():
-        parts = map(str, _own(modules[name], "__path__") or ())
-        if not any(is_below(place, root) for place in (file, *parts) for root in roots):
+        # A folder is asked for once, for following links takes long; a file may be a link of its own.
+        places = [os.path.dirname(file), *map(str, _own(modules[name], "__path__") or ())]  # noqa: PTH120
+        if not any(map(in_trees, places)) and not (os.path.islink(file) and in_trees(file)):  # noqa: PTH114
             found[name] = file
     return found
 
