@@ -47,7 +47,7 @@ class Launch:
     ended: float
     """Seconds since the suite began."""
     candidate: tuple[float, ...]
-    """Seconds a call, the mean of each round, in order: rounds 2i and 2i + 1 belong to quad i."""
+    """Seconds a call, of each round in order: rounds 2i and 2i + 1 belong to quad i."""
     base: tuple[float, ...]
     """The same of the base."""
     ratio: float | None = None
