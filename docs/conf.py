@@ -27,7 +27,10 @@ python_use_unqualified_type_names = True
 autodoc_member_order = "bysource"
 default_role = "code"
 # Nothing is fetched, so what other packages have cannot be found. What is ours must be.
-nitpick_ignore_regex = [("py:.*", r"(?!pytest_speedacc\.).*"), ("py:class", r"pytest_speedacc\.fixture\.(T|Options)")]
+nitpick_ignore_regex = [
+    ("py:.*", r"(?!pytest_speedacc\.).*"),
+    ("py:class", r"pytest_speedacc\.(fixture\.(T|Options)|judge\.verdict\.Said)"),
+]
 
 html_theme = "furo"
 html_title = "pytest-speedacc"
