@@ -296,7 +296,7 @@ def test_the_faster_stretch_counts(spec: WorkerSpec, clock: Clock, monkeypatch: 
 
 
 def test_answers_of_timed_calls_are_held_against_those_outside_of_them(spec: WorkerSpec, clock: Clock) -> None:
-    order = {"kind": "time", "calls": 4, "untimed": 1, "number": 1, "single": True}
+    order = {"kind": "time", "calls": 4, "untimed": 1, "number": 1, "single": True, "stretches": 1}
     said = []
     for model in (first, lambda batch: first(batch) if gc.isenabled() else None):
         coordinator = Coordinator(clock, orders=[order, {"kind": "answers"}])
