@@ -64,7 +64,7 @@ def _bring_in(modules: Mapping[str, str]) -> None:
     gc.disable()
     for name in modules:
         # Some are made by others, and some come with one that follows.
-        with warnings.catch_warnings(), contextlib.suppress(Exception):
+        with contextlib.suppress(Exception):
             importlib.import_module(name)
     gc.enable()
 
