@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import psutil
 
 from pytest_speedacc.live.workers.side import Shared, Side
 from pytest_speedacc.measure.launches import Key
-
-if TYPE_CHECKING:
-    from pytest_speedacc.live.launch import LaunchFindings
 
 MOST_MORE = 1.0
 """Seconds of setup in a launch that processes of their own may cost, besides what is usual for each."""
@@ -41,10 +38,13 @@ class CommonStart:
             return cls(None, "libraries that use several threads start them when they are imported")
         return cls(Shared())
 
-    def learn(self, findings: LaunchFindings) -> None:
-        """Have what both sides import, from the same files, imported once."""
-        ours, theirs = findings.imported
-        environment, other = findings.environments
+    def learn(
+        self,
+        imported: tuple[dict[str, str], dict[str, str]],
+        environments: tuple[Mapping[str, str | None], Mapping[str, str | None]],
+    ) -> None:
+        """Have what both sides import, from the same files, imported once; of both, as the first launch tells."""
+        (ours, theirs), (environment, other) = imported, environments
         if self.shared is None or self.why_not:
             return
         if environment != other:

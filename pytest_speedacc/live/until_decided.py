@@ -160,7 +160,7 @@ def run_until_decided(
             state.take(findings)
             state.own_processes.learn()
             if launch == 0:
-                common.learn(findings)
+                common.learn(findings.imported, findings.environments)
             # Counted once: an error rate that is shared anew after every launch would change what was decided.
             state.compared = state.compared or tuple(state.results)
         except (WorkerLost, GateError) as error:

@@ -9,7 +9,6 @@ import pytest
 
 from pytest_speedacc.live import forking
 from pytest_speedacc.live.forking import CommonStart, OwnProcesses
-from pytest_speedacc.live.launch import LaunchFindings
 from pytest_speedacc.live.workers.side import Shared, Side
 
 HERE = Path()
@@ -66,20 +65,18 @@ def test_what_rules_processes_of_their_own_out_is_kept() -> None:
     assert processes.sentences == ("the gates of a launch shared a process, so launches may differ more: 2 threads",)
 
 
-FOUND = LaunchFindings(
-    imported=(
-        {"json": "/lib/json.py", "ours": "/lib/ours.py", "moved": "/lib/1.py"},
-        {"json": "/lib/json.py", "moved": "/lib/2.py", "theirs": "/lib/theirs.py"},
-    ),
-    environments=({"KERAS_BACKEND": "torch"}, {"KERAS_BACKEND": "torch"}),
+IMPORTED = (
+    {"json": "/lib/json.py", "ours": "/lib/ours.py", "moved": "/lib/1.py"},
+    {"json": "/lib/json.py", "moved": "/lib/2.py", "theirs": "/lib/theirs.py"},
 )
+KERAS = {"KERAS_BACKEND": "torch"}
 
 
 def test_what_both_sides_import_from_the_same_files_is_imported_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(forking.psutil, "LINUX", True)
     common = CommonStart.of(SIDE, replace(SIDE, label="base"))
     assert common.shared == Shared()
-    common.learn(FOUND)
+    common.learn(IMPORTED, (KERAS, KERAS))
     assert common.shared == Shared({"json": "/lib/json.py"}, {"KERAS_BACKEND": "torch"})
     assert common.why_not == ""
     assert common.sentences == ()
@@ -88,7 +85,7 @@ def test_what_both_sides_import_from_the_same_files_is_imported_once(monkeypatch
 def test_what_cannot_be_forked_does_without_imports_and_then_altogether(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(forking.psutil, "LINUX", True)
     common = CommonStart.of(SIDE, SIDE)
-    common.learn(FOUND)
+    common.learn(IMPORTED, (KERAS, KERAS))
     common.give_up("importing what both sides import brings six as well")
     assert common.shared == Shared()
     common.give_up("the process ended with 1")
@@ -96,14 +93,14 @@ def test_what_cannot_be_forked_does_without_imports_and_then_altogether(monkeypa
     assert common.why_not == "the process ended with 1"
     said = "both sides imported their packages apart, so launches differ more: the process ended with 1"
     assert common.sentences == (said,)
-    common.learn(FOUND)
+    common.learn(IMPORTED, (KERAS, KERAS))
     assert common.shared is None
 
 
 def test_sides_that_differ_in_their_variables_import_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(forking.psutil, "LINUX", True)
     common = CommonStart.of(SIDE, SIDE)
-    common.learn(replace(FOUND, environments=({"KERAS_BACKEND": "torch"}, {})))
+    common.learn(IMPORTED, (KERAS, {}))
     assert common.shared == Shared()
     assert common.why_not == "the two sides' tests set different environment variables while they are collected"
 
