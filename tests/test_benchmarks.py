@@ -23,9 +23,11 @@ from benchmarks.verdicts import tally
 from benchmarks.verdicts.gates import ONE_THREAD, SECOND, repeated, repeats
 from benchmarks.verdicts.measure import measure
 from benchmarks.verdicts.record import FILE, Cell, Launch, Suite, append_suites, read_suites
+from benchmarks.verdicts.replay import by_itself, by_others, ends, runs_of, slowed
 from benchmarks.verdicts.report import report
-from benchmarks.verdicts.rules import RULES, judge, launches_needed, live, slowed, trials
-from benchmarks.verdicts.stopping import stopped
+from benchmarks.verdicts.rules import BEFORE, LIVE, RULES, judge, live, trials
+from benchmarks.verdicts.stopping import STOPS, narrow, stopped
+from benchmarks.verdicts.unchanged import biases, correlation, side_to_side
 
 ROOT = Path(__file__).parents[1]
 GATES = tuple(ONE_THREAD)
@@ -57,6 +59,7 @@ def synthetic(
         lost=lost,
         launches={gate: tuple(launch(k) for k in range(24)) for gate in where.gates},
         canary=(),
+        usual=True,
     )
 
 
@@ -92,15 +95,38 @@ def test_the_plugin_cannot_tell_where_launches_scatter_too_much() -> None:
     assert set(verdicts([synthetic(cell(), 0, sd=0.3)], "this plugin, live")) == {"inconclusive"}
 
 
+TOLERANCE = math.log1p(0.03)
+
+
 def test_a_verdict_uses_the_launches_up_to_the_one_that_decided() -> None:
     suite = synthetic(cell(), 0)
-    differences = [launch.difference for launch in suite.launches[GATES[0]]]
-    needed = launches_needed(differences, alpha=0.001)
-    assert 4 <= needed < 24
-    assert launches_needed(differences[:needed], alpha=0.001) == needed
+    end = ends(suite, by_others, TOLERANCE)[GATES[0]]
+    assert 3 <= end.launches < 24
+    of_others = [[launch.difference for launch in suite.launches[gate][: end.launches]] for gate in GATES[1:]]
+    # None of these gates had been decided before.
+    assert end.launches == 3
+    assert end.usual == pytest.approx(math.sqrt(np.mean([np.var(each, ddof=1) for each in of_others])))
     trial = next(trials([suite]))
-    assert len(trial.launches) == needed
+    assert (len(trial.launches), trial.usual) == (end.launches, end.usual)
     assert live(trial) == "passed"
+
+
+def test_a_suite_is_judged_by_the_rule_that_stopped_it() -> None:
+    today, before = synthetic(cell(), 0), replace(synthetic(cell(), 1), usual=False)
+    assert [verdicts([suite], LIVE)[0] for suite in (today, before)] == ["passed", None]
+    assert [verdicts([suite], BEFORE)[0] for suite in (today, before)] == [None, "passed"]
+    assert ends(before, by_itself, TOLERANCE)[GATES[0]].launches >= 4
+    assert tally.alarms(list(trials([today, before])), QUIET) == (0, 1)
+    unstopped = replace(synthetic(cell(all_launches=24), 2), usual=False)
+    assert verdicts([unstopped], LIVE)[0] == "passed"
+
+
+def test_many_launches_are_as_many_runs() -> None:
+    """Of 60 launches two runs of 24 each, and of what verdicts stopped one."""
+    first = synthetic(cell(all_launches=60), 0)
+    long = replace(first, launches={gate: (*each, *each, *each[:12]) for gate, each in first.launches.items()})
+    assert [len(run.launches[GATES[0]]) for run in runs_of(long)] == [24, 24]
+    assert list(runs_of(replace(long, cell=cell()))) == [replace(long, cell=cell())]
 
 
 def test_a_canary_that_shows_as_much_takes_a_failure_back() -> None:
@@ -210,14 +236,51 @@ def test_the_tally_counts_with_exact_intervals() -> None:
     assert found.interval == pytest.approx((0, 1 - 0.025 ** (1 / 300)))
 
 
-def test_a_slower_model_fails_sooner_than_by_the_rule_before() -> None:
-    suites = [synthetic(cell(percent), 0, slower=percent / 100) for percent in (0, 5)]
-    before, now, before_slower, now_slower = stopped([*suites, synthetic(cell(5), 1, lost="the machine went away")])
-    assert (before.failed, now.failed, now_slower.failed) == (0, 0, 10)
-    assert replace(before, rule="now") == now
-    assert now_slower.launches <= before_slower.launches - 2
-    # Both suites of 60 seconds began together, and each gate of them has 24 launches.
-    assert now_slower.launches * 120 / 24 == pytest.approx(now_slower.seconds, rel=0.2)
+def test_a_verdict_comes_sooner_than_by_the_rules_before() -> None:
+    suites = [synthetic(cell(all_launches=24), number, sd=0.012) for number in range(4)]
+    found = stopped(suites, slower=(0.0, 0.05))
+    assert [(one.slower, one.rule) for one in found] == [(slow, rule) for slow in (0.0, 0.05) for rule in STOPS]
+    (late, alone, now), (late_slow, alone_slow, now_slow) = found[:3], found[3:]
+    assert (late.failed, alone.failed, now.failed) == (0, 0, 0)
+    assert late.gates == now.passed == now_slow.failed == 40
+    assert now.mean_launches < alone.mean_launches == late.mean_launches
+    assert now_slow.mean_launches < alone_slow.mean_launches < late_slow.mean_launches
+
+
+def test_gates_of_little_spread_are_told_apart() -> None:
+    steady, wild = synthetic(cell(all_launches=24), 0), synthetic(cell(all_launches=24), 1, sd=0.1)
+    mixed = replace(steady, launches={**steady.launches, GATES[0]: wild.launches[GATES[0]]})
+    assert [list(suite.launches) for suite in narrow([mixed, wild])] == [list(GATES[1:])]
+
+
+def test_what_favours_a_side_is_seen_and_what_is_chance_is_not() -> None:
+    suites = [synthetic(cell(all_launches=24), number, sd=0.005) for number in range(6)]
+    swapped = replace(cell(all_launches=24), swapped=True)
+    suites += [synthetic(swapped, number, slower=0.01, sd=0.005) for number in range(6, 12)]
+    found = biases(suites)
+    assert [bias.gate for bias in found] == list(GATES)
+    for bias in found:
+        assert bias.usual is not None
+        assert bias.swapped is not None
+        assert abs(bias.usual[0]) < 2 * bias.usual[1]
+        assert bias.usual[1] == pytest.approx(1.96 * 0.005 / 12, rel=0.2)
+        assert abs(bias.swapped[0] - math.log(1.01)) < 2 * bias.swapped[1]
+    assert side_to_side(biases(suites[:6])) < 5e-4
+    assert side_to_side(found) == pytest.approx(math.log(1.01) / math.sqrt(2), rel=0.1)
+
+
+def test_launches_that_resemble_each_other_are_seen() -> None:
+    suites = [synthetic(cell(all_launches=24), number) for number in range(10)]
+    alike, within = correlation(suites)
+    assert abs(alike) < 1.5 * within
+    paired = [
+        replace(
+            suite, launches={gate: tuple(each[k - k % 2] for k in range(24)) for gate, each in suite.launches.items()}
+        )
+        for suite in suites
+    ]
+    # Every second launch is the one before it.
+    assert correlation(paired)[0] == pytest.approx(0.5, abs=0.1)
 
 
 def test_the_number_for_the_machine() -> None:
@@ -314,10 +377,14 @@ def test_the_report_says_what_was_found(tmp_path: Path) -> None:
     assert "| unchanged models called slower |  | 0 of 40: 0.0 % (0.0 to 8.8) |" in text
     assert "| 5 % slower caught, launch spread up to 2 % | 95 % | 40 of 40: 100.0 % (91.2 to 100.0) |" in text
     assert "as injected |  | **5 %** |" in text
-    assert text.count("| until 2026-11-26 |") == text.count("| now |") == 2
+    assert "A launch resembles the one before it by a correlation of " in text
+    assert text.count("| with the spread of the other gates (now) |") == 4
+    assert text.count("| now |") == 2
     found = json.loads(out.with_suffix(".json").read_text("utf-8"))
     # All of it on one day.
-    assert {rule["rule"] for rule in found["rules"]} == {rule for rule in RULES if "the day before" not in rule}
+    assert {rule["rule"] for rule in found["rules"]} == {
+        rule for rule in RULES if rule != BEFORE and "the day before" not in rule
+    }
     assert out.with_suffix(".svg").read_text("utf-8").count("this plugin, live") == 1
 
 

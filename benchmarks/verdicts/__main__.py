@@ -8,7 +8,7 @@ from functools import partial
 from itertools import chain, product
 from pathlib import Path
 
-from .gates import ALL_THREADS, ONE_THREAD, SECOND, WORKLOADS, repeats
+from .gates import ALL_THREADS, MEMORY, ONE_THREAD, SECOND, WORKLOADS, repeats
 from .measure import measure, run_suites
 from .record import Cell
 from .report import report
@@ -28,6 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     measuring.add_argument("--threads", choices=("one", "all"), default="one", help="all: ten torch gates")
     measuring.add_argument("--gates", nargs="+", choices=WORKLOADS, metavar="NAME", help="other gates than the usual")
     measuring.add_argument("--all-launches", type=int, metavar="N", help="N launches whatever was decided")
+    measuring.add_argument("--swapped", action="store_true", help="the trees exchanged, and the base's path longer")
     measuring.add_argument("--hours", type=float, default=float("inf"), help="start no suite after so many hours")
 
     reporting = commands.add_parser("report", help="replay every rule on what was measured")
@@ -40,7 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.command == "report":
         report(options.data, options.out)
         return
-    usual = (tuple(ONE_THREAD), tuple(SECOND)) if options.threads == "one" else (tuple(ALL_THREADS),)
+    one_thread = (tuple(ONE_THREAD), tuple(SECOND), tuple(MEMORY))
+    usual = one_thread if options.threads == "one" else (tuple(ALL_THREADS),)
     suites = (tuple(options.gates),) if options.gates else usual
     try:
         for percent, gate in product(options.slowdown, chain(*suites)):
@@ -48,7 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except ValueError as error:
         parser.error(str(error))
     groups = [
-        tuple(Cell(percent, condition, options.threads, gates, options.all_launches) for gates in suites)
+        tuple(
+            Cell(percent, condition, options.threads, gates, options.all_launches, options.swapped) for gates in suites
+        )
         for percent, condition in product(options.slowdown, options.condition)
     ]
     say = partial(print, flush=True)

@@ -34,11 +34,13 @@ from pytest_speedacc.live.workers.protocol import Ready
 from pytest_speedacc.live.workers.side import Side
 from pytest_speedacc.measure.environment import Environment
 from pytest_speedacc.measure.launches import Key, LiveRun, PairTimes
+from pytest_speedacc.stats.sequence import usual_spreads
 
 from . import gates
 from .record import Cell, Launch, Suite, append_suites, read_suites, rounded
 from .rules import TOLERANCE
 
+SIDES = ("candidate", "base")
 MOST_LOST = 3
 """Suites in succession that may end early before something is taken to be broken."""
 NEIGHBOUR = """
@@ -104,7 +106,7 @@ def run_suites(group: Together) -> list[Suite]:
         _recorded_rounds() as recorded,
     ):
         scratch = Path(folder)
-        candidate, base = (_tree(scratch / side / "project", cell, side) for side in ("candidate", "base"))
+        candidate, base = (_tree(scratch / _where(side, cell) / "project", cell, side) for side in SIDES)
         live = run_until_decided(
             _side("candidate", candidate, base, cell),
             _side("base", base, candidate, cell),
@@ -133,26 +135,26 @@ def run_suites(group: Together) -> list[Suite]:
             lost=live.lost,
             launches={gate: tuple(map(launched, _results(live, keys[gate]))) for gate in member.gates},
             canary=tuple(map(launched, live.canary)),
+            usual=True,
         )
         for member in group
     ]
 
 
 def _undecided(
-    suites: Sequence[Set[Key | None]], results: Mapping[Key, Sequence[PairTimes]], compared: Sequence[Key]
+    suites: Sequence[Set[Key | None]],
+    results: Mapping[Key, Sequence[PairTimes]],
+    compared: Sequence[Key],
+    usual: Mapping[Key, float],
 ) -> frozenset[Key]:
     """What the plugin would go on with in any of the suites, were it run alone."""
     bounds = defaultdict(lambda: (TOLERANCE,))
-    return frozenset().union(
-        *(
-            undecided(
-                {key: launches for key, launches in results.items() if key in suite},
-                [key for key in compared if key in suite],
-                bounds,
-            )
-            for suite in suites
-        )
-    )
+    wanted: frozenset[Key] = frozenset()
+    for suite in suites:
+        own = {key: launches for key, launches in results.items() if key in suite}
+        usual = usual_spreads({key: [launch.difference for launch in launches] for key, launches in own.items()})
+        wanted |= undecided(own, [key for key in compared if key in suite], usual, bounds)
+    return wanted
 
 
 def _results(live: LiveRun, key: Key) -> tuple[PairTimes, ...]:
@@ -162,8 +164,17 @@ def _results(live: LiveRun, key: Key) -> tuple[PairTimes, ...]:
     return gate.launches if gate else ()
 
 
-def _all_of(results: Mapping[Key, Sequence[PairTimes]], compared: Sequence[Key]) -> frozenset[Key]:
+def _all_of(
+    results: Mapping[Key, Sequence[PairTimes]], compared: Sequence[Key], usual: Mapping[Key, float]
+) -> frozenset[Key]:
     return frozenset(results)
+
+
+def _where(side: str, cell: Cell) -> str:
+    """The name of a side's folder."""
+    if not cell.swapped:
+        return side
+    return "base" if side == "candidate" else "candidate".ljust(44, "-")
 
 
 def _tree(folder: Path, cell: Cell, side: str) -> Path:

@@ -28,10 +28,14 @@ class Cell:
     """The suite."""
     all_launches: int | None
     """So many launches whatever was decided; None to stop as the plugin does."""
+    swapped: bool = False
+    """Whether the candidate lay where the base usually does, and the base under a path that is 40 characters longer."""
 
     def __str__(self) -> str:
         launches = f", always {self.all_launches} launches" if self.all_launches else ""
-        return f"{self.percent} % slower, {self.condition}, threads={self.threads}, {len(self.gates)} gates{launches}"
+        where = ", swapped" if self.swapped else ""
+        gates = f"{len(self.gates)} gates{where}{launches}"
+        return f"{self.percent} % slower, {self.condition}, threads={self.threads}, {gates}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,9 @@ class Suite:
     """By gate, in order."""
     canary: tuple[Launch, ...]
     """The base against itself."""
+    usual: bool = False
+    """Whether the spread of the other gates' launches counted when it was decided how long to go on; not in data from
+    before it did."""
 
 
 def read_suites(folder: Path) -> list[Suite]:

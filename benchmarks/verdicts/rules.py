@@ -6,7 +6,7 @@ import math
 import statistics
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
@@ -17,16 +17,18 @@ from pytest_speedacc.judge.stored import judge_stored_increase
 from pytest_speedacc.judge.verdict import Outcome
 from pytest_speedacc.measure.launches import LiveGate, PairTimes
 from pytest_speedacc.measure.yardstick import PARTS, Ratio, Ratios, ratios_of
-from pytest_speedacc.stats.sequence import judge_launches
 
 from .gates import repeats
 from .record import Cell, Launch, Suite, launch_seconds
+from .replay import by_others, ends, rule_of, runs_of
 
 Verdict = Literal["passed", "inconclusive", "failed"]
 Rounds = Sequence[float]
 
 TOLERANCE = parse_bound("max_latency_increase", LIVE_TOLERANCE, "the default of a live run")
 WIDE = parse_bound("max_stored_latency_increase", "15 %", "what a stored base can resolve")
+LIVE = "this plugin, live"
+BEFORE = "this plugin, live, before the usual spread counted"
 BENCHMARK_THRESHOLD = 1.05
 """A usual ``--benchmark-compare-fail=median:5%``."""
 ASV_FACTOR, ASV_LEVEL = 1.1, 0.002
@@ -59,6 +61,10 @@ class Trial:
     """Wall time of its launches, and of what was between them."""
     run: int
     """The suite: its place among all of them."""
+    is_today: bool
+    """Whether it is judged by the rule of today, in which the spread of the other gates' launches counts."""
+    usual: float | None
+    """That spread; None where too little was known of it, and by the rule before."""
 
 
 Rule = Callable[[Trial], Verdict | None]
@@ -69,12 +75,15 @@ def trials(suites: Sequence[Suite]) -> Iterator[Trial]:
     latest: dict[tuple[str, str, str, str, int], tuple[Launch, ...]] = {}
     unchanged: defaultdict[tuple[str, str, str, str, int], list[tuple[float, tuple[Launch, ...]]]] = defaultdict(list)
     took = launch_seconds(suites)
-    for run, suite in enumerate(suites):
-        if suite.lost:
-            continue
-        cell, alpha = suite.cell, SUITE_ALPHA / len(suite.launches)
+    whole = [part for suite in suites if not suite.lost for part in runs_of(suite)]
+    for run, suite in enumerate(whole):
+        cell, alpha, rule = suite.cell, SUITE_ALPHA / len(suite.launches), rule_of(suite)
+        decided = ends(suite, rule, math.log1p(TOLERANCE.value))
         for gate, launches in suite.launches.items():
-            spent = launches[: launches_needed([launch.difference for launch in launches], alpha)]
+            if not launches:
+                continue
+            end = decided[gate]
+            spent, usual = launches[: end.launches], end.usual if rule is by_others else None
             # The stored run must be of the same program and machine, under the same conditions, at another time.
             same = (suite.machine, gate, cell.condition, cell.threads, repeats(gate, cell.percent)[0])
             stored = latest.get(same, ())[: len(spent)]
@@ -86,21 +95,13 @@ def trials(suites: Sequence[Suite]) -> Iterator[Trial]:
             if cell.percent == 0:
                 unchanged[same].append((suite.started, launches))
             seconds = sum(took[suite.started, launch.ended] for launch in spent)
-            yield Trial(cell, gate, spent, stored, accepted, day_before, suite.canary, alpha, seconds, run)
-
-
-def launches_needed(differences: Sequence[float], alpha: float) -> int:
-    """After how many launches the plugin's rule has decided; all of them when it has not."""
-    tolerance = math.log1p(TOLERANCE.value)
-    for k in range(1, len(differences)):
-        if judge_launches(differences[:k], tolerance, alpha, budget_left=True) != "more":
-            return k
-    return len(differences)
+            past = (stored, accepted, day_before)
+            yield Trial(cell, gate, spent, *past, suite.canary, alpha, seconds, run, rule is by_others, usual)
 
 
 def live(trial: Trial) -> Verdict:
     """This plugin's verdict, canary included."""
-    gate = LiveGate(tuple(map(_result, trial.launches)), None, None, None, "")
+    gate = LiveGate(tuple(map(_result, trial.launches)), None, None, None, "", usual=trial.usual)
     return _word(judge_live_increase(TOLERANCE, gate, tuple(map(_result, trial.canary)), trial.alpha).outcome)
 
 
@@ -147,7 +148,8 @@ def pyperf_like(trial: Trial) -> Verdict:
 
 
 RULES: dict[str, Rule] = {
-    "this plugin, live": live,
+    LIVE: lambda trial: live(trial) if trial.is_today else None,
+    BEFORE: lambda trial: None if trial.is_today else live(trial),
     "this plugin, stored the same day": partial(stored, tolerance=TOLERANCE),
     "this plugin, stored the same day, tolerance 15 %": partial(stored, tolerance=WIDE),
     "this plugin, stored the day before": partial(stored, tolerance=TOLERANCE, day_before=True),
@@ -161,22 +163,12 @@ RULES: dict[str, Rule] = {
     "asv-like (10 % and Mann-Whitney)": asv_like,
     "pyperf-like (t-test)": pyperf_like,
 }
-"""By the name in the report. Only the first needs no stored run; the others are asked where there is one."""
+"""By the name in the report. The first two need no stored run; the others are asked where there is one."""
 
 
 def judge(name: str, trial: Trial) -> Verdict | None:
     """The verdict of one rule; None where it has nothing to compare with."""
-    return RULES[name](trial) if trial.stored or RULES[name] is live else None
-
-
-def slowed(suite: Suite, slowdown: float) -> Suite:
-    """The suite as if every candidate had been slower by this fraction more, rounds left as they are."""
-    shift = math.log1p(slowdown)
-    launches = {
-        gate: tuple(replace(launch, difference=launch.difference + shift) for launch in of_gate)
-        for gate, of_gate in suite.launches.items()
-    }
-    return replace(suite, launches=launches)
+    return RULES[name](trial) if trial.stored or name in (LIVE, BEFORE) else None
 
 
 def pooled_candidate(launches: Sequence[Launch]) -> list[float]:

@@ -1,87 +1,78 @@
-"""How much sooner a verdict comes than by the rule that this one took the place of: both on the same launches."""
+"""How soon a verdict comes by each of the plugin's rules, and how often it is wrong, all on the same launches."""
 
 from __future__ import annotations
 
 import math
 import statistics
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pytest_speedacc.judge.live_increase import SUITE_ALPHA
-from pytest_speedacc.stats.sequence import FEWEST_LAUNCHES, LaunchVerdict, judge_launches, launch_bounds
-
-from .record import Suite, launch_seconds
+from .record import Suite
+from .replay import Stop, by_itself, by_others, ends, late, slowed
 from .rules import TOLERANCE
-
-Stop = Callable[[Sequence[float], float, float, bool], LaunchVerdict]
-"""Of the differences, the tolerance, the error rate, and whether there is budget left."""
-
-
-def judge_late(differences: Sequence[float], tolerance: float, alpha: float, budget_left: bool) -> LaunchVerdict:
-    """The rule until 2026-11-26: while there was budget left, nothing failed but what was beyond the tolerance at the
-    error rate that unchanged models fail with."""
-    verdict = judge_launches(differences, tolerance, alpha, budget_left)
-    late = budget_left and verdict == "failed" and launch_bounds(differences, alpha).lower <= tolerance
-    return "more" if late else verdict
-
+from .tally import SMALL_SPREAD
 
 STOPS: Mapping[str, Stop] = {
-    "until 2026-11-26": judge_late,
-    "now": lambda differences, tolerance, alpha, left: judge_launches(differences, tolerance, alpha, left),
+    "a failure at the error rate of unchanged models": late,
+    "each gate by its own launches": by_itself,
+    "with the spread of the other gates (now)": by_others,
 }
+SLOWER = (0.0, 0.02, 0.05, 0.1)
+"""Slow-downs that unchanged suites are shifted by."""
+FINE = 0.01
+"""A tolerance that asks for much more than is usual."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """What one rule came to, on the gates of one slow-down under one condition."""
+    """What one rule came to, on the gates of unchanged suites shifted by one slow-down."""
 
-    percent: int
-    condition: str
+    slower: float
+    """Fraction."""
     rule: str
     gates: int
+    passed: int
     failed: int
     launches: float
     """Median over the gates."""
-    seconds: float
-    """Of a gate, the mean: what its launches took, and what was between them."""
+    mean_launches: float
 
 
-def stopped(suites: Sequence[Suite]) -> list[Stopped]:
-    """Both rules on every suite that came to its end, on one thread."""
-    cells: defaultdict[tuple[int, str], list[Suite]] = defaultdict(list)
-    took = launch_seconds(suites)
-    for suite in suites:
-        if not suite.lost and suite.cell.threads == "one":
-            cells[suite.cell.percent, suite.cell.condition].append(suite)
+def stopped(
+    runs: Sequence[Suite],
+    tolerance: float = TOLERANCE.value,
+    stops: Mapping[str, Stop] = STOPS,
+    slower: Sequence[float] = SLOWER,
+) -> list[Stopped]:
+    """Each rule on every one of these runs, which no rule has stopped; ``tolerance`` is a fraction."""
     found = []
-    for (percent, condition), own in sorted(cells.items(), key=lambda cell: (cell[0][1] != "quiet", cell[0][0])):
-        for name, rule in STOPS.items():
-            ends = [(suite, *end) for suite in own for end in _ends(suite, rule)]
+    for slow in slower:
+        for name, stop in stops.items():
+            own = [end for run in runs for end in ends(slowed(run, slow), stop, math.log1p(tolerance)).values()]
             found.append(
                 Stopped(
-                    percent,
-                    condition,
+                    slow,
                     name,
-                    len(ends),
-                    sum(verdict == "failed" for _, _, verdict, _ in ends),
-                    statistics.median(count for *_, count in ends),
-                    statistics.fmean(
-                        sum(took[suite.started, launch.ended] for launch in suite.launches[gate][:count])
-                        for suite, gate, _, count in ends
-                    ),
+                    len(own),
+                    sum(end.verdict == "passed" for end in own),
+                    sum(end.verdict == "failed" for end in own),
+                    statistics.median(end.launches for end in own),
+                    statistics.fmean(end.launches for end in own),
                 )
             )
     return found
 
 
-def _ends(suite: Suite, rule: Stop) -> Iterator[tuple[str, LaunchVerdict, int]]:
-    """Of each gate: its name, its verdict, and after how many launches."""
-    tolerance, alpha = math.log1p(TOLERANCE.value), SUITE_ALPHA / len(suite.launches)
-    for gate, launches in suite.launches.items():
-        differences = [launch.difference for launch in launches]
-        for count in range(FEWEST_LAUNCHES, len(differences) + 1):
-            verdict = rule(differences[:count], tolerance, alpha, count < len(differences))
-            if verdict != "more":
-                yield gate, verdict, count
-                break
+def narrow(suites: Sequence[Suite]) -> list[Suite]:
+    """The same suites with those gates alone whose launches spread by little, each suite's error rate its own."""
+    return [
+        Suite(**{name: getattr(suite, name) for name in suite.__slots__} | {"launches": kept})
+        for suite in suites
+        if (
+            kept := {
+                gate: launches
+                for gate, launches in suite.launches.items()
+                if statistics.stdev(launch.difference for launch in launches) <= SMALL_SPREAD
+            }
+        )
+    ]

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from scipy.stats import binomtest
 
 from .record import Suite
-from .rules import RULES, Trial, judge, live, slowed, trials
+from .replay import slowed
+from .rules import RULES, Trial, judge, live, trials
 
 CAUGHT, FALSE_ALARMS = 0.95, 0.01
 """What the one number for a machine promises."""
@@ -114,16 +115,17 @@ def alarms(every: Sequence[Trial], mode: Mode) -> tuple[int, int]:
     """The runs of unchanged models in which the plugin called any of them slower, and all such runs."""
     called: dict[int, bool] = {}
     for trial in every:
-        if mode_of(trial) == mode and trial.cell.percent == 0:
+        if trial.is_today and mode_of(trial) == mode and trial.cell.percent == 0:
             called[trial.run] = called.get(trial.run, False) or live(trial) == "failed"
     return sum(called.values()), len(called)
 
 
 def efforts(every: Sequence[Trial]) -> list[Effort]:
-    """What the plugin's verdicts took."""
+    """What the plugin's verdicts took, where the verdicts ended the run."""
     found = []
-    for mode, percent in sorted({(mode_of(trial), trial.cell.percent) for trial in every}, key=str):
-        own = [trial for trial in every if (mode_of(trial), trial.cell.percent) == (mode, percent)]
+    measured = [trial for trial in every if trial.is_today and not trial.cell.all_launches]
+    for mode, percent in sorted({(mode_of(trial), trial.cell.percent) for trial in measured}, key=str):
+        own = [trial for trial in measured if (mode_of(trial), trial.cell.percent) == (mode, percent)]
         launches = statistics.median(len(trial.launches) for trial in own)
         found.append(Effort(mode, percent, launches, statistics.fmean(trial.seconds for trial in own)))
     return found
@@ -135,7 +137,7 @@ def spreads(every: Sequence[Trial]) -> list[Spread]:
     for mode, gate in dict.fromkeys((mode_of(trial), trial.gate) for trial in every):
         own = [trial for trial in every if (mode_of(trial), trial.gate) == (mode, gate)]
         variances = [statistics.variance(_differences(trial)) for trial in own if len(trial.launches) > 1]
-        slower = [live(trial) for trial in own if trial.cell.percent == 5]
+        slower = [live(trial) for trial in own if trial.cell.percent == 5 and trial.is_today]
         launches = [launch for trial in own for launch in trial.launches]
         found.append(
             Spread(

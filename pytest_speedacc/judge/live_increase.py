@@ -53,6 +53,7 @@ def live_alpha(keys: Sequence[Key], bounds: Mapping[str, Sequence[Bound]], rate:
 def undecided(
     results: Mapping[Key, Sequence[PairTimes]],
     compared: Sequence[Key],
+    usual: Mapping[Key, float],
     bounds: Mapping[str, Sequence[Bound]],
     accepted: Callable[[Key], Sequence[Accepted]] = lambda key: (),
     trades: Mapping[str, Sequence[Trade]] = MappingProxyType({}),
@@ -60,19 +61,22 @@ def undecided(
 ) -> frozenset[Key]:
     """The checks that another launch could decide, or a trade of them: what a live run measures next.
 
-    ``compared`` are the checks that share the error ``rate`` of the run, as counted in the first launch; ``accepted``
-    gives what was accepted for a check since the base.
+    ``compared`` are the checks that share the error ``rate`` of the run, as counted in the first launch; ``usual`` is
+    the spread of the other gates' launches, and ``accepted`` gives what was accepted for a check since the base.
     """
     alpha = live_alpha(compared, bounds, rate)
     return frozenset(
         key
         for key, launches in results.items()
         if any(
-            _verdict(bound, launches, alpha, _accepted_for(bound, accepted(key), launches), budget_left=True) == "more"
+            _verdict(
+                bound, launches, alpha, _accepted_for(bound, accepted(key), launches), usual.get(key), budget_left=True
+            )
+            == "more"
             for bound in (*bounds[key[0]], *_given(trades.get(key[0], ())))
         )
         or any(
-            (gain := gain_of_launches(term, launches, alpha)) is None or gain.is_open
+            (gain := gain_of_launches(term, launches, alpha, usual.get(key))) is None or gain.is_open
             for term in _gained(trades.get(key[0], ()))
         )
     )
@@ -91,7 +95,14 @@ def too_slow(
         for key, gate in run.gates.items()
         if gate.launches
         and any(
-            _verdict(bound, gate.launches, alpha, _accepted_for(bound, accepted(key), gate.launches), budget_left=False)
+            _verdict(
+                bound,
+                gate.launches,
+                alpha,
+                _accepted_for(bound, accepted(key), gate.launches),
+                gate.usual,
+                budget_left=False,
+            )
             == "failed"
             for bound in bounds.get(key[0], ())
         )
@@ -107,13 +118,15 @@ def _gained(trades: Sequence[Trade]) -> list[Term]:
     return [term for trade in trades for term in trade.gain if term.setting.is_noisy]
 
 
-def gain_of_launches(term: Term, launches: Sequence[PairTimes], alpha: float, *, once: bool = False) -> Gain | None:
+def gain_of_launches(
+    term: Term, launches: Sequence[PairTimes], alpha: float, usual: float | None = None, *, once: bool = False
+) -> Gain | None:
     """Whether the launches show the speed-up that ``term`` asks for; None where nothing was timed."""
     bound = Bound(term.setting, term.value, term.unit)
     differences = _differences(bound, launches)
     if not differences or (_is_tail(bound) and sum(launch.tail_calls for launch in launches) < FEWEST_TAIL_CALLS):
         return None
-    return launch_gain(differences, math.log1p(-term.value), alpha, once=once)
+    return launch_gain(differences, math.log1p(-term.value), alpha, usual=_usual_of(bound, usual), once=once)
 
 
 def judge_live_increase(
@@ -136,11 +149,12 @@ def judge_live_increase(
         outcome = Outcome.FAILED if gate.is_lost else Outcome.NOT_COMPARED
         return check_of(bound, None, outcome, because("not timed", problem=gate.problem))
     differences = _differences(bound, gate.launches)
-    bounds = launch_bounds(differences, alpha, once=once)
+    usual = _usual_of(bound, gate.usual)
+    bounds = launch_bounds(differences, alpha, usual=usual, once=once)
     slower, low, high = (math.expm1(value) for value in (bounds.mean, bounds.lower, bounds.upper))
     interval = (low, high) if math.isfinite(high) else None
     entry = counted(bound, accepted, differences)
-    verdict = _verdict(bound, gate.launches, alpha, entry, budget_left=False, once=once)
+    verdict = _verdict(bound, gate.launches, alpha, entry, usual, budget_left=False, once=once)
     last = gate.launches[-1]
     now, then = Quantity(last.candidate_seconds, Kind.TIME), Quantity(last.base_seconds, Kind.TIME)
     count = len(gate.launches)
@@ -150,7 +164,7 @@ def judge_live_increase(
         outcome = Outcome.INCONCLUSIVE
         reason += because("base slower", noise=math.expm1(noise))
     elif outcome is Outcome.INCONCLUSIVE:
-        reason += _why_close(bound, differences, alpha, entry, once)
+        reason += _why_close(bound, differences, alpha, entry, usual, once)
     elif outcome is Outcome.FAILED and low <= bound.value + math.expm1(_log_ratio(entry)):
         reason += because("shown slower")
     elif high < 0:
@@ -190,6 +204,7 @@ def _verdict(
     launches: Sequence[PairTimes],
     alpha: float,
     entry: Accepted | None,
+    usual: float | None,
     *,
     budget_left: bool,
     once: bool = False,
@@ -198,7 +213,13 @@ def _verdict(
         return "more" if budget_left else "inconclusive"
     # Counted from what was accepted, so that the rule's last clause asks for a slow-down beyond that one.
     beyond = [difference - _log_ratio(entry) for difference in _differences(bound, launches)]
-    return judge_launches(beyond, math.log1p(bound.value), alpha, budget_left, once=once)
+    spread = _usual_of(bound, usual)
+    return judge_launches(beyond, math.log1p(bound.value), alpha, budget_left, usual=spread, once=once)
+
+
+def _usual_of(bound: Bound, usual: float | None) -> float | None:
+    """The usual spread, which is that of medians: nothing is known of tails."""
+    return None if _is_tail(bound) else usual
 
 
 def _is_tail(bound: Bound) -> bool:
@@ -211,8 +232,10 @@ def _differences(bound: Bound, launches: Sequence[PairTimes]) -> list[float]:
     return [launch.tail_difference for launch in launches if launch.tail_difference is not None]
 
 
-def _why_close(bound: Bound, differences: Sequence[float], alpha: float, entry: Accepted | None, once: bool) -> Reason:
-    smallest = resolution(differences, math.log1p(bound.value), alpha, once=once) + _log_ratio(entry)
+def _why_close(
+    bound: Bound, differences: Sequence[float], alpha: float, entry: Accepted | None, usual: float | None, once: bool
+) -> Reason:
+    smallest = resolution(differences, math.log1p(bound.value), alpha, usual=usual, once=once) + _log_ratio(entry)
     if math.isinf(smallest):
         return because("one launch too few" if len(differences) == 1 else "too few launches", count=len(differences))
     return because("close", smallest=math.expm1(smallest))

@@ -168,7 +168,7 @@ def _gain_of_score(
 def _gain_of_time(term: Term, reference: Reference, alpha: float) -> tuple[Reason, bool]:
     if reference.live is not None:
         live = reference.live
-        gained = gain_of_launches(term, live.gate.launches, live.alpha, once=live.once)
+        gained = gain_of_launches(term, live.gate.launches, live.alpha, live.gate.usual, once=live.once)
     elif reference.ratios is not None and term.setting.quantile == 0.5:
         gained = gain_of_ratios(term, *reference.ratios, alpha)
     else:

@@ -6,7 +6,7 @@ import math
 import random
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -23,7 +23,7 @@ from pytest_speedacc.live.workers.starting import CannotFork
 from pytest_speedacc.live.workers.worker_process import WorkerLost
 from pytest_speedacc.measure.launches import Key, LiveGate, LiveRun, PairTimes
 from pytest_speedacc.measure.lock import timing_lock
-from pytest_speedacc.stats.sequence import launch_bounds
+from pytest_speedacc.stats.sequence import launch_bounds, usual_spreads
 
 FEWEST_ROUNDS, MOST_ROUNDS = 20, 100
 TURN = 0.1
@@ -34,6 +34,11 @@ PROGRESS_LEVEL = 0.05
 """Of the interval that is shown while a run goes on; the verdict has its own."""
 SEEN_LAUNCHES = 4
 """Launches before the number of rounds follows the measured spreads."""
+
+
+Undecided = Callable[[Mapping[Key, Sequence[PairTimes]], Sequence[Key], Mapping[Key, float]], frozenset[Key]]
+"""Which checks another launch could decide, of what was measured, the checks that share the error rate, and the usual
+spread between launches by check."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,7 @@ class _State:
     base_expected: frozenset[str] = frozenset()
     lost_checks: tuple[Key, ...] = ()
     compared: tuple[Key, ...] = ()
+    usual: dict[Key, float] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
     own_processes: OwnProcesses = field(default_factory=OwnProcesses)
     lost: str = ""
@@ -84,6 +90,14 @@ class _State:
         self.lost_checks = self.lost_checks or tuple(report.lost_checks)
         if report.canary:
             self.canary.append(report.canary)
+
+    def learn_usual(self, wanted: Mapping[str, Set[str]] | None) -> None:
+        """Learn how much the launches of the others differ, for the checks that are still open: all while not known.
+
+        What a check was decided by stays, whatever becomes of the others.
+        """
+        found = usual_spreads({key: [launch.difference for launch in each] for key, each in self.results.items()})
+        self.usual |= {key: sd for key, sd in found.items() if wanted is None or key[1] in wanted.get(key[0], ())}
 
     def choose_canary(self, wanted: frozenset[str]) -> None:
         """Of the gates that are run anyway the one that costs least to run a second time, for as long as it is."""
@@ -115,7 +129,7 @@ def run_until_decided(
     arguments: tuple[str, ...],
     *,
     tails: frozenset[str],
-    undecided: Callable[[Mapping[Key, Sequence[PairTimes]], Sequence[Key]], frozenset[Key]],
+    undecided: Undecided,
     budget: Budget,
     scratch: Path,
     timeout: float,
@@ -168,13 +182,14 @@ def run_until_decided(
             break
         if not allow_slow_setup:
             state.drop_slow_setups()
-        wanted = _by_test(tests, undecided(state.results, state.compared))
+        state.learn_usual(wanted)
+        wanted = _by_test(tests, undecided(state.results, state.compared, state.usual))
         if wanted:
             state.choose_canary(frozenset(wanted))
         if not wanted or time.monotonic() - began - waited > budget.seconds:
             break
         time.sleep(TURN)
-    open_keys = undecided(state.results, state.compared) if state.lost else frozenset()
+    open_keys = undecided(state.results, state.compared, state.usual) if state.lost else frozenset()
     return LiveRun(
         gates={key: _gate(key, state, key in open_keys) for key in {**state.facts, **state.results, **state.problems}},
         compared=state.compared,
@@ -214,7 +229,7 @@ def _gate(key: Key, state: _State, is_open: bool) -> LiveGate:
     # Read now: the scratch folder ends with the live run, and the tests that want them come after it.
     predictions = np.load(theirs.predictions, allow_pickle=False) if theirs else None
     is_lost = bool(lost or (own and key[0] in state.failures))
-    return LiveGate(launches, ours, theirs, predictions, problem, is_lost)
+    return LiveGate(launches, ours, theirs, predictions, problem, is_lost, state.usual.get(key))
 
 
 def _by_test(tests: tuple[str, ...], keys: frozenset[Key]) -> dict[str, frozenset[str]]:

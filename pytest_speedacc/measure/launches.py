@@ -54,6 +54,9 @@ class LiveGate:
     """Why there is nothing to compare; empty when there is."""
     is_lost: bool = False
     """Whether the run was lost or the candidate failed; otherwise a ``problem`` is one of the base, or of both."""
+    usual: float | None = None
+    """The standard deviation between the launches of the run's other gates when this one was last looked at; None
+    where too little was known of them."""
 
     @property
     def is_new(self) -> bool:

@@ -81,8 +81,8 @@ def test_a_refused_entry_decides_nothing_before_its_time() -> None:
     accepted = {key: [entry(1000.0)]}
     results, bounds = {key: few.launches}, {"t": (MEDIAN,)}
     # An entry that counted would have decided this after four launches.
-    assert undecided(results, [key], bounds, {key: [entry(1.05)]}.__getitem__) == frozenset()
-    assert undecided(results, [key], bounds, accepted.__getitem__) == {key}
+    assert undecided(results, [key], {}, bounds, {key: [entry(1.05)]}.__getitem__) == frozenset()
+    assert undecided(results, [key], {}, bounds, accepted.__getitem__) == {key}
     run = LiveRun({key: gate(0.2)}, (), "", (), (), {}, (key,), "", 1.0)
     assert too_slow(run, bounds, accepted.__getitem__) == {key}
 

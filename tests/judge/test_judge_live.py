@@ -83,7 +83,7 @@ def test_the_last_clause_fails_what_is_slower_and_likely_beyond():
     lower = launch_bounds(differences, ALPHA).lower
     assert math.log(1.03) / 5 < lower < math.log(1.03)
     assert judged(results).outcome is FAILED
-    assert undecided({("t", ""): results}, [("t", "")], {"t": (MEDIAN,)}) == {
+    assert undecided({("t", ""): results}, [("t", "")], {}, {"t": (MEDIAN,)}) == {
         ("t", "")
     }  # with budget left, it is measured on
     # The same evidence with its estimate within the tolerance.
@@ -178,7 +178,7 @@ def test_a_tail_is_judged_by_its_own_differences_of_600_calls(ratio, count, call
     results = tails(ratio, count, calls_each)
     assert judged(results, limit=TAIL).outcome is outcome
     assert judged(results, limit=MEDIAN).outcome is PASSED
-    more = undecided({("t", ""): results}, [("t", "")], {"t": (TAIL,)})
+    more = undecided({("t", ""): results}, [("t", "")], {}, {"t": (TAIL,)})
     assert bool(more) is (outcome is INCONCLUSIVE)
 
 
@@ -201,9 +201,9 @@ def test_decided_checks_are_not_measured_again():
         ("bound by nothing", ""): launches(0.03, 0.05, 8),
     }
     bounds = {test: (MEDIAN,) for test, _ in results} | {"bound by nothing": ()}
-    assert undecided(results, list(results), bounds) == {("open", ""), ("open", "few")}
+    assert undecided(results, list(results), {}, bounds) == {("open", ""), ("open", "few")}
     # One open tolerance keeps a check in the run.
-    assert undecided({("t", ""): tails(1.0, 8, 10)}, [("t", "")], {"t": (MEDIAN, TAIL)}) == {("t", "")}
+    assert undecided({("t", ""): tails(1.0, 8, 10)}, [("t", "")], {}, {"t": (MEDIAN, TAIL)}) == {("t", "")}
 
 
 def test_only_latency_tolerances_are_decided_live():
@@ -219,7 +219,7 @@ def test_the_error_rate_is_shared_once_and_not_anew_as_checks_drop_out():
 
     def needed(compared):
         results = launches(0.06, 0.01, 24)
-        return next(k for k in range(4, 25) if not undecided({("a", ""): results[:k]}, compared, bounds))
+        return next(k for k in range(4, 25) if not undecided({("a", ""): results[:k]}, compared, {}, bounds))
 
     # A hundred checks share one error rate, whether or not the others are still being measured.
     assert needed(both[:1]) < needed(both[:1] * 100)
@@ -242,13 +242,13 @@ def test_the_tolerance_is_on_top_of_what_was_accepted(center, accepted, outcome)
     results = launches(center, 0.005, 10)
     assert judged(results, accepted=accepted).outcome is outcome
     # What is measured next goes by the same bound: all of these are decided.
-    assert not undecided({("t", ""): results}, [("t", "")], {"t": (MEDIAN,)}, {("t", ""): accepted}.__getitem__)
+    assert not undecided({("t", ""): results}, [("t", "")], {}, {"t": (MEDIAN,)}, {("t", ""): accepted}.__getitem__)
 
 
 def test_what_is_measured_next_goes_by_what_was_accepted():
     results = launches(0.097, 0.005, 10)
     close = {("t", ""): (entry(1.067),)}  # 1.067 x 1.03 is 1.099
-    assert undecided({("t", ""): results}, [("t", "")], {"t": (MEDIAN,)}, close.__getitem__) == {("t", "")}
+    assert undecided({("t", ""): results}, [("t", "")], {}, {"t": (MEDIAN,)}, close.__getitem__) == {("t", "")}
     check = judged(results, accepted=close["t", ""])
     assert check.outcome is INCONCLUSIVE
     assert "the smallest slow-down these launches could have shown is 9.9%" in said(check.reason)

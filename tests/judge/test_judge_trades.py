@@ -275,6 +275,7 @@ class TestSampling:
         found = undecided(
             {self.KEY: launches(ratio, 0.03, count)},
             [self.KEY],
+            {},
             {"test_it": (bound("max_latency_increase", tolerance),)},
             trades={"test_it": parse_trades(trades, "x")},
         )

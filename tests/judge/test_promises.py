@@ -21,7 +21,16 @@ from pytest_speedacc.judge.live_increase import SUITE_ALPHA, live_alpha
 from pytest_speedacc.judge.verdict import Outcome
 from pytest_speedacc.stats.alike import judge_calls
 from pytest_speedacc.stats.quantiles import judge_quantile, look_sizes
-from pytest_speedacc.stats.sequence import FEWEST_LAUNCHES, half_width, judge_launches, launch_gain
+from pytest_speedacc.stats.sequence import (
+    FEWEST_AS_USUAL,
+    FEWEST_LAUNCHES,
+    MUCH_WIDER,
+    USUAL_FREEDOM,
+    half_width,
+    judge_launches,
+    launch_gain,
+    usual_spreads,
+)
 
 GATES, MOST = 10, 24
 STRICT = parse_bound("max_latency_increase", "0 %", "test")
@@ -61,6 +70,71 @@ def test_one_run_in_a_hundred_calls_an_unchanged_model_slower_however_many_gates
     if not heavy:
         # With one per cent for each gate, several runs in a hundred would, and the simulation sees it.
         assert alarms(0.02 * noise, SUITE_ALPHA).any(axis=1).mean() > 2 * SUITE_ALPHA
+
+
+def decided(differences: Any, tolerance: float, alpha: float) -> Any:
+    """What became of each gate of runs whose gates lend each other their spread: shape (runs, gates) of (runs, gates,
+    launches), 1 where it failed before the last launch, -1 where it passed, and 0 where it was open until then.
+    """
+    runs, gates, most = differences.shape
+    found, mean, squares, count = (np.zeros((runs, gates)) for _ in range(4))
+    for k in range(1, most):
+        still = found == 0
+        step = np.where(still, differences[:, :, k - 1] - mean, 0.0)
+        mean, count = mean + step / k, np.where(still, k, count)
+        squares += step * np.where(still, differences[:, :, k - 1] - mean, 0.0)
+        # A gate that was decided keeps what it had; of it, as many launches count as it had.
+        freedom = (count - 1).sum(axis=1, keepdims=True) - (count - 1)
+        usual = np.sqrt((squares.sum(axis=1, keepdims=True) - squares) / np.maximum(freedom, 1))
+        lent = (freedom >= USUAL_FREEDOM) & (squares <= (MUCH_WIDER * usual) ** 2 * max(k - 1, 1))
+        for beside, those, fewest in (
+            (0, still & ~lent, FEWEST_LAUNCHES),
+            (USUAL_FREEDOM, still & lent, FEWEST_AS_USUAL),
+        ):
+            if k < fewest:
+                continue
+            sd = np.maximum(np.sqrt((squares + beside * usual**2) / (k - 1 + beside)), 0.003)
+            strict, lax = (sd * half_width(1, k, level, beside=beside) for level in (alpha, 0.05))
+            found[those & (mean + lax < tolerance)] = -1
+            found[those & (mean - strict > tolerance / 5) & (mean - lax > tolerance)] = 1
+    return found
+
+
+def test_the_simulation_of_lent_spreads_is_of_the_rule() -> None:
+    random = np.random.default_rng(6)
+    draws = random.normal(0.02, 0.02, (4, GATES, MOST)) * np.array([3.0, *[1.0] * (GATES - 1)])[:, None]
+    found = decided(draws, 0.02, 0.01)
+    assert {-1, 0, 1} <= set(found.ravel())
+    for run in range(4):
+        launches: dict[int, list[float]] = {gate: [] for gate in range(GATES)}
+        verdicts = dict.fromkeys(range(GATES), "more")
+        for k in range(MOST - 1):
+            for gate in (still := [gate for gate in range(GATES) if verdicts[gate] == "more"]):
+                launches[gate].append(float(draws[run, gate, k]))
+            usual = usual_spreads(launches)
+            for gate in still:
+                verdicts[gate] = judge_launches(launches[gate], 0.02, 0.01, budget_left=True, usual=usual.get(gate))
+        codes = {"passed": -1, "failed": 1, "more": 0}
+        assert [codes[verdicts[gate]] for gate in range(GATES)] == found[run].tolist()
+
+
+@pytest.mark.parametrize("wider", [1, 2, 3, 4])
+def test_a_gate_whose_launches_differ_more_than_those_of_the_others_keeps_the_promise_of_the_run(wider: int) -> None:
+    """At a tolerance of nothing, where errors are likeliest."""
+    spreads = 0.0175 * np.array([wider, *[1.0] * (GATES - 1)])
+    draws = np.random.default_rng(11).standard_normal((3000, GATES, MOST)) * spreads[:, None]
+    assert (decided(draws, 1e-9, SUITE_ALPHA / GATES) == 1).any(axis=1).mean() <= SUITE_ALPHA
+
+
+@pytest.mark.parametrize("wider", [1, 2])
+def test_one_slower_than_its_tolerance_rarely_passes_by_the_spread_of_others(wider: int) -> None:
+    """By a hair, and one within it by a hair rarely fails; the others' launches differ less."""
+    spreads, tolerance = 0.0175 * np.array([wider, *[1.0] * (GATES - 1)]), math.log(1.03)
+    draws = np.random.default_rng(12).standard_normal((2000, GATES, MOST)) * spreads[:, None]
+    draws[:, 0] += tolerance
+    found = decided(draws, tolerance, SUITE_ALPHA / GATES)[:, 0]
+    assert (found == -1).mean() <= 0.05
+    assert (found == 1).mean() <= 0.05
 
 
 @pytest.mark.parametrize("heavy", [False, True])

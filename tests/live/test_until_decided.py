@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +18,7 @@ from values import facts
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.live import until_decided
 from pytest_speedacc.live.launch import LaunchFindings, Orders
-from pytest_speedacc.live.until_decided import Budget, run_until_decided
+from pytest_speedacc.live.until_decided import Budget, Undecided, run_until_decided
 from pytest_speedacc.live.workers.side import Side
 from pytest_speedacc.live.workers.worker_process import WorkerLost
 from pytest_speedacc.measure.launches import Key, LiveRun, PairTimes
@@ -30,15 +32,12 @@ def result(difference: float = 0.0, *, within: float = 0.003, setup: float = 0.1
     return PairTimes(difference, within, None, 0, 1e-3, 1e-3, setup)
 
 
-Rule = Callable[[Mapping[Key, Sequence[PairTimes]], Sequence[Key]], frozenset[Key]]
-
-
-def after(**launches: int) -> Rule:
+def after(**launches: int) -> Undecided:
     """A rule that decides each test after so many launches."""
-    return lambda results, compared: frozenset(key for key in results if len(results[key]) < launches[key[0]])
+    return lambda results, compared, usual: frozenset(key for key in results if len(results[key]) < launches[key[0]])
 
 
-def until(launches: int) -> Rule:
+def until(launches: int) -> Undecided:
     """A rule that decides every test after so many launches."""
     return after(test_a=launches, test_b=launches)
 
@@ -90,6 +89,39 @@ def test_decided_gates_drop_out_and_the_last_ends_the_run(play: Any) -> None:
     assert [order.base_first for order in orders] == [False, True, False, True]
     assert [order.start.statics for order in orders] == [True, False, False, False]
     assert len({order.start.seed for order in orders}) == 4
+
+
+def test_what_a_gate_was_decided_by_stays_whatever_becomes_of_the_others(play: Any) -> None:
+    """Nine others, of which one is measured on and then comes to nothing."""
+    others = {A: [("test_a", str(name)) for name in range(7)], B: [B]}
+    shown: dict[Key, list[float]] = {}
+
+    def launch(orders: Orders) -> LaunchFindings:
+        count = len(shown.get(B, ())) + 1
+        keys = [*(others[A] if count <= 3 else ()), B]
+        for key in keys:
+            shown.setdefault(key, []).append(0.01 * count if key[1] == "6" or key == B else 0.001 * count)
+        if count == 5:
+            return LaunchFindings(problems={B: "it came to nothing"})
+        return LaunchFindings(results={key: result(shown[key][-1]) for key in keys})
+
+    given: list[Mapping[Key, float]] = []
+
+    def rule(
+        results: Mapping[Key, Sequence[PairTimes]], compared: Sequence[Key], usual: Mapping[Key, float]
+    ) -> frozenset[Key]:
+        given.append(dict(usual))
+        return frozenset(key for key in results if len(results[key]) < (9 if key == B else 3))
+
+    run, _ = play(launch, undecided=rule)
+    first = others[A][0]
+    of_others = [shown[key][:3] for key in (*others[A][1:], B)]
+    expected = math.sqrt(statistics.fmean(map(statistics.variance, of_others)))
+    assert given[0] == {}
+    assert [known[first] for known in given[2:]] == [pytest.approx(expected)] * 3
+    assert run.gates[first].usual == pytest.approx(expected)
+    # With four launches of its own, the three of all others are known of.
+    assert given[3][B] == pytest.approx(math.sqrt((6 * 1e-6 + 1e-4) / 7))
 
 
 def test_the_markers_of_the_base_are_kept_from_the_first_launch(play: Any) -> None:
@@ -211,9 +243,11 @@ def test_a_launch_has_the_machine_for_itself_and_the_next_one_waits_its_turn(pla
         free.append(is_free())
         return both(orders)
 
-    def rule(results: Mapping[Key, Sequence[PairTimes]], compared: Sequence[Key]) -> frozenset[Key]:
+    def rule(
+        results: Mapping[Key, Sequence[PairTimes]], compared: Sequence[Key], usual: Mapping[Key, float]
+    ) -> frozenset[Key]:
         free.append(is_free())
-        return until(2)(results, compared)
+        return until(2)(results, compared, usual)
 
     play(launch, undecided=rule)
     assert free == [False, True, False, True]

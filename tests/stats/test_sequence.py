@@ -6,7 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import norm, t
 
-from pytest_speedacc.stats.sequence import half_width, judge_launches, launch_bounds, prediction_interval, resolution
+from pytest_speedacc.stats.sequence import (
+    half_width,
+    judge_launches,
+    launch_bounds,
+    launch_gain,
+    mean_and_sd,
+    prediction_interval,
+    resolution,
+    spread_of,
+    usual_spreads,
+)
 
 TOLERANCE = math.log(1.03)
 ALPHA = 0.01 / 10
@@ -232,3 +242,56 @@ def test_the_prediction_keeps_its_level(floor):
 def test_an_impossible_prediction_is_refused(k, k0, level):
     with pytest.raises(ValueError, match="launches on both sides"):
         prediction_interval(0.0, 0.01, k, k0, floor=0.05, level=level)
+
+
+def test_the_usual_spread_counts_beside_a_gates_own() -> None:
+    seen = [0.01, 0.03, 0.01, 0.03, 0.02]
+    own = mean_and_sd(seen)[1]
+    found = spread_of(seen, own / 2 * 1.5)
+    assert (found.beside, found.fewest) == (6, 3)
+    assert found.sd == pytest.approx(math.sqrt((4 * own**2 + 6 * (0.75 * own) ** 2) / 10))
+    # Much wider than is usual, and nobody knows what is.
+    for usual in (own / 1.51, None):
+        alone = spread_of(seen, usual)
+        assert (alone.sd, alone.beside, alone.fewest) == (own, 0, 4)
+
+
+def test_the_width_with_the_usual_spread_is_that_of_a_conjugate_prior() -> None:
+    """Solved for the mean at which the marginal likelihoods of both hypotheses have the ratio 1 / level."""
+    sd, usual, k, level = 0.02, 0.015, 5, 0.01
+    squares = (k - 1) * sd**2 + 6 * usual**2
+
+    def ratio(distance: float) -> float:
+        r = 0.3 / (0.3 + k)
+        there, elsewhere = squares + k * distance**2, squares + k * r * distance**2
+        return math.sqrt(r) * (there / elsewhere) ** ((k + 6) / 2)
+
+    width = half_width(math.sqrt(squares / (k - 1 + 6)), k, level, beside=6)
+    assert ratio(width) == pytest.approx(1 / (2 * level))
+
+
+def test_what_is_usual_is_pooled_over_the_others_launches_up_to_then() -> None:
+    random = np.random.default_rng(3)
+    launches = {gate: random.normal(0, 0.02, 4).tolist() for gate in "abcd"} | {"late": [], "long": [0.0, 0.1] * 5}
+    found = usual_spreads(launches)
+    others = [launches[gate] for gate in "bcd"] + [launches["long"][:4]]
+    assert found["a"] == pytest.approx(math.sqrt(np.mean([np.var(each, ddof=1) for each in others])))
+    of_long = [launches[gate] for gate in "abcd"]
+    assert found["long"] == pytest.approx(math.sqrt(np.mean([np.var(each, ddof=1) for each in of_long])))
+    assert "late" not in found
+    # Three launches of two others are four degrees of freedom, and of three six.
+    assert not usual_spreads({gate: launches[gate][:3] for gate in "abc"})
+    assert set(usual_spreads({gate: launches[gate][:3] for gate in "abcd"})) == set("abcd")
+
+
+def test_three_launches_decide_where_it_is_known_how_much_they_differ() -> None:
+    unchanged = [-0.01, 0.0, 0.01]
+    seen = [each + 0.2 for each in unchanged]
+    faster = [each - 0.2 for each in unchanged]
+    assert judge_launches(seen, TOLERANCE, 0.01, budget_left=True, usual=0.01) == "failed"
+    assert judge_launches(seen, TOLERANCE, 0.01, budget_left=True) == "more"
+    assert judge_launches(unchanged, TOLERANCE, 0.01, budget_left=True, usual=0.01) == "passed"
+    assert judge_launches(seen[:2], TOLERANCE, 0.01, budget_left=True, usual=0.01) == "more"
+    assert launch_gain(faster, -0.1, 0.01, usual=0.01).is_shown
+    assert not launch_gain(faster, -0.1, 0.01).is_shown
+    assert math.isfinite(resolution(seen, TOLERANCE, 0.01, usual=0.01))
