@@ -102,7 +102,8 @@ def decided(differences: Any, tolerance: float, alpha: float) -> Any:
 
 def test_the_simulation_of_lent_spreads_is_of_the_rule() -> None:
     random = np.random.default_rng(6)
-    draws = random.normal(0.02, 0.02, (4, GATES, MOST)) * np.array([3.0, *[1.0] * (GATES - 1)])[:, None]
+    wider, slower = np.array([3.0, *[1.0] * (GATES - 1)]), np.linspace(-0.01, 0.06, GATES)
+    draws = random.normal(0, 0.02, (4, GATES, MOST)) * wider[:, None] + slower[:, None]
     found = decided(draws, 0.02, 0.01)
     assert {-1, 0, 1} <= set(found.ravel())
     for run in range(4):
