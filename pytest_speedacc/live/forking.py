@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 
 import psutil
 
@@ -26,6 +27,10 @@ class CommonStart:
     """Why they are not forked, or from a process that has imported nothing; empty where all is well."""
     given_up: bool = False
     """Whether that was found out when it was tried."""
+    _started_with: frozenset[str] = frozenset()
+    """Modules that every worker imports before it comes to the user's files."""
+    _asked: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    """Packages that a file, a test, or everything that is run ("") has asked for."""
 
     @classmethod
     def of(cls, candidate: Side, base: Side) -> CommonStart:
@@ -42,8 +47,10 @@ class CommonStart:
         self,
         imported: tuple[dict[str, str], dict[str, str]],
         environments: tuple[Mapping[str, str | None], Mapping[str, str | None]],
+        started_with: frozenset[str] = frozenset(),
     ) -> None:
         """Have what both sides import, from the same files, imported once; of both, as the first launch tells."""
+        self._started_with = started_with
         (ours, theirs), (environment, other) = imported, environments
         if self.shared is None or self.why_not:
             return
@@ -51,7 +58,23 @@ class CommonStart:
             self.given_up = True
             self.why_not = "the two sides' tests set different environment variables while they are collected"
             return
-        self.shared = Shared({name: file for name, file in ours.items() if theirs.get(name) == file}, environment)
+        both = {name: file for name, file in ours.items() if theirs.get(name) == file}
+        self.shared = Shared(both, environment=environment)
+
+    def learn_asked(self, asked: Mapping[str, Set[str]]) -> None:
+        """Learn what a file or a test needs, as any launch shows; of a test, one in which it had its own process."""
+        for who, names in asked.items():
+            self._asked[who] |= names
+
+    def shared_by(self, tests: Sequence[str]) -> Shared | None:
+        """What these tests need of what is shared: all of it while one of them is not known yet."""
+        if self.shared is None or not all(test in self._asked for test in tests):
+            return self.shared and replace(self.shared, wanted=tuple(self.shared.modules))
+        needed = self._asked[""].union(*(self._asked[test] | self._asked[test.split("::")[0]] for test in tests))
+        wanted = (
+            name for name in self.shared.modules if name.partition(".")[0] in needed or name in self._started_with
+        )
+        return replace(self.shared, wanted=tuple(wanted))
 
     @property
     def sentences(self) -> tuple[str, ...]:
@@ -73,7 +96,8 @@ class OwnProcesses:
 
     Decided anew before each gate of a live run; once they are ruled out they stay so.
 
-    The first launch has none: it shows what the setup of a gate costs where they share one.
+    The first launch has none: it shows what the setup of a gate costs where they share one. The second shows what it
+    costs where they do not; later ones may import less beforehand, and cannot be compared.
     """
 
     why_not: str = ""
@@ -82,14 +106,15 @@ class OwnProcesses:
     """Whether the reason is what the gates share, which is nothing to mend."""
     _usual: dict[Key, float] = field(default_factory=dict)
     """Seconds of setup in the first launch, by check."""
-    _learnt: bool = False
+    _launches: int = 0
+    """That are over."""
     _spare: float = MOST_MORE
-    """Seconds that the present launch may still cost more."""
+    """Seconds that the second launch may still cost more."""
 
     @property
     def wanted(self) -> bool:
         """Whether the next gate gets one."""
-        return self._learnt and not self.why_not
+        return self._launches > 0 and not self.why_not
 
     @property
     def sentences(self) -> tuple[str, ...]:
@@ -100,8 +125,7 @@ class OwnProcesses:
 
     def learn(self) -> None:
         """A launch is over."""
-        self._learnt = True
-        self._spare = MOST_MORE
+        self._launches += 1
 
     def rule_out(self, why: str) -> None:
         """There are none from now on, unless there is no reason (an empty ``why``)."""
@@ -109,8 +133,9 @@ class OwnProcesses:
 
     def count(self, key: Key, seconds: float) -> None:
         """Take into account that the setup of a check took so long."""
-        if not self._learnt:
+        if self._launches == 0:
             self._usual[key] = seconds
+        if self._launches != 1:
             return
         usual = self._usual.get(key, seconds)
         self._spare -= max(0.0, seconds - 1.25 * usual - USUALLY_MORE)

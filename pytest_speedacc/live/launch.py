@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -67,6 +68,10 @@ class LaunchFindings:
     """What either side imports from outside both trees, and its files; in the first launch."""
     environments: tuple[Mapping[str, str | None], Mapping[str, str | None]] = ({}, {})
     """What either side's tests change in their environment; in the first launch."""
+    started_with: frozenset[str] = frozenset()
+    """Modules that a side had imported before the user's own files; in the first launch."""
+    asked: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    """Packages that were asked for on either side, by file and by test, and by "" what all of them need."""
     lost_checks: list[Key] = field(default_factory=list)
     """Checks that the base makes and the candidate, in the same test, does not."""
 
@@ -100,6 +105,10 @@ def run_launch(candidate: Side, base: Side, orders: Orders, say: Callable[[str],
         twin_ready = twin.next_check(orders.canary) if twin else None
         report.base_markers, report.base_expected = theirs.markers, theirs.expected
         report.environments = ours.environment, theirs.environment
+        report.started_with = ours.started_with | theirs.started_with
+        for worker in (ours, theirs):
+            for who, names in worker.asked.items():
+                report.asked[who].update(names)
         for test in orders.tests:
             say(test)
             against_itself = (twin, twin_ready) if twin and twin_ready and test == orders.canary else None
@@ -151,6 +160,9 @@ class _Walk:
 
     def _both(self, ours: Ready, theirs: Ready, wanted: set[str] | None) -> None:
         key = (self.test, ours.name)
+        # A test that has not run in a process of its own has not asked for what the fixtures it shares import.
+        if self.orders.own_processes.wanted:
+            self.report.asked[self.test].update(ours.asked, theirs.asked)
         if wanted is None:
             self.report.facts[key] = (ours.facts, theirs.facts)
             for known, new in zip(self.report.imported, (ours.modules, theirs.modules), strict=True):

@@ -174,7 +174,8 @@ def run_until_decided(
             state.take(findings)
             state.own_processes.learn()
             if launch == 0:
-                common.learn(findings.imported, findings.environments)
+                common.learn(findings.imported, findings.environments, findings.started_with)
+            common.learn_asked(findings.asked)
             # Counted once: an error rate that is shared anew after every launch would change what was decided.
             state.compared = state.compared or tuple(state.results)
         except (WorkerLost, GateError) as error:
@@ -214,7 +215,7 @@ def _launch(
     """One launch, its workers forked from one process where that works. Raises WorkerLost."""
     while True:
         try:
-            start = replace(orders.start, shared=common.shared)
+            start = replace(orders.start, shared=common.shared_by(orders.tests))
             return run_launch(candidate, base, replace(orders, start=start), say)
         except CannotFork as error:
             common.give_up(str(error))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 from scratch_repository import Repository, start_repository
+
+from pytest_speedacc.live.workers.side import Side
 
 
 @pytest.fixture
@@ -28,3 +31,22 @@ def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("TMPDIR", str(folder))
     monkeypatch.setattr("tempfile.tempdir", str(folder))
     return folder
+
+
+@pytest.fixture
+def side(tmp_path: Path) -> Side:
+    """How workers of a tree without anything in it are started."""
+    tree = tmp_path / "a tree"
+    tree.mkdir()
+    (tree / "pytest.ini").write_text("[pytest]\n", "utf-8")
+    return Side(
+        label="candidate",
+        root=tree,
+        other_root=tmp_path / "another",
+        folder=tree,
+        python=sys.executable,
+        sys_path=tuple(sys.path),
+        one_thread=True,
+        rootdir=tree,
+        ini_file=tree / "pytest.ini",
+    )

@@ -29,6 +29,7 @@ def serve(
     site = folder / "site"
     site.mkdir(exist_ok=True)
     spec = {"sys_path": [*sys.path, str(site)], "roots": [str(folder / "tree")], "modules": modules, "workers": workers}
+    spec["wanted"] = list(modules)
     (folder / "spec.json").write_text(json.dumps(spec), "utf-8")
     return subprocess.run(
         [sys.executable, "-m", "pytest_speedacc.live.workers.fork_server", str(folder / "spec.json")],
@@ -87,25 +88,6 @@ def test_an_interpreter_that_imports_of_a_tree_by_itself_forks_nothing(tmp_path:
     assert "every process of this interpreter imports " in done.stdout
 
 
-@pytest.fixture
-def side(tmp_path: Path) -> Side:
-    """A tree with one gate, which tells what its process is like."""
-    tree = tmp_path / "a tree"
-    tree.mkdir()
-    (tree / "pytest.ini").write_text("[pytest]\n", "utf-8")
-    return Side(
-        label="candidate",
-        root=tree,
-        other_root=tmp_path / "another",
-        folder=tree,
-        python=sys.executable,
-        sys_path=tuple(sys.path),
-        one_thread=True,
-        rootdir=tree,
-        ini_file=tree / "pytest.ini",
-    )
-
-
 PROBE = """
 import json, os, sys
 found = {
@@ -140,7 +122,9 @@ def test_a_forked_worker_is_as_one_that_is_started(side: Side, tmp_path: Path, m
     (side.root / "test_it.py").write_text(PROBE, "utf-8")
     start = Start((), 7, True, tmp_path, 30.0)
     apart = told(side, start)
-    forked = told(side, replace(start, shared=Shared({"tabnanny": str(tabnanny.__file__)}, {"here": "1"})))
+    forked = told(
+        side, replace(start, shared=Shared({"tabnanny": str(tabnanny.__file__)}, ("tabnanny",), {"here": "1"}))
+    )
     assert (apart.pop("here"), apart.pop("first")) == (None, False)
     assert (forked.pop("here"), forked.pop("first")) == ("1", True)
     assert apart == forked
@@ -149,7 +133,7 @@ def test_a_forked_worker_is_as_one_that_is_started(side: Side, tmp_path: Path, m
 
 def test_a_server_that_cannot_fork_says_why_and_leaves_nothing(side: Side, tmp_path: Path) -> None:
     (side.root / "test_it.py").write_text("", "utf-8")
-    start = Start((), 7, True, tmp_path, 30.0, shared=Shared({"json": "/elsewhere/json.py"}))
+    start = Start((), 7, True, tmp_path, 30.0, shared=Shared({"json": "/elsewhere/json.py"}, ("json",)))
     with (
         pytest.raises(CannotFork, match="importing what both sides import brings json from"),
         started([(side, ["test_it.py::test_gate"])], start),
@@ -157,7 +141,7 @@ def test_a_server_that_cannot_fork_says_why_and_leaves_nothing(side: Side, tmp_p
         pass
     crash = library(tmp_path, "crash", "import os\nprint('now', flush=True)\nos._exit(1)\n")
     side = replace(side, sys_path=(*side.sys_path, str(tmp_path / "site")))
-    start = replace(start, shared=Shared(crash))
+    start = replace(start, shared=Shared(crash, tuple(crash)))
     with (
         pytest.raises(CannotFork, match="the process that they are forked from ended with 1: now"),
         started([(side, ["test_it.py::test_gate"])], start),

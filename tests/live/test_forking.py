@@ -77,9 +77,34 @@ def test_what_both_sides_import_from_the_same_files_is_imported_once(monkeypatch
     common = CommonStart.of(SIDE, replace(SIDE, label="base"))
     assert common.shared == Shared()
     common.learn(IMPORTED, (KERAS, KERAS))
-    assert common.shared == Shared({"json": "/lib/json.py"}, {"KERAS_BACKEND": "torch"})
+    assert common.shared == Shared({"json": "/lib/json.py"}, environment={"KERAS_BACKEND": "torch"})
+    assert common.shared_by(["test_it.py::test_it"]) == replace(common.shared, wanted=("json",))
     assert common.why_not == ""
     assert common.sentences == ()
+
+
+MODULES = ("plugin", "plugin.part", "numpy", "torch", "torch.nn", "boosters", "pandas")
+
+
+def test_what_open_gates_do_not_ask_for_is_not_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forking.psutil, "LINUX", True)
+    common = CommonStart.of(SIDE, SIDE)
+    imported = {name: f"/lib/{name}.py" for name in MODULES}
+    common.learn((imported, imported), ({}, {}), frozenset({"plugin", "plugin.part"}))
+
+    def wanted(*tests: str) -> tuple[str, ...]:
+        shared = common.shared_by(tests)
+        assert shared is not None
+        assert tuple(shared.modules) == MODULES  # all of which may come with another
+        return shared.wanted
+
+    common.learn_asked({"": {"numpy", "os"}, "test_a.py": {"pandas"}, "test_a.py::test[1::2]": {"torch"}})
+    assert wanted("test_a.py::test[1::2]") == ("plugin", "plugin.part", "numpy", "torch", "torch.nn", "pandas")
+    # Nothing is known of the second one yet.
+    assert wanted("test_a.py::test[1::2]", "test_b.py::test") == MODULES
+    common.learn_asked({"test_b.py": {"json"}, "test_b.py::test": set(), "test_a.py": {"boosters"}})
+    assert wanted("test_b.py::test") == ("plugin", "plugin.part", "numpy")
+    assert wanted("test_b.py::test", "test_a.py::test[1::2]") == MODULES
 
 
 def test_what_cannot_be_forked_does_without_imports_and_then_altogether(monkeypatch: pytest.MonkeyPatch) -> None:

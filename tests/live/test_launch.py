@@ -37,6 +37,8 @@ class Scripted:
     failures: dict[str, str] = field(default_factory=dict)
     why_no_fork: str = ""
     environment: dict[str, str | None] = field(default_factory=dict)
+    started_with: frozenset[str] = frozenset()
+    asked: dict[str, list[str]] = field(default_factory=dict)
     modules: dict[str, str] = field(default_factory=dict)
     begun: list[tuple[str, bool]] = field(default_factory=list)
     """Tests, and whether in processes of their own."""

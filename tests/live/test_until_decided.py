@@ -17,9 +17,10 @@ from values import facts
 
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.live import until_decided
+from pytest_speedacc.live.forking import CommonStart
 from pytest_speedacc.live.launch import LaunchFindings, Orders
 from pytest_speedacc.live.until_decided import Budget, Undecided, run_until_decided
-from pytest_speedacc.live.workers.side import Side
+from pytest_speedacc.live.workers.side import Shared, Side
 from pytest_speedacc.live.workers.worker_process import WorkerLost
 from pytest_speedacc.measure.launches import Key, LiveRun, PairTimes
 from pytest_speedacc.measure.lock import lock_path
@@ -122,6 +123,24 @@ def test_what_a_gate_was_decided_by_stays_whatever_becomes_of_the_others(play: A
     assert run.gates[first].usual == pytest.approx(expected)
     # With four launches of its own, the three of all others are known of.
     assert given[3][B] == pytest.approx(math.sqrt((6 * 1e-6 + 1e-4) / 7))
+
+
+def test_later_launches_import_what_the_open_gates_ask_for(play: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first shows what both sides import, the second which gate asks for what."""
+    monkeypatch.setattr(until_decided.CommonStart, "of", lambda candidate, base: CommonStart(Shared()))
+    modules = {"numpy": "/lib/numpy.py", "torch": "/lib/torch.py"}
+
+    def launch(orders: Orders) -> LaunchFindings:
+        findings = both(orders)
+        if orders.start.statics:
+            findings.imported = modules, modules
+        else:
+            findings.asked |= {"test_a": {"torch"}, "test_b": {"numpy"}}
+        return findings
+
+    _, orders = play(launch, undecided=after(test_a=5, test_b=3))
+    wanted = [order.start.shared.wanted for order in orders if order.start.shared]
+    assert wanted == [(), ("numpy", "torch"), ("numpy", "torch"), ("torch",), ("torch",)]
 
 
 def test_the_markers_of_the_base_are_kept_from_the_first_launch(play: Any) -> None:

@@ -35,7 +35,7 @@ def main(path: str) -> int:
     die_with_parent()
     before = files_of(sys.modules)
     sys.path[:] = spec.sys_path
-    _bring_in(spec.modules)
+    _bring_in(spec.wanted)
     why = why_no_fork() or _in_trees(spec.roots) or _strangers(files_of(sys.modules), {**before, **spec.modules})
     if why:
         print(why)
@@ -59,7 +59,7 @@ def main(path: str) -> int:
     return 0
 
 
-def _bring_in(modules: Mapping[str, str]) -> None:
+def _bring_in(modules: Sequence[str]) -> None:
     """Import all of them, in the order in which a worker did."""
     gc.disable()
     for name in modules:

@@ -84,7 +84,9 @@ class ForkServerSpec:
     roots: tuple[str, ...]
     """Trees of which it must have imported nothing."""
     modules: dict[str, str]
-    """What it imports, in this order, and the file that each must come from."""
+    """What both sides import, in this order, and the file that each must come from."""
+    wanted: tuple[str, ...]
+    """Those of them that it imports, with whatever they bring."""
     workers: tuple[ForkedWorker, ...]
 
 
@@ -107,3 +109,5 @@ class Ready:
     """The fixture that took longest of that setup, and its seconds; "" is the test itself."""
     modules: dict[str, str] = field(default_factory=dict)
     """In the first launch: what it has imported since its last check from outside both trees, and the files."""
+    asked: tuple[str, ...] = ()
+    """The packages that its test has asked for so far, there or not."""

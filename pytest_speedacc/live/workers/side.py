@@ -42,7 +42,9 @@ class Shared:
     """What a process has done before the workers of a launch are forked from it."""
 
     modules: Mapping[str, str] = field(default_factory=dict)
-    """Imported, in this order; and the file that each comes from."""
+    """What both sides import, in this order; and the file that each comes from."""
+    wanted: tuple[str, ...] = ()
+    """Those of them that are imported, with whatever they bring."""
     environment: Mapping[str, str | None] = field(default_factory=dict)
     """Set before, or removed (None), because the tests of both sides do so before they import them."""
 

@@ -86,7 +86,8 @@ def _processes(plans: Sequence[_Plan], start: Start, stack: ExitStack) -> Iterat
     # What an interpreter imports by itself is looked at once: thousands of modules take half a second.
     suspected = roots if start.statics else ()
     elsewhere = [entry for entry in side.sys_path if not any(is_below(entry, root) for root in roots)]
-    spec = ForkServerSpec(tuple(elsewhere), suspected, dict(start.shared.modules), tuple(forked))
+    shared = start.shared
+    spec = ForkServerSpec(tuple(elsewhere), suspected, dict(shared.modules), shared.wanted, tuple(forked))
     path, log = start.scratch / f"forks-{first.token[:8]}.json", start.scratch / f"forks-{first.token[:8]}.log"
     path.write_bytes(msgspec.json.encode(spec))
     changed = {**first.environment, "PYTHONPATH": os.pathsep.join(elsewhere), **start.shared.environment}

@@ -92,9 +92,11 @@ class WorkerGate:
                             facts=facts,
                             concurrency=subject.concurrency,
                             modules=outside(new, (worker.spec.root, worker.spec.other_root)) if statics else {},
+                            asked=tuple(worker.asked.names[self._test]),
                         )
                         worker.channel.send("ready", gate=msgspec.to_builtins(ready))
-                        self._serve(work, subject, check)
+                        with worker.asked.resting():
+                            self._serve(work, subject, check)
                     finally:
                         pin(())
         except GateError as error:

@@ -22,9 +22,11 @@ import pytest
 from pytest_speedacc.errors import said
 from pytest_speedacc.live.tree.identity import base_sys_path, remap_editable
 from pytest_speedacc.live.workers.arguments import SwitchesOff, neutralise, switch_off
+from pytest_speedacc.live.workers.asked_for import ALL, AskedFor
 from pytest_speedacc.live.workers.channel import Channel, ChannelClosed, connect
 from pytest_speedacc.live.workers.forkable import DoneByTests
 from pytest_speedacc.live.workers.last_words import tell_where
+from pytest_speedacc.live.workers.modules import outside
 from pytest_speedacc.live.workers.own_process import run_in_child
 from pytest_speedacc.live.workers.process import die_with_parent
 from pytest_speedacc.live.workers.protocol import WorkerSpec
@@ -42,6 +44,7 @@ class WorkerPlugin(SwitchesOff):
         self.spec = spec
         self.channel = channel
         self.by_tests = DoneByTests()
+        self.asked = AskedFor()
         self.told: dict[str, Any] = {"gates": []}
         """Of what was collected."""
         self.aside = 0.0
@@ -69,17 +72,27 @@ class WorkerPlugin(SwitchesOff):
     ) -> Generator[None, object, object]:
         """Before plugins that act on their options here."""
         switch_off(early_config, parser, args)
-        with self.by_tests.watching():
+        if self.spec.statics:
+            trees = (self.spec.root, self.spec.other_root)
+            self.told["started_with"] = list(outside(sys.modules, trees))
+        with self.by_tests.watching(), self.asked.watching(ALL):
             return (yield)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection(self) -> Generator[None, object, object]:
         """Tell what came of it."""
-        with self.by_tests.watching():
+        with self.by_tests.watching(), self.asked.watching(ALL):
             result = yield
         forks = {"why_no_fork": self.by_tests.why_no_fork(), "environment": self.by_tests.environment}
-        self.channel.send("collected", **self.told, **forks)
+        asked = {who: sorted(names) for who, names in self.asked.names.items()}
+        self.channel.send("collected", **self.told, **forks, asked=asked)
         return result
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report(self, collector: pytest.Collector) -> Generator[None, object, object]:
+        """What a file of tests imports, its tests need."""
+        with self.asked.watching(collector.nodeid if isinstance(collector, pytest.Module) else ALL):
+            return (yield)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Generator[None, object, object]:
@@ -90,7 +103,7 @@ class WorkerPlugin(SwitchesOff):
         asked = kept if self.spec.is_base and self.spec.statics else []
         markers = {item.nodeid: marker_keywords(item) for item in asked}
         expected = [item.nodeid for item in asked if expects_failure(item)]
-        self.told = {"gates": list(gates), "markers": markers, "expected": expected}
+        self.told |= {"gates": list(gates), "markers": markers, "expected": expected}
         items[:] = kept
         for item in items:
             for node in item.listchain():
@@ -120,7 +133,8 @@ class WorkerPlugin(SwitchesOff):
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
         self.costs = SetupCosts(self._paid)
         seed_everything(self.spec.seed)
-        result = yield
+        with self.asked.watching(item.nodeid):
+            result = yield
         self.channel.send("ended", test=item.nodeid)
         return result
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,10 @@ class WorkerProcess:
         """Why its gates cannot have processes of their own; empty where they can."""
         self.environment: Mapping[str, str | None] = {}
         """What its tests, being collected, changed in its environment; in the first launch."""
+        self.started_with: frozenset[str] = frozenset()
+        """Modules that it had imported before the user's own files; in the first launch."""
+        self.asked: Mapping[str, Sequence[str]] = {}
+        """Packages that the user's files ask for, by file, and by "" what all of them need."""
         self._begun = ""
         self._failures: dict[str, str] = {}
         self._popen = popen
@@ -84,6 +88,8 @@ class WorkerProcess:
                     self.expected = frozenset(message.get("expected", ()))
                     self.why_no_fork = message.get("why_no_fork", "")
                     self.environment = message.get("environment", {})
+                    self.started_with = frozenset(message.get("started_with", ()))
+                    self.asked = message.get("asked", {})
                     return
                 case "finished":
                     raise self.lost("it collected nothing")
