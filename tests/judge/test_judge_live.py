@@ -12,9 +12,9 @@ from judge_examples import bound
 from pytest_speedacc.axes.units import Kind
 from pytest_speedacc.baseline import Accepted
 from pytest_speedacc.config.policy import Policy
-from pytest_speedacc.judge.live_increase import judge_live_increase, latency_tolerances, live_alpha, undecided
+from pytest_speedacc.judge.live_increase import judge_live_increase, latency_tolerances, live_alpha, too_slow, undecided
 from pytest_speedacc.judge.verdict import Outcome
-from pytest_speedacc.measure.launches import NEW_GATE, LiveGate, PairTimes
+from pytest_speedacc.measure.launches import NEW_GATE, LiveGate, LiveRun, PairTimes
 from pytest_speedacc.report.sentences import said
 from pytest_speedacc.stats.sequence import launch_bounds, resolution
 
@@ -283,3 +283,18 @@ def test_a_tail_has_its_own_acceptance():
     results = tails(1.5, 8, 75)
     assert judged(results, limit=TAIL, accepted=(entry(1.5),)).outcome is FAILED
     assert judged(results, limit=TAIL, accepted=(entry(1.5, "p95"),)).outcome is PASSED
+
+
+def test_the_usual_spread_decides_a_median_and_no_tail():
+    """Three launches are enough where it is known how much launches differ; of tails nothing is known."""
+    slow = launches(0.2, 0.004, 3)
+    assert judge_live_increase(MEDIAN, replace(gate(*slow), usual=0.005), (), ALPHA).outcome is FAILED
+    assert judge_live_increase(MEDIAN, gate(*slow), (), ALPHA).outcome is INCONCLUSIVE
+    key = ("t", "")
+    assert undecided({key: slow}, [key], {key: 0.005}, {"t": (MEDIAN,)}) == frozenset()
+    assert undecided({key: slow}, [key], {}, {"t": (MEDIAN,)}) == {key}
+    run = LiveRun({key: replace(gate(*slow), usual=0.005)}, (), "", (), (), {}, (key,), "", 1.0)
+    assert too_slow(run, {"t": (MEDIAN,)}, lambda key: ()) == {key}
+    tail = tails(2.0, 3, 300)
+    assert judge_live_increase(TAIL, replace(gate(*tail), usual=0.02), (), ALPHA).outcome is INCONCLUSIVE
+    assert undecided({key: tail}, [key], {key: 0.02}, {"t": (TAIL,)}) == {key}

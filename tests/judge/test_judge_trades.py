@@ -259,6 +259,15 @@ def test_an_inconclusive_worsening_is_excused_as_well():
     assert outcomes(slower, trades, measured(0.97), against, rule="exact") == [PASSED]
 
 
+def test_a_gain_of_time_is_shown_by_three_launches_where_it_is_known_how_much_they_differ():
+    trades = [{"give": {"accuracy": "0.5 pp"}, "gain": {"latency": "30 %"}}]
+    for usual, expected in ((None, False), (0.02, True)):
+        against = reference(ratio=0.5, spread=0.02)
+        live = replace(against.live, gate=replace(against.live.gate, launches=launches(0.5, 0.02, 3), usual=usual))
+        _, (found,) = judged(DROP, trades, measured(0.947), replace(against, live=live))
+        assert found.applies is expected
+
+
 def test_a_trade_of_what_was_not_measured_does_not_apply():
     blind = measured(0.947)
     blind = Measurement(replace(blind.statics, parameters=Unavailable("no")), blind.latency)
@@ -271,11 +280,11 @@ class TestSampling:
 
     KEY = ("test_it", "")
 
-    def is_open(self, trades, ratio, count, tolerance="200 %"):
+    def is_open(self, trades, ratio, count, tolerance="200 %", usual=None):
         found = undecided(
             {self.KEY: launches(ratio, 0.03, count)},
             [self.KEY],
-            {},
+            {} if usual is None else {self.KEY: usual},
             {"test_it": (bound("max_latency_increase", tolerance),)},
             trades={"test_it": parse_trades(trades, "x")},
         )
@@ -285,6 +294,10 @@ class TestSampling:
     def test_a_gain_near_what_is_asked_for_takes_more_launches(self, ratio, expected):
         assert self.is_open(SPEED, ratio, 8) is expected
         assert not self.is_open([], ratio, 8)
+
+    def test_three_are_enough_where_it_is_known_how_much_they_differ(self):
+        assert self.is_open(SPEED, 0.5, 3)
+        assert not self.is_open(SPEED, 0.5, 3, usual=0.03)
 
     def test_so_does_what_is_given(self):
         trades = [{"give": {"latency": "20 %"}, "gain": {"accuracy": "1 pp"}}]

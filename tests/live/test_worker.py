@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import gc
 import importlib.metadata
@@ -293,6 +294,21 @@ def test_the_faster_stretch_counts(spec: WorkerSpec, clock: Clock, monkeypatch: 
     order = {"calls": 1, "untimed": 0, "number": 0, "single": False, "stretches": 3}
     _, (answer,) = seen_by_model(spec, clock, kind="time", **order)
     assert answer["seconds"] == [1e-3]
+
+
+def test_what_is_timed_is_not_watched_for_what_it_imports(spec: WorkerSpec, clock: Clock) -> None:
+    order = {"kind": "time", "calls": 2, "untimed": 0, "number": 0, "single": True, "stretches": 1}
+    plugin, usual = WorkerPlugin(spec, Coordinator(clock, orders=[order])), builtins.__import__  # type: ignore[arg-type]
+    used: list[bool] = []
+
+    def model(batch: Any) -> Any:
+        used.append(builtins.__import__ is usual)
+        return first(batch)
+
+    with plugin.asked.watching("t"):
+        WorkerGate(plugin, "t").check(model, X, Y)
+    assert used[-2:] == [True, True]
+    assert not any(used[:-2])
 
 
 def test_answers_of_timed_calls_are_held_against_those_outside_of_them(spec: WorkerSpec, clock: Clock) -> None:
