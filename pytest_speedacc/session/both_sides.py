@@ -24,8 +24,9 @@ from pytest_speedacc.live.base_settings import live_rules
 from pytest_speedacc.live.environments.choice import BaseEnvironment, base_environment
 from pytest_speedacc.live.profiling import Profiled, Profiling, run_profiles
 from pytest_speedacc.live.tree.acceptance import BASELINE, last_accepted
+from pytest_speedacc.live.tree.base import Base
 from pytest_speedacc.live.tree.choice import AUTO, choose_base
-from pytest_speedacc.live.tree.git import Base, has_changes, is_shallow
+from pytest_speedacc.live.tree.git import has_changes, is_shallow
 from pytest_speedacc.live.tree.history import foreign
 from pytest_speedacc.live.tree.identity import base_sys_path, map_path, refuse_non_editable_install
 from pytest_speedacc.live.tree.unshared import unshared

@@ -22,7 +22,7 @@ from pytest_speedacc.live.environments.files import (
 )
 from pytest_speedacc.live.environments.recipe import Recipe, project_file, recipe_of
 from pytest_speedacc.live.environments.store import BuildError, interpreter, kept
-from pytest_speedacc.live.tree.git import Base
+from pytest_speedacc.live.tree.base import Base
 from pytest_speedacc.live.tree.identity import base_sys_path, editable_installs, import_folders
 from pytest_speedacc.live.tree.worktree import BaseTree
 
