@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
+
+import pytest
 
 from pytest_speedacc.judge.verdict import Outcome, Verdict
 from pytest_speedacc.report.markdown import markdown
@@ -52,6 +54,27 @@ def find_actions(environment: Mapping[str, str] = os.environ) -> Actions | None:
         Path(environment.get("GITHUB_WORKSPACE") or Path.cwd()),
         blob if _BLOB.fullmatch(blob) else "",
     )
+
+
+def tell_actions(
+    run: RunReport,
+    written: Sequence[Path],
+    root: Path,
+    fails: Callable[[Outcome], bool],
+    plugins: pytest.PytestPluginManager,
+) -> Iterator[str]:
+    """Write the job summary and the outputs where this run is a step; returns the terminal's lines, its annotations."""
+    actions = find_actions()
+    if actions is None or not (run.verdicts or run.lost or run.problems or run.shard):
+        return
+    try:
+        write_summary(actions, run, written, root)
+    except OSError as error:
+        yield f"The job summary could not be written: {error.strerror}."
+    if plugins.hasplugin(ANNOTATES_ALREADY):
+        # It does so for tests, and for nothing that is no test.
+        run = replace(run, verdicts=())
+    yield from annotation_lines(actions, run, root, fails)
 
 
 def write_summary(actions: Actions, run: RunReport, reports: Sequence[Path], root: Path) -> None:
