@@ -20,8 +20,9 @@ from pytest_speedacc.measure.evaluation import Executor
 from pytest_speedacc.measure.lock import timing_lock
 from pytest_speedacc.measure.loops import RunningLoop
 from pytest_speedacc.measure.measurement import Measurement
+from pytest_speedacc.measure.score import ScoreLike
 from pytest_speedacc.measure.stages import stage
-from pytest_speedacc.measure.subject import CallOptions, ScoreLike, Subject, prepare
+from pytest_speedacc.measure.subject import CallOptions, Subject, prepare
 from pytest_speedacc.measure.training import Fitted, fit
 
 T = TypeVar("T")
