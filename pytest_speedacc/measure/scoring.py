@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.facts import Unavailable
-from pytest_speedacc.measure.accuracy import Accuracy, labels, score_predictions, shape_note, to_numpy
-from pytest_speedacc.measure.evaluation import CHUNK, Evaluation, differing, evaluate_set
+from pytest_speedacc.measure.accuracy import Accuracy, differing, labels, score_predictions, shape_note, to_numpy
+from pytest_speedacc.measure.evaluation import CHUNK, Evaluation, evaluate_set
 from pytest_speedacc.measure.outputs import Outputs, changed
 from pytest_speedacc.measure.raised import RAISED, model_raised
 from pytest_speedacc.measure.randomness import seeded
