@@ -214,10 +214,7 @@ def evaluate_stream(evaluator: Evaluator, sources: Iterable[Source], executor: E
 
 
 def _each(
-    function: Callable[[Any], Evaluated],
-    batches: Iterable[Any],
-    names: list[str] | None,
-    executor: Executor | None,
+    function: Callable[[Any], Evaluated], batches: Iterable[Any], names: list[str] | None, executor: Executor | None
 ) -> Iterator[Evaluated]:
     """The batches' results in order, whoever computes them."""
     # Generators, out of which a StopIteration of the model's comes as the cause of a RuntimeError, not as their end.

@@ -7,14 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_speedacc.baseline import (
-    Content,
-    baseline_path,
-    content,
-    guessed_test,
-    is_named_after,
-    list_folder,
-)
+from pytest_speedacc.baseline import Content, baseline_path, content, guessed_test, is_named_after, list_folder
 from pytest_speedacc.config.project import Project
 from pytest_speedacc.session.narrowed import Narrowed
 

@@ -14,12 +14,7 @@ from importlib import metadata
 from pathlib import Path
 
 from pytest_speedacc.live.environments.build import build_by_command, build_with_uv, complete, requirements
-from pytest_speedacc.live.environments.files import (
-    PYTHON_VERSION,
-    Revision,
-    changed_dependency_files,
-    deciding,
-)
+from pytest_speedacc.live.environments.files import PYTHON_VERSION, Revision, changed_dependency_files, deciding
 from pytest_speedacc.live.environments.recipe import Recipe, project_file, recipe_of
 from pytest_speedacc.live.environments.store import BuildError, interpreter, kept
 from pytest_speedacc.live.tree.base import Base
