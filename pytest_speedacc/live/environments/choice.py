@@ -143,11 +143,7 @@ def _python(theirs: Revision, ours: Revision) -> str:
 
 
 def _is_installed(name: str) -> bool:
-    try:
-        metadata.distribution(name)
-    except metadata.PackageNotFoundError:
-        return False
-    return True
+    return any(metadata.distributions(name=name))
 
 
 def _search(base: Base, tree: BaseTree, scratch: Path) -> tuple[str, ...]:
