@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import cycle, islice
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from pytest_speedacc.measure.garbage import Garbage
 from pytest_speedacc.measure.in_loop import Stint, timed, untimed
 from pytest_speedacc.measure.loops import Loop
 from pytest_speedacc.measure.quiet import quietly
-from pytest_speedacc.measure.raised import RAISED, model_raised
+from pytest_speedacc.measure.raised import guarded
 from pytest_speedacc.measure.stack import with_room
 from pytest_speedacc.measure.without_loop import timed_without_loop
 from pytest_speedacc.stats.alike import alike
@@ -34,7 +34,6 @@ SHORTEST_STRETCH = 1e-4
 """Seconds that the last untimed calls last together, so that the clock has told how long one of them is."""
 TIMED = "while it was timed"
 
-_T = TypeVar("_T")
 Call = Callable[[Any], Any]
 Synchronise = Callable[[], None] | None
 
@@ -211,9 +210,9 @@ def _stretches(work: Workload, calls_per_round: int, count: int, start: int) -> 
         arguments = calls_per_round, some, start + done
         if work.loop is None:
             places = [place - done for place in kept if done <= place < done + some]
-            stint = quietly(_guarded, TIMED, timed_without_loop, work, *arguments, places)
+            stint = quietly(guarded, TIMED, timed_without_loop, work, *arguments, places)
         else:
-            stint = with_room(_guarded, TIMED, _timed_in_loop, work, work.loop, *arguments)
+            stint = with_room(guarded, TIMED, _timed_in_loop, work, work.loop, *arguments)
         durations += stint.nanoseconds
         elapsed += stint.elapsed
         work.garbage.look(some * calls_per_round, stint.elapsed * 1e-9)
@@ -264,13 +263,13 @@ def run_calls(work: Workload, calls: int, first: int = 0) -> float:
 def run_again(work: Workload, calls: int) -> float:
     """As ``run_untimed``, of a model that was called before. Raises GateError when it raises, or a clock is off."""
     with one_process(), clocks.agreeing("while the model was warmed up"):
-        return _guarded(TIMED, run_untimed, work, calls)
+        return guarded(TIMED, run_untimed, work, calls)
 
 
 def _warm_up(work: Workload, budget: float) -> WarmUp:
     enough = min(MOST_WARM_UP_SECONDS, budget / 10)
     first = f"on a batch of {work.batch_size}, after it had predicted the whole set"
-    took = _guarded(first, run_untimed, work, 1)
+    took = guarded(first, run_untimed, work, 1)
     calls, spent, done = 1, took, 1
     fastest = before = took
     # A few calls after a slow first one may be over before the clock has told anything of them.
@@ -280,12 +279,3 @@ def _warm_up(work: Workload, budget: float) -> WarmUp:
         before, fastest = fastest, min(fastest, took / calls)
     found = pace(max(took / calls, 1e-9), max(fastest, 1e-9))
     return replace(found, calls=done, spent=spent, gets_faster=took / calls < FASTER * before)
-
-
-def _guarded(when: str, measure: Callable[..., _T], *arguments: Any) -> _T:
-    try:
-        return measure(*arguments)
-    except GateError:
-        raise
-    except RAISED as error:
-        raise model_raised(error, when) from error
