@@ -180,9 +180,7 @@ class StreamEvaluation:
     masks: Mapping[str, Mask]
 
 
-def evaluate_set(
-    evaluator: Evaluator, inputs: Any, samples: int, executor: Executor | None = None, size: int = CHUNK
-) -> Evaluation:
+def evaluate_set(evaluator: Evaluator, inputs: Any, samples: int, executor: Executor | None, size: int) -> Evaluation:
     """Predict a set that is held whole, ``size`` samples at a time.
 
     Raises GateError when the model raises, returns another number of predictions than it was given samples, or

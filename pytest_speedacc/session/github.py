@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
@@ -41,17 +41,17 @@ class Actions:
     """Where the host shows the files of the commit that it runs for; empty where nobody knows."""
 
 
-def find_actions(environment: Mapping[str, str] = os.environ) -> Actions | None:
+def find_actions() -> Actions | None:
     """The step that this run is; None elsewhere."""
-    if environment.get("GITHUB_ACTIONS") != "true":
+    if os.environ.get("GITHUB_ACTIONS") != "true":
         return None
-    summary, outputs = (environment.get(name) for name in ("GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT"))
-    server, repository, sha = (environment.get(f"GITHUB_{name}", "") for name in ("SERVER_URL", "REPOSITORY", "SHA"))
+    summary, outputs = (os.environ.get(name) for name in ("GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT"))
+    server, repository, sha = (os.environ.get(f"GITHUB_{name}", "") for name in ("SERVER_URL", "REPOSITORY", "SHA"))
     blob = f"{server}/{repository}/blob/{sha}/"
     return Actions(
         Path(summary) if summary else None,
         Path(outputs) if outputs else None,
-        Path(environment.get("GITHUB_WORKSPACE") or Path.cwd()),
+        Path(os.environ.get("GITHUB_WORKSPACE") or Path.cwd()),
         blob if _BLOB.fullmatch(blob) else "",
     )
 
