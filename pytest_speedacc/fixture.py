@@ -4,33 +4,26 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
-from typing import Any, Protocol, TypedDict, TypeVar, Unpack
+from typing import Any, TypedDict, TypeVar, Unpack
 
-from pytest_speedacc.check.begun import Record, begins
-from pytest_speedacc.check.case import Case, Judged, Run, Say
-from pytest_speedacc.check.comparison import Comparison, Terms, parse_terms, run_comparison
-from pytest_speedacc.check.conductor import run_gate
+from pytest_speedacc.check.asked import Asked
+from pytest_speedacc.check.begun import begins
+from pytest_speedacc.check.comparison import parse_terms
 from pytest_speedacc.check.measuring import measure
 from pytest_speedacc.check.misplaced import misplaced
-from pytest_speedacc.config.policy import Policy
-from pytest_speedacc.errors import ConfigError, GateError, shown
-from pytest_speedacc.facts import Unavailable
-from pytest_speedacc.judge.reference import LiveComparison
+from pytest_speedacc.errors import GateError
 from pytest_speedacc.judge.verdict import Verdict
 from pytest_speedacc.measure.calls import PredictLike
 from pytest_speedacc.measure.evaluation import Executor
-from pytest_speedacc.measure.launches import PairTimes
 from pytest_speedacc.measure.lock import timing_lock
 from pytest_speedacc.measure.loops import RunningLoop
-from pytest_speedacc.measure.measurement import NEVER_FITTED, Measurement
+from pytest_speedacc.measure.measurement import Measurement
+from pytest_speedacc.measure.score import ScoreLike
 from pytest_speedacc.measure.stages import stage
-from pytest_speedacc.measure.subject import CallOptions, ScoreLike, prepare
-from pytest_speedacc.measure.training import Fitted, Training, fit
-from pytest_speedacc.measure.two_models import call_options_of
-from pytest_speedacc.measure.yardstick import Ratios
-from pytest_speedacc.report.printable import is_whole
+from pytest_speedacc.measure.subject import CallOptions, Subject, prepare
+from pytest_speedacc.measure.training import Fitted, fit
 
 T = TypeVar("T")
 
@@ -51,54 +44,10 @@ class Options(TypedDict, total=False):
     metrics: Mapping[str, Any] | None
 
 
-class Host(Protocol):
-    """What a fixture asks of the run that it is a part of, so that it need not know pytest."""
-
-    say: Say
-    """Shows progress; an empty text clears it."""
-
-    def conclude(self, result: Judged | Verdict) -> None:
-        """Report what a check came to, and end the test where it must fail."""
-
-    def recall(self, name: str) -> Judged | Verdict | None:
-        """What this check already came to in this run: a rerun must not try its luck again."""
-
-    def late(self) -> str:
-        """Why the limits do not hold any more with which this test began; empty while they do."""
-
-    def live(self, name: str) -> LiveComparison | None:
-        """What the live run found out about this check; None without a live run."""
-
-    def ratios(self, name: str) -> Ratios:
-        """This check as a multiple of the yardstick. Raises GateError where that cannot be measured."""
-
-    def differences(self, name: str, launches: int) -> tuple[PairTimes, ...]:
-        """The two models of a comparison, timed in so many fresh processes. Raises GateError likewise."""
-
-
-@dataclass(slots=True)
-class Speedacc:
+class Speedacc(Asked):
     """Judges models by the limits and tolerances of the marker and of ``[tool.speedacc]``."""
 
-    test: str
-    """The node id."""
-    policy: Policy
-    """What holds for this test."""
-    run: Run
-    """What holds for the whole run."""
-    host: Host
-    record: Record
-    """What it was called for."""
-    judged: list[str] = field(default_factory=list)
-    """Names of the checks of this test so far."""
-    measured: bool = False
-    """Whether ``measure`` came to numbers."""
-    marked: tuple[str, ...] = ()
-    """Limits and tolerances of the marker itself."""
-    compared: set[str] = field(default_factory=set)
-    """Names of the comparisons among ``judged``."""
-    fitted: list[Fitted] = field(default_factory=list)
-    """What ``fit`` has trained so far."""
+    __slots__ = ()
 
     stage = staticmethod(stage)
 
@@ -271,40 +220,20 @@ class Speedacc:
             ``max_churn="1 %"``, beside the other model instead of the baseline.
         :returns: Every check with what it came to, where the test passes.
         """
-        name = name or "compare"
-        result: Judged | Verdict
-        if problem := _name_problem(name):
-            result = self._refusal("", problem)
-        elif name in self.judged:
-            result = self._refusal(name, f"name={name!r} was used twice in one test: give each call its own name=.")
-        else:
-            self.judged.append(name)
-            self.compared.add(name)
-            scoring = {"score": score, "greater_is_better": greater_is_better, "closeness": closeness}
-            options = {**scoring, "batch_size": batch_size, "predict": predict, "other_predict": other_predict}
-            try:
-                terms = parse_terms(tolerances, min_speedup, trades, launches, self.policy.budget)
-                result = self.host.recall(name) or self._compare(model, other, inputs, targets, terms, options, name)
-            except (ConfigError, GateError) as error:
-                result = self._refusal(name, str(error))
-            finally:
-                self.host.say("")
-        return self._concluded(result)
-
-    def _compare(
-        self, model: Any, other: Any, inputs: Any, targets: Any, terms: Terms, options: Mapping[str, Any], name: str
-    ) -> Judged:
-        ours, theirs = call_options_of(options)
-        comparison = Comparison(
-            run=self.run,
-            test=self.test,
-            name=name,
-            terms=terms,
-            subject=prepare(model, inputs, targets, ours),
-            other=prepare(other, inputs, targets, theirs),
-            launched=partial(self.host.differences, name),
+        ours = CallOptions(
+            score=score,
+            greater_is_better=greater_is_better,
+            predict=predict,
+            batch_size=batch_size,
+            closeness=closeness,
         )
-        return run_comparison(comparison, inputs, self.host.say)
+        theirs = replace(ours, predict=other_predict or predict)
+        terms = partial(parse_terms, tolerances, min_speedup, trades, launches, self.policy.budget)
+
+        def subjects() -> tuple[Subject, Subject]:
+            return prepare(model, inputs, targets, ours), prepare(other, inputs, targets, theirs)
+
+        return self._concluded(self._compared(subjects, inputs, terms, name or "compare"))
 
     def fit(self, train: Callable[[], T]) -> T:
         """Train the model of this gate: returns what ``train()`` returns, and measures what that takes.
@@ -329,74 +258,3 @@ class Speedacc:
             self.host.say("")
         self.fitted.append(Fitted(model, training))
         return model
-
-    def _training_of(self, model: Any) -> Training | Unavailable:
-        """Of the training that returned this very model, or of the only one there was."""
-        own = [each.training for each in self.fitted if each.model is model]
-        if len(own) == 1 or (not own and len(self.fitted) == 1):
-            return (own or [self.fitted[0].training])[0]
-        if not self.fitted:
-            return Unavailable(NEVER_FITTED)
-        return Unavailable("speedacc.fit trained several models, and none of them is, or two of them are, this one")
-
-    def unused(self) -> str:
-        """Why a test that has ended without an error still cannot be green; empty when it can."""
-        if self.marked and self.judged and self.compared.issuperset(self.judged):
-            limits = ", ".join(self.marked)
-            return f"limits are set ({limits}) and the test only called compare(), which has its own: call check() too."
-        if self.judged:
-            return ""
-        limits = ", ".join(bound.setting.name for bound in self.policy.bounds)
-        if limits:
-            what = "only measured" if self.measured else "never called check()"
-            return f"limits are set ({limits}) and the test {what}: call speedacc.check(model, inputs, targets)."
-        return "" if self.measured else "the test uses the speedacc fixture and measured nothing."
-
-    def _checked(self, model: Any, inputs: Any, targets: Any, call_options: CallOptions, name: str) -> Judged | Verdict:
-        if problem := _name_problem(name):
-            return self._refusal("", problem)
-        if name in self.judged:
-            called = f"check(name={name!r})" if name else "check()"
-            return self._refusal(name, f"{called} was called twice in one test: give each check its own name=.")
-        self.judged.append(name)
-        call_options = replace(call_options, confident=self.policy.limits("confidence"))
-        return self.host.recall(name) or self._judge(model, inputs, targets, call_options, name)
-
-    def _concluded(self, result: Judged | Verdict) -> Verdict:
-        if not self.record.is_closed:
-            try:
-                self.host.conclude(result)
-            except BaseException as failure:
-                self.record.failures.append(failure)
-                raise
-        return result.verdict if isinstance(result, Judged) else result
-
-    def _judge(self, model: Any, inputs: Any, targets: Any, call_options: CallOptions, name: str) -> Judged | Verdict:
-        if late := self.host.late():
-            return self._refusal(name, late)
-        if not self.policy.bounds:
-            return self._refusal(
-                name,
-                "no limit or tolerance is set for this gate, so nothing would be judged: add "
-                "@pytest.mark.speedacc(min_accuracy=..., max_latency=...) or set them in [tool.speedacc].",
-            )
-        try:
-            subject = prepare(model, inputs, targets, call_options)
-            ratios = partial(self.host.ratios, name)
-            live, training = self.host.live(name), self._training_of(model)
-            case = Case(self.run, self.policy, self.test, name, subject, live, ratios, training, len(self.judged))
-            return run_gate(case, inputs, self.host.say)
-        except GateError as error:
-            return self._refusal(name, str(error))
-        finally:
-            self.host.say("")
-
-    def _refusal(self, name: str, why: str) -> Verdict:
-        return Verdict(self.test, name, (), (), (), error=why)
-
-
-def _name_problem(name: object) -> str:
-    """Why this cannot name a check; empty where it can."""
-    if not isinstance(name, str):
-        return f"name={shown(name)} must be a text."
-    return "" if is_whole(name) else f"name={name!r} holds half of a character (a lone surrogate), as no file can."

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from pytest_speedacc.fixture import Speedacc
     from pytest_speedacc.live.workers.worker_fixture import WorkerGate
     from pytest_speedacc.live.workers.worker_plugin import WorkerPlugin
-    from pytest_speedacc.session.session import NoGate, Session
+    from pytest_speedacc.session.gate_test import NoGate
+    from pytest_speedacc.session.session import Session
 
 PREFIX = "--speedacc-"
 

@@ -7,18 +7,18 @@ from typing import Any
 import pytest
 from scratch_project import Project
 
-from pytest_speedacc import fixture
+from pytest_speedacc.check import asked
 from pytest_speedacc.judge.live_increase import SUITE_ALPHA
 
 
 def test_each_check_has_its_share(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    shares, run_gate = {}, fixture.run_gate
+    shares, run_gate = {}, asked.run_gate
 
     def recorded(case: Any, *arguments: Any) -> Any:
         shares[case.name] = case.alpha
         return run_gate(case, *arguments)
 
-    monkeypatch.setattr(fixture, "run_gate", recorded)
+    monkeypatch.setattr(asked, "run_gate", recorded)
     project.write("""
 @pytest.mark.speedacc(max_latency="1 s")
 def test_loop(speedacc):

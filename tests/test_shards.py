@@ -21,7 +21,7 @@ from pytest_speedacc.judge.live_increase import SUITE_ALPHA, live_alpha, run_alp
 from pytest_speedacc.marks import SESSION
 from pytest_speedacc.report.merging import merge
 from pytest_speedacc.report.reading import read_report
-from pytest_speedacc.session import both_sides
+from pytest_speedacc.session import both_baselines, both_sides
 from pytest_speedacc.session.hidden_options import Hidden, hidden_options, new_since
 from pytest_speedacc.session.shards import split
 
@@ -270,11 +270,11 @@ class TestBase:
     ) -> None:
         stored = {"own": "test_b.py::test_new", "base": "test_b.py::test_old"}
         read = {tmp_path / name: [(Path(name), SimpleNamespace(test=test))] for name, test in stored.items()}
-        monkeypatch.setattr(both_sides, "read_folder", read.__getitem__)
-        monkeypatch.setattr(both_sides, "kept", lambda baseline: "the same content")
+        monkeypatch.setattr(both_baselines, "read_folder", read.__getitem__)
+        monkeypatch.setattr(both_baselines, "kept", lambda baseline: "the same content")
         run: Any = SimpleNamespace(gates={}, base_gates=(stored["base"], "test_a.py::test_a"))
-        request = self.request(tmp_path, ["test_a.py::test_a"], [stored["own"]])
-        renamed = both_sides._renamed(request, Settings(tmp_path, tmp_path / "base"), run)
+        own, base = (Settings(tmp_path, tmp_path / name) for name in ("own", "base"))
+        renamed = both_baselines.find_renamed(own, base, run, [stored["own"]])
         assert renamed == {stored["base"]: stored["own"]}
 
 

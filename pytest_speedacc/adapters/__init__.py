@@ -23,13 +23,7 @@ from pytest_speedacc.adapters.transformers import PipelineAdapter, TransformersA
 from pytest_speedacc.adapters.xgboost import XGBoostAdapter
 from pytest_speedacc.errors import GateError
 
-__all__ = [
-    "Adapter",
-    "count_parameters",
-    "find_adapter",
-    "model_size",
-    "register",
-]
+__all__ = ["Adapter", "count_parameters", "find_adapter", "model_size", "register"]
 
 # Asked last to first: LightGBM's and XGBoost's estimators are scikit-learn estimators too, and a Keras model on the
 # torch backend is a torch module, as transformers' models are.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from pytest_speedacc.axes.axis import Axis, Role, Setting
@@ -15,11 +14,9 @@ if TYPE_CHECKING:
 
 def _found(statics: Statics) -> Amount | Unavailable:
     count = statics.parameters
-    return count if isinstance(count, Unavailable) else Amount(count.total, note=_details(count.details))
-
-
-def _details(details: Mapping[str, int]) -> str:
-    return ", ".join(f"{number:,} {what}" for what, number in details.items())
+    if isinstance(count, Unavailable):
+        return count
+    return Amount(count.total, note=", ".join(f"{number:,} {what}" for what, number in count.details.items()))
 
 
 PARAMETERS = Axis(

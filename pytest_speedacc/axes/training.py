@@ -28,10 +28,6 @@ def _peak(statics: Statics) -> Amount | Unavailable:
     return Amount(training.peak, training.band, "peak of one training")
 
 
-def _former_seconds(baseline: Baseline, record: EnvironmentRecord | None) -> Amount | None:
-    return Amount(record.training.seconds) if record and record.training else None
-
-
 def _former_peak(baseline: Baseline, record: EnvironmentRecord | None) -> Amount | None:
     peak = record.training.peak if record and record.training else None
     return None if peak is None else Amount(peak)
@@ -44,7 +40,7 @@ TRAINING_TIME = Axis(
     is_optional=True,
     settings=(Setting("max_training_time", Role.MAXIMUM, "longest training in speedacc.fit", '"10 s"'),),
     found=_seconds,
-    former=_former_seconds,
+    former=lambda baseline, record: Amount(record.training.seconds) if record and record.training else None,
 )
 TRAINING_MEMORY = Axis(
     "training_memory",

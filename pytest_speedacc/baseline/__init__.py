@@ -4,11 +4,7 @@ from pytest_speedacc.baseline.agreement import check_agreement
 from pytest_speedacc.baseline.files import baseline_path, guessed_test, is_named_after, load_baseline, load_predictions
 from pytest_speedacc.baseline.folder import Content, content, kept, list_folder, read_folder
 from pytest_speedacc.baseline.merge import confirms, merged
-from pytest_speedacc.baseline.schema import (
-    Accepted,
-    Baseline,
-    StoredProfile,
-)
+from pytest_speedacc.baseline.schema import Accepted, Baseline, StoredProfile
 from pytest_speedacc.baseline.since import SinceBase, since_base
 from pytest_speedacc.baseline.update import is_held, save_baseline, settle_baseline
 

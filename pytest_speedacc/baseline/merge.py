@@ -43,11 +43,7 @@ def confirms(old: Baseline, new: Baseline, environment: str) -> bool:
     The predictions aside, of which ``new`` does not say yet what file they are in.
     """
     same = replace(
-        new,
-        updated=old.updated,
-        predictions=old.predictions,
-        profile=old.profile,
-        environments=old.environments,
+        new, updated=old.updated, predictions=old.predictions, profile=old.profile, environments=old.environments
     )
     then, now = old.environments.get(environment), new.environments[environment]
     return same == old and _same_profile(old.profile, new.profile) and then is not None and _same_record(then, now)

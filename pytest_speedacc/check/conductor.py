@@ -35,7 +35,7 @@ from pytest_speedacc.judge.live_increase import refused_entries
 from pytest_speedacc.judge.reference import Reference, from_live
 from pytest_speedacc.judge.suspects import other_libraries
 from pytest_speedacc.judge.trades import allowed_by_trade, excused
-from pytest_speedacc.judge.verdict import Finding, Outcome, Reason, TradeSum, Verdict, because
+from pytest_speedacc.judge.verdict import Finding, Outcome, Reason, TradeSum, Verdict, any_failed, because
 from pytest_speedacc.measure.accuracy import Accuracy
 from pytest_speedacc.measure.environment import Environment, library_versions
 from pytest_speedacc.measure.outputs import Outputs, compact
@@ -74,7 +74,7 @@ def run_gate(case: Case, inputs: Any, say: Say) -> Judged:
         reference = from_file(case, stored, writes, measurement, environment, ratios)
     checks, sums = _judged(case, measured, reference)
     notes: list[str] = []
-    if writes and case.live is None and _fails(checks):
+    if writes and case.live is None and any_failed(checks):
         # Nothing takes its place, so it is what the file holds that the report shows.
         notes.append(not_written(case))
         writes, (stored, reference) = False, standing(case, measurement, environment, ratios)
@@ -99,7 +99,7 @@ def run_gate(case: Case, inputs: Any, say: Say) -> Judged:
         notes += map(said, refused_entries(case.policy, case.live.gate, case.live.since))
         made = None if writes else case.live.since.made_with(stored)
         notes += map(said, shared_notes(made, case.live.shared)) if made is not None else ()
-        if stored is not None and case.live.since.is_by_hand(stored) and _fails(checks):
+        if stored is not None and case.live.since.is_by_hand(stored) and any_failed(checks):
             notes.append(said(because("by hand")))
     acceptable, known = is_acceptable(checks), case.live is None or case.live.since.known
     if acceptable and not known:
@@ -107,13 +107,13 @@ def run_gate(case: Case, inputs: Any, say: Say) -> Judged:
             "what the base's own baseline file holds is not known, so nothing is accepted: mend it there first"
         )
     others = tuple(map(said, other_libraries(case.live.gate))) if case.live is not None else ()
-    if others and not _fails(checks):
+    if others and not any_failed(checks):
         notes.append(f"other versions than in the base: {', '.join(others)}")
     measurement, watched = watch(case, checks, measurement)
     explained = explain(case, checks, measurement, stored, writes)
     allocated = explain_memory(case, checks)
     notes += [*watched, *explained.notes, *allocated.notes]
-    if writes and _fails(checks):
+    if writes and any_failed(checks):
         notes.append(not_written(case))
     elif stored is not None and writes:
         new = replace(stored, profile=explained.stored)
@@ -133,7 +133,7 @@ def run_gate(case: Case, inputs: Any, say: Say) -> Judged:
         notes=tuple(notes),
         accept=accept,
         trades=tuple(map(told_trade, sums)),
-        suspects=others if _fails(checks) else (),
+        suspects=others if any_failed(checks) else (),
         explained=explained.lines,
         explained_beside=explained.beside,
         allocated=allocated.lines,
@@ -163,7 +163,3 @@ def _judged(
 
 def _remarks(training: Training | Unavailable) -> tuple[str, ...]:
     return () if isinstance(training, Unavailable) else training.notes
-
-
-def _fails(checks: tuple[Finding, ...]) -> bool:
-    return any(check.outcome is Outcome.FAILED for check in checks)

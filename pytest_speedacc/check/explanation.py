@@ -20,7 +20,7 @@ from pytest_speedacc.judge.latency import LAUNCH_SPREAD
 from pytest_speedacc.judge.of_versions import other_versions
 from pytest_speedacc.judge.reference import LiveComparison, Reference
 from pytest_speedacc.judge.stages import explain_waiting
-from pytest_speedacc.judge.verdict import Finding, Observation, Outcome, because
+from pytest_speedacc.judge.verdict import Finding, Observation, Outcome, any_failed, because
 from pytest_speedacc.measure.allocations import Allocations, find_allocations
 from pytest_speedacc.measure.environment import library_versions
 from pytest_speedacc.measure.measurement import Measurement
@@ -56,7 +56,7 @@ def explain(
     changes a verdict.
     """
     timed = [check for check in checks if check.metric == "latency"]
-    failed = _fail(timed)
+    failed = any_failed(timed)
     former = None if writes or case.live is not None else _former(case, stored)
     unsettled = former is not None and any(check.outcome is not Outcome.PASSED for check in timed)
     asks = case.live is None and (case.run.profiles is not None or failed or unsettled)
@@ -117,7 +117,7 @@ def explain_beside_other(
     What goes wrong is a note, as in ``explain``. ``stem`` names the files of the two profiles.
     """
     timed = [check for check in checks if check.metric == "latency"]
-    failed = _fail(timed)
+    failed = any_failed(timed)
     if not failed and run.profiles is None:
         return Explanation()
     calls = profiled_calls(seconds)
@@ -153,13 +153,9 @@ def explain_score(
     return all_said((*flips, *slice_lines(checks, observations))) if scored else ()
 
 
-def _fail(checks: Sequence[Finding]) -> bool:
-    return any(check.outcome is Outcome.FAILED for check in checks)
-
-
 def _is_too_large(checks: Sequence[Finding]) -> bool:
     # A peak that was not measured fails its bound as well, and nobody holds it.
-    return _fail([check for check in checks if check.metric == "memory" and check.observed is not None])
+    return any_failed(check for check in checks if check.metric == "memory" and check.observed is not None)
 
 
 def _allocations(subject: Subject, run: Run) -> Allocations:

@@ -14,7 +14,8 @@ from pytest_speedacc.baseline.files import read_baseline
 from pytest_speedacc.baseline.values import Value, values_of
 from pytest_speedacc.cli.project import find_project
 from pytest_speedacc.cli.show import title
-from pytest_speedacc.live.tree.git import Base, git_output, resolve_base
+from pytest_speedacc.live.tree.base import Base, resolve_base
+from pytest_speedacc.live.tree.git import git_output
 from pytest_speedacc.measure.score import lies_within_unit
 from pytest_speedacc.report.printable import printable
 from pytest_speedacc.report.table import table_lines

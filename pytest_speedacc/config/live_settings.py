@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Literal
 
 from pytest_speedacc.axes.units import Kind
-from pytest_speedacc.config.settings import parse_positive, suggestion
+from pytest_speedacc.config.settings import one_of, parse_positive, suggestion
 from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.stats.sequence import FEWEST_LAUNCHES
 
@@ -59,9 +59,9 @@ def parse_live(section: object) -> LiveSettings:
             case "budget" | "timeout":
                 values[key] = parse_positive(value, Kind.TIME, where)
             case "threads":
-                values[key] = _one_of(value, ("one", "all"), where)
+                values[key] = one_of(value, ("one", "all"), where)
             case "removed" | "loosened":
-                values[key] = _one_of(value, ("warn", "fail"), where)
+                values[key] = one_of(value, ("warn", "fail"), where)
             case "allow_slow_setup":
                 if not isinstance(value, bool):
                     raise ConfigError(f"{where} must be true or false, not {value!r}.")
@@ -89,9 +89,3 @@ def _texts(value: object, where: str) -> tuple[str, ...]:
     if not isinstance(value, list):
         raise ConfigError(f"{where} must be a list of paths, not {value!r}.")
     return tuple(_text(entry, where) for entry in value)
-
-
-def _one_of(value: object, allowed: tuple[str, ...], where: str) -> Any:
-    if value not in allowed:
-        raise ConfigError(f"{where} = {value!r} must be one of {', '.join(map(repr, allowed))}.")
-    return value

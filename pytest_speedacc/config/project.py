@@ -18,6 +18,7 @@ from pytest_speedacc.config.settings import (
     OWN_AXIS,
     Bound,
     is_slip,
+    one_of,
     parse_bound,
     parse_positive,
     split_setting,
@@ -129,11 +130,11 @@ def parse_project(section: object, root: Path) -> Project:
     policies = _table(keys.pop("policies", {}), "[tool.speedacc.policies]")
     tests = _table(keys.pop("tests", {}), "[tool.speedacc.tests]")
     outcomes = {
-        key: _choice(keys.pop(key), get_args(Leniency), f"{where}: {key}")
+        key: one_of(keys.pop(key), get_args(Leniency), f"{where}: {key}")
         for key in ("inconclusive", "not_compared", "skipped")
         if key in keys
     }
-    clock = _choice(keys.pop("profile_clock", "wall"), get_args(Clock), f"{where}: profile_clock")
+    clock = one_of(keys.pop("profile_clock", "wall"), get_args(Clock), f"{where}: profile_clock")
     return Project(
         root=root,
         baselines=root / folder,
@@ -242,15 +243,9 @@ def _text(value: object, where: str) -> str:
     return value
 
 
-def _choice(value: object, allowed: tuple[str, ...], where: str) -> Any:
-    if value not in allowed:
-        raise ConfigError(f"{where} = {value!r} must be one of {', '.join(map(repr, allowed))}.")
-    return value
-
-
 RULES: Mapping[str, Callable[[object, str], Any]] = {
     "group": _text,
-    "accuracy_rule": lambda value, where: _choice(value, get_args(AccuracyRule), where),
+    "accuracy_rule": lambda value, where: one_of(value, get_args(AccuracyRule), where),
     "budget": lambda value, where: parse_positive(value, Kind.TIME, where),
     "policy": _text,
     "slices": _slices,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import difflib
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 from pytest_speedacc.axes import SETTINGS
 from pytest_speedacc.axes.axis import Setting
@@ -83,6 +83,13 @@ def parse_positive(value: object, kind: str, where: str) -> float:
     if number == 0:
         raise ConfigError(f"{where} = {value!r} must be above zero.")
     return number
+
+
+def one_of(value: object, allowed: Sequence[str], where: str) -> Any:
+    """``value``, which is one of the words that are ``allowed``. Raises ConfigError for any other."""
+    if value not in allowed:
+        raise ConfigError(f"{where} = {value!r} must be one of {', '.join(map(repr, allowed))}.")
+    return value
 
 
 def suggestion(name: str, names: Iterable[str]) -> str:

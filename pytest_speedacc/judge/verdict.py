@@ -4,7 +4,7 @@ What decided is kept in values, as ``because`` has it, until ``report/sentences`
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Generic, Literal, TypeVar
@@ -97,6 +97,11 @@ class Check(Generic[Said]):
 
 Finding = Check[Reason]
 """A check as it is judged, in values alone."""
+
+
+def any_failed(checks: Iterable[Finding]) -> bool:
+    """Whether one of them is shown to be violated."""
+    return any(check.outcome is Outcome.FAILED for check in checks)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from typing import Any
 
 from pytest_speedacc.config.live_settings import WHERE, LiveSettings, parse_live
 from pytest_speedacc.errors import ConfigError
-from pytest_speedacc.live.tree.git import Base, git_output
+from pytest_speedacc.live.tree.base import Base
+from pytest_speedacc.live.tree.git import git_output
 
 FILE = "pyproject.toml"
 

@@ -140,3 +140,23 @@ def _is_missing(value: object) -> bool:
 
 def _is_text(values: Array) -> bool:
     return values.dtype.kind in "UT" or (values.dtype.kind == "O" and isinstance(values.flat[0], str))
+
+
+def differing(one: Array, other: Array) -> Mask:
+    """Which samples have other predictions, shape (samples,); of numbers, by more than rounding can do."""
+    if one.dtype.kind in "fc" and other.dtype.kind in "fc":
+        scale = float(np.abs(one).max(initial=0.0))
+        unequal = ~np.isclose(one, other, rtol=1e-4, atol=1e-6 * scale)
+    else:
+        unequal = np.asarray(one != other)
+    return np.asarray(unequal.reshape(len(one), -1).any(axis=1))
+
+
+def typed(predictions: Array) -> Array:
+    """Objects of one plain type as an array of that type, which can be stored without pickle."""
+    if predictions.dtype.kind not in "OT":
+        return predictions
+    values = predictions.ravel().tolist()
+    kinds = {type(value) for value in values}
+    plain = len(kinds) == 1 and kinds <= {str, bool, int, float}
+    return np.array(values).reshape(predictions.shape) if plain else predictions

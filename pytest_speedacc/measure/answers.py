@@ -11,8 +11,7 @@ from typing import Any
 import numpy as np
 
 from pytest_speedacc.errors import GateError, said
-from pytest_speedacc.measure.accuracy import labels, to_numpy
-from pytest_speedacc.measure.evaluation import differing, typed
+from pytest_speedacc.measure.accuracy import differing, labels, to_numpy, typed
 from pytest_speedacc.measure.measurement import Statics
 from pytest_speedacc.measure.outputs import changed, joined
 from pytest_speedacc.measure.raised import RAISED

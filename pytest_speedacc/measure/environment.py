@@ -43,15 +43,8 @@ SECONDS = 10
 FORMER_FIELDS = 8
 """Of an environment, in files from before a processor was told from another of the same name."""
 IDENTITY = (
-    "vendor_id",
-    "cpu family",
-    "model",
-    "stepping",
-    "cpu implementer",
-    "cpu architecture",
-    "cpu variant",
-    "cpu part",
-    "cpu revision",
+    *("vendor_id", "cpu family", "model", "stepping"),
+    *("cpu implementer", "cpu architecture", "cpu variant", "cpu part", "cpu revision"),
 )
 """What ``/proc/cpuinfo`` tells processors apart by: the first four on x86, the others on ARM."""
 

@@ -17,7 +17,7 @@ from pytest_speedacc.adapters.base import Adapter, class_name, to_array
 from pytest_speedacc.adapters.labels import are_distributions
 from pytest_speedacc.errors import GateError, described, said
 from pytest_speedacc.measure import clocks
-from pytest_speedacc.measure.accuracy import missing, to_numpy
+from pytest_speedacc.measure.accuracy import missing, to_numpy, typed
 from pytest_speedacc.measure.calls import OWN, PredictLike, inputs_for, resolve_call
 from pytest_speedacc.measure.concrete import check_concrete, check_finished
 from pytest_speedacc.measure.fingerprint import fingerprint
@@ -180,9 +180,7 @@ class StreamEvaluation:
     masks: Mapping[str, Mask]
 
 
-def evaluate_set(
-    evaluator: Evaluator, inputs: Any, samples: int, executor: Executor | None = None, size: int = CHUNK
-) -> Evaluation:
+def evaluate_set(evaluator: Evaluator, inputs: Any, samples: int, executor: Executor | None, size: int) -> Evaluation:
     """Predict a set that is held whole, ``size`` samples at a time.
 
     Raises GateError when the model raises, returns another number of predictions than it was given samples, or
@@ -213,21 +211,8 @@ def evaluate_stream(evaluator: Evaluator, sources: Iterable[Source], executor: E
     return StreamEvaluation(_gathered(found), targets, f"sha256:{digest.hexdigest()}", masks)
 
 
-def differing(one: Array, other: Array) -> Mask:
-    """Which samples have other predictions, shape (samples,); of numbers, by more than rounding can do."""
-    if one.dtype.kind in "fc" and other.dtype.kind in "fc":
-        scale = float(np.abs(one).max(initial=0.0))
-        unequal = ~np.isclose(one, other, rtol=1e-4, atol=1e-6 * scale)
-    else:
-        unequal = np.asarray(one != other)
-    return np.asarray(unequal.reshape(len(one), -1).any(axis=1))
-
-
 def _each(
-    function: Callable[[Any], Evaluated],
-    batches: Iterable[Any],
-    names: list[str] | None,
-    executor: Executor | None,
+    function: Callable[[Any], Evaluated], batches: Iterable[Any], names: list[str] | None, executor: Executor | None
 ) -> Iterator[Evaluated]:
     """The batches' results in order, whoever computes them."""
     # Generators, out of which a StopIteration of the model's comes as the cause of a RuntimeError, not as their end.
@@ -296,16 +281,6 @@ def _check_count(predictions: Array, count: int) -> None:
             f"the model returned {returned} predictions for {count} samples: one a sample is needed. "
             "A function under test is called with a batch and returns a sequence of the same length."
         )
-
-
-def typed(predictions: Array) -> Array:
-    """Objects of one plain type as an array of that type, which can be stored without pickle."""
-    if predictions.dtype.kind not in "OT":
-        return predictions
-    values = predictions.ravel().tolist()
-    kinds = {type(value) for value in values}
-    plain = len(kinds) == 1 and kinds <= {str, bool, int, float}
-    return np.array(values).reshape(predictions.shape) if plain else predictions
 
 
 def _largest_of(probabilities: Array) -> Array | str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import cycle, islice, pairwise
-from typing import Any, Protocol, TypeVar
+from itertools import cycle, islice
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -16,8 +16,9 @@ from pytest_speedacc.measure.garbage import Garbage
 from pytest_speedacc.measure.in_loop import Stint, timed, untimed
 from pytest_speedacc.measure.loops import Loop
 from pytest_speedacc.measure.quiet import quietly
-from pytest_speedacc.measure.raised import RAISED, model_raised
+from pytest_speedacc.measure.raised import guarded
 from pytest_speedacc.measure.stack import with_room
+from pytest_speedacc.measure.without_loop import timed_without_loop
 from pytest_speedacc.stats.alike import alike
 from pytest_speedacc.stats.quantiles import quantile_interval
 
@@ -31,8 +32,8 @@ FASTER = 0.95
 """Of the best pace so far: calls below it still get faster."""
 SHORTEST_STRETCH = 1e-4
 """Seconds that the last untimed calls last together, so that the clock has told how long one of them is."""
+TIMED = "while it was timed"
 
-_T = TypeVar("_T")
 Call = Callable[[Any], Any]
 Synchronise = Callable[[], None] | None
 
@@ -161,7 +162,7 @@ def warm_up(work: Workload, budget: float) -> WarmUp:
     clock cannot be trusted.
     """
     clocks.read_seconds()  # refuses a clock that stands still before the model is called
-    return quietly(_warm_up, work, budget, min(MOST_WARM_UP_SECONDS, budget / 10))
+    return quietly(_warm_up, work, budget)
 
 
 def pace(seconds_per_call: float, fastest: float) -> WarmUp:
@@ -207,11 +208,11 @@ def _stretches(work: Workload, calls_per_round: int, count: int, start: int) -> 
         is_cut = work.concurrency == 1
         some = min(left, max(1, work.garbage.stretch // calls_per_round)) if is_cut else left
         arguments = calls_per_round, some, start + done
-        stint = (
-            quietly(_guarded, _timed, work, *arguments, [place - done for place in kept if done <= place < done + some])
-            if work.loop is None
-            else with_room(_guarded, _timed_in_loop, work, work.loop, *arguments)
-        )
+        if work.loop is None:
+            places = [place - done for place in kept if done <= place < done + some]
+            stint = quietly(guarded, TIMED, timed_without_loop, work, *arguments, places)
+        else:
+            stint = with_room(guarded, TIMED, _timed_in_loop, work, work.loop, *arguments)
         durations += stint.nanoseconds
         elapsed += stint.elapsed
         work.garbage.look(some * calls_per_round, stint.elapsed * 1e-9)
@@ -232,70 +233,6 @@ def _timed_in_loop(work: Workload, loop: Loop, calls_per_round: int, count: int,
         for batch, answer in stint.answers:
             work.answers.keep(numbers[id(batch)], answer)
     return stint
-
-
-def _timed(work: Workload, calls_per_round: int, count: int, start: int, kept: list[int]) -> Stint:
-    first = start * calls_per_round % len(work.batches)
-    stream = islice(cycle(work.batches), first, first + count * calls_per_round)
-    durations = (
-        _single_calls(work, stream, first, count, kept)
-        if calls_per_round == 1
-        else _rounds(work, stream, first, count, calls_per_round)
-    )
-    return Stint(durations, sum(durations))
-
-
-def _single_calls(work: Workload, stream: Iterator[Any], first: int, count: int, kept: list[int]) -> list[int]:
-    call, synchronise, clock, answers = work.call, work.synchronise, clocks.CLOCKS.read, work.answers
-    durations: list[int] = []
-    keep = durations.append
-    # Plain loops rather than one with branches: the body between two clock reads must hold the call alone. A call whose
-    # answer is kept has a body of its own, so that the others drop theirs at once, as they would in production.
-    for begun, position in pairwise([-1, *kept, count]):
-        untouched = islice(stream, position - begun - 1)
-        if synchronise is None:
-            for batch in untouched:
-                begin = clock()
-                call(batch)
-                keep(clock() - begin)
-        else:
-            for batch in untouched:
-                synchronise()
-                begin = clock()
-                call(batch)
-                synchronise()
-                keep(clock() - begin)
-        if answers is not None and position < count:
-            batch, finish = next(stream), synchronise or _nothing
-            finish()
-            begin = clock()
-            answer = call(batch)
-            finish()
-            keep(clock() - begin)
-            answers.keep((first + position) % len(work.batches), answer)
-    return durations
-
-
-def _rounds(work: Workload, stream: Iterator[Any], first: int, count: int, calls_per_round: int) -> list[int]:
-    call, clock, answers = work.call, clocks.CLOCKS.read, work.answers
-    durations: list[int] = []
-    keep = durations.append
-    finish = work.synchronise or _nothing
-    for number in range(count):
-        chunk = list(islice(stream, calls_per_round))
-        turn = answers.turned(chunk) if answers is not None else 0
-        *batches, last = chunk[turn:] + chunk[:turn]
-        finish()
-        begin = clock()
-        for batch in batches:
-            call(batch)
-        answer = call(last)
-        finish()
-        keep(clock() - begin)
-        if answers is not None:
-            position = number * calls_per_round + (turn - 1) % calls_per_round
-            answers.keep((first + position) % len(work.batches), answer)
-    return durations
 
 
 def run_untimed(work: Workload, calls: int) -> float:
@@ -323,19 +260,17 @@ def run_calls(work: Workload, calls: int, first: int = 0) -> float:
     return clocks.seconds() - begin
 
 
-def _nothing() -> None:
-    pass
-
-
 def run_again(work: Workload, calls: int) -> float:
     """As ``run_untimed``, of a model that was called before. Raises GateError when it raises, or a clock is off."""
     with one_process(), clocks.agreeing("while the model was warmed up"):
-        return _guarded(run_untimed, work, calls)
+        return guarded(TIMED, run_untimed, work, calls)
 
 
-def _warm_up(work: Workload, budget: float, enough: float) -> WarmUp:
-    calls, took = 1, _first_call(work)
-    spent, done = took, 1
+def _warm_up(work: Workload, budget: float) -> WarmUp:
+    enough = min(MOST_WARM_UP_SECONDS, budget / 10)
+    first = f"on a batch of {work.batch_size}, after it had predicted the whole set"
+    took = guarded(first, run_untimed, work, 1)
+    calls, spent, done = 1, took, 1
     fastest = before = took
     # A few calls after a slow first one may be over before the clock has told anything of them.
     while (spent < enough or done < FEWEST_WARM_UP_CALLS or took < SHORTEST_STRETCH) and spent < budget:
@@ -344,21 +279,3 @@ def _warm_up(work: Workload, budget: float, enough: float) -> WarmUp:
         before, fastest = fastest, min(fastest, took / calls)
     found = pace(max(took / calls, 1e-9), max(fastest, 1e-9))
     return replace(found, calls=done, spent=spent, gets_faster=took / calls < FASTER * before)
-
-
-def _first_call(work: Workload) -> float:
-    try:
-        return run_untimed(work, 1)
-    except GateError:
-        raise
-    except RAISED as error:
-        raise model_raised(error, f"on a batch of {work.batch_size}, after it had predicted the whole set") from error
-
-
-def _guarded(measure: Callable[..., _T], *arguments: Any) -> _T:
-    try:
-        return measure(*arguments)
-    except GateError:
-        raise
-    except RAISED as error:
-        raise model_raised(error, "while it was timed") from error

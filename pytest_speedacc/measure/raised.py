@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 from asyncio import CancelledError
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from pytest_speedacc.errors import GateError, described
 
+_T = TypeVar("_T")
+
 RAISED = (Exception, SystemExit, GeneratorExit, CancelledError)
 """All but Ctrl-C, which is its user's, and what ends a test of pytest's, which a time limit raises in any place."""
+
+
+def guarded(when: str, function: Callable[..., _T], *arguments: Any, who: str = "the model") -> _T:
+    """What ``function(*arguments)`` returns; what it raises is refused as ``has_raised`` says, but for a GateError."""
+    try:
+        return function(*arguments)
+    except GateError:
+        raise
+    except RAISED as error:
+        raise has_raised(who, error, when) from error
 
 
 def model_raised(error: BaseException, when: str) -> GateError:

@@ -17,6 +17,7 @@ from pytest_speedacc.measure.columns import check_probabilities, classes_of, is_
 Array = np.ndarray[Any, Any]
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
 ScoreFunction = Callable[[Any, Any], float]
+ScoreLike = str | ScoreFunction
 
 _WITHIN_UNIT = (
     "accuracy",

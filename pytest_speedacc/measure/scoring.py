@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 
 from pytest_speedacc.errors import GateError
 from pytest_speedacc.facts import Unavailable
-from pytest_speedacc.measure.accuracy import Accuracy, labels, score_predictions, shape_note, to_numpy
-from pytest_speedacc.measure.evaluation import CHUNK, Evaluation, differing, evaluate_set
+from pytest_speedacc.measure.accuracy import Accuracy, differing, labels, score_predictions, shape_note, to_numpy
+from pytest_speedacc.measure.evaluation import CHUNK, Evaluation, evaluate_set
 from pytest_speedacc.measure.outputs import Outputs, changed
-from pytest_speedacc.measure.raised import RAISED, model_raised
+from pytest_speedacc.measure.raised import guarded
 from pytest_speedacc.measure.randomness import seeded
 from pytest_speedacc.measure.samples import take
 from pytest_speedacc.measure.score import Mask, Score
@@ -93,12 +93,7 @@ def _unstable(subject: Subject, score: Score, accuracy: Accuracy, seconds: float
     first = subject.first
     if seconds > SLOW_EVALUATION:
         first = take(first, 0, FEW_ASKED)
-    try:
-        again = subject.evaluator.batch(first).predictions
-    except GateError:
-        raise
-    except RAISED as error:
-        raise model_raised(error, "when it was to predict the first samples again") from error
+    again = guarded("when it was to predict the first samples again", subject.evaluator.batch, first).predictions
     before = accuracy.predictions[: len(again)]
     if score.wants_labels:
         again = labels(again, to_numpy(subject.targets)[: len(again)], score)

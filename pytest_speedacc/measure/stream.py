@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from pytest_speedacc.errors import GateError
-from pytest_speedacc.measure.raised import RAISED, has_raised
+from pytest_speedacc.measure.raised import guarded
 from pytest_speedacc.measure.samples import held
 
 Pair = tuple[Any, Any]
@@ -36,7 +36,7 @@ def sources(data: Any) -> Iterator[Source]:
 def load(source: Source) -> Pair:
     """The inputs and targets of one batch. Raises GateError for what is no batch."""
     if callable(source) and not isinstance(source, Mapping):
-        source = _asked(source, "the loader of a batch", "when it was called")
+        source = guarded("when it was called", source, who="the loader of a batch")
     if isinstance(source, Mapping) and "labels" in source:
         return held({name: value for name, value in source.items() if name != "labels"}), source["labels"]
     if isinstance(source, tuple | list) and len(source) == 2:
@@ -48,20 +48,11 @@ def load(source: Source) -> Pair:
 
 
 def _given(data: Iterable[Source]) -> Iterator[Source]:
-    batches = _asked(lambda: iter(data), "the stream", "before its first batch")
+    batches = guarded("before its first batch", iter, data, who="the stream")
     number = 0
-    while (batch := _asked(lambda: next(batches, _END), "the stream", f"instead of batch {number}")) is not _END:
+    while (batch := guarded(f"instead of batch {number}", next, batches, _END, who="the stream")) is not _END:
         yield batch
         number += 1
-
-
-def _asked(ask: Callable[[], Any], who: str, when: str) -> Any:
-    try:
-        return ask()
-    except GateError:
-        raise
-    except RAISED as error:
-        raise has_raised(who, error, when) from error
 
 
 def _is_dataset(data: Any) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain, islice
 from typing import Any
@@ -19,13 +19,11 @@ from pytest_speedacc.measure.latency import Call, Keeper, Workload
 from pytest_speedacc.measure.loops import OWN_LOOP, Awaited, Loop
 from pytest_speedacc.measure.outputs import CLOSENESS, FINEST
 from pytest_speedacc.measure.samples import MOST_DISTINCT, batches, count_samples, held, take
-from pytest_speedacc.measure.score import Mask, Score, resolve_score
+from pytest_speedacc.measure.score import Mask, Score, ScoreLike, resolve_score
 from pytest_speedacc.measure.slices import check_not_empty, resolve_slices, stream_slices
 from pytest_speedacc.measure.stream import Source, load, sources
 from pytest_speedacc.measure.unlocked import refuse_without_lock
 from pytest_speedacc.measure.worst import Worst, choose, choose_among
-
-_END = object()
 
 WATCHED_BATCHES = 8
 """Of those that are timed, so many are looked at for whether the model changed them."""
@@ -33,7 +31,6 @@ KEPT_BATCHES = 8
 """Batches of a stream that are held for timing, at most."""
 FEW_SAMPLES = 4 * CHUNK
 """A set so small that a second pass, for probabilities, costs nothing to speak of."""
-ScoreLike = str | Callable[[Any, Any], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +98,13 @@ class Subject:
     """Of the inputs and targets as the user passed them."""
     fingerprint_called: str
     """Of the inputs and the first batches as the model is called with them, which may be copies."""
-    repeats: int = 1
+    repeats: int
     """Evaluations at most, each under its own seed."""
-    closeness: float = CLOSENESS
+    closeness: float
     """By how much of itself a number in the outputs of a step may move and be called the same."""
-    training_samples: int | None = None
+    training_samples: int | None
     """Samples that the model was trained on; None where nobody said."""
-    metrics: Mapping[str, Any] = field(default_factory=dict)
+    metrics: Mapping[str, Any]
     """What the check says of axes of the user's own, by name."""
     streamed: Evaluation | None = None
     """The accuracy pass of a stream, which was made when it was read; None for a set that is held whole."""
@@ -171,9 +168,6 @@ def prepare(model: Any, inputs: Any, targets: Any, call_options: CallOptions, *,
         first=take(called, 0, min(samples, CHUNK)),
         samples=samples,
         slices=masks,
-        repeats=call_options.repeats,
-        closeness=CLOSENESS if call_options.closeness is None else call_options.closeness,
-        metrics=_metrics(call_options),
         fingerprint=fingerprint(inputs, targets),
         fingerprint_called=fingerprint(called, [*list(distinct.values())[:WATCHED_BATCHES], *worst.batches]),
     )
@@ -188,10 +182,7 @@ def _prepare_stream(model: Any, stream: Iterator[Source], call_options: CallOpti
     inputs: list[Any] = []
     distinct: dict[int, Any] = {}
     read = 0
-    while len(distinct) < MOST_DISTINCT and len(kept) < KEPT_BATCHES:
-        source = next(stream, _END)
-        if source is _END:
-            break
+    for source in stream:
         kept.append(source)
         inputs.append(inputs_for(model, adapter, call_options.predict, load(source)[0]))
         samples = count_samples(inputs[-1], "the inputs of a batch")
@@ -199,6 +190,8 @@ def _prepare_stream(model: Any, stream: Iterator[Source], call_options: CallOpti
         cut = batches(inputs[-1], samples, size).items()
         distinct |= {read + start: batch for start, batch in islice(cut, MOST_DISTINCT - len(distinct))}
         read += samples
+        if len(distinct) >= MOST_DISTINCT or len(kept) >= KEPT_BATCHES:
+            break
     worst = choose_among(tuple(distinct.values()))
     called = fingerprint(inputs, [*list(distinct.values())[:WATCHED_BATCHES], *worst.batches])
     found = evaluate_stream(evaluator, chain(kept, stream if whole else ()), call_options.executor)
@@ -214,7 +207,6 @@ def _prepare_stream(model: Any, stream: Iterator[Source], call_options: CallOpti
         slices=found.masks,
         fingerprint=found.fingerprint,
         fingerprint_called=called,
-        metrics=_metrics(call_options),
         streamed=found.evaluation,
     )
 
@@ -253,6 +245,9 @@ def _ways(
         value = getattr(call_options, name)
         if isinstance(value, bool) or not isinstance(value, int) or not value >= 1:
             raise GateError(f"{name}={shown(value)} must be a whole number from 1.")
+    metrics = call_options.metrics or {}
+    if not isinstance(metrics, Mapping):
+        raise GateError(f"metrics={briefly(metrics)} must be a mapping of names to numbers.")
     adapter = find_adapter(model, calls=call_options.predict is None)
     check_usable(adapter, model)
     classes = adapter.classes(model)
@@ -278,16 +273,12 @@ def _ways(
         batch_size=call_options.batch_size,
         concurrency=call_options.concurrency,
         score=score,
+        repeats=call_options.repeats,
+        closeness=CLOSENESS if call_options.closeness is None else call_options.closeness,
+        metrics=metrics,
         training_samples=call_options.training_samples,
     )
     return adapter, evaluator, subject
-
-
-def _metrics(call_options: CallOptions) -> Mapping[str, Any]:
-    metrics = call_options.metrics or {}
-    if not isinstance(metrics, Mapping):
-        raise GateError(f"metrics={briefly(metrics)} must be a mapping of names to numbers.")
-    return metrics
 
 
 def _check_batch_size(size: object, samples: int) -> None:

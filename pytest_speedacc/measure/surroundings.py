@@ -90,15 +90,11 @@ def _folder() -> str:
         return "a folder that is gone"
 
 
-def _signals() -> dict[str, Any]:
-    return {number.name: signal.getsignal(number) for number in signal.Signals}
-
-
 _READERS: Mapping[str, Callable[[], Any]] = {
     "the working directory": _folder,
     _VARIABLES: lambda: dict(os.environ),
     "sys.path": lambda: tuple(sys.path),
-    "the handler of": _signals,
+    "the handler of": lambda: {number.name: signal.getsignal(number) for number in signal.Signals},
     "the filters of warnings": lambda: tuple(warnings.filters),
     "numpy's random state": lambda: pickle.dumps(np.random.get_state(legacy=False)),
     "numpy.errstate's": lambda: dict(np.geterr()),

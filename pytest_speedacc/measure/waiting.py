@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from itertools import cycle, islice
 from typing import Any
 
-from pytest_speedacc.errors import GateError
 from pytest_speedacc.measure import clocks
 from pytest_speedacc.measure.in_loop import AsyncCall, calls_in_flight
 from pytest_speedacc.measure.latency import Workload
-from pytest_speedacc.measure.raised import RAISED, model_raised
+from pytest_speedacc.measure.raised import guarded
 from pytest_speedacc.measure.stack import with_room
 
 SECONDS = 0.1
@@ -47,13 +46,9 @@ def measure_waiting(work: Workload, seconds_per_call: float) -> Waiting | None:
     if work.loop is None:
         return None
     calls = min(MOST_CALLS, max(work.concurrency, round(SECONDS / seconds_per_call)))
-    try:
-        waiting: Waiting = with_room(work.loop.run, _measure(work, calls))
-        return waiting
-    except GateError:
-        raise
-    except RAISED as error:
-        raise model_raised(error, "while it was watched for what it waits for") from error
+    when = "while it was watched for what it waits for"
+    waiting: Waiting = guarded(when, with_room, work.loop.run, _measure(work, calls))
+    return waiting
 
 
 async def _measure(work: Workload, calls: int) -> Waiting:

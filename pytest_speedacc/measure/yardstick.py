@@ -96,7 +96,7 @@ def _parts() -> tuple[Callable[[], None], ...]:
     return interpreted, arithmetic, lambda: np.copyto(copy, block)
 
 
-def measure_ratio(work: Workload, seconds_per_call: float, quads: int = QUADS) -> Ratio:
+def measure_ratio(work: Workload, seconds_per_call: float) -> Ratio:
     """Time ``work``, whose call takes about ``seconds_per_call``, and the yardstick in turn, in this process.
 
     Raises GateError when the model raises or the clock cannot be trusted.
@@ -116,8 +116,8 @@ def measure_ratio(work: Workload, seconds_per_call: float, quads: int = QUADS) -
             lengths.append(seconds)
         return seconds
 
-    turns = take_turns(take, quads)
-    return Ratio(turns.difference, float(np.median(lengths)), quietly(_times_of_parts, 2 * quads))
+    turns = take_turns(take, QUADS)
+    return Ratio(turns.difference, float(np.median(lengths)), quietly(_times_of_parts, 2 * QUADS))
 
 
 def _times_of_parts(rounds: int) -> tuple[float, ...]:

@@ -16,6 +16,7 @@ from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.judge.alternatives import Group
 from pytest_speedacc.judge.verdict import Check, Observation, Verdict
 from pytest_speedacc.measure.environment import Environment, library_versions
+from pytest_speedacc.report import gate_schema
 from pytest_speedacc.report import schema as parts
 from pytest_speedacc.report.news import headline
 from pytest_speedacc.report.past import Moment, Past
@@ -57,7 +58,7 @@ def run_document(run: RunReport) -> dict[str, Any]:
     )
 
 
-def _part(schema: type[parts.Part], value: object, /, **own: object) -> dict[str, Any]:
+def _part(schema: type[gate_schema.Part], value: object, /, **own: object) -> dict[str, Any]:
     """What ``schema`` holds, in its order: what is its ``own``, and of the rest what the value has."""
     return {name: own[name] if name in own else _plain(getattr(value, name)) for name in schema.__struct_fields__}
 
@@ -107,13 +108,13 @@ def _values(moment: Moment) -> list[dict[str, Any]]:
 def gate_document(verdict: Verdict, scale: Scale) -> dict[str, Any]:
     """One gate: its verdict, its checks, and every number that was measured."""
     return _part(
-        parts.GatePart,
+        gate_schema.GatePart,
         verdict,
         verdict=verdict.outcome.word,
         checks=[_check(check) for check in verdict.checks],
         measured=[_observation(row) for row in verdict.observations],
         at_scale=[
-            _part(parts.ScaledPart, row, title=row.title.strip(), request=row.seconds)
+            _part(gate_schema.ScaledPart, row, title=row.title.strip(), request=row.seconds)
             for row in at_scale(verdict, scale)
         ],
         trades=[{"source": it.source, "applies": it.applies, **msgspec.to_builtins(it)} for it in verdict.trades],
@@ -122,9 +123,9 @@ def gate_document(verdict: Verdict, scale: Scale) -> dict[str, Any]:
 
 def _check(check: Check[str]) -> dict[str, Any]:
     unit, outcome = UNITS.get(check.kind, check.kind), check.outcome.word
-    return _part(parts.CheckPart, check, unit=unit, outcome=outcome, interval=check.interval, sides=check.sides)
+    return _part(gate_schema.CheckPart, check, unit=unit, outcome=outcome, interval=check.interval, sides=check.sides)
 
 
 def _observation(row: Observation) -> dict[str, Any]:
     unit, better = UNITS.get(row.kind, row.kind), "higher" if row.higher_is_better else "lower"
-    return _part(parts.MeasuredPart, row, unit=unit, better=better, interval=row.interval)
+    return _part(gate_schema.MeasuredPart, row, unit=unit, better=better, interval=row.interval)

@@ -58,11 +58,8 @@ def _counted(count: int, what: str) -> str:
 def _gates_news(run: RunReport, outcome: Outcome, verb: str) -> str:
     found = run.of(outcome)
     gates = _counted(len(run.verdicts), "model gate")
-    return f"{len(found)} of {gates} {verb}: {', '.join(map(_gate_news, found[:2]))}{_more(found)}"
-
-
-def _more(found: Sequence[Verdict]) -> str:
-    return f" and {len(found) - 2} more" if len(found) > 2 else ""
+    more = f" and {len(found) - 2} more" if len(found) > 2 else ""
+    return f"{len(found)} of {gates} {verb}: {', '.join(map(_gate_news, found[:2]))}{more}"
 
 
 def _gate_news(verdict: Verdict) -> str:

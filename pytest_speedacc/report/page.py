@@ -156,11 +156,8 @@ def _amount(value: float | None, axis: Axis) -> str:
 def _past(run: RunReport) -> list[dict[str, Any]]:
     """The gates whose baseline changed, each with its axes over time and the commits that changed it."""
     known = {(past.test, past.name): past.moments for past in run.past}
-    found = []
-    for verdict in run.verdicts:
-        moments = known.get((verdict.test, verdict.name), ())
-        if len(moments) > 1:
-            found.append((verdict, moments))
+    told = [(verdict, known.get((verdict.test, verdict.name), ())) for verdict in run.verdicts]
+    found = [(verdict, moments) for verdict, moments in told if len(moments) > 1]
     # All of them share the room that the page has for it.
     series = sum(len(moments[-1].values) for _, moments in found)
     most = max(2, MOST_VALUES // max(series, 1))

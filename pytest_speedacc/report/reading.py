@@ -17,6 +17,7 @@ from pytest_speedacc.config.scale import Scale
 from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.judge.alternatives import Group, Standing, groups_of
 from pytest_speedacc.judge.verdict import Check, Leg, Observation, Outcome, TradeSum, Verdict
+from pytest_speedacc.report import gate_schema
 from pytest_speedacc.report import schema as parts
 from pytest_speedacc.report.document import UNITS
 from pytest_speedacc.report.past import Moment, Past
@@ -111,7 +112,7 @@ def _refuse(path: Path, where: str, what: str) -> NoReturn:
     )
 
 
-def _verdict(gate: parts.GatePart) -> Verdict:
+def _verdict(gate: gate_schema.GatePart) -> Verdict:
     fields = msgspec.structs.asdict(gate)
     for told_by_checks in ("verdict", "measured", "at_scale"):
         del fields[told_by_checks]
@@ -119,13 +120,13 @@ def _verdict(gate: parts.GatePart) -> Verdict:
     return Verdict(**{**fields, "checks": checks, "observations": rows, "trades": tuple(map(_trade, gate.trades))})
 
 
-def _check(part: parts.CheckPart) -> Check[str]:
+def _check(part: gate_schema.CheckPart) -> Check[str]:
     fields = msgspec.structs.asdict(part)
     kind, outcome = _kind(fields.pop("unit")), Outcome[fields.pop("outcome").upper()]
     return Check(**fields, kind=kind, outcome=outcome)
 
 
-def _observation(part: parts.MeasuredPart) -> Observation:
+def _observation(part: gate_schema.MeasuredPart) -> Observation:
     fields = msgspec.structs.asdict(part)
     kind, better = _kind(fields.pop("unit")), fields.pop("better")
     # An older report does not say of a score; most are better where they are higher.
@@ -133,7 +134,7 @@ def _observation(part: parts.MeasuredPart) -> Observation:
     return Observation(**fields, kind=kind, higher_is_better=is_higher)
 
 
-def _trade(part: parts.TradePart) -> TradeSum[str]:
+def _trade(part: gate_schema.TradePart) -> TradeSum[str]:
     given, gained = (tuple(Leg(**msgspec.structs.asdict(leg)) for leg in legs) for legs in (part.given, part.gained))
     return TradeSum(part.trade, part.source, given, gained)
 

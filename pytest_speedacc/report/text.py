@@ -221,12 +221,9 @@ def axis(check: Check[str]) -> str:
     return _name(check.title or check.metric, check.statistic, check.slice)
 
 
-def _title(metric: str) -> str:
-    return WHOLE_SET if metric == "evaluation" else metric.replace("_", " ")
-
-
 def _name(metric: str, statistic: str, part: str) -> str:
-    return " ".join(filter(None, (_title(metric), statistic, f"[{shown_title(part)}]" if part else "")))
+    title = WHOLE_SET if metric == "evaluation" else metric.replace("_", " ")
+    return " ".join(filter(None, (title, statistic, f"[{shown_title(part)}]" if part else "")))
 
 
 def _observed(check: Check[str]) -> str:

@@ -2,41 +2,41 @@
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
-from pytest_speedacc.baseline.schema import SCHEMA as BASELINE_SCHEMA
-from pytest_speedacc.baseline.schema import Baseline
-from pytest_speedacc.report.schema import SCHEMA as REPORT_SCHEMA
-from pytest_speedacc.report.schema import Document
+from pytest_speedacc.baseline import schema as baseline
+from pytest_speedacc.report import gate_schema
+from pytest_speedacc.report import schema as report
 from pytest_speedacc.schemas.docstrings import meanings
 
 HOME = "https://pytest-speedacc.invalid/schemas/"
 """What the name of each schema begins with: a name, not an address (``.invalid`` is kept free for that). It has the
 form of one since fastjsonschema, and so validate-pyproject, resolves references in no other."""
-REPORT = f"report-{REPORT_SCHEMA}"
-BASELINE = f"baseline-{BASELINE_SCHEMA}"
+REPORT = f"report-{report.SCHEMA}"
+BASELINE = f"baseline-{baseline.SCHEMA}"
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def report_schema() -> dict[str, Any]:
     """What ``--speedacc-report=PATH.json`` writes."""
-    parts = _parts(Document, REPORT_SCHEMA)
+    parts = _parts(report.Document, report.SCHEMA, vars(gate_schema) | vars(report))
     for part in parts.values():
         # Every field is written. A reader that knows an older schema too has defaults for what that lacks.
         part["required"] = list(part["properties"])
         for field in part["properties"].values():
             field.pop("default", None)
     said = "A run, as --speedacc-report=PATH.json writes it. Later versions may add fields."
-    return _schema(REPORT, "Report of pytest-speedacc", said, Document, parts)
+    return _schema(REPORT, "Report of pytest-speedacc", said, report.Document, parts)
 
 
 def baseline_schema() -> dict[str, Any]:
     """What ``--speedacc-update`` writes, now and before."""
     said = "An accepted model, as --speedacc-update writes it. A field with a default is missing in older files."
-    return _schema(BASELINE, "Baseline of pytest-speedacc", said, Baseline, _parts(Baseline, BASELINE_SCHEMA))
+    parts = _parts(baseline.Baseline, baseline.SCHEMA, vars(baseline))
+    return _schema(BASELINE, "Baseline of pytest-speedacc", said, baseline.Baseline, parts)
 
 
 def _schema(name: str, title: str, said: str, root: type, parts: dict[str, Any]) -> dict[str, Any]:
@@ -44,12 +44,12 @@ def _schema(name: str, title: str, said: str, root: type, parts: dict[str, Any])
     return {**head, "$ref": f"#/$defs/{root.__name__}", "$defs": parts}
 
 
-def _parts(root: type[msgspec.Struct], version: int) -> dict[str, Any]:
+def _parts(root: type[msgspec.Struct], version: int, classes: Mapping[str, type]) -> dict[str, Any]:
     """By the name of its class, the schema of each part of the document, with what is said of each field."""
     _, found = msgspec.json.schema_components([root], ref_template="#/$defs/{name}")
     parts: dict[str, Any] = _portable(found)
     for name, part in parts.items():
-        said = meanings(getattr(sys.modules[root.__module__], name))
+        said = meanings(classes[name])
         for field, schema in part["properties"].items():
             if field in said:
                 schema["description"] = said[field].replace("None", "null")

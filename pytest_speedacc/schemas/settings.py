@@ -204,10 +204,7 @@ _RULES: dict[str, Form] = {
         **_default(DEFAULT_BUDGET),
     },
     "policy": {"description": "the named set of limits that holds", **_TEXT},
-    "slices": {
-        "description": "limits and tolerances of a part of the evaluation set, by its name",
-        **_tables("slice"),
-    },
+    "slices": {"description": "limits and tolerances of a part of the evaluation set, by its name", **_tables("slice")},
     "trades": {
         "description": "what may get worse where something else gets better by so much",
         "type": "array",
@@ -220,10 +217,7 @@ _RUN: dict[str, Form] = {
     "live": {"$ref": "#/definitions/live"},
     "not_compared": {"description": "what a tolerance does that has nothing to be compared with", **_LENIENCY},
     "policies": {"description": "sets of limits, by the name that policy = chooses", **_tables("limits_of_policy")},
-    "profile_clock": {
-        "description": "of profiles: wall, or cpu to leave waiting out",
-        **_one_of(Clock),
-    },
+    "profile_clock": {"description": "of profiles: wall, or cpu to leave waiting out", **_one_of(Clock)},
     "skipped": {"description": "what a gate does that has a baseline and is skipped", **_LENIENCY},
     "tests": {
         "description": "limits of some tests, by a pattern of their node ids; * and ? are wildcards",

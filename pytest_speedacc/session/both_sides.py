@@ -11,21 +11,20 @@ from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
 
-from pytest_speedacc.baseline import SinceBase, baseline_path, kept, read_folder, since_base
-from pytest_speedacc.config.former_axes import base_project
+from pytest_speedacc.baseline import SinceBase, baseline_path, read_folder
 from pytest_speedacc.config.live_settings import LiveSettings
 from pytest_speedacc.config.loosened import find_loosened
 from pytest_speedacc.config.policy import Policy
 from pytest_speedacc.config.project import Project
-from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.judge.allocated import too_large
 from pytest_speedacc.judge.live_increase import compares_tail, latency_tolerances, run_alpha, too_slow, undecided
 from pytest_speedacc.live.base_settings import live_rules
 from pytest_speedacc.live.environments.choice import BaseEnvironment, base_environment
 from pytest_speedacc.live.profiling import Profiled, Profiling, run_profiles
 from pytest_speedacc.live.tree.acceptance import BASELINE, last_accepted
+from pytest_speedacc.live.tree.base import Base
 from pytest_speedacc.live.tree.choice import AUTO, choose_base
-from pytest_speedacc.live.tree.git import Base, has_changes, is_shallow
+from pytest_speedacc.live.tree.git import has_changes, is_shallow
 from pytest_speedacc.live.tree.history import foreign
 from pytest_speedacc.live.tree.identity import base_sys_path, map_path, refuse_non_editable_install
 from pytest_speedacc.live.tree.unshared import unshared
@@ -35,6 +34,7 @@ from pytest_speedacc.live.workers import process
 from pytest_speedacc.live.workers.protocol import Survey
 from pytest_speedacc.live.workers.side import Side
 from pytest_speedacc.measure.launches import Key, LiveRun
+from pytest_speedacc.session.both_baselines import base_settings, find_renamed, since_reader
 from pytest_speedacc.session.hidden_options import Hidden, addopts_of, in_ci, new_since
 from pytest_speedacc.session.slow_setup import slow_setup
 
@@ -135,8 +135,8 @@ def run_against(request: Request, say: Callable[[str], None]) -> Against:
         candidate_side, base_side = _sides(request, base, tree, settings, scratch, environment)
         uncompared = environment.problem or (_itself(base.top) if itself else "")
         bounds = {test: latency_tolerances(policy) for test, policy in request.policies.items()}
-        base_project = _project_of(base_side)
-        since = _since(request.project, base_project, cache(partial(foreign, base.top)))
+        base_project = base_settings(base_side.rootdir, base_side.folder)
+        since = since_reader(request.project, base_project, cache(partial(foreign, base.top)))
         run = run_until_decided(
             candidate_side,
             base_side,
@@ -162,7 +162,7 @@ def run_against(request: Request, say: Callable[[str], None]) -> Against:
         profiled = _profiled(request, settings.timeout, (candidate_side, base_side), run, slower, scratch, say)
         # Read here for the last time, since the base's files end with the worktree.
         changes = {key: since(key) for key in run.gates}
-        renamed = _renamed(request, base_project, run)
+        renamed = find_renamed(request.project, base_project, run, request.elsewhere)
         loosened = find_loosened(
             base_side.rootdir, run.base_markers, request.project, request.policies, started=base_side.folder
         )
@@ -240,47 +240,6 @@ def _profiled(
         names=lambda key: baseline_path(Path(), request.project.named(key[0]), key[1]).stem,
     )
     return run_profiles(*sides, wanted, request.arguments(scratch), scratch=scratch, timeout=timeout, say=say)
-
-
-def _project_of(side: Side) -> Project | None:
-    """The settings of a side; None where they cannot be read, so that nobody knows where its baselines are."""
-    try:
-        with base_project(side.rootdir, side.folder) as project:
-            return project
-    except ConfigError:
-        return None
-
-
-def _renamed(request: Request, base: Project | None, run: LiveRun) -> Mapping[str, str]:
-    own = request.project
-    # Every shard tells what is lost, and so all of them must know what has another name.
-    elsewhere = [test for test in request.elsewhere if test not in run.base_gates]
-    new = {own.named(test): test for test in [*(test for (test, _), it in run.gates.items() if it.is_new), *elsewhere]}
-    now = {kept(baseline): new[baseline.test] for _, baseline in read_folder(own.baselines) if baseline.test in new}
-    if base is None or not now:
-        return {}
-    former = {base.named(test): test for test in run.base_gates}
-    return {
-        former[baseline.test]: now[kept(baseline)]
-        for _, baseline in read_folder(base.baselines)
-        if baseline.test in former and kept(baseline) in now
-    }
-
-
-def _since(own: Project, project: Project | None, foreign: Callable[[str], str]) -> Callable[[Key], SinceBase]:
-    """Reads the baseline file of a check in ``own`` beside the base's, once a check."""
-
-    @cache
-    def since(key: Key) -> SinceBase:
-        test, name = own.named(key[0]), key[1]
-        path = baseline_path(own.baselines, test, name)
-        if project is None:
-            return since_base(path, None, test, name)
-        former = project.named(key[0])
-        base = baseline_path(project.baselines, former, name)
-        return since_base(path, base, test, name, former).believed(foreign)
-
-    return since
 
 
 def _sides(

@@ -32,7 +32,8 @@ def ended_by(item: pytest.Item, raised: BaseException | None) -> BaseException |
     """What ended a test; None where it ended without an exception."""
     # unittest's tests raise nothing: what one ended with is kept here until its report is made.
     kept = [info.value for info in getattr(item, "_excinfo", None) or ()]
-    return raised or next((error for error in kept if not _is_skip(error)), next(iter(kept), None))
+    worse = (error for error in kept if not isinstance(error, pytest.skip.Exception | SkipTest))
+    return raised or next(worse, next(iter(kept), None))
 
 
 def tell(item: pytest.Item, ended: BaseException | None, news: Sequence[News]) -> None:
@@ -72,7 +73,3 @@ def _leaves_green(ended: BaseException | None, news: Sequence[News]) -> bool:
         case pytest.xfail.Exception():
             return any(one.raised is ended and not one.is_verdict for one in news)
     return False
-
-
-def _is_skip(error: BaseException) -> bool:
-    return isinstance(error, pytest.skip.Exception | SkipTest)

@@ -1,13 +1,14 @@
-"""One gate's test within a run: what its ``speedacc`` fixture asks of the run, and how it tells pytest of a verdict."""
+"""What the ``speedacc`` fixture of one test asks of the run, and how it tells pytest of a verdict."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_speedacc.check.case import Judged
+from pytest_speedacc.check.strays import Strays
 from pytest_speedacc.judge.reference import LiveComparison
 from pytest_speedacc.judge.verdict import Verdict
 from pytest_speedacc.measure.launches import PairTimes
@@ -79,3 +80,22 @@ class GateTest:
         if session.told > TOLD_IN_FULL and not is_verbose:
             return brief_text(verdict, width)
         return verdict_text(verdict, environment, session.project.scale, width=width, is_verbose=is_verbose)
+
+
+class NoGate:
+    """The fixture in a test that is marked ``gate=False``, which an autouse fixture asks for all the same."""
+
+    def __init__(self, strays: Strays) -> None:
+        self._strays = strays
+
+    def __getattr__(self, name: str) -> Any:
+        """Nothing can be asked of it."""
+        if name.startswith("__"):
+            raise AttributeError(name)
+        why = (
+            f"speedacc: {name} was called in a test that is marked speedacc(gate=False), where nothing is judged: "
+            "remove gate=False, or the call."
+        )
+        failure = pytest.fail.Exception(why, pytrace=False)
+        self._strays.note(why, failure)
+        raise failure

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import quote
+
+import pytest
 
 from pytest_speedacc.judge.verdict import Outcome, Verdict
 from pytest_speedacc.report.markdown import markdown
@@ -39,19 +41,40 @@ class Actions:
     """Where the host shows the files of the commit that it runs for; empty where nobody knows."""
 
 
-def find_actions(environment: Mapping[str, str] = os.environ) -> Actions | None:
+def find_actions() -> Actions | None:
     """The step that this run is; None elsewhere."""
-    if environment.get("GITHUB_ACTIONS") != "true":
+    if os.environ.get("GITHUB_ACTIONS") != "true":
         return None
-    summary, outputs = (environment.get(name) for name in ("GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT"))
-    server, repository, sha = (environment.get(f"GITHUB_{name}", "") for name in ("SERVER_URL", "REPOSITORY", "SHA"))
+    summary, outputs = (os.environ.get(name) for name in ("GITHUB_STEP_SUMMARY", "GITHUB_OUTPUT"))
+    server, repository, sha = (os.environ.get(f"GITHUB_{name}", "") for name in ("SERVER_URL", "REPOSITORY", "SHA"))
     blob = f"{server}/{repository}/blob/{sha}/"
     return Actions(
         Path(summary) if summary else None,
         Path(outputs) if outputs else None,
-        Path(environment.get("GITHUB_WORKSPACE") or Path.cwd()),
+        Path(os.environ.get("GITHUB_WORKSPACE") or Path.cwd()),
         blob if _BLOB.fullmatch(blob) else "",
     )
+
+
+def tell_actions(
+    run: RunReport,
+    written: Sequence[Path],
+    root: Path,
+    fails: Callable[[Outcome], bool],
+    plugins: pytest.PytestPluginManager,
+) -> Iterator[str]:
+    """Write the job summary and the outputs where this run is a step; returns the terminal's lines, its annotations."""
+    actions = find_actions()
+    if actions is None or not (run.verdicts or run.lost or run.problems or run.shard):
+        return
+    try:
+        write_summary(actions, run, written, root)
+    except OSError as error:
+        yield f"The job summary could not be written: {error.strerror}."
+    if plugins.hasplugin(ANNOTATES_ALREADY):
+        # It does so for tests, and for nothing that is no test.
+        run = replace(run, verdicts=())
+    yield from annotation_lines(actions, run, root, fails)
 
 
 def write_summary(actions: Actions, run: RunReport, reports: Sequence[Path], root: Path) -> None:

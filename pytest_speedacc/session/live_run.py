@@ -31,12 +31,8 @@ from pytest_speedacc.session.shards import Sharding
 from pytest_speedacc.session.telling import LOOSENED, tell_failed
 from pytest_speedacc.stats.sequence import launch_bounds
 
-HOW_TO_LOSE = (
-    'If that is meant, set removed = "warn" in [tool.speedacc.live] in a change that is merged before: a live run '
-    "reads it from the base."
-)
-HOW_TO_LOOSEN = (
-    'If that is meant, set loosened = "warn" in [tool.speedacc.live] in a change that is merged before: a live run '
+HOW_TO = (
+    'If that is meant, set {setting} = "warn" in [tool.speedacc.live] in a change that is merged before: a live run '
     "reads it from the base."
 )
 
@@ -157,7 +153,8 @@ class LiveSession:
         if self._loosening_fails():
             loosened = self.loosened()
             news = f"{len(loosened)} setting{'s were' if len(loosened) > 1 else ' was'} loosened"
-            tell_failed(session, LOOSENED, "\n".join((*(f"Loosened: {it}." for it in loosened), HOW_TO_LOOSEN)), news)
+            said = (*(f"Loosened: {it}." for it in loosened), HOW_TO.format(setting="loosened"))
+            tell_failed(session, LOOSENED, "\n".join(said), news)
         if against is not None and against.run.lost and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
         return tuple(rest)
@@ -251,7 +248,7 @@ def live_lines(
         *(f"New gate, so there is nothing to compare: {test}" for (test, _), gate in run.gates.items() if gate.is_new),
         # Those that fail are failures of their own.
         *(lost_sentences(against, removed, left) if against.settings.removed == "warn" else ()),
-        *([HOW_TO_LOSE] if removed and against.settings.removed == "fail" else []),
+        *([HOW_TO.format(setting="removed")] if removed and against.settings.removed == "fail" else []),
         *(f"Loosened: {sentence}." for sentence in loosened),
         *(f"Changed baseline: {sentence}." for sentence in changed_baselines(against)),
         *(f"Note: {note}." for note in against.notes),

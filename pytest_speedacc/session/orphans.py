@@ -7,14 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_speedacc.baseline import (
-    Content,
-    baseline_path,
-    content,
-    guessed_test,
-    is_named_after,
-    list_folder,
-)
+from pytest_speedacc.baseline import Content, baseline_path, content, guessed_test, is_named_after, list_folder
 from pytest_speedacc.config.project import Project
 from pytest_speedacc.session.narrowed import Narrowed
 
@@ -105,17 +98,12 @@ class Damaged:
 class Taken:
     """A gate that was collected and that something other than the command line took out of the run."""
 
-    test: str
-
-    @property
-    def nodeid(self) -> str:
-        """What is gone."""
-        return self.test
+    nodeid: str
 
     def sentence(self, fails: bool) -> str:
         """What the summary says of it."""
         return (
-            f"Lost gate: {self.test} was collected, and addopts, PYTEST_ADDOPTS or a hook left it out of this run, "
+            f"Lost gate: {self.nodeid} was collected, and addopts, PYTEST_ADDOPTS or a hook left it out of this run, "
             f"{_verb(fails)}: take that back, or leave it out on the command line."
         )
 

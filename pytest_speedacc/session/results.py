@@ -20,7 +20,6 @@ from pytest_speedacc.live.tree.history import checked_out
 from pytest_speedacc.report.closing import summary_lines
 from pytest_speedacc.report.groups import group_lines
 from pytest_speedacc.report.news import first_sentence
-from pytest_speedacc.report.past import Past
 from pytest_speedacc.report.plot import NO_PICTURE, misses_plot
 from pytest_speedacc.report.printable import printable_lines
 from pytest_speedacc.report.scale import scale_lines
@@ -28,7 +27,7 @@ from pytest_speedacc.report.summary import RunReport
 from pytest_speedacc.report.table import wrapped
 from pytest_speedacc.report.text import WIDEST
 from pytest_speedacc.report.writers import WRITERS
-from pytest_speedacc.session.github import ANNOTATES_ALREADY, annotation_lines, find_actions, write_summary
+from pytest_speedacc.session.github import tell_actions
 from pytest_speedacc.session.hidden_options import Hidden
 from pytest_speedacc.session.kept import Kept
 from pytest_speedacc.session.live_run import LiveSession
@@ -153,14 +152,13 @@ class Results:
         elif self._shows_nothing() and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
-    def _in_order(self) -> tuple[Verdict, ...]:
-        """The verdicts as their tests were collected, whichever process ran them first."""
-        order = {test: place for place, test in enumerate(self.gates)}
-        return tuple(sorted(self.verdicts.values(), key=lambda verdict: order.get(verdict.test, len(order))))
-
     def _report(self) -> RunReport:
-        verdicts = self._in_order()
-        past, past_ends = self._past(verdicts)
+        # As their tests were collected, whichever process ran them first.
+        order = {test: place for place, test in enumerate(self.gates)}
+        verdicts = tuple(sorted(self.verdicts.values(), key=lambda verdict: order.get(verdict.test, len(order))))
+        tells_past = any(path.suffix in (".html", ".json") for path in self.options.reports)
+        filed = {(each.test, each.name): self.project.named(each.test) for each in verdicts}
+        past, past_ends = read_past(self.project.baselines, filed) if tells_past else ((), "")
         run = RunReport(
             verdicts=verdicts,
             commit=checked_out(self.project.root) or "",
@@ -177,13 +175,6 @@ class Results:
             fails=any(self._fails(each.outcome) for each in self.verdicts.values()) or self._shows_nothing(),
         )
         return run if self.live is None else self.live.account(run)
-
-    def _past(self, verdicts: Sequence[Verdict]) -> tuple[tuple[Past, ...], str]:
-        """What the baselines said before, where a report that is written tells it."""
-        if not any(path.suffix in (".html", ".json") for path in self.options.reports):
-            return (), ""
-        filed = {(each.test, each.name): self.project.named(each.test) for each in verdicts}
-        return read_past(self.project.baselines, filed)
 
     def _fails(self, outcome: Outcome) -> bool:
         return self.options.fails(outcome.word, self.project)
@@ -302,19 +293,5 @@ class Results:
                 # Columns are two spaces apart, and sentences have but one.
                 for part in [shown] if is_verbose or "  " in shown else wrapped(shown, width):
                     terminalreporter.line(part)
-        self._tell_actions(terminalreporter)
-
-    def _tell_actions(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """The job summary, outputs and annotations, where this run is a step of GitHub Actions."""
-        actions, run = find_actions(), self.told
-        if actions is None or not (run.verdicts or run.lost or run.problems or run.shard):
-            return
-        try:
-            write_summary(actions, run, self.written, self.config.rootpath)
-        except OSError as error:
-            terminalreporter.line(f"The job summary could not be written: {error.strerror}.")
-        if self.config.pluginmanager.hasplugin(ANNOTATES_ALREADY):
-            # It does so for tests, and for nothing that is no test.
-            run = replace(run, verdicts=())
-        for command in annotation_lines(actions, run, self.config.rootpath, self._fails):
-            terminalreporter.line(command)
+        for line in tell_actions(run, self.written, self.config.rootpath, self._fails, self.config.pluginmanager):
+            terminalreporter.line(line)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import pytest
 
@@ -12,17 +11,8 @@ from pytest_speedacc.check.begun import Record
 from pytest_speedacc.check.case import Judged, Run
 from pytest_speedacc.check.former import wants_ratio
 from pytest_speedacc.check.strays import Strays
-from pytest_speedacc.check.unfit import bare_drop_of
-from pytest_speedacc.config.policy import (
-    NO_GATE_WITH_LIMITS,
-    Policy,
-    join,
-    matches,
-    parse_marker,
-    resolve,
-    with_live_default,
-)
-from pytest_speedacc.config.project import Project, Table, load_project
+from pytest_speedacc.config.policy import Policy, matches
+from pytest_speedacc.config.project import Project, load_project
 from pytest_speedacc.config.pyproject import refuse_nested
 from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.fixture import Speedacc
@@ -33,9 +23,10 @@ from pytest_speedacc.measure.quiet import put_back
 from pytest_speedacc.report.printable import printable_lines
 from pytest_speedacc.report.text import headline
 from pytest_speedacc.session.ending import News, ended_by, fail, tell, without_fixture
-from pytest_speedacc.session.gate_test import GateTest
+from pytest_speedacc.session.gate_test import GateTest, NoGate
 from pytest_speedacc.session.hidden_options import hidden_options, refuse_in_ci
 from pytest_speedacc.session.interop import BenchmarkTable, add_benchmark_fixture, claim_benchmark
+from pytest_speedacc.session.limits import marker_of, policy_of
 from pytest_speedacc.session.live_run import LiveSession
 from pytest_speedacc.session.misspelt import misspelt_mark
 from pytest_speedacc.session.narrowed import read_narrowed
@@ -48,25 +39,6 @@ from pytest_speedacc.session.shards import Sharding
 from pytest_speedacc.session.stored_ratios import SoloSession
 
 _GATE = pytest.StashKey[Speedacc]()
-
-
-class NoGate:
-    """The fixture in a test that is marked ``gate=False``, which an autouse fixture asks for all the same."""
-
-    def __init__(self, strays: Strays) -> None:
-        self._strays = strays
-
-    def __getattr__(self, name: str) -> Any:
-        """Nothing can be asked of it."""
-        if name.startswith("__"):
-            raise AttributeError(name)
-        why = (
-            f"speedacc: {name} was called in a test that is marked speedacc(gate=False), where nothing is judged: "
-            "remove gate=False, or the call."
-        )
-        failure = pytest.fail.Exception(why, pytrace=False)
-        self._strays.note(why, failure)
-        raise failure
 
 
 class Session:
@@ -93,9 +65,9 @@ class Session:
         self.marks: dict[str, tuple[pytest.Mark, ...]] = {}
         """What the policies were made of."""
         self.done: dict[tuple[str, str], Judged | Verdict] = {}
+        """By node id and name: all that did not pass, and what the present test came to, as it may be run again."""
         self.told = 0
         """Verdicts whose failure was told in this process."""
-        """By node id and name: all that did not pass, and what the present test came to, as it may be run again."""
         self.strays = Strays()
         self.sharding = Sharding(config, self.options.shard)
         self.solo = SoloSession(config, self.project.live.timeout)
@@ -131,13 +103,8 @@ class Session:
         for item in everything:
             self.marks[item.nodeid] = marks_of(item)
             try:
-                marker = _marker(item)
-                if not is_gate(item):
-                    continue
-                policy = resolve(self.project, item.nodeid, marker, budget=self.options.budget)
-                if problem := bare_drop_of(policy, getattr(item, "function", None)):
-                    raise ConfigError(problem)
-                self.policies[item.nodeid] = with_live_default(policy) if self.live else policy
+                if policy := policy_of(item, self.project, self.options.budget, is_live=self.live is not None):
+                    self.policies[item.nodeid] = policy
             except ConfigError as error:
                 # An error at collection on a worker would end the parallel run as an internal error.
                 if not self.is_worker:
@@ -213,7 +180,7 @@ class Session:
             pytest.fail(printable_lines(f"speedacc: {why}"), pytrace=False)
         self._forget_passed(item.nodeid)
         claim_benchmark(request)
-        record, marked = Record(item.nodeid, self.strays), tuple(_marker(item).bounds)
+        record, marked = Record(item.nodeid, self.strays), tuple(marker_of(item).bounds)
         item.stash[_GATE] = gate = Speedacc(
             item.nodeid, policy, self.run, GateTest(self, request), record, marked=marked
         )
@@ -252,8 +219,6 @@ class Session:
         with self._settling(item):
             result = yield
         self._settle(item, None)
-        if _GATE in item.stash:
-            del item.stash[_GATE]
         return result
 
     @contextmanager
@@ -321,16 +286,6 @@ class Session:
             # pytest holds its items to the end of the run.
             del item.stash[_GATE]
         return report
-
-
-def _marker(item: pytest.Item) -> Table:
-    """The markers of module, class and test joined, the nearest winning key by key. Raises ConfigError."""
-    if is_ungated(item):
-        nodes = [node for node, _ in item.iter_markers_with_node("speedacc")]
-        beside = [mark for node, mark in item.iter_markers_with_node("speedacc") if node is nodes[0]]
-        for name in (name for mark in beside for name in mark.kwargs if name != "gate"):
-            raise ConfigError(NO_GATE_WITH_LIMITS.format(name=name))
-    return join(*reversed([parse_marker(mark.args, mark.kwargs) for mark in marks_of(item)]))
 
 
 def _verdict(result: Judged | Verdict) -> Verdict:

@@ -29,13 +29,7 @@ def spend(level: float, look: int) -> float:
 
 
 def judge_quantile(
-    over: int,
-    calls: int,
-    q: float,
-    look: int,
-    alpha: float,
-    confidence_level: float = 0.05,
-    alike: float = 1.0,
+    over: int, calls: int, q: float, look: int, alpha: float, confidence_level: float = 0.05, alike: float = 1.0
 ) -> QuantileVerdict:
     """Whether the q-quantile of the latency lies within a limit that `over` of `calls` calls exceeded.
 

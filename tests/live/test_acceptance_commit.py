@@ -12,7 +12,7 @@ from scratch_repository import Repository, start_repository
 
 from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.live.tree.acceptance import last_accepted
-from pytest_speedacc.live.tree.git import Base
+from pytest_speedacc.live.tree.base import Base
 
 FIRST, SECOND = "b/first.json", "b/second.json"
 

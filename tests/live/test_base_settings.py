@@ -9,7 +9,7 @@ from scratch_repository import Repository, start_repository
 
 from pytest_speedacc.config.live_settings import LiveSettings
 from pytest_speedacc.live.base_settings import LiveRules, live_rules
-from pytest_speedacc.live.tree.git import resolve_base
+from pytest_speedacc.live.tree.base import resolve_base
 
 BEFORE = "pyproject.toml: [tool.speedacc.live]"
 AFTER = "; this run goes by the base's"

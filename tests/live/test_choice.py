@@ -13,8 +13,8 @@ from scratch_repository import Repository
 
 from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.live.tree import event as events
+from pytest_speedacc.live.tree.base import Base
 from pytest_speedacc.live.tree.choice import choose_base
-from pytest_speedacc.live.tree.git import Base
 
 NOBODY = "0" * 40
 NO_NAME = json.dumps({"pull_request": {"base": {"ref": "a\n::x", "sha": NOBODY}, "head": {"ref": "x", "sha": NOBODY}}})

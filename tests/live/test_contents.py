@@ -9,7 +9,7 @@ import pytest
 from scratch_repository import Repository, start_repository
 
 from pytest_speedacc.errors import ConfigError
-from pytest_speedacc.live.tree.git import resolve_base
+from pytest_speedacc.live.tree.base import resolve_base
 from pytest_speedacc.live.tree.worktree import base_worktree
 
 OLD, NEW = b"old weights " * 200, b"new weights " * 200

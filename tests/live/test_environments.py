@@ -19,7 +19,7 @@ from pytest_speedacc.live.environments.choice import BaseEnvironment, base_envir
 from pytest_speedacc.live.environments.files import Revision
 from pytest_speedacc.live.environments.recipe import Recipe, recipe_of
 from pytest_speedacc.live.environments.store import BuildError, cache_folder, interpreter, kept
-from pytest_speedacc.live.tree.git import resolve_base
+from pytest_speedacc.live.tree.base import resolve_base
 from pytest_speedacc.live.tree.worktree import base_worktree
 
 INSTALLED = {"scikit-learn", "numpy", "pytest"}

@@ -12,7 +12,8 @@ import pytest
 from scratch_repository import Repository, start_repository
 
 from pytest_speedacc.errors import ConfigError
-from pytest_speedacc.live.tree.git import resolve_base, run_command, run_git
+from pytest_speedacc.live.tree.base import resolve_base
+from pytest_speedacc.live.tree.git import run_command, run_git
 
 ENOUGH = (
     "In GitHub Actions two commits are enough for --speedacc-against=auto on a pull request; give actions/checkout "

@@ -10,8 +10,7 @@ from live_project import DECIDING, start_project
 
 from pytest_speedacc.baseline import SinceBase
 from pytest_speedacc.config.project import parse_project
-from pytest_speedacc.live.workers.side import Side
-from pytest_speedacc.session.both_sides import _project_of, _since
+from pytest_speedacc.session.both_baselines import base_settings, since_reader
 
 GATE = """
 from arrays import *
@@ -66,8 +65,8 @@ def base(tmp_path: Path) -> Path:
 
 def since(base: Path, test: str) -> SinceBase:
     """Of a test, whose own folder has no baseline."""
-    side = Side("base", base, base, base, "python", (), True, base)
-    return _since(parse_project({}, base.parent), _project_of(side), lambda sha: "")((f"test_it.py::{test}", ""))
+    read = since_reader(parse_project({}, base.parent), base_settings(base, base), lambda sha: "")
+    return read((f"test_it.py::{test}", ""))
 
 
 def test_the_base_s_file_is_looked_for_where_the_base_keeps_it(base: Path) -> None:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from live_project import ONE_LAUNCH, start_project
 
-from pytest_speedacc.session import both_sides
+from pytest_speedacc.session.both_baselines import base_settings
 
 CONFTEST = """
 from pytest_speedacc import Axis
@@ -67,7 +65,6 @@ def test_an_axis_that_was_dropped_hides_nothing_that_was_loosened(tmp_path: Path
 
 def test_the_baselines_of_a_base_with_an_axis_of_its_own_are_found(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text('[tool.speedacc]\nbaselines = "kept"\nmax_energy = "3 J"\n', "utf-8")
-    side: Any = SimpleNamespace(rootdir=tmp_path, folder=tmp_path)
-    project = both_sides._project_of(side)
+    project = base_settings(tmp_path, tmp_path)
     assert project is not None
     assert project.baselines == tmp_path / "kept"

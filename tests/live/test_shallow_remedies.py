@@ -9,7 +9,7 @@ import pytest
 from scratch_repository import Repository
 
 from pytest_speedacc.errors import ConfigError
-from pytest_speedacc.live.tree.git import resolve_base
+from pytest_speedacc.live.tree.base import resolve_base
 from pytest_speedacc.session.both_sides import ITSELF, _itself
 
 

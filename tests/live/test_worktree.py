@@ -15,7 +15,7 @@ from scratch_repository import Repository, start_repository
 
 from pytest_speedacc.errors import ConfigError
 from pytest_speedacc.live.tree import worktree
-from pytest_speedacc.live.tree.git import resolve_base
+from pytest_speedacc.live.tree.base import resolve_base
 from pytest_speedacc.live.tree.worktree import BaseTree, base_worktree, set_up
 
 TIMEOUT = 60.0
@@ -108,7 +108,7 @@ RUN = """
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from pytest_speedacc.live.tree.git import resolve_base
+from pytest_speedacc.live.tree.base import resolve_base
 from pytest_speedacc.live.tree.worktree import base_worktree
 
 root = Path(sys.argv[1])

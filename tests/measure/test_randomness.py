@@ -56,7 +56,7 @@ def test_rounding_is_not_randomness(error, unstable):
 
     subject = prepare(regression, INPUTS, TARGETS, CallOptions(score="r2"))
     found = subject.evaluate()
-    from pytest_speedacc.measure.evaluation import differing
+    from pytest_speedacc.measure.accuracy import differing
 
     again = subject.evaluator.batch(subject.first).predictions
     assert differing(found.predictions, again).sum() == pytest.approx(unstable, abs=20 if unstable else 0)

@@ -32,14 +32,8 @@ _PCA = (*_CENTRED_COMPONENTS, Learned("variances", "explained_variance_", when="
 _CLUSTERS = (Learned("cluster centres", "cluster_centers_"),)
 _X_MEANS = Learned("means", "_x_mean")
 _X_SCALING = (_X_MEANS, Learned("scales", "_x_std", when="scale"))
-_RANDOM_FEATURES = (
-    Learned("random weights", "random_weights_"),
-    Learned("random offsets", "random_offset_"),
-)
-_BAYES_TABLES = (
-    Learned("log probabilities", "feature_log_prob_"),
-    Learned("priors", "class_log_prior_"),
-)
+_RANDOM_FEATURES = (Learned("random weights", "random_weights_"), Learned("random offsets", "random_offset_"))
+_BAYES_TABLES = (Learned("log probabilities", "feature_log_prob_"), Learned("priors", "class_log_prior_"))
 
 
 def _families(*families: tuple[str, tuple[Learned, ...]]) -> dict[str, tuple[Learned, ...]]:
@@ -70,24 +64,13 @@ LEARNED: Mapping[str, tuple[Learned, ...]] = _families(
     ("MLPClassifier MLPRegressor", (Learned("weights", "coefs_"), Learned("intercepts", "intercepts_"))),
     (
         "BernoulliRBM",
-        (
-            _COMPONENTS,
-            Learned("intercepts", "intercept_hidden_"),
-            Learned("intercepts", "intercept_visible_"),
-        ),
+        (_COMPONENTS, Learned("intercepts", "intercept_hidden_"), Learned("intercepts", "intercept_visible_")),
     ),
-    (
-        "GaussianNB",
-        (Learned("means", "theta_"), Learned("variances", "var_"), Learned("priors", "class_prior_")),
-    ),
+    ("GaussianNB", (Learned("means", "theta_"), Learned("variances", "var_"), Learned("priors", "class_prior_"))),
     ("BernoulliNB CategoricalNB ComplementNB MultinomialNB", _BAYES_TABLES),
     (
         "GaussianMixture",
-        (
-            Learned("weights", "weights_"),
-            Learned("means", "means_"),
-            Learned("variances", "covariances_"),
-        ),
+        (Learned("weights", "weights_"), Learned("means", "means_"), Learned("variances", "covariances_")),
     ),
     ("NearestCentroid", (Learned("centroids", "centroids_"), Learned("priors", "class_prior_"))),
     (
@@ -110,18 +93,12 @@ LEARNED: Mapping[str, tuple[Learned, ...]] = _families(
     ("_SigmoidCalibration", (Learned("slopes", "a_"), Learned("intercepts", "b_"))),
     ("_TemperatureScaling", (Learned("temperatures", "beta_"),)),
     ("_ConstantPredictor", (Learned("constants", "y_"),)),
-    (
-        "StandardScaler",
-        (Learned("means", "mean_", when="with_mean"), Learned("scales", "scale_", when="with_std")),
-    ),
+    ("StandardScaler", (Learned("means", "mean_", when="with_mean"), Learned("scales", "scale_", when="with_std"))),
     ("MinMaxScaler", (Learned("minima", "min_"), Learned("scales", "scale_"))),
     ("MaxAbsScaler", (Learned("scales", "scale_"),)),
     (
         "RobustScaler",
-        (
-            Learned("means", "center_", when="with_centering"),
-            Learned("scales", "scale_", when="with_scaling"),
-        ),
+        (Learned("means", "center_", when="with_centering"), Learned("scales", "scale_", when="with_scaling")),
     ),
     ("QuantileTransformer", (Learned("quantiles", "quantiles_"),)),
     ("KBinsDiscretizer", (Learned("thresholds", "bin_edges_"),)),

@@ -14,15 +14,10 @@ from importlib import metadata
 from pathlib import Path
 
 from pytest_speedacc.live.environments.build import build_by_command, build_with_uv, complete, requirements
-from pytest_speedacc.live.environments.files import (
-    PYTHON_VERSION,
-    Revision,
-    changed_dependency_files,
-    deciding,
-)
+from pytest_speedacc.live.environments.files import PYTHON_VERSION, Revision, changed_dependency_files, deciding
 from pytest_speedacc.live.environments.recipe import Recipe, project_file, recipe_of
 from pytest_speedacc.live.environments.store import BuildError, interpreter, kept
-from pytest_speedacc.live.tree.git import Base
+from pytest_speedacc.live.tree.base import Base
 from pytest_speedacc.live.tree.identity import base_sys_path, editable_installs, import_folders
 from pytest_speedacc.live.tree.worktree import BaseTree
 
@@ -148,11 +143,7 @@ def _python(theirs: Revision, ours: Revision) -> str:
 
 
 def _is_installed(name: str) -> bool:
-    try:
-        metadata.distribution(name)
-    except metadata.PackageNotFoundError:
-        return False
-    return True
+    return any(metadata.distributions(name=name))
 
 
 def _search(base: Base, tree: BaseTree, scratch: Path) -> tuple[str, ...]:

@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pytest_speedacc.errors import ConfigError
+from pytest_speedacc.live.tree.base import Base, base_at
 from pytest_speedacc.live.tree.choice import AUTO, choose_base
 from pytest_speedacc.live.tree.depth import checkout_lines
 from pytest_speedacc.live.tree.event import read_event
-from pytest_speedacc.live.tree.git import Base, base_at, find_commit, git_output, head_of, is_shallow
+from pytest_speedacc.live.tree.git import find_commit, git_output, head_of, is_shallow
 
 BASELINE = "baseline"
 

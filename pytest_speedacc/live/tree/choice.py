@@ -7,19 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pytest_speedacc.errors import ConfigError
+from pytest_speedacc.live.tree.base import Base, base_at, resolve_base
 from pytest_speedacc.live.tree.depth import ENOUGH, checkout_lines
 from pytest_speedacc.live.tree.event import Event, read_event
-from pytest_speedacc.live.tree.git import (
-    Base,
-    base_at,
-    described,
-    find_commit,
-    git_output,
-    head_of,
-    is_shallow,
-    resolve_base,
-    run_git,
-)
+from pytest_speedacc.live.tree.git import described, find_commit, git_output, head_of, is_shallow, run_git
 
 AUTO = "auto"
 ANCESTOR = re.compile("(.+?)[~^]")

@@ -50,7 +50,7 @@ def base_sys_path(sys_path: Sequence[str], candidate_root: StrPath, base_root: S
         if is_package and Path(entry) == candidate.parent:
             # Tests inside a repository that is itself a package are imported from the folder above it.
             mapped.append(str(base.parent))
-        elif Path(entry).is_absolute() and _is_source(entry, candidate):
+        elif Path(entry).is_absolute() and is_below(entry, candidate):
             if "__editable__" in entry:
                 raise ConfigError(
                     f"The project is installed as a strict editable install, by links in {entry}, which the "
@@ -63,15 +63,26 @@ def base_sys_path(sys_path: Sequence[str], candidate_root: StrPath, base_root: S
 
 
 def is_below(path: StrPath, root: StrPath) -> bool:
-    """Whether ``path`` is a source in the tree ``root``, itself or by a link, and not in an environment kept there."""
-    return _is_source(path, root)
+    """Whether ``path`` lies in ``root``, and not in an environment that is kept in there, like ``.venv``.
+
+    A link in that environment that leads to a source is one.
+    """
+    # Only prefixes within the tree: an interpreter in /usr may test a repository in /usr/src.
+    prefixes = [prefix for prefix in (sys.prefix, sys.base_prefix) if _below(prefix, root) not in (None, Path())]
+    environments = [form for prefix in prefixes for form in _forms(prefix)]
+    return any(
+        inner.is_relative_to(outer)
+        and not {"site-packages", "dist-packages"} & set(inner.relative_to(outer).parts)
+        and not any(inner.is_relative_to(environment) for environment in environments)
+        for inner, outer in zip(_forms(os.fspath(path)), _forms(os.fspath(root)), strict=True)
+    )
 
 
 def import_folders(sys_path: Iterable[str], finders: Iterable[object], candidate_root: StrPath) -> list[str]:
     """The folders in the candidate's tree that it imports from, by ``sys.path`` or by an editable install."""
     editable = [str(Path(target).parent) for finder in finders for target in _mapping(finder).values()]
     entries = [entry for entry in [*sys_path, *editable] if Path(entry).is_absolute()]
-    return list(dict.fromkeys(entry for entry in entries if _is_source(entry, candidate_root)))
+    return list(dict.fromkeys(entry for entry in entries if is_below(entry, candidate_root)))
 
 
 def remap_editable(finders: Iterable[object], candidate_root: StrPath, base_root: StrPath) -> None:
@@ -83,7 +94,7 @@ def remap_editable(finders: Iterable[object], candidate_root: StrPath, base_root
     """
     for finder in finders:
         tool = _BUILDING_FINDERS.get(_class_of(finder).__name__)
-        if tool is not None and any(_is_source(text, candidate_root) for text in _texts(vars(finder))):
+        if tool is not None and any(is_below(text, candidate_root) for text in _texts(vars(finder))):
             raise ConfigError(
                 f"The project is installed in editable mode by {tool}, whose import hook always builds and "
                 "loads the candidate: give the base an interpreter of its own, in which the base is "
@@ -103,7 +114,7 @@ def foreign_modules(modules: Mapping[str, ModuleType], own_root: StrPath, other_
         if not isinstance(file, str) or _below(file, _PLUGIN) is not None:
             continue
         # The path as imported decides first: a file that is shared into the tree belongs to it.
-        if _below(file, own_root) is None and _is_source(file, other_root):
+        if _below(file, own_root) is None and is_below(file, other_root):
             foreign.append((name, file))
     return foreign
 
@@ -121,7 +132,7 @@ def non_editable_install(root: StrPath, path: Sequence[str] | None = None) -> li
         origin = json.loads(distribution.read_text("direct_url.json") or "{}")
         place = str(distribution.locate_file(""))
         # Metadata beside the sources, as `setup.py develop` leaves it, installs nothing.
-        if name is None or origin.get("dir_info", {}).get("editable") or _is_source(place, root):
+        if name is None or origin.get("dir_info", {}).get("editable") or is_below(place, root):
             continue
         # What measures is the same for both sides, in its own repository too.
         if _normal(name) == "pytest-speedacc":
@@ -166,22 +177,6 @@ def _below(path: StrPath, root: StrPath) -> Path | None:
 def _forms(path: str) -> tuple[Path, Path]:
     # Kept, because following links asks the disk, and every gate asks for the same thousands of modules.
     return Path(os.path.normpath(Path(path).absolute())), Path(path).resolve()
-
-
-def _is_source(path: StrPath, root: StrPath) -> bool:
-    """Whether ``path`` lies in ``root``, and not in an environment that is kept in there, like ``.venv``.
-
-    A link in that environment that leads to a source is one.
-    """
-    # Only prefixes within the tree: an interpreter in /usr may test a repository in /usr/src.
-    prefixes = [prefix for prefix in (sys.prefix, sys.base_prefix) if _below(prefix, root) not in (None, Path())]
-    environments = [form for prefix in prefixes for form in _forms(prefix)]
-    return any(
-        inner.is_relative_to(outer)
-        and not {"site-packages", "dist-packages"} & set(inner.relative_to(outer).parts)
-        and not any(inner.is_relative_to(environment) for environment in environments)
-        for inner, outer in zip(_forms(os.fspath(path)), _forms(os.fspath(root)), strict=True)
-    )
 
 
 def _class_of(finder: object) -> type:
@@ -232,7 +227,7 @@ def _provides(distribution: metadata.Distribution, package: str, root: StrPath) 
     """Whether the distribution holds a copy of the package, and not a link into ``root``."""
     init = Path(str(distribution.locate_file(f"{package}/__init__.py")))
     # The cheap question first: the list of files of a large framework takes long to read.
-    if not init.exists() or _is_source(init.resolve(), root):
+    if not init.exists() or is_below(init.resolve(), root):
         return False
     return any(file.parts[0] == package for file in distribution.files or ())
 
@@ -247,7 +242,7 @@ def _holds_code(distribution: metadata.Distribution) -> bool:
 
 def _is_file_url_in(url: str, root: StrPath) -> bool:
     parts = urlsplit(url)
-    return parts.scheme == "file" and _is_source(url2pathname(parts.path), root)
+    return parts.scheme == "file" and is_below(url2pathname(parts.path), root)
 
 
 def _normal(name: str) -> str:

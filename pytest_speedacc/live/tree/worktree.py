@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from pytest_speedacc.errors import ConfigError
+from pytest_speedacc.live.tree.base import Base
 from pytest_speedacc.live.tree.contents import fill_large_files, fill_submodules
-from pytest_speedacc.live.tree.git import Base, environment, git_output, run_command, run_git
+from pytest_speedacc.live.tree.git import environment, git_output, run_command, run_git
 from pytest_speedacc.live.tree.identity import import_folders, map_path
 
 CHECKOUT_TIMEOUT = 600.0
