@@ -229,6 +229,17 @@ MEASURED_NOTHING = (
     ),
 )
 
+INTERRUPTED = "The run was interrupted, so gates may be missing that nobody judged: run it again."
+ENDED = (
+    Row("ended-before-its-check", INTERRUPTED, f"pytest.exit('done', returncode=0)\n{CHECK}"),
+    Row("ended-after-its-check", INTERRUPTED, f"{CHECK}\npytest.exit('done', returncode=0)"),
+    Row(
+        "ended-by-the-test-before",
+        INTERRUPTED,
+        above="def test_before():\n    pytest.exit('done', returncode=0)\n",
+    ),
+)
+
 # With CI set, a run that skipped every gate was none; and nobody else would notice a gate that is gone.
 SKIPPED = "Every gate was skipped, so this run shows nothing and fails: judge at least one where CI is set."
 LOST = (
@@ -1430,6 +1441,7 @@ PARALLEL = (
 
 ROWS = (
     *MEASURED_NOTHING,
+    *ENDED,
     *LOST,
     *MARKERS,
     *BAD_INPUT,

@@ -380,3 +380,28 @@ class TestHidden:
         assert hidden == (Hidden("shard", "1/9", "addopts"),)
         assert new_since(hidden, []) == ["--speedacc-shard=1/9 holds by addopts, and the command line does not show it"]
         assert hidden_options(pytester.parseconfig("--speedacc-shard=1/9")) == ()
+
+
+ENDS = {
+    "exit": "pytest.exit('enough', returncode=0)",
+    "stop": "request.session.shouldstop = 'enough'",
+}
+"""What ends a run within a test, before its last one."""
+
+
+class TestInterrupted:
+    @pytest.mark.parametrize("how", ENDS)
+    def test_a_shard_that_was_ended_early_fails_whatever_it_has_judged(
+        self, suite: Path, project: Project, monkeypatch: pytest.MonkeyPatch, how: str
+    ) -> None:
+        monkeypatch.setenv("CI", "true")
+        # Between the gates of the two files.
+        (suite / "test_aa.py").write_text(f"import pytest\n\ndef test_it(request):\n    {ENDS[how]}\n")
+        result = project.run("--speedacc-shard=1/1", "--speedacc-report=report.json")
+        assert result.ret == (FAILED if how == "exit" else pytest.ExitCode.INTERRUPTED), output(result)
+        found = report(suite)
+        assert (len(found["gates"]), found["shard"]["gates"]) == (3, 6)
+        assert (found["verdict"], found["failed"]) == ("failed", True)
+        (problem,) = merge({"1": read_report(suite / "report.json")}).problems
+        assert problem == "The run was interrupted, so gates may be missing that nobody judged: run it again."
+        assert_says(result, problem)

@@ -165,7 +165,7 @@ def _folded(run: RunReport) -> Iterator[str]:
     notes = [f"- {code(short_title(verdict))}: {_text(note)}" for verdict in run.verdicts for note in verdict.notes]
     notes += [f"- {_text(note)}" for note in run.notes]
     if run.base and run.base.canary:
-        notes.append(f"- {_text(run.base.canary)}")
+        notes += [f"- {_text(line)}" for line in run.base.canary.splitlines()]
     body = "\n".join(lines) + ("\n\n" + "\n".join(notes) if notes else "")
     yield f"<details><summary>{html.escape(title)}</summary>\n\n{body}\n\n</details>"
 

@@ -120,12 +120,12 @@ def _base(runs: Mapping[str, RunReport]) -> BaseLine | None:
             f"{label} was compared with {first.sha[:12]}, and {other} with {found[other].sha[:12]}: merge the reports "
             "of one change."
         )
-    canaries = tuple(f"{label}: {base.canary}" for label, base in found.items() if base.canary)
+    canaries = (f"{label}: {line}" for label, base in found.items() for line in base.canary.splitlines())
     return replace(
         first,
         launches=sum(base.launches for base in found.values()),
         seconds=sum(base.seconds for base in found.values()),
-        canary=" ".join(canaries),
+        canary="\n".join(canaries),
     )
 
 
@@ -147,7 +147,9 @@ def _refuse_other_suites(runs: Mapping[str, RunReport], label: str, shard: Shard
         if run.shard is None and run.problems and not run.verdicts:
             continue  # one that was refused knows of no tests, and says why itself
         if run.shard is None:
-            raise ConfigError(f"{label} is {shard}, and {other} is of a run without --speedacc-shard: {alone}")
+            raise ConfigError(
+                f"{label} is {shard}, and {other} is of a run without --speedacc-shard, or was merged before: {alone}"
+            )
         if run.shard.parts != shard.parts:
             raise ConfigError(f"{label} is {shard}, and {other} is {run.shard}: {alone}")
         if (own := run.commit.partition("-")[0]) != commit:
@@ -156,10 +158,29 @@ def _refuse_other_suites(runs: Mapping[str, RunReport], label: str, shard: Shard
         if (run.shard.suite, run.shard.all_gates) != (shard.suite, shard.all_gates):
             raise ConfigError(
                 f"{label} and {other} did not collect the same tests ({shard.all_gates} and {run.shard.all_gates} "
-                "gates), so some may have run in neither: give every shard the same packages and the same options."
+                "gates), so some may have run in neither: look at their logs for files that one could not collect, and "
+                "give every shard the same packages, the same options, and tests whose names depend on no machine."
             )
         if (twin := seen.setdefault(run.shard.part, other)) != other:
-            raise ConfigError(f"{twin} and {other} are both {run.shard}: {alone}")
+            raise ConfigError(
+                f"{twin} and {other} are both {run.shard}: give each machine a part of its own, and leave out what an "
+                "earlier try reported."
+            )
+    _refuse_uncompared(runs)
+
+
+def _refuse_uncompared(runs: Mapping[str, RunReport]) -> None:
+    """A shard that was held against no base shows of no gate that it is not slower."""
+    # One that came to nothing says so itself.
+    bases = {label: run.base for label, run in runs.items() if not (run.problems or run.judged_none)}
+    alone = next((label for label, base in bases.items() if base is None), None)
+    compared = next(((label, base) for label, base in bases.items() if base is not None), None)
+    if alone is not None and compared is not None:
+        label, base = compared
+        raise ConfigError(
+            f"{label} was compared with {base.sha[:12]}, and {alone} with no base: give every shard the same "
+            "--speedacc-against."
+        )
 
 
 def _missing_sentence(missing: Sequence[int], parts: int) -> str:

@@ -27,6 +27,7 @@ from pytest_speedacc.report.summary import BaseLine, RunReport
 
 LARGEST = 64 * 2**20
 """Bytes of a report; one of a hundred gates has half a million."""
+ENDED = "Did the run that was to write it end before? Its log says why."
 
 _PLACE = re.compile(r"(?P<what>.*) - at `(?P<where>.*)`", re.DOTALL)
 _KINDS = {unit: kind for kind, unit in UNITS.items()}
@@ -78,10 +79,14 @@ def _loaded(path: Path) -> Any:
     try:
         with path.open("rb") as file:
             data = file.read(LARGEST + 1)
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}. {ENDED}") from None
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}.") from None
     if len(data) > LARGEST:
         _refuse(path, "", f"it is larger than {LARGEST // 2**20} MiB")
+    if not data.strip():
+        _refuse(path, "", f"it is empty. {ENDED}")
     try:
         return json.loads(data.decode("utf-8"), parse_constant=lambda word: _refuse(path, "", f"{word} is no number"))
     except ValueError as error:

@@ -42,7 +42,7 @@ class BaseLine:
     launches: int
     seconds: float
     canary: str
-    """The base against itself, in a sentence; empty where nothing was told of it."""
+    """The base against itself, in a sentence, or in one of each run in a line; empty where nothing was told of it."""
 
     @property
     def counted(self) -> str:

@@ -40,6 +40,8 @@ from pytest_speedacc.session.shards import Sharding
 from pytest_speedacc.session.skipped import reason_of, skipped_line
 from pytest_speedacc.session.telling import RUN, tell_failed
 
+INTERRUPTED = "The run was interrupted, so gates may be missing that nobody judged: run it again."
+
 
 @dataclass(eq=False, repr=False)
 class Results:
@@ -74,6 +76,8 @@ class Results:
     """Gates that were skipped one by one, and why."""
     is_judged: bool = False
     """Whether the run came to its tests."""
+    is_interrupted: bool = False
+    """Whether it was ended before its last test."""
     missing: Missing = field(default_factory=Missing)
     problems: list[str] = field(default_factory=list)
     written: list[Path] = field(default_factory=list)
@@ -112,6 +116,10 @@ class Results:
         elif report.failed:
             self.broken.add(report.nodeid)
 
+    def pytest_keyboard_interrupt(self) -> None:
+        """By a signal, by ``pytest.exit``, or by a plugin that stops the session."""
+        self.is_interrupted = True
+
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         """A worker does not see the command line."""
@@ -149,7 +157,7 @@ class Results:
             said = "\n\n".join(f"speedacc: {problem}" for problem in self.problems)
             tell_failed(session, RUN, said, first_sentence(self.problems[0]))
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
-        elif self._shows_nothing() and session.exitstatus == pytest.ExitCode.OK:
+        elif (self._shows_nothing() or self._is_cut_short()) and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def _report(self) -> RunReport:
@@ -171,7 +179,7 @@ class Results:
             lost=tuple(each.sentence(self._losses_fail()) for each in self.missing.lost),
             losses_fail=bool(self.missing.lost) and self._losses_fail(),
             remarks=tuple(self._remarks()),
-            problems=tuple(self.problems),
+            problems=(*self.problems, *([INTERRUPTED] if self._is_cut_short() else [])),
             fails=any(self._fails(each.outcome) for each in self.verdicts.values()) or self._shows_nothing(),
         )
         return run if self.live is None else self.live.account(run)
@@ -230,6 +238,10 @@ class Results:
     def _shows_nothing(self) -> bool:
         return self._nothing_decided() or self._all_skipped() or (bool(self._idle()) and self._skips_fail())
 
+    def _is_cut_short(self) -> bool:
+        """Whether gates may have had no turn: ``pytest.exit`` ends with any code. Errors of collection say so."""
+        return self.is_interrupted and bool(self.verdicts or (self.gates and not self.broken))
+
     @property
     def skipped(self) -> int:
         """How many gates were skipped, as far as it is known."""
@@ -282,6 +294,7 @@ class Results:
         if misses_plot(run) and any(path.suffix == ".html" for path in self.written):
             lines.append(NO_PICTURE)
         lines += run.remarks
+        lines += [INTERRUPTED] if self._is_cut_short() else []
         # Those that fail are failures of their own.
         lines += [each.sentence(False) for each in self.missing.lost if not self._losses_fail()]
         if lines:

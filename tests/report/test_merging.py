@@ -84,7 +84,7 @@ def test_alternatives_are_compared_within_a_run_only() -> None:
 
 def test_the_base_is_the_one_of_all() -> None:
     merged = merge({"a": FULL, "b": FULL, "c": GREEN})
-    assert merged.base == replace(BASE, launches=18, seconds=63.0, canary=f"a: {BASE.canary} b: {BASE.canary}")
+    assert merged.base == replace(BASE, launches=18, seconds=63.0, canary=f"a: {BASE.canary}\nb: {BASE.canary}")
 
 
 def test_reports_of_different_bases_are_refused() -> None:

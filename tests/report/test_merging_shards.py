@@ -84,8 +84,14 @@ def test_one_that_was_refused_says_why_itself() -> None:
     ("second", "sentence"),
     [
         (run(replace(TWO, parts=3)), "a is shard 1 of 2, and b is shard 2 of 3: merge the shards of one run by "),
-        (run(ONE), "a and b are both shard 1 of 2: merge the shards of one run by themselves, and then "),
-        (replace(SECOND, shard=None), "a is shard 1 of 2, and b is of a run without --speedacc-shard: merge "),
+        (
+            run(ONE),
+            "a and b are both shard 1 of 2: give each machine a part of its own, and leave out what an earlier ",
+        ),
+        (
+            replace(SECOND, shard=None),
+            "a is shard 1 of 2, and b is of a run without --speedacc-shard, or was merged before: merge the shards of ",
+        ),
         (
             replace(SECOND, commit="b" * 40),
             "a is of aaaaaaaaaaaa, and b of bbbbbbbbbbbb: merge the shards of one commit.",
@@ -93,7 +99,9 @@ def test_one_that_was_refused_says_why_itself() -> None:
         (replace(SECOND, commit=""), "a is of aaaaaaaaaaaa, and b of a commit that nobody knows: merge the shards"),
         (
             run(replace(TWO, suite="4567", all_gates=3)),
-            "a and b did not collect the same tests (2 and 3 gates), so some may have run in neither: give every shard",
+            "a and b did not collect the same tests (2 and 3 gates), so some may have run in neither: look at their "
+            "logs for files that one could not collect, and give every shard the same packages, the same options, and "
+            "tests whose names depend on no machine.",
         ),
         (run(replace(TWO, suite="4567")), "a and b did not collect the same tests (2 and 2 gates), so some may have"),
     ],
@@ -111,6 +119,39 @@ def test_shards_beside_different_bases_are_refused() -> None:
     bases = [replace(each, base=replace(BASE, sha=sha * 40)) for each, sha in ((FIRST, "a"), (SECOND, "b"))]
     with pytest.raises(ConfigError, match="a was compared with aaaaaaaaaaaa, and b with bbbbbbbbbbbb"):
         merge(dict(zip("ab", bases, strict=True)))
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_a_shard_that_was_held_against_no_base_is_refused_beside_one_that_was(swapped: bool) -> None:
+    runs = {"a": replace(FIRST, base=BASE), "b": SECOND}
+    with pytest.raises(ConfigError) as refusal:
+        merge(dict(reversed(runs.items())) if swapped else runs)
+    assert str(refusal.value) == (
+        f"a was compared with {BASE.sha[:12]}, and b with no base: give every shard the same --speedacc-against."
+    )
+    # One without a gate is no exception.
+    three = {label: replace(each, shard=replace(each.shard, parts=3)) for label, each in runs.items() if each.shard}
+    with pytest.raises(ConfigError, match="and c with no base"):
+        merge({"a": three["a"], "c": run(Shard(3, 3, 0, 2, "0123"), verdicts=())})
+
+
+@pytest.mark.parametrize("problems", [("there is no such base",), ()])
+def test_one_that_came_to_no_base_is_told_and_not_refused(problems: tuple[str, ...]) -> None:
+    merged = merge({"a": replace(FIRST, base=BASE), "b": replace(SECOND, verdicts=(), problems=problems)})
+    assert merged.problems == (f"b: {problems[0] if problems else 'no model gate was judged'}",)
+
+
+def test_the_base_against_itself_is_told_of_each_shard_in_a_line_of_its_own() -> None:
+    canary = f"The base against itself (tests/test_it.py::test_{'x' * 100}): +0.1 % in 9 launches, where 0 % is true."
+    base = replace(BASE, canary=canary)
+    # Of a run in which there is nothing to see the heading alone is told.
+    runs = {label: replace(each, base=base, lost=("x is gone",)) for label, each in (("a", FIRST), ("b", SECOND))}
+    lines = [line for line in markdown(merge(runs)).splitlines() if "The base against itself" in line]
+    assert [line[:5] for line in lines] == ["- a: ", "- b: "]
+    assert all(line.endswith("where 0 % is true.") for line in lines)
+    again = merge({"3.12": merge(runs), "3.13": replace(FIRST, base=base, shard=None)})
+    assert again.base
+    assert [line[:9] for line in again.base.canary.splitlines()] == ["3.12: a: ", "3.12: b: ", "3.13: The"]
 
 
 def test_files_that_an_update_changed_on_one_machine_are_of_the_same_commit() -> None:

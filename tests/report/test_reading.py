@@ -174,7 +174,9 @@ def test_what_is_no_report_is_refused_by_its_place(tmp_path: Path, damage: Damag
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "it is not JSON"),
+        ("", "it is empty. Did the run that was to write it end before? Its log says why."),
+        ("\n", "it is empty."),
+        ("{", "it is not JSON"),
         ("[]", "Expected `object`, got `array`"),
         ('{"schema": NaN}', "NaN is no number"),
         ("[" * 100_000, "it is nested too deeply"),
@@ -191,7 +193,7 @@ def test_what_is_no_document_is_refused(tmp_path: Path, text: str, said: str) ->
 
 
 def test_a_file_that_is_not_there_or_too_large_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ConfigError, match=r"none\.json cannot be read: No such file or directory\."):
+    with pytest.raises(ConfigError, match=r"none\.json cannot be read: No such file or directory\. Did the run that "):
         read_report(tmp_path / "none.json")
     monkeypatch.setattr(reading, "LARGEST", 2**20)
     with pytest.raises(ConfigError, match="it is larger than 1 MiB"):
