@@ -14,6 +14,8 @@ MOST_MORE = 1.0
 """Seconds of setup in a launch that processes of their own may cost, besides what is usual for each."""
 USUALLY_MORE = 0.2
 """Seconds for a gate: what its libraries do at their first call, they do in each process."""
+_KEPT = "\0"
+"""In the place of a variable that a side's tests leave as it was, which is not to remove it."""
 
 
 @dataclass(slots=True)
@@ -49,7 +51,12 @@ class CommonStart:
             return
         if environment != other:
             self.given_up = True
-            self.why_not = "the two sides' tests set different environment variables while they are collected"
+            unlike = (
+                name
+                for name in sorted({*environment, *other})
+                if environment.get(name, _KEPT) != other.get(name, _KEPT)
+            )
+            self.why_not = f"their tests, being collected, leave {', '.join(unlike)} with different values"
             return
         self.shared = Shared({name: file for name, file in ours.items() if theirs.get(name) == file}, environment)
 
