@@ -90,6 +90,8 @@ class OwnProcesses:
     _usual: dict[Key, float] = field(default_factory=dict)
     """Seconds of setup in the first launch, by check."""
     _learnt: bool = False
+    _alone: set[str] = field(default_factory=set)
+    """Node ids of the tests that have come to their checks in one."""
     _spare: float = MOST_MORE
     """Seconds that the present launch may still cost more."""
 
@@ -113,6 +115,16 @@ class OwnProcesses:
     def rule_out(self, why: str) -> None:
         """There are none from now on, unless there is no reason (an empty ``why``)."""
         self.why_not = self.why_not or why
+
+    def ends(self, test: str, why_not: str) -> bool:
+        """Take into account how a test ended in one; whether it failed for want of what others leave in theirs."""
+        if not why_not:
+            self._alone.add(test)
+        if not why_not or test in self._alone:
+            return False
+        # It came to its checks in the first launch: the next one runs it as that did, and tells whether this was why.
+        self.rule_out(f"{test} fails without the gates before it: {why_not}")
+        return True
 
     def count(self, key: Key, seconds: float) -> None:
         """Take into account that the setup of a check took so long."""
