@@ -88,6 +88,7 @@ def run_launch(candidate: Side, base: Side, orders: Orders, say: Callable[[str],
             # It has said all that it was started for, and must disturb nothing.
             survey = workers[-1]
             report.base_gates, report.base_unread = survey.gates, survey.failures
+            survey.finish()
             survey.end()
         ours, theirs = (workers[1], workers[0]) if orders.base_first else (workers[0], workers[1])
         twin = workers[2] if orders.canary else None
@@ -103,6 +104,8 @@ def run_launch(candidate: Side, base: Side, orders: Orders, say: Callable[[str],
             say(test)
             against_itself = (twin, twin_ready) if twin and twin_ready and test == orders.canary else None
             _Walk(test, ours, theirs, orders, report).go(against_itself)
+        for worker in workers[: 3 if twin else 2]:
+            worker.finish()
     return report
 
 

@@ -87,6 +87,22 @@ def test_an_interpreter_that_imports_of_a_tree_by_itself_forks_nothing(tmp_path:
     assert "every process of this interpreter imports " in done.stdout
 
 
+def test_what_a_library_registers_for_its_exit_is_done_once_after_the_workers(tmp_path: Path) -> None:
+    """As the removal of a temporary folder, which the other workers still use."""
+    code = "import atexit, os\nhere = os.getpid()\natexit.register(lambda: print('exit', os.getpid() == here))\n"
+    # Workers that do not find what they are to do, and end.
+    workers = [
+        {"spec": "gone", "log": str(tmp_path / name), "ended": str(tmp_path / f"{name}.ended"), "folder": "/"}
+        | {"search": ""}
+        for name in ("one", "two")
+    ]
+    done = serve(tmp_path, library(tmp_path, "first", code), workers)
+    assert (done.returncode, done.stdout) == (0, "exit True\n"), done.stderr
+    for name in ("one", "two"):
+        assert (tmp_path / f"{name}.ended").read_text() == "1"
+        assert "exit" not in (tmp_path / name).read_text().splitlines()
+
+
 @pytest.fixture
 def side(tmp_path: Path) -> Side:
     """A tree with one gate, which tells what its process is like."""

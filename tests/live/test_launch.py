@@ -46,6 +46,7 @@ class Scripted:
     begun: list[tuple[str, bool]] = field(default_factory=list)
     """Tests, and whether in processes of their own."""
     ended: bool = False
+    finished: bool = False
     sent: list[str] = field(default_factory=list)
     timed: list[str] = field(default_factory=list)
     rounds: set[tuple[int, int]] = field(default_factory=set)
@@ -80,6 +81,9 @@ class Scripted:
 
     def end(self) -> None:
         self.ended = True
+
+    def finish(self) -> None:
+        self.finished = True
 
     def send(self, kind: str, **content: Any) -> None:
         assert self.at is not None, "it stands in no check"
@@ -160,6 +164,9 @@ def test_checks_of_both_are_timed_one_after_another(play: Any, base_first: bool)
     assert found.timed() == ["a", "b"]
     assert found.problems() == {}
     assert found.candidate.sent[-1] == found.base.sent[-1] == "return"
+    # What they have registered to be done at their exit is done before they are ended.
+    assert found.candidate.finished
+    assert found.base.finished
 
 
 def test_only_what_is_still_wanted_is_timed_and_the_test_is_left_after_it(play: Any) -> None:
