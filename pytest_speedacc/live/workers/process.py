@@ -113,7 +113,7 @@ def _wait_for(cleaners: Sequence[psutil.Process]) -> None:
 def _runs(process: psutil.Process) -> bool:
     # One whose parent is gone may be left as a name that nobody takes away, in a container without an init process.
     with contextlib.suppress(psutil.Error):
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     return False
 
 
