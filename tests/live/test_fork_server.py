@@ -124,6 +124,7 @@ def side(tmp_path: Path) -> Side:
 
 PROBE = """
 import json, os, sys
+from pytest_speedacc.measure import memory
 found = {
     "arguments": len(sys.argv),
     "spec": os.path.exists(sys.argv[-1]),
@@ -132,6 +133,7 @@ found = {
     "search": os.environ.get("PYTHONPATH"),
     "here": os.environ.get("here"),
     "first": "tabnanny" in sys.modules,
+    "place": memory._place,
 }
 with open("told.json", "w") as file:
     json.dump(found, file)
@@ -151,7 +153,7 @@ def told(side: Side, start: Start) -> dict[str, object]:
 
 
 def test_a_forked_worker_is_as_one_that_is_started(side: Side, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its command line, main module, folder and search path; and it ends as it did."""
+    """Its command line, main module, folder, search path and where it writes; and it ends as it did."""
     monkeypatch.setenv("PYTHONPATH", str(side.root))
     (side.root / "test_it.py").write_text(PROBE, "utf-8")
     start = Start((), 7, True, tmp_path, 30.0)
@@ -161,6 +163,8 @@ def test_a_forked_worker_is_as_one_that_is_started(side: Side, tmp_path: Path, m
     assert (forked.pop("here"), forked.pop("first")) == ("1", True)
     assert apart == forked
     assert (forked["folder"], forked["search"], forked["spec"]) == (str(side.root), str(side.root), True)
+    # It may be killed while it measures memory.
+    assert forked["place"] == str(tmp_path)
 
 
 def test_a_server_that_cannot_fork_says_why_and_leaves_nothing(side: Side, tmp_path: Path) -> None:

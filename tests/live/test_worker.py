@@ -22,6 +22,7 @@ from pytest_speedacc.live.workers import worker_plugin as worker
 from pytest_speedacc.live.workers.protocol import WorkerSpec
 from pytest_speedacc.live.workers.worker_fixture import WorkerGate
 from pytest_speedacc.live.workers.worker_plugin import WorkerPlugin
+from pytest_speedacc.measure import memory
 
 X, Y = np.arange(12.0).reshape(6, 2), np.arange(6)
 
@@ -398,3 +399,15 @@ def test_what_a_fixture_sets_a_variable_for_is_imported_by_each_side(
         del sys.modules["imported_late"]
     (ready,) = [said["gate"] for said in coordinator.said if said["kind"] == "ready"]
     assert ("imported_late" in ready["modules"]) == (not sets)
+
+
+def test_what_is_written_while_memory_is_measured_lies_where_the_run_removes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("memray")
+    monkeypatch.setattr(memory, "_place", None)
+    memory.write_below(str(tmp_path))
+    found: list[Path] = []
+    memory.track_once(lambda: found.extend(tmp_path.iterdir()))
+    assert [path.name.partition("-")[0] for path in found] == ["speedacc"]
+    assert list(tmp_path.iterdir()) == []

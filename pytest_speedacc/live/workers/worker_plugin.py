@@ -32,6 +32,7 @@ from pytest_speedacc.live.workers.setup_costs import SetupCosts
 from pytest_speedacc.live.workers.surveyor import Surveyor, given_paths
 from pytest_speedacc.live.workers.worker_fixture import LEFT, WorkerGate
 from pytest_speedacc.marks import SESSION, expects_failure, is_gate, marker_keywords, uses_fixture
+from pytest_speedacc.measure.memory import write_below
 from pytest_speedacc.measure.randomness import seed_everything
 
 
@@ -186,6 +187,7 @@ def main(path: str, known: Set[str] = frozenset()) -> int:
     tell_where()
     spec = msgspec.json.decode(Path(path).read_bytes(), type=WorkerSpec)
     die_with_parent()
+    write_below(spec.scratch)
     if spec.sys_path:
         sys.path[:] = spec.sys_path
     elif spec.is_base:
