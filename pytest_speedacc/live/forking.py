@@ -90,6 +90,8 @@ class OwnProcesses:
     _usual: dict[Key, float] = field(default_factory=dict)
     """Seconds of setup in the first launch, by check."""
     _learnt: bool = False
+    needy: str = ""
+    """The node id of a test that fails in one, for want of what an earlier gate leaves; empty for none."""
     _alone: set[str] = field(default_factory=set)
     """Node ids of the tests that have come to their checks in one."""
     _spare: float = MOST_MORE
@@ -123,6 +125,7 @@ class OwnProcesses:
         if not why_not or test in self._alone:
             return False
         # It came to its checks in the first launch: the next one runs it as that did, and tells whether this was why.
+        self.needy = test
         self.rule_out(f"{test} fails without the gates before it: {why_not}")
         return True
 

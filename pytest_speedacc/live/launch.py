@@ -224,8 +224,11 @@ class _Walk:
             self.report.failures[self.test] = failure
         elif wanted is None and self.test in self.candidate.gates:
             self.report.lost_checks += [(self.test, name) for name in self.passed]
+        # An earlier gate that is decided by now is not run again.
+        lacks = " (each launch runs only the gates that are still open, so it must need no other)"
+        hint = lacks if self.orders.own_processes.needy == self.test else ""
         for name in wanted or ():
-            self.report.problems[self.test, name] = f"not every launch came to it: {self._why_not(wanted)}"
+            self.report.problems[self.test, name] = f"not every launch came to it{hint}: {self._why_not(wanted)}"
 
     def _why_not(self, wanted: set[str] | None) -> str:
         """Why not all that is wanted was come to; empty where it was."""

@@ -405,9 +405,11 @@ def test_what_is_written_while_memory_is_measured_lies_where_the_run_removes_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("memray")
+    place = tmp_path / "place"
+    place.mkdir()
     monkeypatch.setattr(memory, "_place", None)
-    memory.write_below(str(tmp_path))
+    memory.write_below(str(place))
     found: list[Path] = []
-    memory.track_once(lambda: found.extend(tmp_path.iterdir()))
+    memory.track_once(lambda: found.extend(place.iterdir()))
     assert [path.name.partition("-")[0] for path in found] == ["speedacc"]
-    assert list(tmp_path.iterdir()) == []
+    assert list(place.iterdir()) == []
