@@ -24,22 +24,22 @@ class DoneByTests:
     environment: dict[str, str | None] = field(default_factory=dict)
     """Variables that were set, or removed (None), from the first of them to the last, hooks of a conftest included."""
     threads: set[int] = field(default_factory=set)
-    """Those that they started; those of plugins, which both sides have, not counted."""
-    _found: dict[str, str] | None = None
-    """The variables before the first."""
+    """Those that were started meanwhile."""
+    _found: tuple[dict[str, str], set[int]] | None = None
+    """The variables and threads before the first."""
     _left: dict[str, str] = field(default_factory=dict)
     """The variables after the last."""
 
     @contextmanager
     def watching(self) -> Iterator[None]:
         """While they are imported."""
-        threads = _threads()
         if self._found is None:
-            self._found = _variables()
+            self._found = _variables(), _threads()
         yield
+        variables, threads = self._found
         self._left = _variables()
-        self.environment = {name: self._left.get(name) for name in _differing(self._found, self._left)}
-        self.threads |= _threads() - threads
+        self.environment = {name: self._left.get(name) for name in _differing(variables, self._left)}
+        self.threads = _threads() - threads
 
     @property
     def is_environment_kept(self) -> bool:
@@ -48,7 +48,7 @@ class DoneByTests:
 
     def why_no_fork(self) -> str:
         """Why this process cannot be forked after that; empty where it can."""
-        # An idle thread of a plugin is no harm, but a pool of threads without its threads never answers.
+        # A pool of threads without its threads never answers.
         count = len(self.threads & _threads())
         running = f"collecting the tests starts {count} thread{'s' if count > 1 else ''}" if count else ""
         return why_not_here() or running
