@@ -167,6 +167,29 @@ def test_a_forked_worker_is_as_one_that_is_started(side: Side, tmp_path: Path, m
     assert forked["place"] == str(tmp_path)
 
 
+THREAD = """
+import threading
+def {hook}():
+    threading.Thread(target=threading.Event().wait, daemon=True).start()
+"""
+
+
+@pytest.mark.parametrize("hook", ["pytest_configure", "pytest_sessionstart"])
+def test_threads_that_a_conftest_starts_in_a_hook_are_the_tests_and_those_of_a_plugin_are_not(
+    side: Side, tmp_path: Path, hook: str
+) -> None:
+    """A gate may wait for the former in vain, and pytest-rerunfailures starts one."""
+    library(tmp_path, "with_a_thread", THREAD.format(hook=hook))
+    side = replace(side, sys_path=(*side.sys_path, str(tmp_path / "site")))
+    (side.root / "test_it.py").write_text(PROBE, "utf-8")
+    start = Start(("-p", "with_a_thread"), 7, False, tmp_path, 30.0)
+    for conftest, why in (("", ""), (THREAD.format(hook=hook), "collecting the tests starts 1 thread")):
+        (side.root / "conftest.py").write_text(conftest, "utf-8")
+        with started([(side, ["test_it.py::test_gate"])], start) as (worker,):
+            worker.receive_gates()
+            assert worker.why_no_fork == why
+
+
 def test_a_server_that_cannot_fork_says_why_and_leaves_nothing(side: Side, tmp_path: Path) -> None:
     (side.root / "test_it.py").write_text("", "utf-8")
     start = Start((), 7, True, tmp_path, 30.0, shared=Shared({"json": "/elsewhere/json.py"}))

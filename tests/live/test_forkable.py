@@ -42,7 +42,7 @@ def comes_to_nothing(done: DoneByTests) -> bool:
 def test_threads_that_the_tests_start_are_left_out_of_a_child_and_so_rule_it_out() -> None:
     done = DoneByTests()
     with idle_thread(), done.watching():
-        # As one of the tests' own process, which waits for the workers of pytest-xdist.
+        # As that of a plugin, which waits for the workers of pytest-xdist.
         assert done.why_no_fork() == ""
     with done.watching(), idle_thread():
         pass
@@ -50,15 +50,6 @@ def test_threads_that_the_tests_start_are_left_out_of_a_child_and_so_rule_it_out
     with ExitStack() as stack:
         with done.watching():
             stack.enter_context(idle_thread())
-        assert done.why_no_fork() == "collecting the tests starts 1 thread"
-    assert comes_to_nothing(done)
-    with ExitStack() as stack:
-        with done.watching():
-            pass
-        # As a pool in the `pytest_configure` of a conftest, between the stretches.
-        stack.enter_context(idle_thread())
-        with done.watching():
-            pass
         assert done.why_no_fork() == "collecting the tests starts 1 thread"
     assert comes_to_nothing(done)
 

@@ -24,22 +24,32 @@ class DoneByTests:
     environment: dict[str, str | None] = field(default_factory=dict)
     """Variables that were set, or removed (None), from the first of them to the last, hooks of a conftest included."""
     threads: set[int] = field(default_factory=set)
-    """Those that were started meanwhile."""
-    _found: tuple[dict[str, str], set[int]] | None = None
-    """The variables and threads before the first."""
+    """Those that they started; those of plugins, which both sides have, not counted."""
+    _found: dict[str, str] | None = None
+    """The variables before the first."""
     _left: dict[str, str] = field(default_factory=dict)
     """The variables after the last."""
+    _before: set[int] = field(default_factory=set)
+    """Threads before the present one."""
 
     @contextmanager
     def watching(self) -> Iterator[None]:
         """While they are imported."""
-        if self._found is None:
-            self._found = _variables(), _threads()
+        self.begin()
         yield
-        variables, threads = self._found
+        self.end()
+
+    def begin(self) -> None:
+        """Some of their code is about to run."""
+        if self._found is None:
+            self._found = _variables()
+        self._before = _threads()
+
+    def end(self) -> None:
+        """It has run."""
         self._left = _variables()
-        self.environment = {name: self._left.get(name) for name in _differing(variables, self._left)}
-        self.threads = _threads() - threads
+        self.environment = {name: self._left.get(name) for name in _differing(self._found or {}, self._left)}
+        self.threads |= _threads() - self._before
 
     @property
     def is_environment_kept(self) -> bool:
@@ -48,10 +58,25 @@ class DoneByTests:
 
     def why_no_fork(self) -> str:
         """Why this process cannot be forked after that; empty where it can."""
-        # A pool of threads without its threads never answers.
+        # An idle thread of a plugin is no harm, but a pool of threads without its threads never answers.
         count = len(self.threads & _threads())
         running = f"collecting the tests starts {count} thread{'s' if count > 1 else ''}" if count else ""
         return why_not_here() or running
+
+
+class AfterConftests:
+    """A plugin registered before any conftest: its hooks come after theirs, and before those of other plugins."""
+
+    def __init__(self, done: DoneByTests) -> None:
+        self.done = done
+
+    def pytest_configure(self) -> None:
+        """What a conftest has begun here is done."""
+        self.done.end()
+
+    def pytest_sessionstart(self) -> None:
+        """The same."""
+        self.done.end()
 
 
 def why_no_fork() -> str:

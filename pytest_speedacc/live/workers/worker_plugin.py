@@ -23,7 +23,7 @@ from pytest_speedacc.errors import said
 from pytest_speedacc.live.tree.identity import base_sys_path, remap_editable
 from pytest_speedacc.live.workers.arguments import SwitchesOff, neutralise, switch_off
 from pytest_speedacc.live.workers.channel import Channel, ChannelClosed, connect
-from pytest_speedacc.live.workers.forkable import DoneByTests
+from pytest_speedacc.live.workers.forkable import AfterConftests, DoneByTests
 from pytest_speedacc.live.workers.last_words import tell_where
 from pytest_speedacc.live.workers.own_process import run_in_child
 from pytest_speedacc.live.workers.process import die_with_parent
@@ -57,6 +57,12 @@ class WorkerPlugin(SwitchesOff):
         """Before any other plugin reads its options; and in the place of the session that judges."""
         neutralise(config.option, self.spec.seed)
         config.stash[SESSION] = self
+        self.by_tests.begin()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self) -> None:
+        """Before that of a conftest."""
+        self.by_tests.begin()
 
     def collected(self, items: Sequence[pytest.Item]) -> None:
         """Limits are the coordinator's business."""
@@ -70,6 +76,7 @@ class WorkerPlugin(SwitchesOff):
     ) -> Generator[None, object, object]:
         """Before plugins that act on their options here."""
         switch_off(early_config, parser, args)
+        early_config.pluginmanager.register(AfterConftests(self.by_tests))
         with self.by_tests.watching():
             return (yield)
 
