@@ -104,8 +104,6 @@ def run_launch(candidate: Side, base: Side, orders: Orders, say: Callable[[str],
             say(test)
             against_itself = (twin, twin_ready) if twin and twin_ready and test == orders.canary else None
             _Walk(test, ours, theirs, orders, report).go(against_itself)
-        for worker in workers[: 3 if twin else 2]:
-            worker.finish()
     return report
 
 

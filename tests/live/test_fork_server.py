@@ -167,6 +167,29 @@ def test_a_forked_worker_is_as_one_that_is_started(side: Side, tmp_path: Path, m
     assert forked["place"] == str(tmp_path)
 
 
+LEAVES = """
+import atexit, tempfile
+from pathlib import Path
+folder = tempfile.TemporaryDirectory()
+atexit.register(Path("done").touch)
+def test_gate(speedacc):
+    pass
+"""
+
+
+@pytest.mark.parametrize("shared", [None, Shared()])
+def test_what_a_worker_registers_for_its_exit_is_done_before_it_is_ended(
+    side: Side, tmp_path: Path, scratch: Path, shared: Shared | None
+) -> None:
+    (side.root / "test_it.py").write_text(LEAVES, "utf-8")
+    with started([(side, ["test_it.py::test_gate"])], Start((), 7, False, tmp_path, 30.0, shared=shared)) as (worker,):
+        worker.receive_gates()
+        assert len(list(scratch.iterdir())) == 1
+        assert worker.next_check("test_it.py::test_gate") is None
+    assert (side.root / "done").exists()
+    assert list(scratch.iterdir()) == []
+
+
 THREAD = """
 import threading
 def {hook}():

@@ -83,6 +83,7 @@ class Scripted:
         self.ended = True
 
     def finish(self) -> None:
+        assert not self.ended
         self.finished = True
 
     def send(self, kind: str, **content: Any) -> None:
@@ -164,9 +165,6 @@ def test_checks_of_both_are_timed_one_after_another(play: Any, base_first: bool)
     assert found.timed() == ["a", "b"]
     assert found.problems() == {}
     assert found.candidate.sent[-1] == found.base.sent[-1] == "return"
-    # What they have registered to be done at their exit is done before they are ended.
-    assert found.candidate.finished
-    assert found.base.finished
 
 
 def test_only_what_is_still_wanted_is_timed_and_the_test_is_left_after_it(play: Any) -> None:
@@ -189,6 +187,7 @@ def test_the_base_is_asked_for_its_gates_once_and_left_alone(play: Any, monkeypa
     found = play({"checks": ["a"]}, {"checks": ["a"], "gates": (TEST, "other"), "failures": {"file.py": "no"}})
     assert found.report.base_gates == (TEST, "other")
     assert found.report.base_unread == {"file.py": "no"}
+    assert found.twin.finished
     assert found.twin.ended
     assert found.twin.sent == []
     later = play({"checks": ["a"]}, {"checks": ["a"]}, {"a"})

@@ -49,6 +49,8 @@ def started(wanted: Sequence[tuple[Side, Sequence[str] | None]], start: Start) -
             workers.append(worker)
         _connect(server, tokens, start.timeout)
         yield workers
+        for worker in workers:
+            worker.finish()
 
 
 @dataclass(frozen=True, slots=True)

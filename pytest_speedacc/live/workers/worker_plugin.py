@@ -21,6 +21,7 @@ import pytest
 
 from pytest_speedacc.errors import said
 from pytest_speedacc.live.tree.identity import base_sys_path, remap_editable
+from pytest_speedacc.live.workers import exits
 from pytest_speedacc.live.workers.arguments import SwitchesOff, neutralise, switch_off
 from pytest_speedacc.live.workers.channel import Channel, ChannelClosed, connect
 from pytest_speedacc.live.workers.forkable import AfterConftests, DoneByTests
@@ -216,4 +217,6 @@ def main(path: str, known: Set[str] = frozenset()) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    code = main(sys.argv[1])
+    exits.do()
+    exits.leave(code)
