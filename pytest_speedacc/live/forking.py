@@ -15,6 +15,8 @@ MOST_MORE = 1.0
 """Seconds of setup in a launch that processes of their own may cost, besides what is usual for each."""
 USUALLY_MORE = 0.2
 """Seconds for a gate: what its libraries do at their first call, they do in each process."""
+_KEPT = "\0"
+"""In the place of a variable that a side's tests leave as it was, which is not to remove it."""
 
 
 @dataclass(slots=True)
@@ -56,7 +58,12 @@ class CommonStart:
             return
         if environment != other:
             self.given_up = True
-            self.why_not = "the two sides' tests set different environment variables while they are collected"
+            unlike = (
+                name
+                for name in sorted({*environment, *other})
+                if environment.get(name, _KEPT) != other.get(name, _KEPT)
+            )
+            self.why_not = f"their tests, being collected, leave {', '.join(unlike)} with different values"
             return
         both = {name: file for name, file in ours.items() if theirs.get(name) == file}
         self.shared = Shared(both, environment=environment)
@@ -108,6 +115,10 @@ class OwnProcesses:
     """Seconds of setup in the first launch, by check."""
     _launches: int = 0
     """That are over."""
+    needy: str = ""
+    """The node id of a test that fails in one, for want of what an earlier gate leaves; empty for none."""
+    _alone: set[str] = field(default_factory=set)
+    """Node ids of the tests that have come to their checks in one."""
     _spare: float = MOST_MORE
     """Seconds that the second launch may still cost more."""
 
@@ -130,6 +141,17 @@ class OwnProcesses:
     def rule_out(self, why: str) -> None:
         """There are none from now on, unless there is no reason (an empty ``why``)."""
         self.why_not = self.why_not or why
+
+    def ends(self, test: str, why_not: str) -> bool:
+        """Take into account how a test ended in one; whether it failed for want of what others leave in theirs."""
+        if not why_not:
+            self._alone.add(test)
+        if not why_not or test in self._alone:
+            return False
+        # It came to its checks in the first launch: the next one runs it as that did, and tells whether this was why.
+        self.needy = test
+        self.rule_out(f"{test} fails without the gates before it: {why_not}")
+        return True
 
     def count(self, key: Key, seconds: float) -> None:
         """Take into account that the setup of a check took so long."""

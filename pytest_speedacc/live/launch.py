@@ -13,8 +13,8 @@ from pytest_speedacc.live.forking import OwnProcesses
 from pytest_speedacc.live.pair import time_pair
 from pytest_speedacc.live.workers.protocol import Ready
 from pytest_speedacc.live.workers.side import Side, Start
-from pytest_speedacc.live.workers.starting import started
-from pytest_speedacc.live.workers.worker_process import WorkerProcess
+from pytest_speedacc.live.workers.starting import CannotFork, started
+from pytest_speedacc.live.workers.worker_process import WorkerLost, WorkerProcess
 from pytest_speedacc.measure.launches import NEW_GATE, Key, PairTimes
 
 USUAL_ROUNDS = 40
@@ -77,7 +77,7 @@ class LaunchFindings:
 
 
 def run_launch(candidate: Side, base: Side, orders: Orders, say: Callable[[str], None]) -> LaunchFindings:
-    """Start the workers, time every wanted check on both, and end the workers. Raises WorkerLost."""
+    """Start the workers, time every wanted check on both, and end the workers. Raises WorkerLost, and CannotFork."""
     report = LaunchFindings()
     with ExitStack() as stack:
         sides = [base, candidate] if orders.base_first else [candidate, base]
@@ -88,12 +88,12 @@ def run_launch(candidate: Side, base: Side, orders: Orders, say: Callable[[str],
         if surveys:
             wanted.append((base, None))
         workers = stack.enter_context(started(wanted, orders.start))
-        for worker in workers:
-            worker.receive_gates()
+        _collect(workers, orders)
         if surveys:
             # It has said all that it was started for, and must disturb nothing.
             survey = workers[-1]
             report.base_gates, report.base_unread = survey.gates, survey.failures
+            survey.finish()
             survey.end()
         ours, theirs = (workers[1], workers[0]) if orders.base_first else (workers[0], workers[1])
         twin = workers[2] if orders.canary else None
@@ -116,6 +116,28 @@ def run_launch(candidate: Side, base: Side, orders: Orders, say: Callable[[str],
     return report
 
 
+def _collect(workers: Sequence[WorkerProcess], orders: Orders) -> None:
+    """Wait for the gates of all. Raises WorkerLost, and CannotFork where what was imported before is in the way."""
+    shared = orders.start.shared
+    early = shared is not None and bool(shared.modules)
+    for worker in workers:
+        try:
+            worker.receive_gates()
+        except WorkerLost as error:
+            if not early:
+                raise
+            why, *words = str(error).splitlines()
+            # As pytest marks what a conftest raises; what follows explains it.
+            raised = [word.removeprefix("E").strip() for word in words if word.startswith("E ")]
+            raise CannotFork(" ".join([why.removesuffix("."), "with", raised[0]] if raised else [why])) from None
+    # The first launch, which shares no imports, came to all that are wanted in a later one.
+    for worker in workers[:2] if early else ():
+        for test in orders.tests:
+            if test not in worker.gates:
+                why = worker.failure(test)
+                raise CannotFork(f"the {worker.side.label} does not collect {test} then{': ' if why else ''}{why}")
+
+
 @dataclass(slots=True)
 class _Walk:
     """The way through the checks of one test on both sides, until it has ended on both."""
@@ -127,11 +149,14 @@ class _Walk:
     report: LaunchFindings
     passed: dict[str, Ready] = field(default_factory=dict)
     """Checks of the base that went by without their counterpart."""
+    forks: bool = False
+    """Whether it has a process of its own on either side."""
 
     def go(self, twin: tuple[WorkerProcess, Ready] | None) -> None:
         wanted = None if self.orders.wanted is None else set(self.orders.wanted[self.test])
+        self.forks = self.orders.own_processes.wanted
         for worker in (self.candidate, self.base):
-            worker.begin(self.test, forks=self.orders.own_processes.wanted)
+            worker.begin(self.test, forks=self.forks)
         ours, theirs = self.candidate.next_check(self.test), self.base.next_check(self.test)
         if wanted is None and (theirs or (self.test in self.base.gates and not self.base.failure(self.test))):
             self.report.base_judged.add(self.test)
@@ -203,13 +228,22 @@ class _Walk:
     def _settle(self, wanted: set[str] | None) -> None:
         """Name what was not come to."""
         failure = self.candidate.failure(self.test)
+        if self.forks and self.orders.own_processes.ends(self.test, self._why_not(wanted)):
+            return
         if failure:
             self.report.failures[self.test] = failure
         elif wanted is None and self.test in self.candidate.gates:
             self.report.lost_checks += [(self.test, name) for name in self.passed]
+        # An earlier gate that is decided by now is not run again.
+        lacks = " (each launch runs only the gates that are still open, so it must need no other)"
+        hint = lacks if self.orders.own_processes.needy == self.test else ""
         for name in wanted or ():
-            why = failure or self.base.failure(self.test) or "its test ended before"
-            self.report.problems[self.test, name] = f"not every launch came to it: {why}"
+            self.report.problems[self.test, name] = f"not every launch came to it{hint}: {self._why_not(wanted)}"
+
+    def _why_not(self, wanted: set[str] | None) -> str:
+        """Why not all that is wanted was come to; empty where it was."""
+        failure = self.candidate.failure(self.test)
+        return failure or (self.base.failure(self.test) or "its test ended before" if wanted else "")
 
     def _time(self, candidate: WorkerProcess, ready: tuple[Ready, Ready]) -> PairTimes:
         return time_pair(

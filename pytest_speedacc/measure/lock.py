@@ -47,15 +47,16 @@ def timing_lock(say: Callable[[str], None]) -> Iterator[None]:
 def _acquire(lock: FileLock, say: Callable[[str], None]) -> None:
     from filelock import Timeout
 
-    began, waited = time.monotonic(), 0.0
+    began, waited, told = time.monotonic(), 0.0, False
     while waited < LONGEST_WAIT:
         try:
-            lock.acquire(timeout=min(SAID_EVERY, LONGEST_WAIT - waited) if waited else 0)
+            lock.acquire(timeout=min(SAID_EVERY, LONGEST_WAIT - waited) if told else 0)
             return
         except Timeout:
-            for_long = f", for {waited:.0f} s by now" if waited else ""
+            waited = time.monotonic() - began
+            for_long = f", for {waited:.0f} s by now" if told else ""
             say(f"waiting for another run on this machine to be timed{for_long} ({lock_path()})")
-            waited = max(time.monotonic() - began, 1e-9)
+            told = True
     raise GateError(
         f"other processes have held the timing lock {lock_path()} for {LONGEST_WAIT / 60:.0f} minutes: "
         "end those runs, and run this one again."

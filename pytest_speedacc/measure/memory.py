@@ -20,6 +20,8 @@ from pytest_speedacc.measure.quiet import pause_profiler
 from pytest_speedacc.measure.resident import growth, growth_note
 from pytest_speedacc.measure.stack import with_room
 
+_place: str | None = None
+"""Where files are written; None for the folder of temporary ones."""
 RESOLUTION = 1024
 """Bytes within which two peaks are the same: the interpreter's own tables grow by a little now and then."""
 RELATIVE_RESOLUTION = 0.001
@@ -177,9 +179,15 @@ def _import_memray(instead: Callable[[], str] = str) -> Any:
     return memray
 
 
+def write_below(folder: str) -> None:
+    """Have what is written while memory is measured lie there: a process that is killed cannot remove it."""
+    global _place
+    _place = folder
+
+
 def _scratch_folder() -> tempfile.TemporaryDirectory[str]:
     try:
-        return tempfile.TemporaryDirectory(prefix="speedacc-")
+        return tempfile.TemporaryDirectory(prefix="speedacc-", dir=_place)
     except OSError as error:
         raise _no_room(error) from error
 

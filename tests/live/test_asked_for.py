@@ -67,7 +67,7 @@ def test_what_a_test_has_put_around_it_stays(monkeypatch: pytest.MonkeyPatch) ->
 
 
 GATES = {
-    "conftest.py": "import decimal\n",
+    "conftest.py": "import decimal\n\ndef pytest_sessionstart(session):\n    import pstats\n",
     "test_a.py": """
 import fractions
 import numpy
@@ -110,9 +110,9 @@ def test_a_worker_tells_what_its_files_and_its_tests_ask_for(side: Side, tmp_pat
             worker.send("leave")
             assert worker.next_check(test) is None
     asked = {test: set(ready.asked) if ready else set() for test, ready in found.items()}
-    modules = {"decimal", "fractions", "colorsys", "tabnanny"}
+    modules = {"decimal", "pstats", "fractions", "colorsys", "tabnanny"}
     assert [modules & asked[test] for test in tests] == [{"colorsys"}, {"colorsys", "tabnanny"}, {"fractions"}]
     assert {who: modules & set(names) for who, names in worker.asked.items() if modules & set(names)} == {
-        ALL: {"decimal"},
+        ALL: {"decimal", "pstats"},
         "test_a.py": {"fractions"},
     }

@@ -88,8 +88,25 @@ def test_an_interpreter_that_imports_of_a_tree_by_itself_forks_nothing(tmp_path:
     assert "every process of this interpreter imports " in done.stdout
 
 
+def test_what_a_library_registers_for_its_exit_is_done_once_after_the_workers(tmp_path: Path) -> None:
+    """As the removal of a temporary folder, which the other workers still use."""
+    code = "import atexit, os\nhere = os.getpid()\natexit.register(lambda: print('exit', os.getpid() == here))\n"
+    # Workers that do not find what they are to do, and end.
+    workers = [
+        {"spec": "gone", "log": str(tmp_path / name), "ended": str(tmp_path / f"{name}.ended"), "folder": "/"}
+        | {"search": ""}
+        for name in ("one", "two")
+    ]
+    done = serve(tmp_path, library(tmp_path, "first", code), workers)
+    assert (done.returncode, done.stdout) == (0, "exit True\n"), done.stderr
+    for name in ("one", "two"):
+        assert (tmp_path / f"{name}.ended").read_text() == "1"
+        assert "exit False" not in (tmp_path / name).read_text()
+
+
 PROBE = """
 import json, os, sys
+from pytest_speedacc.measure import memory
 found = {
     "arguments": len(sys.argv),
     "spec": os.path.exists(sys.argv[-1]),
@@ -98,6 +115,7 @@ found = {
     "search": os.environ.get("PYTHONPATH"),
     "here": os.environ.get("here"),
     "first": "tabnanny" in sys.modules,
+    "place": memory._place,
 }
 with open("told.json", "w") as file:
     json.dump(found, file)
@@ -117,7 +135,7 @@ def told(side: Side, start: Start) -> dict[str, object]:
 
 
 def test_a_forked_worker_is_as_one_that_is_started(side: Side, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its command line, main module, folder and search path; and it ends as it did."""
+    """Its command line, main module, folder, search path and where it writes; and it ends as it did."""
     monkeypatch.setenv("PYTHONPATH", str(side.root))
     (side.root / "test_it.py").write_text(PROBE, "utf-8")
     start = Start((), 7, True, tmp_path, 30.0)
@@ -129,6 +147,54 @@ def test_a_forked_worker_is_as_one_that_is_started(side: Side, tmp_path: Path, m
     assert (forked.pop("here"), forked.pop("first")) == ("1", True)
     assert apart == forked
     assert (forked["folder"], forked["search"], forked["spec"]) == (str(side.root), str(side.root), True)
+    # It may be killed while it measures memory.
+    assert forked["place"] == str(tmp_path)
+
+
+LEAVES = """
+import atexit, tempfile
+from pathlib import Path
+folder = tempfile.TemporaryDirectory()
+atexit.register(Path("done").touch)
+def test_gate(speedacc):
+    pass
+"""
+
+
+@pytest.mark.parametrize("shared", [None, Shared()])
+def test_what_a_worker_registers_for_its_exit_is_done_before_it_is_ended(
+    side: Side, tmp_path: Path, scratch: Path, shared: Shared | None
+) -> None:
+    (side.root / "test_it.py").write_text(LEAVES, "utf-8")
+    with started([(side, ["test_it.py::test_gate"])], Start((), 7, False, tmp_path, 30.0, shared=shared)) as (worker,):
+        worker.receive_gates()
+        assert len(list(scratch.iterdir())) == 1
+        assert worker.next_check("test_it.py::test_gate") is None
+    assert (side.root / "done").exists()
+    assert list(scratch.iterdir()) == []
+
+
+THREAD = """
+import threading
+def {hook}():
+    threading.Thread(target=threading.Event().wait, daemon=True).start()
+"""
+
+
+@pytest.mark.parametrize("hook", ["pytest_configure", "pytest_sessionstart"])
+def test_threads_that_a_conftest_starts_in_a_hook_are_the_tests_and_those_of_a_plugin_are_not(
+    side: Side, tmp_path: Path, hook: str
+) -> None:
+    """A gate may wait for the former in vain, and pytest-rerunfailures starts one."""
+    library(tmp_path, "with_a_thread", THREAD.format(hook=hook))
+    side = replace(side, sys_path=(*side.sys_path, str(tmp_path / "site")))
+    (side.root / "test_it.py").write_text(PROBE, "utf-8")
+    start = Start(("-p", "with_a_thread"), 7, False, tmp_path, 30.0)
+    for conftest, why in (("", ""), (THREAD.format(hook=hook), "collecting the tests starts 1 thread")):
+        (side.root / "conftest.py").write_text(conftest, "utf-8")
+        with started([(side, ["test_it.py::test_gate"])], start) as (worker,):
+            worker.receive_gates()
+            assert worker.why_no_fork == why
 
 
 def test_a_server_that_cannot_fork_says_why_and_leaves_nothing(side: Side, tmp_path: Path) -> None:

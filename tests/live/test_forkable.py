@@ -54,22 +54,45 @@ def test_threads_that_the_tests_start_are_left_out_of_a_child_and_so_rule_it_out
     assert comes_to_nothing(done)
 
 
-def test_variables_that_the_tests_change_are_those_of_both_stretches(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_variables_that_the_tests_change_are_those_of_hooks_between_the_stretches_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("KEPT", "1")
     monkeypatch.setenv("REMOVED", "1")
     monkeypatch.setenv("KERAS_BACKEND", "jax")
-    monkeypatch.delenv("TOKENIZERS_PARALLELISM", raising=False)
-    monkeypatch.delenv("OF_A_PLUGIN", raising=False)
+    for name in ("TOKENIZERS_PARALLELISM", "SKLEARN_ASSUME_FINITE", "PYTEST_CURRENT_TEST", "FOR_A_MOMENT"):
+        monkeypatch.delenv(name, raising=False)
     done = DoneByTests()
     with done.watching():
         monkeypatch.setenv("KERAS_BACKEND", "torch")
-    monkeypatch.setenv("OF_A_PLUGIN", "/tmp/1234")
+        monkeypatch.setenv("FOR_A_MOMENT", "1")
+    # As in the `pytest_configure` of a conftest, which comes before any test file.
+    monkeypatch.setenv("SKLEARN_ASSUME_FINITE", "1")
     with done.watching():
         monkeypatch.setenv("TOKENIZERS_PARALLELISM", "false")
         monkeypatch.setenv("PYTEST_CURRENT_TEST", "this one")
         monkeypatch.delenv("REMOVED")
-    assert done.environment == {"KERAS_BACKEND": "torch", "TOKENIZERS_PARALLELISM": "false", "REMOVED": None}
+        monkeypatch.delenv("FOR_A_MOMENT")
+    assert done.environment == {
+        "KERAS_BACKEND": "torch",
+        "SKLEARN_ASSUME_FINITE": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+        "REMOVED": None,
+    }
     assert os.environ["KEPT"] == "1"
+
+
+def test_what_a_fixture_sets_is_told_from_what_libraries_and_pytest_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HF_HUB_OFFLINE", "KMP_INIT_AT_FORK", "PYTEST_CURRENT_TEST"):
+        monkeypatch.delenv(name, raising=False)
+    done = DoneByTests()
+    with done.watching():
+        pass
+    monkeypatch.setenv("KMP_INIT_AT_FORK", "FALSE")
+    monkeypatch.setenv("PYTEST_CURRENT_TEST", "this one")
+    assert done.is_environment_kept
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert not done.is_environment_kept
 
 
 def test_an_accelerator_in_use_and_other_systems_rule_it_out(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,9 +12,12 @@ from typing import Any
 import pytest
 
 from pytest_speedacc.live import launch
+from pytest_speedacc.live.forking import OwnProcesses
 from pytest_speedacc.live.launch import LaunchFindings, Orders, run_launch
 from pytest_speedacc.live.workers.protocol import Ready, Survey
-from pytest_speedacc.live.workers.side import Side, Start
+from pytest_speedacc.live.workers.side import Shared, Side, Start
+from pytest_speedacc.live.workers.starting import CannotFork
+from pytest_speedacc.live.workers.worker_process import WorkerLost
 from pytest_speedacc.measure.launches import NEW_GATE
 
 TEST = "test_it.py::test_it"
@@ -29,6 +32,8 @@ class Scripted:
     batch_size: int = 1
     concurrency: int = 1
     fails: str = ""
+    loses: str = ""
+    """What it is lost with while it collects."""
     answers_else: str = ""
     """Why its answers are not those that were scored."""
     gates: tuple[str, ...] = (TEST,)
@@ -43,6 +48,7 @@ class Scripted:
     begun: list[tuple[str, bool]] = field(default_factory=list)
     """Tests, and whether in processes of their own."""
     ended: bool = False
+    finished: bool = False
     sent: list[str] = field(default_factory=list)
     timed: list[str] = field(default_factory=list)
     rounds: set[tuple[int, int]] = field(default_factory=set)
@@ -51,6 +57,8 @@ class Scripted:
 
     def receive_gates(self) -> None:
         assert not self.sent
+        if self.loses:
+            raise WorkerLost(self.loses)
 
     def begin(self, test: str, *, forks: bool) -> None:
         self.begun.append((test, forks))
@@ -75,6 +83,10 @@ class Scripted:
 
     def end(self) -> None:
         self.ended = True
+
+    def finish(self) -> None:
+        assert not self.ended
+        self.finished = True
 
     def send(self, kind: str, **content: Any) -> None:
         assert self.at is not None, "it stands in no check"
@@ -177,6 +189,7 @@ def test_the_base_is_asked_for_its_gates_once_and_left_alone(play: Any, monkeypa
     found = play({"checks": ["a"]}, {"checks": ["a"], "gates": (TEST, "other"), "failures": {"file.py": "no"}})
     assert found.report.base_gates == (TEST, "other")
     assert found.report.base_unread == {"file.py": "no"}
+    assert found.twin.finished
     assert found.twin.ended
     assert found.twin.sent == []
     later = play({"checks": ["a"]}, {"checks": ["a"]}, {"a"})
@@ -293,3 +306,68 @@ def test_the_canary_is_of_the_same_check(play: Any) -> None:
     found = play({"checks": ["b"]}, {"checks": ["a", "b"]}, {"b"}, canary=TEST)
     assert found.timed() == ["b"]
     assert found.report.canary is None
+
+
+def learnt() -> OwnProcesses:
+    """After the first launch: gates have processes of their own."""
+    own = OwnProcesses()
+    own.learn()
+    return own
+
+
+@pytest.mark.parametrize("failing", ["candidate", "base"])
+def test_a_gate_that_needs_the_one_before_it_is_run_with_it_again(play: Any, failing: str) -> None:
+    """Both set up one model, which the first of them keeps in its class."""
+    own = learnt()
+    scripts: dict[str, dict[str, Any]] = {"candidate": {"checks": ["a"]}, "base": {"checks": ["a"]}}
+    fails = {**scripts, failing: {"checks": [], "fails": "AttributeError: model"}}
+    found = play(fails["candidate"], fails["base"], {"a"}, own_processes=own)
+    assert found.candidate.begun == [(TEST, True)]
+    assert found.problems() == found.report.failures == {}
+    assert own.why_not == f"{TEST} fails without the gates before it: AttributeError: model"
+    found = play(scripts["candidate"], scripts["base"], {"a"}, own_processes=own)
+    assert found.candidate.begun == [(TEST, False)]
+    assert found.timed() == ["a"]
+    found = play(fails["candidate"], fails["base"], {"a"}, own_processes=own)
+    hint = "each launch runs only the gates that are still open, so it must need no other"
+    assert found.problems() == {"a": f"not every launch came to it ({hint}): AttributeError: model"}
+
+
+def test_a_gate_that_came_to_its_checks_alone_fails_by_itself(play: Any) -> None:
+    own = learnt()
+    play({"checks": ["a"]}, {"checks": ["a"]}, {"a"}, own_processes=own)
+    found = play({"checks": [], "fails": "MemoryError"}, {"checks": ["a"]}, {"a"}, own_processes=own)
+    assert found.problems() == {"a": "not every launch came to it: MemoryError"}
+    assert own.why_not == ""
+
+
+IMPORTED_BEFORE = Start((), 0, False, Path(), 1.0, shared=Shared({"sklearn": "/lib/sklearn.py"}))
+
+
+@pytest.mark.parametrize("start", [IMPORTED_BEFORE, replace(IMPORTED_BEFORE, shared=Shared())])
+@pytest.mark.parametrize(
+    ("base", "why"),
+    [
+        (
+            {
+                "loses": "the base worker ended with exit code 4 while collecting.\nIts last words:\n"
+                "E   Error: too late\nE   assert"
+            },
+            r"^the base worker ended with exit code 4 while collecting with Error: too late$",
+        ),
+        ({"gates": (), "fails": "ImportError: no"}, rf"^the base does not collect {TEST} then: ImportError: no$"),
+        ({"gates": ()}, rf"^the base does not collect {TEST} then$"),
+    ],
+)
+def test_tests_that_must_come_before_an_import_have_none_before_them(
+    play: Any, start: Start, base: dict[str, Any], why: str
+) -> None:
+    scripts = {"checks": ["a"]}, {"checks": [], **base}
+    if start.shared.modules:
+        with pytest.raises(CannotFork, match=why):
+            play(*scripts, {"a"}, start=start)
+    elif "loses" in base:
+        with pytest.raises(WorkerLost):
+            play(*scripts, {"a"}, start=start)
+    else:
+        assert "not every launch came to it" in play(*scripts, {"a"}, start=start).problems()["a"]

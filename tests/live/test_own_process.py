@@ -115,6 +115,47 @@ def test_a_gate_ends_with_its_worker_and_what_it_started_ends_with_it(tmp_path: 
     gone(int(log.read_text().partition("<")[2].partition(">")[0]))
 
 
+KEEPS = """
+import atexit, tempfile
+from multiprocessing.shared_memory import SharedMemory
+global folder, memory
+folder, memory = tempfile.TemporaryDirectory(dir={folder!r}, prefix="gate-"), SharedMemory(create=True, size=1)
+atexit.register(print, "the end of", "the gate" if os.getpid() != parent else "the worker")
+atexit.register(lambda: print(sorted(os.listdir({folder!r}))))
+print(f"<{{memory.name}}>")
+"""
+
+
+def test_what_a_gate_registers_for_its_exit_is_done_and_what_its_worker_has_is_left_to_it(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    text = "import atexit, tempfile\nmine = tempfile.TemporaryDirectory(dir={folder!r}, prefix='worker-')\n"
+    text += "atexit.register(print, 'the end of the worker')\n"
+    script = text.format(folder=str(kept)) + START.format(
+        body="".join(f"    {line}\n" for line in KEEPS.format(folder=str(kept)).splitlines())
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    said = done.stdout
+    assert said.count("the end of the gate") == said.count("the end of the worker") == 1, done.stderr
+    assert said.index("the end of the gate") < said.index("the next one") < said.index("the end of the worker")
+    # While the gate's exit was under way, its worker's folder was there.
+    assert "['gate-" in said
+    assert ", 'worker-" in said
+    assert list(kept.iterdir()) == []
+    shared = Path("/dev/shm") / said.partition("<")[2].partition(">")[0]
+    end = time.monotonic() + 20
+    while shared.exists():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_an_exit_that_hangs_keeps_the_next_gate_waiting_for_a_moment_only(tmp_path: Path) -> None:
+    body = "from pytest_speedacc.live.workers import own_process\nown_process.LONGEST_CLEANING = 0.1\n"
+    worker, log = start(tmp_path, f"import atexit\n{body}atexit.register(signal.pause)")
+    assert worker.wait(60) == 0
+    assert "the next one" in log.read_text()
+
+
 def gone(pid: int) -> None:
     """Wait until there is no such process, or no more than its name."""
     end = time.monotonic() + 20

@@ -124,3 +124,29 @@ def test_a_process_that_has_ended_needs_no_signal(
     process.resume(ended)
     process.end(ended)
     assert ended.returncode == 0
+
+
+SHARES = """
+import signal
+from multiprocessing.shared_memory import SharedMemory
+memory = SharedMemory(create=True, size=1)
+print(memory.name, flush=True)
+signal.pause()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="shared memory is looked for in /dev/shm")
+@pytest.mark.parametrize("stopped", [False, True])
+def test_what_cleans_up_after_a_process_has_the_time_to(tmp_path: Path, stopped: bool) -> None:
+    log = tmp_path / "log"
+    started = python("-c", SHARES, log=log)
+    while not (name := log.read_text().strip()):
+        assert started.poll() is None
+    shared = Path("/dev/shm") / name
+    assert shared.exists()
+    if stopped:
+        process.stop(started)
+    process.end(started)
+    left = shared.exists()
+    shared.unlink(missing_ok=True)
+    assert not left

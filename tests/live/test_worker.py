@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import contextlib
 import gc
+import importlib
 import importlib.metadata
 import os
 import sys
@@ -22,6 +23,7 @@ from pytest_speedacc.live.workers import worker_plugin as worker
 from pytest_speedacc.live.workers.protocol import WorkerSpec
 from pytest_speedacc.live.workers.worker_fixture import WorkerGate
 from pytest_speedacc.live.workers.worker_plugin import WorkerPlugin
+from pytest_speedacc.measure import memory
 
 X, Y = np.arange(12.0).reshape(6, 2), np.arange(6)
 
@@ -390,3 +392,40 @@ def test_a_worker_is_on_its_core_only_while_it_is_timed(spec: WorkerSpec, clock:
     gate_of(replace(spec, cores=(core,), statics=False), Asking(clock)).check(first, X, Y)
     assert where == [{core}]
     assert os.sched_getaffinity(0) == before
+
+
+@pytest.mark.parametrize("sets", ["", "HF_HUB_OFFLINE"])
+def test_what_a_fixture_sets_a_variable_for_is_imported_by_each_side(
+    spec: WorkerSpec, clock: Clock, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, sets: str
+) -> None:
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    site = tmp_path_factory.mktemp("site")
+    (site / "imported_late.py").write_text("", "utf-8")
+    monkeypatch.syspath_prepend(site)
+    coordinator = Coordinator(clock)
+    gate = gate_of(spec, coordinator)
+    with gate._worker.by_tests.watching():
+        pass
+    if sets:
+        monkeypatch.setenv(sets, "1")
+    importlib.import_module("imported_late")
+    try:
+        gate.check(first, X, Y)
+    finally:
+        del sys.modules["imported_late"]
+    (ready,) = [said["gate"] for said in coordinator.said if said["kind"] == "ready"]
+    assert ("imported_late" in ready["modules"]) == (not sets)
+
+
+def test_what_is_written_while_memory_is_measured_lies_where_the_run_removes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("memray")
+    place = tmp_path / "place"
+    place.mkdir()
+    monkeypatch.setattr(memory, "_place", None)
+    memory.write_below(str(place))
+    found: list[Path] = []
+    memory.track_once(lambda: found.extend(place.iterdir()))
+    assert [path.name.partition("-")[0] for path in found] == ["speedacc"]
+    assert list(place.iterdir()) == []

@@ -34,6 +34,12 @@ CONNECTS = "connection = connect(hello)\n"
 READY = {"test": "t", "name": "n", "seconds_per_call": 0.5, "batch_size": 1, "setup_seconds": 2.0, "facts": None}
 
 
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not to wait for workers that are played, and never end by themselves."""
+    monkeypatch.setattr(process, "LONGEST_CLEANING", 0.01)
+
+
 @pytest.fixture
 def start(tmp_path: Path) -> Callable[..., object]:
     """Starts one worker whose interpreter is a script with this body."""

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import types
 
 import pytest
 
@@ -58,6 +59,8 @@ def test_a_process_waits_until_another_gives_the_lock_back(holder):
 
 def test_a_long_wait_is_said_again_and_again(holder, monkeypatch):
     monkeypatch.setattr(lock, "SAID_EVERY", 0.05)
+    times = iter([1000.0, 1000.0, 1020.0, 1040.0])
+    monkeypatch.setattr(lock, "time", types.SimpleNamespace(monotonic=lambda: next(times)))
     said = []
 
     def say(text):
@@ -67,7 +70,7 @@ def test_a_long_wait_is_said_again_and_again(holder, monkeypatch):
 
     with timing_lock(say):
         assert said[0] == f"waiting for another run on this machine to be timed ({lock_path()})"
-        assert all(re.search(r", for \d+ s by now \(", text) for text in said[1:])
+        assert [re.search(r", for (\d+) s by now \(", text)[1] for text in said[1:]] == ["20", "40"]
 
 
 def test_a_lock_that_is_not_given_back_is_an_error_in_the_end(holder, monkeypatch):

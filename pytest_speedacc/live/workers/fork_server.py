@@ -18,7 +18,7 @@ from pathlib import Path
 import msgspec
 
 from pytest_speedacc.live.tree.identity import foreign_modules
-from pytest_speedacc.live.workers import worker_plugin
+from pytest_speedacc.live.workers import exits, worker_plugin
 from pytest_speedacc.live.workers.forkable import why_no_fork
 from pytest_speedacc.live.workers.modules import files_of
 from pytest_speedacc.live.workers.process import die_with_parent
@@ -47,7 +47,10 @@ def main(path: str) -> int:
         child = _forked()
         if child == 0:
             _become(worker)
-            return worker_plugin.main(worker.spec, frozenset(sys.modules))
+            exits.forget()
+            code = worker_plugin.main(worker.spec, frozenset(sys.modules))
+            exits.do()
+            exits.leave(code)
         # By both, so that neither can come too late.
         with contextlib.suppress(OSError):
             os.setpgid(child, child)

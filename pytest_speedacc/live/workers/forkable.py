@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,27 +13,48 @@ import psutil
 
 _ACCELERATORS = ("/dev/nvidia", "/dev/kfd", "/dev/dri/")
 """What the drivers of NVIDIA, AMD and Intel open. Asking torch whether there is a CUDA device is enough."""
+_BY_LIBRARIES = frozenset({"KMP_DUPLICATE_LIB_OK", "KMP_INIT_AT_FORK", "TF2_BEHAVIOR"})
+"""Variables that scikit-learn and TensorFlow set by themselves when they are imported."""
 
 
 @dataclass(slots=True)
 class DoneByTests:
-    """What the user's own files, being imported, have done to a worker; plugins, which both sides have, not counted."""
+    """What the user's own files, being imported, have done to a worker."""
 
     environment: dict[str, str | None] = field(default_factory=dict)
-    """Variables that they set, or removed (None)."""
+    """Variables that were set, or removed (None), from the first of them to the last, hooks of a conftest included."""
     threads: set[int] = field(default_factory=set)
-    """Those that they started."""
+    """Those that they started; those of plugins, which both sides have, not counted."""
+    _found: dict[str, str] | None = None
+    """The variables before the first."""
+    _left: dict[str, str] = field(default_factory=dict)
+    """The variables after the last."""
+    _before: set[int] = field(default_factory=set)
+    """Threads before the present one."""
 
     @contextmanager
     def watching(self) -> Iterator[None]:
         """While they are imported."""
-        before, threads = dict(os.environ), _threads()
+        self.begin()
         yield
-        for name in {*before, *os.environ}:
-            value = os.environ.get(name)
-            if value != before.get(name) and not name.startswith("PYTEST_"):
-                self.environment[name] = value
-        self.threads |= _threads() - threads
+        self.end()
+
+    def begin(self) -> None:
+        """Some of their code is about to run."""
+        if self._found is None:
+            self._found = _variables()
+        self._before = _threads()
+
+    def end(self) -> None:
+        """It has run."""
+        self._left = _variables()
+        self.environment = {name: self._left.get(name) for name in _differing(self._found or {}, self._left)}
+        self.threads |= _threads() - self._before
+
+    @property
+    def is_environment_kept(self) -> bool:
+        """Whether what is imported now is imported as it was while the tests were collected."""
+        return not _differing(self._left, _variables()) - _BY_LIBRARIES
 
     def why_no_fork(self) -> str:
         """Why this process cannot be forked after that; empty where it can."""
@@ -41,6 +62,21 @@ class DoneByTests:
         count = len(self.threads & _threads())
         running = f"collecting the tests starts {count} thread{'s' if count > 1 else ''}" if count else ""
         return why_not_here() or running
+
+
+class AfterConftests:
+    """A plugin registered before any conftest: its hooks come after theirs, and before those of other plugins."""
+
+    def __init__(self, done: DoneByTests) -> None:
+        self.done = done
+
+    def pytest_configure(self) -> None:
+        """What a conftest has begun here is done."""
+        self.done.end()
+
+    def pytest_sessionstart(self) -> None:
+        """The same."""
+        self.done.end()
 
 
 def why_no_fork() -> str:
@@ -67,6 +103,15 @@ def _open_accelerator() -> str:
             if (target := str(link.readlink())).startswith(_ACCELERATORS):
                 return target
     return ""
+
+
+def _variables() -> dict[str, str]:
+    """Without those in which pytest says where it is."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+
+
+def _differing(before: Mapping[str, str], now: Mapping[str, str]) -> set[str]:
+    return {name for name in {*before, *now} if before.get(name) != now.get(name)}
 
 
 def _threads() -> set[int]:

@@ -7,15 +7,16 @@ import faulthandler
 import mmap
 import os
 import signal
-import sys
+import threading
 import traceback
 import warnings
 from collections.abc import Callable
 
 import psutil
 
+from pytest_speedacc.live.workers import exits
 from pytest_speedacc.live.workers.last_words import hold_back, passing_on, tell_again
-from pytest_speedacc.live.workers.process import die_with_parent
+from pytest_speedacc.live.workers.process import LONGEST_CLEANING, die_with_parent, kill_but_cleaners
 
 
 def run_in_child(work: Callable[[], object]) -> None:
@@ -25,7 +26,7 @@ def run_in_child(work: Callable[[], object]) -> None:
     """
     # Shared with the child: what the model calls may end it with any status.
     done = mmap.mmap(-1, 1)
-    _flush()
+    exits.flush()
     hold_back()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -34,14 +35,14 @@ def run_in_child(work: Callable[[], object]) -> None:
         try:
             tell_again()
             die_with_parent()
+            exits.forget()
             work()
-            _end_children()
             done[0] = 1
+            _leave()
         except BaseException:
             traceback.print_exc()
         finally:
-            _flush()
-            os._exit(0 if done[0] else 1)
+            exits.leave(0 if done[0] else 1)
     with passing_on(child):
         _, status = os.waitpid(child, 0)
     if not done[0]:
@@ -58,14 +59,18 @@ def _end_as(code: int) -> None:
     os._exit(code)
 
 
+def _leave() -> None:
+    """Do what the gate has registered to be done at its end, and end what it has started and left."""
+    # A pool that never joins is no reason to wait.
+    late = threading.Timer(LONGEST_CLEANING, _end_children)
+    late.daemon = True
+    late.start()
+    exits.do()
+    late.cancel()
+    _end_children()
+
+
 def _end_children() -> None:
-    """End what the gate has started and left: the next one is not to run beside it."""
-    for child in psutil.Process().children(recursive=True):
-        with contextlib.suppress(psutil.Error):
-            child.kill()
-
-
-def _flush() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError, AttributeError):
-            stream.flush()
+    # The next gate is not to run beside them. What removes their shared memory does so when this process is gone too.
+    kill_but_cleaners(psutil.Process().children(recursive=True))
+    exits.leave(0)

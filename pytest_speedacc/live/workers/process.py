@@ -10,19 +10,25 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
 import psutil
 
 from pytest_speedacc.live.workers import allocator
-from pytest_speedacc.measure import threads
+from pytest_speedacc.measure import clocks, threads
 from pytest_speedacc.measure.this_process import CAN_PIN, allowed_cores
 
 GROUPS = hasattr(os, "killpg")
 """Whether one signal reaches a process with all that it has started."""
 _ALLOWED = allowed_cores()
+
+CLEANERS = ("resource_tracker", "torch_shm_manager")
+"""Processes of multiprocessing, loky and torch that remove shared memory when those that have used it are gone."""
+LONGEST_CLEANING = 2.0
+"""Seconds for that, and for what a process does at its exit."""
 
 _NOT_FOR_WORKERS = ("PYTEST_ADDOPTS", "COV_CORE_", "COVERAGE_PROCESS_")
 """Beginnings of names: options travel on the command line, and a process whose coverage is traced is slow."""
@@ -71,10 +77,52 @@ def start(command: list[str], folder: Path, environment: Mapping[str, str], log:
 def end(process: Process) -> None:
     """End a process with all it has started."""
     if GROUPS:
+        _wait_for(kill_but_cleaners(_group(process.pid)))
         _signal(process, signal.SIGKILL)
     else:
         _each(process, psutil.Process.kill)
     process.wait()
+
+
+def finish(process: Process) -> None:
+    """Wait a moment for a process that has nothing more to do: it may have something to remove."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(LONGEST_CLEANING)
+
+
+def kill_but_cleaners(processes: Iterable[psutil.Process]) -> list[psutil.Process]:
+    """Kill all but those that clean up after the others, and tell which these are."""
+    cleaners = []
+    for each in processes:
+        with contextlib.suppress(psutil.Error):
+            if any(name in word for word in each.cmdline() for name in CLEANERS):
+                # It may have been stopped with the others.
+                each.resume()
+                cleaners.append(each)
+            else:
+                each.kill()
+    return cleaners
+
+
+def _wait_for(cleaners: Sequence[psutil.Process]) -> None:
+    end = clocks.seconds() + LONGEST_CLEANING
+    while any(map(_runs, cleaners)) and clocks.seconds() < end:
+        time.sleep(0.002)
+
+
+def _runs(process: psutil.Process) -> bool:
+    # One whose parent is gone may be left as a name that nobody takes away, in a container without an init process.
+    with contextlib.suppress(psutil.Error):
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    return False
+
+
+def _group(leader: int) -> Iterator[psutil.Process]:
+    """The processes of a group; none for 0."""
+    for pid in psutil.pids() if leader else ():
+        with contextlib.suppress(psutil.Error, ProcessLookupError, PermissionError):
+            if os.getpgid(pid) == leader:
+                yield psutil.Process(pid)
 
 
 def pin(cores: tuple[int, ...]) -> None:

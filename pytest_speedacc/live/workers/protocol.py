@@ -108,6 +108,7 @@ class Ready:
     costliest: tuple[str, float] = ("", 0.0)
     """The fixture that took longest of that setup, and its seconds; "" is the test itself."""
     modules: dict[str, str] = field(default_factory=dict)
-    """In the first launch: what it has imported since its last check from outside both trees, and the files."""
+    """In the first launch: what it has imported since its last check from outside both trees, and the files; nothing
+    where a fixture has changed the environment in which it was imported."""
     asked: tuple[str, ...] = ()
     """The packages that its test has asked for so far, there or not."""

@@ -49,6 +49,8 @@ def started(wanted: Sequence[tuple[Side, Sequence[str] | None]], start: Start) -
             workers.append(worker)
         _connect(server, tokens, start.timeout)
         yield workers
+        for worker in workers:
+            worker.finish()
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,8 @@ def _processes(plans: Sequence[_Plan], start: Start, stack: ExitStack) -> Iterat
     command = [side.python, "-P", "-m", "pytest_speedacc.live.workers.fork_server", str(path)]
     server = process.start(command, start.scratch, environment, log)
     stack.callback(process.end, server)
+    # It ends with the last of them.
+    stack.callback(process.finish, server)
     yield from (Forked(server, log, Path(worker.ended)) for worker in forked)
 
 

@@ -82,6 +82,8 @@ class WorkerGate:
                     pin(worker.spec.cores)
                     try:
                         new = self._check_identity()
+                        # What a fixture sets for an import is not there where the modules are imported once.
+                        tells = worker.spec.statics and worker.by_tests.is_environment_kept
                         ready = Ready(
                             test=self._test,
                             name=name,
@@ -91,7 +93,7 @@ class WorkerGate:
                             costliest=costliest,
                             facts=facts,
                             concurrency=subject.concurrency,
-                            modules=outside(new, (worker.spec.root, worker.spec.other_root)) if statics else {},
+                            modules=outside(new, (worker.spec.root, worker.spec.other_root)) if tells else {},
                             asked=tuple(worker.asked.names[self._test]),
                         )
                         worker.channel.send("ready", gate=msgspec.to_builtins(ready))

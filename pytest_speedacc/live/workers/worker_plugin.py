@@ -21,10 +21,11 @@ import pytest
 
 from pytest_speedacc.errors import said
 from pytest_speedacc.live.tree.identity import base_sys_path, remap_editable
+from pytest_speedacc.live.workers import exits
 from pytest_speedacc.live.workers.arguments import SwitchesOff, neutralise, switch_off
 from pytest_speedacc.live.workers.asked_for import ALL, AskedFor
 from pytest_speedacc.live.workers.channel import Channel, ChannelClosed, connect
-from pytest_speedacc.live.workers.forkable import DoneByTests
+from pytest_speedacc.live.workers.forkable import AfterConftests, DoneByTests
 from pytest_speedacc.live.workers.last_words import tell_where
 from pytest_speedacc.live.workers.modules import outside
 from pytest_speedacc.live.workers.own_process import run_in_child
@@ -34,6 +35,7 @@ from pytest_speedacc.live.workers.setup_costs import SetupCosts
 from pytest_speedacc.live.workers.surveyor import Surveyor, given_paths
 from pytest_speedacc.live.workers.worker_fixture import LEFT, WorkerGate
 from pytest_speedacc.marks import SESSION, expects_failure, is_gate, marker_keywords, uses_fixture
+from pytest_speedacc.measure.memory import write_below
 from pytest_speedacc.measure.randomness import seed_everything
 
 
@@ -45,6 +47,7 @@ class WorkerPlugin(SwitchesOff):
         self.channel = channel
         self.by_tests = DoneByTests()
         self.asked = AskedFor()
+        self._asking = contextlib.ExitStack()
         self.told: dict[str, Any] = {"gates": []}
         """Of what was collected."""
         self.aside = 0.0
@@ -59,6 +62,12 @@ class WorkerPlugin(SwitchesOff):
         """Before any other plugin reads its options; and in the place of the session that judges."""
         neutralise(config.option, self.spec.seed)
         config.stash[SESSION] = self
+        self.by_tests.begin()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self) -> None:
+        """Before that of a conftest."""
+        self.by_tests.begin()
 
     def collected(self, items: Sequence[pytest.Item]) -> None:
         """Limits are the coordinator's business."""
@@ -75,14 +84,18 @@ class WorkerPlugin(SwitchesOff):
         if self.spec.statics:
             trees = (self.spec.root, self.spec.other_root)
             self.told["started_with"] = list(outside(sys.modules, trees))
-        with self.by_tests.watching(), self.asked.watching(ALL):
+        early_config.pluginmanager.register(AfterConftests(self.by_tests))
+        # Until the tests are collected: a hook of a conftest may import as well.
+        self._asking.enter_context(self.asked.watching(ALL))
+        with self.by_tests.watching():
             return (yield)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_collection(self) -> Generator[None, object, object]:
         """Tell what came of it."""
-        with self.by_tests.watching(), self.asked.watching(ALL):
+        with self.by_tests.watching():
             result = yield
+        self._asking.close()
         forks = {"why_no_fork": self.by_tests.why_no_fork(), "environment": self.by_tests.environment}
         asked = {who: sorted(names) for who, names in self.asked.names.items()}
         self.channel.send("collected", **self.told, **forks, asked=asked)
@@ -200,6 +213,7 @@ def main(path: str, known: Set[str] = frozenset()) -> int:
     tell_where()
     spec = msgspec.json.decode(Path(path).read_bytes(), type=WorkerSpec)
     die_with_parent()
+    write_below(spec.scratch)
     if spec.sys_path:
         sys.path[:] = spec.sys_path
     elif spec.is_base:
@@ -221,4 +235,6 @@ def main(path: str, known: Set[str] = frozenset()) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    code = main(sys.argv[1])
+    exits.do()
+    exits.leave(code)

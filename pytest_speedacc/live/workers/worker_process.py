@@ -169,6 +169,11 @@ class WorkerProcess:
         """Let it go on."""
         process.resume(self._popen)
 
+    def finish(self) -> None:
+        """Tell it that nothing more is wanted of it, and let it do what is to be done at its exit."""
+        self._connected().close()
+        process.finish(self._popen)
+
     def end(self) -> None:
         """End it with all it has started."""
         if self._channel is not None:
