@@ -83,7 +83,9 @@ def run_launch(candidate: Side, base: Side, orders: Orders, say: Callable[[str],
         sides = [base, candidate] if orders.base_first else [candidate, base]
         wanted: list[tuple[Side, Sequence[str] | None]] = [(side, orders.tests) for side in sides]
         if orders.canary:
-            wanted.append((base, (orders.canary,)))
+            # All that the base collects where it comes first: what a process has done before decides where memory lies.
+            is_first = orders.tests[0] == orders.canary
+            wanted.append((base, orders.tests if is_first else (orders.canary,)))
         surveys = orders.start.statics and base.survey is not None
         if surveys:
             wanted.append((base, None))

@@ -6,7 +6,7 @@ import math
 import random
 import statistics
 import time
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -111,6 +111,15 @@ class _State:
         if costs:
             self.canary_tests.append(min(costs, key=lambda test: costs[test]))
 
+    def in_order(self, wanted: Iterable[str]) -> tuple[str, ...]:
+        """The tests of a launch, the canary's first where each has a process of its own.
+
+        The second process of the base runs it before all others. So must the first one: where memory lies depends on
+        what a process has done before, and for that alone it would be faster or slower, in each launch of a run alike.
+        """
+        first = self.canary_tests[-1:] if self.own_processes.wanted else []
+        return tuple(dict.fromkeys([*first, *wanted]))
+
     def drop_slow_setups(self) -> None:
         for key, results in list(self.results.items()):
             if results and (seconds := results[-1].setup_seconds) > SLOW_SETUP:
@@ -152,7 +161,7 @@ def run_until_decided(
         seed = random.SystemRandom().randrange(2**32)
         orders = Orders(
             start=Start(arguments, seed, launch == 0, scratch, timeout, counted=counted),
-            tests=tests if wanted is None else tuple(wanted),
+            tests=tests if wanted is None else state.in_order(wanted),
             wanted=wanted,
             tails=tails,
             rounds=_rounds(state.results),

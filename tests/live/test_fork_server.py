@@ -213,3 +213,18 @@ def test_a_server_that_cannot_fork_says_why_and_leaves_nothing(side: Side, tmp_p
         started([(side, ["test_it.py::test_gate"])], start),
     ):
         pass
+
+
+def test_what_a_plugin_sets_is_not_the_tests_doing_and_what_a_conftest_sets_is(side: Side, tmp_path: Path) -> None:
+    """Such as the path of a file that this process writes, in which the two sides always differ."""
+    setting = "import os\n\ndef {hook}():\n    os.environ[{name!r}] = str(os.getpid())\n"
+    hooks = ("pytest_configure", "pytest_sessionstart")
+    by_plugin = [setting.format(hook=hook, name=f"PLUGIN_{hook}") for hook in hooks]
+    by_conftest = [setting.format(hook=hook, name=f"CONFTEST_{hook}") for hook in hooks]
+    (side.root / "a_plugin.py").write_text("\n".join(by_plugin), "utf-8")
+    (side.root / "conftest.py").write_text("\n".join(by_conftest), "utf-8")
+    (side.root / "test_it.py").write_text(PROBE, "utf-8")
+    side = replace(side, sys_path=(*side.sys_path, str(side.root)))
+    with started([(side, ["test_it.py::test_gate"])], Start(("-p", "a_plugin"), 7, True, tmp_path, 30.0)) as (worker,):
+        worker.receive_gates()
+    assert set(worker.environment) == {f"CONFTEST_{hook}" for hook in hooks}

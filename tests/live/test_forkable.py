@@ -68,6 +68,9 @@ def test_variables_that_the_tests_change_are_those_of_hooks_between_the_stretche
         monkeypatch.setenv("FOR_A_MOMENT", "1")
     # As in the `pytest_configure` of a conftest, which comes before any test file.
     monkeypatch.setenv("SKLEARN_ASSUME_FINITE", "1")
+    done.end()
+    # As in that of a plugin, which comes after it.
+    monkeypatch.setenv("MEMRAY_RESULT_PATH", str(os.getpid()))
     with done.watching():
         monkeypatch.setenv("TOKENIZERS_PARALLELISM", "false")
         monkeypatch.setenv("PYTEST_CURRENT_TEST", "this one")

@@ -116,6 +116,8 @@ class Launch:
     candidate: Scripted
     base: Scripted
     twin: Scripted | None
+    collected: list[Sequence[str]]
+    """The tests that each worker was started with."""
 
     def timed(self) -> list[str]:
         """Names of the checks that were timed."""
@@ -130,8 +132,9 @@ class Launch:
 def play(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Runs a launch of scripted workers."""
 
-    def run(candidate: dict[str, Any], base: dict[str, Any], wanted: set[str] | None = None, **options: Any) -> Launch:
+    def run(candidate: dict[str, Any], base: dict[str, Any], names: set[str] | None = None, **options: Any) -> Launch:
         workers: list[Scripted] = []
+        collected: list[Sequence[str]] = []
 
         @contextmanager
         def started(wanted: Sequence[tuple[Side, Sequence[str]]], start: Start) -> Iterator[list[Scripted]]:
@@ -141,13 +144,14 @@ def play(monkeypatch: pytest.MonkeyPatch) -> Any:
                 for side, _ in wanted
             ]
             workers.extend(new)
+            collected.extend(tests for _, tests in wanted)
             yield new
 
         monkeypatch.setattr(launch, "started", started)
         orders = {
-            "start": Start((), 0, wanted is None, Path(), 1.0),
+            "start": Start((), 0, names is None, Path(), 1.0),
             "tests": (TEST,),
-            "wanted": None if wanted is None else {TEST: frozenset(wanted)},
+            "wanted": None if names is None else {TEST: frozenset(names)},
             "tails": frozenset(),
             "rounds": {(TEST, "a"): 2, (TEST, "b"): 2},
             "base_first": False,
@@ -156,7 +160,8 @@ def play(monkeypatch: pytest.MonkeyPatch) -> Any:
         }
         report = run_launch(CANDIDATE, BASE, Orders(**orders), lambda test: None)
         pair = {worker.side.label: worker for worker in workers[:2]}
-        return Launch(report, pair["candidate"], pair["base"], workers[2] if len(workers) > 2 else None)
+        twin = workers[2] if len(workers) > 2 else None
+        return Launch(report, pair["candidate"], pair["base"], twin, collected)
 
     return run
 
@@ -306,6 +311,15 @@ def test_the_canary_is_of_the_same_check(play: Any) -> None:
     found = play({"checks": ["b"]}, {"checks": ["a", "b"]}, {"b"}, canary=TEST)
     assert found.timed() == ["b"]
     assert found.report.canary is None
+
+
+@pytest.mark.parametrize(("tests", "collected"), [((TEST, "t.py::b"), 2), (("t.py::b", TEST), 1)])
+def test_the_second_base_collects_what_the_first_does_where_the_canary_comes_first(
+    play: Any, tests: tuple[str, ...], collected: int
+) -> None:
+    wanted = {test: frozenset({"a"}) for test in tests}
+    found = play({"checks": ["a"]}, {"checks": ["a"]}, {"a"}, canary=TEST, tests=tests, wanted=wanted)
+    assert found.collected == [tests, tests, tests if collected == 2 else (TEST,)]
 
 
 def learnt() -> OwnProcesses:

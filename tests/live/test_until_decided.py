@@ -290,8 +290,21 @@ def test_another_canary_is_chosen_when_its_gate_is_decided(play: Any) -> None:
 
     run, orders = play(launch, undecided=after(test_a=5, test_b=3))
     assert [order.canary for order in orders] == ["", "test_b", "test_b", "test_a", "test_a"]
+    # First, so that all three processes have done the same before.
+    assert [order.tests for order in orders[:3]] == [("test_a", "test_b"), *2 * [("test_b", "test_a")]]
     assert run.canary_test == "test_b, test_a"
     assert len(run.canary) == 4
+
+
+def test_the_canary_is_not_first_where_gates_share_a_process(play: Any) -> None:
+    """The gates of a file share their fixtures as usual then."""
+
+    def launch(orders: Orders) -> LaunchFindings:
+        orders.own_processes.rule_out("2 threads")
+        return LaunchFindings(results={key: result(setup=1.0 if key == A else 0.1) for key in wanted(orders)})
+
+    _, orders = play(launch)
+    assert [(order.canary, order.tests) for order in orders[1:]] == 2 * [("test_b", ("test_a", "test_b"))]
 
 
 def test_progress_says_how_far_the_run_is_and_what_it_has_found(play: Any) -> None:

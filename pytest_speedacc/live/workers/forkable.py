@@ -22,11 +22,13 @@ class DoneByTests:
     """What the user's own files, being imported, have done to a worker."""
 
     environment: dict[str, str | None] = field(default_factory=dict)
-    """Variables that were set, or removed (None), from the first of them to the last, hooks of a conftest included."""
+    """Variables that they set, or removed (None), hooks of a conftest included and those of plugins not."""
     threads: set[int] = field(default_factory=set)
     """Those that they started; those of plugins, which both sides have, not counted."""
     _found: dict[str, str] | None = None
-    """The variables before the first."""
+    """The variables before the first of them."""
+    _started: dict[str, str] = field(default_factory=dict)
+    """The variables before the present one."""
     _left: dict[str, str] = field(default_factory=dict)
     """The variables after the last."""
     _before: set[int] = field(default_factory=set)
@@ -41,14 +43,17 @@ class DoneByTests:
 
     def begin(self) -> None:
         """Some of their code is about to run."""
-        if self._found is None:
-            self._found = _variables()
+        self._started = _variables()
+        self._found = self._started if self._found is None else self._found
         self._before = _threads()
 
     def end(self) -> None:
         """It has run."""
-        self._left = _variables()
-        self.environment = {name: self._left.get(name) for name in _differing(self._found or {}, self._left)}
+        self._left, found = _variables(), self._found or {}
+        for name in _differing(self._started, self._left):
+            self.environment[name] = self._left.get(name)
+            if self._left.get(name) == found.get(name):
+                del self.environment[name]
         self.threads |= _threads() - self._before
 
     @property
@@ -65,7 +70,10 @@ class DoneByTests:
 
 
 class AfterConftests:
-    """A plugin registered before any conftest: its hooks come after theirs, and before those of other plugins."""
+    """A plugin registered before any conftest: its hooks come after theirs, and before those of other plugins.
+
+    A plugin may set variables of its own there, such as the path of a file that this process alone writes.
+    """
 
     def __init__(self, done: DoneByTests) -> None:
         self.done = done

@@ -62,12 +62,12 @@ class WorkerPlugin(SwitchesOff):
         """Before any other plugin reads its options; and in the place of the session that judges."""
         neutralise(config.option, self.spec.seed)
         config.stash[SESSION] = self
-        self.by_tests.begin()
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionstart(self) -> None:
-        """Before that of a conftest."""
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionstart(self) -> Generator[None, object, object]:
+        """What plugins have done until now, before any conftest goes on, is not the tests' doing."""
         self.by_tests.begin()
+        return (yield)
 
     def collected(self, items: Sequence[pytest.Item]) -> None:
         """Limits are the coordinator's business."""
