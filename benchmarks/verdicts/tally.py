@@ -163,8 +163,9 @@ def smallest_measured(counted: Iterable[Tally], rule: str, mode: Mode) -> int | 
 def smallest_replayed(suites: Sequence[Suite], mode: Mode, launches: int) -> float | None:
     """The same for the plugin in finer steps, from unchanged suites of at least so many launches.
 
-    Their differences are shifted, which is what an exact slow-down does to them. None without such suites, or where
-    no step up to 30 % is caught.
+    Their differences are shifted, which is what an exact slow-down does to them. Of the newest revision alone: what the
+    plugin itself did wrong before is not the machine's doing. None without such suites, or where no step up to 30 % is
+    caught.
     """
     whole = [
         suite
@@ -173,6 +174,8 @@ def smallest_replayed(suites: Sequence[Suite], mode: Mode, launches: int) -> flo
         and not suite.lost
         and (suite.cell.all_launches or 0) >= launches
     ]
+    newest = max(whole, key=lambda suite: suite.started).revision if whole else ""
+    whole = [suite for suite in whole if suite.revision == newest]
     if not whole or _share_failed(whole) > FALSE_ALARMS:
         return None
     return next((step for step in STEPS if _share_failed([slowed(suite, step) for suite in whole]) >= CAUGHT), None)
