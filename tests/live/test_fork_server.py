@@ -163,8 +163,10 @@ def test_gate(speedacc):
 
 @pytest.mark.parametrize("shared", [None, Shared()])
 def test_what_a_worker_registers_for_its_exit_is_done_before_it_is_ended(
-    side: Side, tmp_path: Path, scratch: Path, shared: Shared | None
+    side: Side, tmp_path: Path, scratch: Path, shared: Shared | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Without it pytest-memray makes a folder of its own, and tests that run pytest in this process take it away.
+    monkeypatch.setenv("MEMRAY_RESULT_PATH", str(tmp_path))
     (side.root / "test_it.py").write_text(LEAVES, "utf-8")
     with started([(side, ["test_it.py::test_gate"])], Start((), 7, False, tmp_path, 30.0, shared=shared)) as (worker,):
         worker.receive_gates()
